@@ -12,6 +12,8 @@ from platform_app.form_fields import Control, form_fields
 from platform_app.models.base import Instant, Owned, enum_column, factory, in_form
 from platform_app.models.crm import FieldKind
 
+WEBHOOK_SECRET_COLUMNS = ("address_secret", "secret", "former_secret")
+
 
 class IncomingWebhook(Owned, table=True):
     """An address of the tenant to which another system delivers."""
@@ -63,6 +65,10 @@ class IncomingWebhook(Owned, table=True):
     received_at: datetime | None = Field(default=None, sa_type=Instant)
     kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of stored accepted bodies
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+    def secret_purpose(self, column: str) -> str:
+        """Return the purpose that a column is encrypted for; a replaced secret keeps its purpose in `former_secret`."""
+        return f"webhook {self.id} {'address' if column == 'address_secret' else 'signature'}"
 
 
 WEBHOOK_FORM = form_fields(IncomingWebhook)

@@ -1,11 +1,11 @@
 """Accounts: registration, password check, user preferences and settings of the company."""
 
 import re
-import unicodedata
 from zoneinfo import available_timezones
 
 from sqlalchemy.exc import IntegrityError
 
+from platform_app import email_addresses
 from platform_app.clock import new_id, now
 from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -21,28 +21,6 @@ _TRANSLITERATION = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
     | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
 )
-_EMAIL = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s.]{2,63}")
-
-
-def validate_email(email: str) -> str:
-    """Return an e-mail address in its stored form: NFC, lower case, without spaces around it.
-
-    Raises Invalid if it is not an e-mail address.
-    """
-    email = normalize_email(email)
-    if not is_email(email):
-        raise Invalid("This is not an e-mail address.", field="email")
-    return email
-
-
-def normalize_email(email: str) -> str:
-    """Return an e-mail address in the form in which it is stored and compared; it may still be none."""
-    return unicodedata.normalize("NFC", email.strip().lower())
-
-
-def is_email(email: str) -> bool:
-    """Return whether a normalized text has the form of an e-mail address."""
-    return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
 
 
 def clean_name(text: str, *, empty: str, field: str) -> str:
@@ -73,7 +51,7 @@ def register(
     `time_zone` "Europe/Moscow". Raises Invalid if a value is not accepted, LimitReached if too many accounts came from
     the address, Conflict if the e-mail address has an account, and Unavailable if too many passwords are being hashed.
     """
-    email = validate_email(email)
+    email = email_addresses.validate_email(email)
     name = clean_name(name, empty="Enter your name.", field="name")
     tenant_name = clean_name(tenant_name, empty="Enter the name of your company.", field="tenant")
     password = passwords.validate_password(password, email, name, tenant_name)
@@ -111,9 +89,9 @@ def authenticate(email: str, password: str, address: str) -> User:
     wrong password. Raises Forbidden if the credentials are wrong, LimitReached after too many failures, and Unavailable
     if too many passwords are being hashed.
     """
-    email = normalize_email(email)
+    email = email_addresses.normalize_email(email)
     sign_in_throttle.count_attempt(email, address)
-    user = _find_by_email(email) if is_email(email) else None
+    user = _find_by_email(email) if email_addresses.is_email(email) else None
     fits = passwords.verify_password(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
         raise Forbidden("E-mail or password is wrong.", field="password")

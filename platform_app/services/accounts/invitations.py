@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import col
 
-from platform_app import notifier
+from platform_app import email_addresses, notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Forbidden, NotFound
@@ -15,7 +15,7 @@ from platform_app.jobs import SendInvitation, enqueue
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.invitation import Invitation, MailState
 from platform_app.models.person import Identity, Member, Role, User
-from platform_app.services.accounts import accounts, link_tokens, sign_in_throttle
+from platform_app.services.accounts import link_tokens, sign_in_throttle
 from platform_app.services.feed import activity
 
 LIFETIME = timedelta(hours=72)
@@ -29,7 +29,7 @@ def invite(session: Transaction, who: Identity, *, email: str, role: Role, by_ma
     Raises Forbidden, Invalid for the address, Conflict for a member and for an open invitation, and LimitReached.
     """
     _check_may_give(who, role)
-    email = accounts.validate_email(email)
+    email = email_addresses.validate_email(email)
     sign_in_throttle.count_invitation(who.tenant_id, email)  # before the first statement: it has its own transaction
     _check_is_new(session, who, email)
     row = Invitation(

@@ -2,11 +2,12 @@
 
 from sqlmodel import col
 
+from platform_app import email_addresses
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services.accounts import accounts, passwords
+from platform_app.services.accounts import passwords
 from platform_app.services.feed import activity
 
 
@@ -25,7 +26,7 @@ def add(session: Transaction, slug: str, *, email: str, name: str, password: str
     not accepted, Conflict if the person is a member already, and Unavailable if too many passwords are being hashed.
     """
     tenant = get_tenant(session, slug)
-    email = accounts.validate_email(email)
+    email = email_addresses.validate_email(email)
     user: User | None = session.exec(unscoped(User).where(User.email == email)).first()
     if user is None:
         if not name.strip():

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlmodel import col
 
+from platform_app import email_addresses
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete
 from platform_app.errors import Conflict, Forbidden, NotFound
@@ -12,7 +13,7 @@ from platform_app.integrations import platform_smtp
 from platform_app.jobs import SendPasswordReset, enqueue
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, PasswordReset, Role, User
-from platform_app.services.accounts import accounts, link_tokens, members, passwords, sessions, sign_in_throttle
+from platform_app.services.accounts import link_tokens, members, passwords, sessions, sign_in_throttle
 from platform_app.services.feed import activity
 
 LIFETIME = timedelta(hours=1)
@@ -27,7 +28,7 @@ def request(email: str, address: str) -> None:
     Returns nothing and raises LimitReached alone, so that the caller cannot tell whether an account exists. `address`
     is the network address of the request.
     """
-    email = accounts.normalize_email(email)
+    email = email_addresses.normalize_email(email)
     sign_in_throttle.count_password_reset(email, address)
     if not platform_smtp.is_configured():
         return
@@ -55,7 +56,7 @@ def issue_token(session: Transaction, user_id: str) -> str:
 def issue_link_for_email(email: str) -> str:
     """Return a reset link for an account, for the operator of the platform; raises NotFound for an unknown address."""
     with session_scope(reason="command line") as session:
-        user = _find_user(session, accounts.normalize_email(email))
+        user = _find_user(session, email_addresses.normalize_email(email))
         if user is None:
             raise NotFound("User not found.")
         return link_tokens.link(PAGE, issue_token(session, user.id))
@@ -145,7 +146,7 @@ def _user_of(session: Transaction, token: str) -> User:
 
 
 def _find_user(session: Transaction, email: str) -> User | None:
-    if not accounts.is_email(email):
+    if not email_addresses.is_email(email):
         return None
     query = unscoped(User).where(User.email == email, col(User.disabled_at).is_(None))
     user: User | None = session.exec(query).first()

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any
 
 from sqlalchemy import func
@@ -13,8 +12,7 @@ from platform_app import encryption
 from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.models.secret import Secret
-from platform_app.models.webhook import IncomingWebhook
-from platform_app.services.webhooks import webhook_secrets
+from platform_app.models.webhook import WEBHOOK_SECRET_COLUMNS, IncomingWebhook
 
 _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 
@@ -38,10 +36,7 @@ class _SecretColumn:
 
 _SECRET_COLUMNS = (
     _SecretColumn(Secret, "sealed", attrgetter("purpose")),
-    *(
-        _SecretColumn(IncomingWebhook, name, partial(webhook_secrets.purpose, column=name))
-        for name in webhook_secrets.COLUMNS
-    ),
+    *(_SecretColumn(IncomingWebhook, name, methodcaller("secret_purpose", name)) for name in WEBHOOK_SECRET_COLUMNS),
 )
 
 

@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
+from platform_app import email_addresses
 from platform_app.automation.values import fold, parse_number
 from platform_app.errors import Invalid
 from platform_app.models.crm import CustomField
-from platform_app.services.accounts import accounts
 from platform_app.services.crm import custom_field_definitions, phone_numbers
 
 MAX_TAGS = 30
@@ -48,7 +48,7 @@ def parse_emails(value: Any) -> list[str]:
     """Return e-mail addresses in their normal form. Raises Invalid at "emails" if one is not an address."""
     found = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
     try:
-        return [accounts.validate_email(email) for email in found]
+        return [email_addresses.validate_email(email) for email in found]
     except Invalid as error:
         raise Invalid(error.sentence, field="emails", **error.values) from error
 

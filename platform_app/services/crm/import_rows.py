@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any
 
-from platform_app import custom_fields
+from platform_app import custom_fields, email_addresses
 from platform_app.automation.values import fold
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.models.crm import Holder
-from platform_app.services.accounts import accounts
 from platform_app.services.crm import contacts, crm_values, phone_numbers
 from platform_app.services.crm.person_matching import PersonData
 
@@ -128,7 +127,7 @@ class _Reader:
 
 
 def _parse_email(part: str) -> list[str]:
-    return [accounts.validate_email(parseaddr(part)[1] if "<" in part else part.removeprefix("mailto:"))]
+    return [email_addresses.validate_email(parseaddr(part)[1] if "<" in part else part.removeprefix("mailto:"))]
 
 
 def _parse_tag(part: str) -> list[str]:

@@ -1,10 +1,5 @@
 """Pipelines: a tenant's sales funnels with their stages in order."""
 
-from dataclasses import dataclass
-
-from sqlalchemy import func
-from sqlmodel import col
-
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, LimitReached, NotFound
 from platform_app.i18n import translate
@@ -26,33 +21,11 @@ DEFAULT_STAGES = (
 )
 
 
-@dataclass
-class StageCount:
-    """The number of leads in a stage."""
-
-    pipeline: str
-    stage: str
-    kind: StageKind
-    leads: int
-
-
 def list_pipelines(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
     """Return the tenant's pipelines, each with its stages, in order."""
     found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
     stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
     return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in found]
-
-
-def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
-    """Return every stage with its number of leads, in the order of pipelines and stages."""
-    query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
-    query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
-    counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
-    return [
-        StageCount(pipeline.name, stage.name, stage.kind, counts.get(stage.id, 0))
-        for pipeline, stages in list_pipelines(session, who)
-        for stage in stages
-    ]
 
 
 def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:

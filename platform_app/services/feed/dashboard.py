@@ -10,9 +10,9 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, ConversationState
+from platform_app.models.crm import Lead, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.crm import pipelines
 
 DAYS, MONTHS = 14, 6
 Range = tuple[datetime, datetime]  # in UTC; the end is exclusive
@@ -64,7 +64,7 @@ def get_summary(session: Transaction, who: Identity, now: datetime) -> Dashboard
         active_agents=_count_agents(session, who, active=True),
         all_agents=_count_agents(session, who, active=False),
         open_conversations=_count_open_conversations(session, who),
-        stages=[(found.stage, found.leads) for found in pipelines.leads_by_stage(session, who)],
+        stages=_leads_by_stage(session, who),
         days=list(zip(days, rest[:DAYS], strict=True)),
         months=list(zip(months, rest[DAYS:], strict=True)),
     )
@@ -120,3 +120,18 @@ def _count_open_conversations(session: Transaction, who: Identity) -> int:
         col(Conversation.deleted_at).is_(None),
     )
     return int(session.exec(query.with_only_columns(func.count())).one())
+
+
+def _leads_by_stage(session: Transaction, who: Identity) -> list[tuple[str, int]]:
+    """Return every stage by name with its number of leads, in the order of pipelines and stages."""
+    query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
+    query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
+    counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
+    pipelines = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
+    stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
+    return [
+        (stage.name, counts.get(stage.id, 0))
+        for pipeline in pipelines
+        for stage in stages
+        if stage.pipeline_id == pipeline.id
+    ]

@@ -4,17 +4,10 @@ from platform_app import encryption
 from platform_app.clock import now
 from platform_app.models.webhook import IncomingWebhook
 
-COLUMNS = ("address_secret", "secret", "former_secret")
-
-
-def purpose(row: IncomingWebhook, column: str) -> str:
-    """Return the purpose that a column is encrypted for; a replaced secret keeps its purpose in `former_secret`."""
-    return f"webhook {row.id} {'address' if column == 'address_secret' else 'signature'}"
-
 
 def set_secret(row: IncomingWebhook, column: str, clear: str) -> None:
     """Encrypt a text into a column of a webhook."""
-    setattr(row, column, encryption.encrypt(clear, row.tenant_id, purpose(row, column)))
+    setattr(row, column, encryption.encrypt(clear, row.tenant_id, row.secret_purpose(column)))
 
 
 def get_address(row: IncomingWebhook) -> str:
@@ -38,4 +31,4 @@ def valid_secrets(row: IncomingWebhook) -> list[str]:
 
 
 def _decrypted(row: IncomingWebhook, column: str) -> str:
-    return encryption.decrypt(getattr(row, column), row.tenant_id, purpose(row, column))
+    return encryption.decrypt(getattr(row, column), row.tenant_id, row.secret_purpose(column))
