@@ -15,9 +15,9 @@ from platform_app.i18n import translate
 from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.agents.agent_changes import FieldChange, diff_fields
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
+from platform_app.services.versions.field_changes import FieldChange, diff_fields
 
 RowT = TypeVar("RowT", bound=Any)
 VersionT = TypeVar("VersionT", bound=Any)
@@ -218,7 +218,7 @@ class Definitions(Generic[RowT, VersionT]):
         """Return the differences between a version and the draft. Raises NotFound if either is missing."""
         row = self.get(session, who, row_id)
         held = self._version(session, who, row_id, version_id).definition
-        return diff_fields(held, row.draft, tuple(self.schema.model_fields))
+        return diff_fields(held, row.draft)
 
     def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
         """Copy a published version into the draft. Raises NotFound if there is no such row or version."""

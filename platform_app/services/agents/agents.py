@@ -1,9 +1,9 @@
 """Agents: create, change, publish, switch, delete and restore agents, with their versions."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.clock import now
@@ -14,11 +14,11 @@ from platform_app.i18n import translate
 from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings, AgentVersion
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.services.agents.agent_changes import FieldChange, diff_settings
 from platform_app.services.agents.agent_list import SORT_KEYS, AgentRow, list_agents, status_of
 from platform_app.services.feed import activity
+from platform_app.services.versions.versioned_rows import VersionedRows
 
-__all__ = ["SORT_KEYS", "AgentRow", "FieldChange", "diff_settings", "list_agents", "status_of"]
+__all__ = ["SORT_KEYS", "AgentRow", "list_agents", "status_of"]
 
 
 def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -74,13 +74,31 @@ def _publish_change(session: Transaction, agent: Agent) -> None:
     session.after_commit.append(lambda: notifier.publish(tenant_id, "agent", agent_id))
 
 
-def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = False) -> Agent:
-    """Return an agent. Raises NotFound if it does not exist or is deleted."""
-    query = owned(Agent, who.tenant_id).where(Agent.id == agent_id)
-    agent: Agent | None = session.exec(query.with_for_update() if lock else query).first()
-    if agent is None or agent.deleted_at is not None:
-        raise NotFound("There is no such agent.")
-    return agent
+@dataclass(frozen=True, kw_only=True)
+class _AgentRows(VersionedRows[Agent, AgentVersion]):
+    """Agents, whose state is the draft of their settings."""
+
+    def state_in(self, version: AgentVersion) -> dict[str, Any]:
+        return AgentSettings.model_validate(version.settings).model_dump(mode="json")
+
+    def state_of(self, row: Agent) -> dict[str, Any]:
+        return AgentSettings.model_validate(row.draft).model_dump(mode="json")
+
+    def replace_state(self, session: Transaction, who: Identity, row: Agent, state: dict[str, Any]) -> None:
+        row.draft, row.name, row.revision = state, state["name"], row.revision + 1
+        row.draft_saved_at, row.draft_saved_by = now(), who.name
+        published = self.get_version(session, row, row.published_id) if row.published_id else None
+        row.changed_since_publish = published is None or state != self.state_in(published)
+        _publish_change(session, row)
+
+
+AGENTS: VersionedRows[Agent, AgentVersion] = _AgentRows(
+    model=Agent, version=AgentVersion, parent="agent_id", missing="There is no such agent."
+)
+get = AGENTS.get
+list_versions = AGENTS.versions
+compare_versions = AGENTS.compare_versions
+restore_version = AGENTS.restore_version
 
 
 def save_draft(
@@ -90,34 +108,11 @@ def save_draft(
 
     Raises NotFound if there is no such agent, Conflict if the draft was changed since `revision`.
     """
-    agent = get(session, who, agent_id, lock=True)
-    _check_revision(agent, who, revision)
+    agent = AGENTS.get_for_update(session, who, agent_id, revision)
     good, problems = validate_settings(changes)
     if agent.draft | good != agent.draft:
-        _write_draft(session, who, agent, agent.draft | good)
+        AGENTS.replace_state(session, who, agent, agent.draft | good)
     return agent.revision, problems
-
-
-def _check_revision(agent: Agent, who: Identity, revision: int) -> None:
-    if agent.revision == revision:
-        return
-    if agent.draft_saved_by == who.name:
-        raise Conflict("You changed this in another window meanwhile.")
-    raise Conflict("{name} changed this meanwhile.", name=agent.draft_saved_by)
-
-
-def _write_draft(session: Transaction, who: Identity, agent: Agent, draft: dict[str, Any]) -> None:
-    agent.draft, agent.name = draft, draft["name"]
-    agent.draft_saved_at, agent.draft_saved_by = now(), who.name
-    agent.revision += 1
-    agent.changed_since_publish = draft != _published(session, agent)
-    _publish_change(session, agent)
-
-
-def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
-    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == agent.published_id)
-    version: AgentVersion | None = session.exec(query).first()
-    return AgentSettings.model_validate(version.settings).model_dump(mode="json") if version else None
 
 
 def publish(
@@ -128,24 +123,15 @@ def publish(
     Raises Conflict if nothing has changed since the last version, or the draft was changed since `revision`, and
     Invalid if a setting is no longer valid.
     """
-    agent = get(session, who, agent_id, lock=True)
-    if revision is not None:
-        _check_revision(agent, who, revision)
+    agent = AGENTS.get_for_update(session, who, agent_id, revision)
     if agent.published_id is not None and not agent.changed_since_publish:
         raise Conflict("Nothing has changed since it was published.")
     _, problems = validate_settings(agent.draft)
     if problems:
         field = next(iter(problems))
         raise Invalid(problems[field], field=field)
-    version = AgentVersion(
-        tenant_id=who.tenant_id,
-        agent_id=agent.id,
-        number=agent.published_number + 1,
-        settings=AgentSettings.model_validate(agent.draft).model_dump(mode="json"),
-        author_name=who.name,
-    )
-    session.add(version)
-    session.flush()
+    settings = AGENTS.state_of(agent)
+    version = AGENTS.add_version(session, agent, settings=settings, author_name=who.name)
     agent.published_id, agent.published_number = version.id, version.number
     agent.changed_since_publish = False
     is_switched_on = switch_on and not agent.active
@@ -153,39 +139,6 @@ def publish(
     sentence = "Agent “{name}” published and switched on" if is_switched_on else "Agent “{name}” published"
     _record(session, who, agent, sentence)
     return version
-
-
-def list_versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVersion]:
-    """Return the published versions of an agent, newest first. Raises NotFound if there is no such agent."""
-    agent = get(session, who, agent_id)
-    query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
-    query = query.order_by(col(AgentVersion.number).desc())
-    return list(session.exec(query).all())
-
-
-def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersion:
-    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == version_id, AgentVersion.agent_id == agent.id)
-    version: AgentVersion | None = session.exec(query).first()
-    if version is None:
-        raise NotFound("There is no such version.")
-    return version
-
-
-def compare_versions(
-    session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = ""
-) -> list[FieldChange]:
-    """Return the differences between two versions, "" for the draft. Raises NotFound if one is missing."""
-    agent = get(session, who, agent_id)
-    old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))
-    return diff_settings(old, new)
-
-
-def restore_version(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
-    """Copy a published version into the draft. Raises NotFound if there is no such agent or version."""
-    agent = get(session, who, agent_id, lock=True)
-    settings = AgentSettings.model_validate(_version(session, agent, version_id).settings)
-    _write_draft(session, who, agent, settings.model_dump(mode="json"))
-    return agent
 
 
 def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bool) -> Agent:
@@ -210,18 +163,14 @@ def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
 
 def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
     """Delete an agent; it can be restored."""
-    agent = get(session, who, agent_id, lock=True)
-    agent.deleted_at = now()
+    agent = AGENTS.delete(session, who, agent_id)
     _record(session, who, agent, "Agent “{name}” deleted")
     return agent
 
 
 def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
     """Restore a deleted agent with all it had. Raises NotFound if there is no such deleted agent."""
-    agent: Agent | None = session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first()
-    if agent is None or agent.deleted_at is None:
-        raise NotFound("There is no such agent.")
-    agent.deleted_at = None
+    agent = AGENTS.restore(session, who, agent_id)
     _record(session, who, agent, "Agent “{name}” brought back")
     return agent
 

@@ -17,9 +17,9 @@ from platform_app.models.crm import Stage
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
-from platform_app.services.agents.agent_changes import FieldChange, diff_fields
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
+from platform_app.services.versions.field_changes import FieldChange, diff_fields
 
 MAX_SCRIPTS = 500  # of a tenant
 MAX_EXAMPLES = 200  # lines
@@ -189,7 +189,7 @@ def diff_version(session: Transaction, who: Identity, script_id: str, version_id
     found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
     if not found:
         raise NotFound("There is no such version.")
-    return diff_fields(found[0].data, field_values(row), FIELDS)
+    return diff_fields(found[0].data, field_values(row))
 
 
 def set_enabled(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:

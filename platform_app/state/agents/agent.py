@@ -191,8 +191,8 @@ class AgentState(rx.State):
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
         """Show the differences between a version and the draft."""
-        agent, language = await fetch(self, agents.get, self._id()), (await current_user(self)).language
-        found = [v for v in await fetch(self, agents.list_versions, agent.id) if v.id == version_id]
+        language = (await current_user(self)).language
+        found = [v for v in await fetch(self, agents.list_versions, self._id()) if v.id == version_id]
         if found:
             names = await fetch(self, names_by_id)
             self.changes = [
@@ -202,7 +202,7 @@ class AgentState(rx.State):
                     format_setting(change.after, names)[:400],
                     change.lines[:400],
                 )
-                for change in agents.diff_settings(found[0].settings, agent.draft)
+                for change in await fetch(self, agents.compare_versions, self._id(), version_id)
             ]
             self.compared = translate(language, "From version {number} to the draft", number=found[0].number)
 

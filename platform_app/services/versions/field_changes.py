@@ -1,11 +1,8 @@
-"""Agent changes: differences between two states of an agent's settings."""
+"""Field changes: the differences between two states of an agent, script, rule or sequence."""
 
 import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-from platform_app.models.agent import AgentSettings
 
 _MAX_DIFF_LINES = 2000  # longer texts are not compared by line, which would take seconds
 
@@ -20,17 +17,11 @@ class FieldChange:
     lines: list[str]
 
 
-def diff_settings(before: dict[str, Any], after: dict[str, Any]) -> list[FieldChange]:
-    """Return the fields that differ between two states of settings, in the order of AgentSettings."""
-    old, new = (AgentSettings.model_validate(side).model_dump(mode="json") for side in (before, after))
-    return diff_fields(old, new, AgentSettings.model_fields)
-
-
-def diff_fields(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str]) -> list[FieldChange]:
-    """Return the given fields that differ between two states, in the given order."""
+def diff_fields(old: dict[str, Any], new: dict[str, Any]) -> list[FieldChange]:
+    """Return the fields that differ between two states, in the order of the new one."""
     return [
         FieldChange(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
-        for field in fields
+        for field in new | old
         if old.get(field) != new.get(field)
     ]
 

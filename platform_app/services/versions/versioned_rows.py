@@ -1,0 +1,118 @@
+"""Versioned rows: what agents, scripts, rules and sequences share: revisions, versions, deletion and restoring."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlmodel import col
+
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, NotFound
+from platform_app.models.person import Identity
+from platform_app.services.versions.field_changes import FieldChange, diff_fields
+
+RowT = TypeVar("RowT", bound=Any)
+VersionT = TypeVar("VersionT", bound=Any)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionedRows(ABC, Generic[RowT, VersionT]):
+    """The rows of a kind that has versions.
+
+    The state of a row is what a member edits and what a version stores: the draft, or the fields of a script.
+    """
+
+    model: type[RowT]
+    version: type[VersionT]
+    parent: str  # column of the version with the id of its row
+    editor: str = "draft_saved_by"  # column of the row with the name of the member who changed it last
+    missing: str  # message if there is no such row
+
+    @abstractmethod
+    def state_in(self, version: VersionT) -> dict[str, Any]:
+        """Return the state that a version stores."""
+
+    @abstractmethod
+    def state_of(self, row: RowT) -> dict[str, Any]:
+        """Return the state of a row."""
+
+    @abstractmethod
+    def replace_state(self, session: Transaction, who: Identity, row: RowT, state: dict[str, Any]) -> object:
+        """Replace the state of a row, which is locked."""
+
+    def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
+        """Return a row. Raises NotFound if it does not exist or is deleted."""
+        return self._find(session, who, row_id, lock=lock, is_deleted=False)
+
+    def _find(self, session: Transaction, who: Identity, row_id: str, *, lock: bool, is_deleted: bool) -> RowT:
+        query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
+        row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
+        if row is None or (row.deleted_at is not None) != is_deleted:
+            raise NotFound(self.missing)
+        return row
+
+    def get_for_update(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
+        """Return a locked row. Raises NotFound as `get` does, Conflict if it was changed since `revision`."""
+        row = self.get(session, who, row_id, lock=True)
+        if revision is not None and row.revision != revision:
+            editor = getattr(row, self.editor)
+            if editor == who.name:
+                raise Conflict("You changed this in another window meanwhile.")
+            raise Conflict("{name} changed this meanwhile.", name=editor)
+        return row
+
+    def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
+        """Return the versions of a row, newest first. Raises NotFound if there is no such row."""
+        return self.versions_of(session, self.get(session, who, row_id))
+
+    def versions_of(self, session: Transaction, row: RowT, *, limit: int | None = None) -> list[VersionT]:
+        """Return the versions of a row, or some of them, newest first."""
+        query = owned(self.version, row.tenant_id).where(getattr(self.version, self.parent) == row.id)
+        return list(session.exec(query.order_by(col(self.version.number).desc()).limit(limit)).all())
+
+    def get_version(self, session: Transaction, row: RowT, version_id: str) -> VersionT:
+        """Return a version of a row. Raises NotFound if there is no such version."""
+        query = owned(self.version, row.tenant_id).where(self.version.id == version_id)
+        version: VersionT | None = session.exec(query.where(getattr(self.version, self.parent) == row.id)).first()
+        if version is None:
+            raise NotFound("There is no such version.")
+        return version
+
+    def add_version(self, session: Transaction, row: RowT, **columns: Any) -> VersionT:
+        """Add the next version of a row with these columns, and return it."""
+        number = next((last.number for last in self.versions_of(session, row, limit=1)), 0) + 1
+        version: VersionT = self.version(tenant_id=row.tenant_id, number=number, **{self.parent: row.id} | columns)
+        session.add(version)
+        session.flush()
+        return version
+
+    def compare_versions(
+        self, session: Transaction, who: Identity, row_id: str, before: str, *, after: str = ""
+    ) -> list[FieldChange]:
+        """Return the fields that differ between two versions, "" for the state of the row.
+
+        Raises NotFound if there is no such row or version.
+        """
+        row = self.get(session, who, row_id)
+        versions = (self.get_version(session, row, side) if side else None for side in (before, after))
+        old, new = (self.state_in(version) if version else self.state_of(row) for version in versions)
+        return diff_fields(old, new)
+
+    def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
+        """Copy a version into the state of a row. Raises NotFound if there is no such row or version."""
+        row = self.get(session, who, row_id, lock=True)
+        self.replace_state(session, who, row, self.state_in(self.get_version(session, row, version_id)))
+        return row
+
+    def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
+        """Delete a row; it can be restored. Raises NotFound if there is no such row."""
+        row = self.get(session, who, row_id, lock=True)
+        row.deleted_at = now()
+        return row
+
+    def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
+        """Restore a deleted row. Raises NotFound if there is no such deleted row."""
+        row = self._find(session, who, row_id, lock=True, is_deleted=True)
+        row.deleted_at = None
+        return row
