@@ -161,6 +161,9 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind == EventKind.HANDED_BACK:
         call(who, hand_off.take_over, talk)
         call(who, hand_off.hand_back, talk)
+    elif kind == EventKind.MESSAGE_HELD:
+        call(who, hand_off.take_over, talk)
+        call(who, agent_messages.send_message, talk, "Still interested?")
     elif kind == EventKind.CONVERSATION_REOPENED:
         call(who, hand_off.close, talk)
         call(who, hand_off.reopen, talk)

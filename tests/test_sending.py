@@ -15,6 +15,7 @@ from platform_app.i18n import lookup
 from platform_app.models.agent import Agent, Channel
 from platform_app.models.conversation import Conversation, Message, MessageState, Origin
 from platform_app.models.crm import Contact
+from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sending import Dispatch, GateReason
 from platform_app.services.chat import agent_messages, conversations, hand_off, held_messages, replies, sending
@@ -93,7 +94,8 @@ def test_what_keeps_a_message_of_automation_back(who: Identity, reason: GateReas
         kept = call(who, make, talk, "One more")
     state = MessageState.HELD if reason in HELD else MessageState.DISCARDED
     assert (kept.state, kept.gate["reason"]) == (state, reason)
-    assert activities(who)[-1] == sending.HELD_SENTENCES[reason] and events(who) == before
+    assert activities(who)[-1] == sending.HELD_SENTENCES[reason]
+    assert events(who) == [*before, *(["message_held"] if reason in HELD else [])]
     assert len(call(who, held_messages.list_held, talk)) == (reason in HELD)
     run_jobs(who)
     assert row(who, kept).state == state  # no model was asked
@@ -184,6 +186,37 @@ def test_a_test_chat_reaches_nobody_and_knows_only_who_is_in_charge(who: Identit
     assert [send(who, talk).state for _ in range(2)] == ["complete", "complete"]
     call(who, hand_off.hand_off, talk)
     assert send(who, talk).state == MessageState.HELD
+
+
+def test_a_held_message_is_an_event_once_for_each_reason_and_in_the_feed(who: Identity) -> None:
+    talk = real_talk(who)
+    set_policy(who, quiet_from="00:00", quiet_to="23:59")
+    kept = send(who, talk)
+    assert events(who)[-1] == "message_held"
+    with session_scope(who.tenant_id, read_only=True) as session:
+        (event,) = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.MESSAGE_HELD)).all()
+        (told,) = session.exec(owned(Activity, who.tenant_id).where(Activity.event_id == event.id)).all()
+    assert (event.message_id, event.after) == (kept.id, {"text": "Hello", "reason": "quiet_hours"})
+    assert told.sentence == "Message in “{title}” held back: quiet hours"
+    call(who, hand_off.take_over, talk)
+    for _ in range(2):  # it is held for another reason, then for the same again
+        change(who, Message, due_at=now())
+        held_messages.release_due()
+    assert events(who).count("message_held") == 2
+    change(who, Contact, opted_out_at=now())
+    send(who, talk)
+    assert events(who).count("message_held") == 2, "a dropped message is not held"
+
+
+def test_a_rule_that_answers_held_messages_with_messages_ends(who: Identity) -> None:
+    talk = real_talk(who)
+    a_rule(who, "message_held", {"kind": "send_message", "text": "Another: {{ held.text }}"})
+    call(who, hand_off.take_over, talk)
+    send(who, talk)
+    run_jobs(who)
+    kept = call(who, held_messages.list_held, talk)
+    assert len(kept) == 6 and kept[1].text == "Another: Hello"
+    assert [run.state for run in runs(who)] == ["done"] * 5 + ["too_deep"]
 
 
 def test_a_member_sends_what_is_held_as_it_is_or_changed(who: Identity) -> None:

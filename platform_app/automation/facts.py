@@ -69,6 +69,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("tenant.name", "Name of your company"),
     Fact("message.text", "What the contact has just said"),
     Fact("reply.text", "What the agent has replied", event_only=True),
+    Fact("held.text", "Text of the message that is held back", event_only=True),
     Fact("task.text", "Text of the task", event_only=True),
     Fact("event.tag", "Tag that was given", choices_from="tag", event_only=True),
     Fact("webhook.name", "Name of the webhook", event_only=True),

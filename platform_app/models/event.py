@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     REPLY_APPROVED = "reply_approved"
     REPLY_REJECTED = "reply_rejected"
     OPTED_OUT = "opted_out"
+    MESSAGE_HELD = "message_held"
     MEMBER_REPLIED = "member_replied"
     NOTE_ADDED = "note_added"
     LEAD_CREATED = "lead_created"

@@ -148,7 +148,7 @@ def review_of(who: Identity, outcome: str, **more: str) -> dict[str, Any]:
 
 
 def keep_back(session: Transaction, row: Conversation, message: Message, decision: Decision) -> None:
-    """Hold or drop a message, as a decision says, and store its reason."""
+    """Hold or drop a message, as a decision says, and store its reason; one that is held now emits an event."""
     assert decision.reason is not None
     is_new = message.gate.get("reason") != decision.reason
     message.gate, message.due_at = decision.as_json(), decision.until
@@ -159,7 +159,24 @@ def keep_back(session: Transaction, row: Conversation, message: Message, decisio
         kind = _KINDS.get(message.origin, ActivityKind.REPLY)
         actor = message.origin_name or message.author_name
         sentence = HELD_SENTENCES[decision.reason]
-        conversation_rows.record(session, row, kind, sentence, who=None, actor=actor)
+        told = conversation_rows.record(session, row, kind, sentence, who=None, actor=actor)
+        told.event_id = _emit_held(session, row, message, decision.reason) if is_held else None
+
+
+def _emit_held(session: Transaction, row: Conversation, message: Message, reason: GateReason) -> str:
+    """Emit the event of a message that is held; return its id."""
+    _set_cause(session, message)
+    after = {"text": (message.text or message.task)[:2000], "reason": reason.value}
+    links = event_links(row)
+    return emit(session, row.tenant_id, EventKind.MESSAGE_HELD, after=after, message_id=message.id, **links).id
+
+
+def _set_cause(session: Transaction, message: Message) -> None:
+    """Let the events of this transaction follow from what led to a message, if it is sent or held later than that."""
+    if cause_of(session) is None and (message.cause_id or message.enrollment_id):
+        cause = session.get(Event, message.cause_id) if message.cause_id else None
+        origin_id = message.enrollment_id or (cause.origin_id if cause else None)
+        set_cause(session, Cause(message.cause_id or "", message.depth, message.run_id, origin_id))
 
 
 def _commit(session: Transaction, row: Conversation, message: Message, *, asked: OutboundMessage) -> None:
@@ -169,10 +186,7 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
         dispatch = Dispatch(tenant_id=row.tenant_id, contact_id=row.contact_id, key=message.id)
         dispatch.at = message.finished_at
         session.add(dispatch)
-    if cause_of(session) is None and (message.cause_id or message.enrollment_id):
-        cause = session.get(Event, message.cause_id) if message.cause_id else None
-        origin_id = message.enrollment_id or (cause.origin_id if cause else None)
-        set_cause(session, Cause(message.cause_id or "", message.depth, message.run_id, origin_id))
+    _set_cause(session, message)
     after, is_members = {"text": message.text[:2000]}, message.author == Author.MEMBER
     kind = EventKind.MEMBER_REPLIED if is_members else EventKind.REPLY_SENT
     event = emit(session, row.tenant_id, kind, after=after, message_id=message.id, **event_links(row))

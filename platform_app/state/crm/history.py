@@ -25,6 +25,7 @@ _SENTENCES = {
     EventKind.REPLY_APPROVED: "A member approved a reply",
     EventKind.REPLY_REJECTED: "A member rejected a reply",
     EventKind.OPTED_OUT: "The contact does not want messages any more",
+    EventKind.MESSAGE_HELD: "A message was held back",
     EventKind.NOTE_ADDED: "A member wrote a note",
     EventKind.LEAD_CREATED: "The lead “{title}” was created",
     EventKind.LEAD_UPDATED: "The lead changed: {fields}",

@@ -34,6 +34,7 @@ TRIGGERS = {
     "reply_approved": "A member approves a reply",
     "reply_rejected": "A member rejects a reply",
     "opted_out": "A contact does not want messages any more",
+    "message_held": "A message to a contact is held back",
     "note_added": "A member writes a note in a conversation",
     "no_reply": "Nobody has answered for a while",
     "lead_created": "A lead is created",
