@@ -8,17 +8,25 @@ from platform_app.components.console.parts import field
 from platform_app.components.console.text import t
 from platform_app.state.accounts.sending_settings import SendingSettingsState
 
+_SCOPE = (
+    "Quiet hours and limits hold for messages and e-mails of rules and sequences together, except those that are "
+    "marked as transactional. Replies of agents and what members write are never limited. Contacts who opted out get "
+    "nothing automatic."
+)
+_CAP = "To one contact, of all rules and sequences; 0: no limit."
+
 
 def sending_form() -> rx.Component:
     """Return the card with the form."""
     state = SendingSettingsState
     return rx.el.section(
         rx.el.h2(t("Messages to contacts")),
+        rx.el.p(t(_SCOPE), class_name="muted small"),
         rx.el.form(
             _input("quiet_from", t("Quiet hours from"), t("In the contact's time zone; empty: none."), type="time"),
             _input("quiet_to", t("Quiet hours to"), type="time"),
-            _input("daily_cap", t("Automatic messages in 24 hours"), t("To one contact, of all rules; 0: no limit.")),
-            _input("weekly_cap", t("Automatic messages in 7 days"), t("To one contact, of all rules; 0: no limit.")),
+            _input("daily_cap", t("Automatic messages in 24 hours"), t(_CAP)),
+            _input("weekly_cap", t("Automatic messages in 7 days"), t(_CAP)),
             _input(
                 "hand_back_hours",
                 t("Hand a conversation back after hours"),

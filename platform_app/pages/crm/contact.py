@@ -11,6 +11,7 @@ from platform_app.components.console.parts import READ_ONLY, field, skeleton_row
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
+from platform_app.components.crm.opt_out_card import opt_out_card
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.contact import ContactState
@@ -29,7 +30,7 @@ def show() -> rx.Component:
 
 
 def _card() -> rx.Component:
-    beside = (card.tasks, card.notes, card.conversations, enrollments, card.history)
+    beside = (card.tasks, opt_out_card, card.notes, card.conversations, enrollments, card.history)
     return rx.fragment(
         _head(),
         card.contact_dialog(

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from platform_app import notifier
 from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -65,6 +66,8 @@ def opt_in(session: Transaction, who: Identity, contact_id: str) -> Contact:
 
 
 def _record(session: Transaction, who: Identity, row: Contact, sentence: str) -> Any:
+    tenant_id, contact_id = row.tenant_id, row.id
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "contact", contact_id))
     values = {"link": f"/contacts/{row.id}", "name": row.name}
     return activity.record_by(session, who, ActivityKind.PERSON, sentence, **values)
 

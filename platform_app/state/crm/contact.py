@@ -10,6 +10,7 @@ from platform_app.db import Transaction
 from platform_app.i18n import plural, translate
 from platform_app.models.crm import Contact, CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
+from platform_app.services.chat import opt_outs
 from platform_app.services.crm import contacts, merge_contacts
 from platform_app.services.crm.cards import Card
 from platform_app.state.console import browser
@@ -17,6 +18,7 @@ from platform_app.state.console.base import call, current_identity, current_user
 from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.card import CrmCard
 from platform_app.state.crm.leads import LeadRow, lead_row
+from platform_app.state.crm.opt_out_words import opt_out_words
 
 
 @dataclass
@@ -33,6 +35,8 @@ class ContactState(CrmCard, rx.State):
     name: str = ""
     language: str = ""
     leads: list[LeadRow] = []
+    opted_out: bool = False
+    opt_out_sentence: str = ""  # since when and why the contact does not want messages
     merge_dialog_open: bool = False
     candidates: list[Option] = []
     other: str = ""  # the contact to merge with, "" while none is selected
@@ -49,6 +53,18 @@ class ContactState(CrmCard, rx.State):
             return browser.redirect(f"/manage/{(await current_identity(self)).slug}/contacts/{row.id}")
         await self._load_form(row)
         return None
+
+    @handler(Role.OPERATOR)
+    async def opt_out(self) -> None:
+        """Opt the contact out of messages."""
+        await call(self, opt_outs.opt_out, self._contact_id)
+        await self._load_related()
+
+    @handler(Role.OPERATOR)
+    async def opt_in(self) -> None:
+        """Let the contact receive messages again."""
+        await call(self, opt_outs.opt_in, self._contact_id)
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def set_merge_dialog_open(self, is_open: bool) -> None:
@@ -114,6 +130,9 @@ class ContactState(CrmCard, rx.State):
     async def _load_specific(self, card: Card, names: dict[str, str]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         self.leads = [lead_row(lead, names, identity, language) for lead in card.leads]
+        row = await fetch(self, contacts.get, self._contact_id)
+        self.opted_out = row.opted_out_at is not None
+        self.opt_out_sentence = opt_out_words(row, language, identity.time_zone)
 
 
 _FIELD_LABELS = {
