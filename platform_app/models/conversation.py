@@ -56,6 +56,15 @@ _STREAMING: ColumnElement[bool] = literal_column("state = 'streaming'")
 _UNDECIDED: ColumnElement[bool] = literal_column("state IN ('held', 'to_approve')")
 _IN_CHARGE: ColumnElement[bool] = literal_column("state = 'handed_off'")
 _SNOOZED: ColumnElement[bool] = literal_column("snoozed_until IS NOT NULL")
+_TO_APPROVE: ColumnElement[bool] = literal_column("state = 'to_approve'")
+# Conversations that members may have to act on. Queries use the same conditions as text, or no index serves them.
+CURRENT_CONDITIONS = ("state <> 'closed'", "channel <> 'test'", "snoozed_until IS NULL", "deleted_at IS NULL")
+_CURRENT: ColumnElement[bool] = literal_column(" AND ".join(CURRENT_CONDITIONS))
+
+
+def _partial(name: str, condition: ColumnElement[bool], *columns: str) -> Index:
+    """Return an index of the rows that meet a condition."""
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
 
 
 class Conversation(Owned, table=True):
@@ -67,9 +76,12 @@ class Conversation(Owned, table=True):
         Index("ix_conversation_contact", "tenant_id", "contact_id", "last_message_at"),
         Index("ix_conversation_lead", "tenant_id", "lead_id", "last_message_at"),
         Index("ix_conversation_state", "tenant_id", "state", "last_message_at"),
-        Index("ix_conversation_assignee", "tenant_id", "assignee_id", "state", "last_message_at"),
-        Index("ix_conversation_hand_back", "hand_back_at", sqlite_where=_IN_CHARGE, postgresql_where=_IN_CHARGE),
-        Index("ix_conversation_snooze", "snoozed_until", sqlite_where=_SNOOZED, postgresql_where=_SNOOZED),
+        _partial("ix_conversation_current", _CURRENT, "tenant_id", "last_message_at", "id"),
+        _partial("ix_conversation_assignee", _CURRENT, "tenant_id", "assignee_id", "last_message_at", "id"),
+        _partial("ix_conversation_agent", _CURRENT, "tenant_id", "agent_id", "last_message_at", "id"),
+        _partial("ix_conversation_hand_back", _IN_CHARGE, "hand_back_at"),
+        _partial("ix_conversation_snooze", _SNOOZED, "snoozed_until"),
+        _partial("ix_conversation_snoozed", _SNOOZED, "tenant_id", "last_message_at", "id"),
     )
     agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32)
     use_draft: bool = True  # test chat only: reply with the draft, else the published version
@@ -102,8 +114,9 @@ class Message(Owned, table=True):
         Index("ix_message_order", "conversation_id", "created_at"),
         Index("ix_message_talk", "tenant_id", "conversation_id", "created_at"),
         Index("ix_message_said", "tenant_id", "conversation_id", "author", "replaced", "created_at"),
-        Index("ix_message_streaming", "beat_at", sqlite_where=_STREAMING, postgresql_where=_STREAMING),
-        Index("ix_message_undecided", "tenant_id", "due_at", sqlite_where=_UNDECIDED, postgresql_where=_UNDECIDED),
+        _partial("ix_message_streaming", _STREAMING, "beat_at"),
+        _partial("ix_message_undecided", _UNDECIDED, "tenant_id", "due_at"),
+        _partial("ix_message_to_approve", _TO_APPROVE, "tenant_id", "replaced", "conversation_id"),
     )
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
     author: Author = Field(sa_type=enum_column(Author))

@@ -27,7 +27,7 @@ class StillHub:
     def __init__(self) -> None:
         self.pages: list[asyncio.Queue[Update]] = []
 
-    async def subscribe(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
+    async def subscribe(self, tenant_id: str, tab: str, every: float, pause: float = 0) -> AsyncIterator[Update]:
         self.pages.append(asyncio.Queue())
         mine = self.pages[-1]
         while True:

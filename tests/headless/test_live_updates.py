@@ -32,9 +32,9 @@ class CountingHub(StillHub):
         super().__init__()
         self.left = 0
 
-    async def subscribe(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
+    async def subscribe(self, tenant_id: str, tab: str, every: float, pause: float = 0) -> AsyncIterator[Update]:
         try:
-            async for update in super().subscribe(tenant_id, tab, every):
+            async for update in super().subscribe(tenant_id, tab, every, pause):
                 yield update
         finally:
             self.left += 1

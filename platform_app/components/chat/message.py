@@ -36,7 +36,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
             row.without_vectors,
             rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
         ),
-        rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, _source_chip), class_name="chips")),
+        rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),
         key=row.id,
@@ -107,7 +107,8 @@ def _reply_text(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.cond(row.text != "", rx.cond(TestChatState.is_plain_text, plain, marked))
 
 
-def _source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
+def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
+    """Return a source under a reply, which opens the cited passage."""
     return rx.el.li(
         rx.el.button(
             rx.el.span(chip.number, class_name="chip-number"),

@@ -17,6 +17,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Work",
         [
             ("Dashboard", "layout-dashboard", ""),
+            ("Inbox", "inbox", "/inbox"),
             ("Test chat", "message-circle", "/test-chat"),
             ("Contacts", "users", "/contacts"),
             ("Leads", "handshake", "/leads"),

@@ -16,6 +16,7 @@ from platform_app.state.console.base import current_identity, current_user, fetc
 
 DESTINATIONS = [
     ("Dashboard", ""),
+    ("Inbox", "/inbox"),
     ("Test chat", "/test-chat"),
     ("Contacts", "/contacts"),
     ("Import contacts", "/contacts/import"),
@@ -35,7 +36,7 @@ DESTINATIONS = [
     ("E-mail", "/settings/mail"),
     ("Members", "/settings/members"),
 ]
-MAX_ENTRIES = 22
+MAX_ENTRIES = 23
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)

@@ -26,6 +26,16 @@ class Update:
     subject_id: str
 
 
+def _merged(update: Update, queue: asyncio.Queue[Update]) -> Update:
+    """Empty the queue; return the one update that stands for all."""
+    found = {update}
+    while not queue.empty():
+        found.add(queue.get_nowait())
+    if len(found) == 1:
+        return update
+    return Update(update.topic, "") if len({one.topic for one in found}) == 1 else Update("*", "")
+
+
 def _coalesced(queue: asyncio.Queue[Update]) -> Update:
     while not queue.empty():
         queue.get_nowait()
@@ -40,9 +50,12 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self.is_connected: Callable[[str], bool] = lambda tab: True  # set by the app: whether a tab has a socket
 
-    async def subscribe(self, tenant_id: str, tab: str, every: float = 15.0) -> AsyncGenerator[Update, None]:
+    async def subscribe(
+        self, tenant_id: str, tab: str, every: float = 15.0, pause: float = 0.0
+    ) -> AsyncGenerator[Update, None]:
         """Yield a tenant's updates as they happen, and "*" at least every `every` seconds.
 
+        With `pause` at least so many seconds lie between two updates, and those that happen meanwhile become one.
         `tab` is a client token. While it has no connection nothing is yielded; DISCONNECT_GRACE_SECONDS later the
         generator ends.
         """
@@ -57,13 +70,17 @@ class Hub:
                     update = await asyncio.wait_for(queue.get(), every)
                 except TimeoutError:
                     update = Update("*", "")
-                if queue.qsize() >= _COALESCE_AT:
+                if pause:
+                    update = _merged(update, queue)
+                elif queue.qsize() >= _COALESCE_AT:
                     update = _coalesced(queue)
                 if not self.is_connected(tab):
                     left = left or time.monotonic()
                     continue
                 yield Update("*", "") if left else update
                 left = 0.0
+                if pause:
+                    await asyncio.sleep(pause)
         finally:
             self._queues[tenant_id].discard(queue)
             if not self._queues[tenant_id]:

@@ -61,16 +61,17 @@ async def session_check(state: rx.State, required_role: Role = Role.VIEWER) -> S
 
 
 async def subscribe(
-    state: rx.State, *topics: str, every: float = 15.0, required_role: Role = Role.VIEWER
+    state: rx.State, *topics: str, every: float = 15.0, pause: float = 0.0, required_role: Role = Role.VIEWER
 ) -> AsyncIterator[Update]:
     """Yield updates of these topics, or of all, and a "*" update at least every `every` seconds.
 
+    With `pause` at least so many seconds lie between two updates; what changes meanwhile is one of them.
     Ends when the tab has no connection any more, or its user no longer has a session with `required_role`. The state
     is not locked between updates: enter it with `async with` for each change.
     """
     check = await session_check(state, required_role)
     identity, tab = check.identity, state.router.session.client_token
-    async with aclosing(hub.subscribe(identity.tenant_id, tab, every)) as updates:
+    async with aclosing(hub.subscribe(identity.tenant_id, tab, every, pause)) as updates:
         async for update in updates:
             is_wanted = not topics or update.topic in (*topics, "*")
             is_access = update.topic == ACCESS_TOPIC

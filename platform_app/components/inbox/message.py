@@ -1,0 +1,119 @@
+"""Message: a message of a conversation in the inbox, with its author, its state and what a member may do with it."""
+
+import reflex as rx
+
+from platform_app.components.chat.composer import Composer, safe_markdown
+from platform_app.components.chat.message import quiet_button, source_chip
+from platform_app.components.console.parts import READ_ONLY
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_panel import ChatPanelState
+from platform_app.state.inbox.conversation import InboxState
+from platform_app.state.inbox.inbox_view import InboxMessage
+
+
+def message(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return a message, below the heading of its day if it is the first of one."""
+    return rx.fragment(
+        rx.cond(row.day != "", rx.el.h3(row.day, class_name="day")),
+        rx.el.article(
+            rx.el.header(
+                rx.el.strong(row.name),
+                rx.el.span(row.label, class_name="muted small"),
+                rx.el.time(row.when, title=row.exact, class_name="muted small"),
+                rx.cond(row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True)),
+                class_name="message-head",
+            ),
+            rx.cond(row.state == "to_approve", _approval(row), _text(row)),
+            rx.cond(row.reason != "", rx.el.p(row.reason, class_name="small reason")),
+            rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
+            rx.cond(row.review != "", rx.el.p(row.review, class_name="muted small reason")),
+            rx.cond(row.difference.length() > 0, _difference(row)),
+            _actions(row),
+            class_name=f"message {row.side} is-{row.state}",
+        ),
+        key=row.id,
+    )
+
+
+def _text(row: rx.Var[InboxMessage]) -> rx.Component:
+    return rx.cond(
+        row.text != "",
+        rx.cond(
+            row.is_plain,
+            rx.el.div(row.text, class_name="bubble plain"),
+            rx.el.div(safe_markdown(row.text), class_name="bubble"),
+        ),
+    )
+
+
+def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return the agent's own text beside what was sent, folded."""
+    return rx.el.details(
+        rx.el.summary(t("What was changed"), class_name="small"),
+        rx.el.pre(
+            rx.foreach(
+                row.difference,
+                lambda line: rx.el.span(
+                    line,
+                    "\n",
+                    class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", "")),
+                ),
+            ),
+            class_name="difference",
+        ),
+    )
+
+
+def _actions(row: rx.Var[InboxMessage]) -> rx.Component:
+    held = rx.fragment(
+        rx.button(t("Send"), on_click=InboxState.release(row.id), size="1"),
+        quiet_button(t("Discard"), InboxState.discard(row.id)),
+    )
+    is_held = (row.state == "held") & ~READ_ONLY
+    return rx.cond(
+        is_held | row.has_trace,
+        rx.flex(
+            rx.cond(is_held, held),
+            rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
+            spacing="4",
+            align="center",
+            class_name="message-actions",
+        ),
+    )
+
+
+def _approval(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return the whole text of a reply that waits for approval, to be edited, approved or rejected."""
+    return rx.cond(
+        READ_ONLY,
+        _text(row),
+        rx.el.div(
+            rx.el.form(
+                rx.el.input(type="hidden", name="reply_id", value=row.id, read_only=True),
+                Composer.create(label=t("Reply before sending"), initial=row.text),
+                rx.flex(
+                    rx.button(t("Approve and send"), type="submit", size="1"),
+                    spacing="4",
+                    align="center",
+                ),
+                on_submit=InboxState.approve,
+                class_name="edit",
+            ),
+            rx.el.form(
+                rx.el.input(type="hidden", name="reply_id", value=row.id, read_only=True),
+                rx.el.input(
+                    name="reason",
+                    max_length=1_000,
+                    placeholder=t("Reason, for the team"),
+                    aria_label=t("Reason of the rejection"),
+                    class_name="native grow",
+                ),
+                rx.button(
+                    t("Reject"), type="submit", size="1", variant="soft", color_scheme="gray", high_contrast=True
+                ),
+                on_submit=InboxState.reject,
+                class_name="reject",
+            ),
+            class_name="approval",
+        ),
+    )

@@ -1,0 +1,192 @@
+"""Inbox list: the views of the inbox, their conversations in pages, and how many each view holds."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, literal_column, or_
+from sqlmodel import col
+
+from platform_app.automation.values import fold
+from platform_app.db import Transaction, owned
+from platform_app.models.agent import Agent, Channel
+from platform_app.models.conversation import (
+    CURRENT_CONDITIONS,
+    Conversation,
+    ConversationState,
+    ConversationTag,
+    Message,
+)
+from platform_app.models.crm import Contact
+from platform_app.models.person import Identity
+from platform_app.services.accounts import members
+from platform_app.services.chat import triage
+
+PAGE_SIZE = 50
+MAX_COUNT = 100  # counting stops here: "99+"
+_CURRENT: list[ColumnElement[bool]] = [literal_column(f"conversation.{one}") for one in CURRENT_CONDITIONS]
+
+
+class View(StrEnum):
+    """A view of the inbox."""
+
+    MINE = "mine"
+    UNASSIGNED = "unassigned"
+    PERSON = "person"  # a member is in charge
+    APPROVAL = "approval"  # a reply waits for approval
+    OPEN = "open"
+    SNOOZED = "snoozed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class InboxFilter:
+    """What a list of the inbox shows; an empty value does not narrow it. Test chats are shown only as a channel."""
+
+    view: View = View.OPEN
+    agent_id: str = ""
+    channel: Channel | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The place in a list after which a page begins: the time of the last message, and the conversation's id."""
+
+    at: datetime
+    conversation_id: str
+
+
+@dataclass
+class ConversationLine:
+    """A conversation in the list, with the names of what it refers to."""
+
+    row: Conversation
+    contact: str = ""
+    agent: str = ""
+    assignee: str = ""
+    is_opted_out: bool = False  # the contact
+    is_unread: bool = False
+    awaits_approval: bool = False
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InboxPage:
+    """A page of a list, and the place at which the next one begins, or None."""
+
+    lines: list[ConversationLine]
+    next: Cursor | None
+
+
+def list_conversations(
+    session: Transaction, who: Identity, wanted: InboxFilter, *, after: Cursor | None = None, limit: int = PAGE_SIZE
+) -> InboxPage:
+    """Return a page of the conversations that a filter lets through, the latest message first."""
+    query = _filtered(who, wanted)
+    at, row_id = col(Conversation.last_message_at), col(Conversation.id)
+    if after is not None:
+        query = query.where(at <= after.at, or_(at < after.at, row_id < after.conversation_id))
+    rows: list[Conversation] = list(session.exec(query.order_by(at.desc(), row_id.desc()).limit(limit + 1)).all())
+    shown = rows[:limit]
+    last = Cursor(shown[-1].last_message_at, shown[-1].id) if len(rows) > limit else None
+    return InboxPage(lines_of(session, who, shown), last)
+
+
+def count_views(session: Transaction, who: Identity, wanted: InboxFilter) -> dict[View, int]:
+    """Return how many conversations each view holds with the rest of a filter, at most MAX_COUNT."""
+    found = {}
+    for view in View:
+        query = _filtered(who, replace(wanted, view=view)).limit(MAX_COUNT)
+        found[view] = len(session.execute(query.with_only_columns(Conversation.id)).all())
+    return found
+
+
+def lines_of(session: Transaction, who: Identity, rows: list[Conversation]) -> list[ConversationLine]:
+    """Return conversations as the list shows them, in the same order."""
+    ids = [row.id for row in rows]
+    unread, tags, waiting = (
+        triage.unread_ids(session, who, ids),
+        triage.tags_of(session, who, ids),
+        _awaiting_approval(session, who, ids),
+    )
+    people_of = _contacts(session, who, {row.contact_id for row in rows if row.contact_id})
+    agents = _agent_names(session, who, {row.agent_id for row in rows})
+    people = {user.id: user.name for user, _ in members.list_members(session, who)}
+    return [
+        ConversationLine(
+            row,
+            contact=people_of.get(row.contact_id or "", ("", False))[0],
+            is_opted_out=people_of.get(row.contact_id or "", ("", False))[1],
+            agent=agents.get(row.agent_id, ""),
+            assignee=people.get(row.assignee_id or "", ""),
+            is_unread=row.id in unread,
+            awaits_approval=row.id in waiting,
+            tags=tags[row.id],
+        )
+        for row in rows
+    ]
+
+
+def _contacts(session: Transaction, who: Identity, contact_ids: set[str]) -> dict[str, tuple[str, bool]]:
+    """Return the names of contacts by id, and whether each has opted out."""
+    query = owned(Contact, who.tenant_id).where(col(Contact.id).in_(contact_ids))
+    found = session.execute(query.with_only_columns(Contact.id, Contact.name, Contact.opted_out_at)).all()
+    return {row_id: (name, at is not None) for row_id, name, at in found}
+
+
+def _agent_names(session: Transaction, who: Identity, agent_ids: set[str]) -> dict[str, str]:
+    """Return the names of agents by id, those of deleted ones included."""
+    query = owned(Agent, who.tenant_id).where(col(Agent.id).in_(agent_ids))
+    found = session.execute(query.with_only_columns(Agent.id, Agent.name)).all()
+    return {str(row_id): str(name) for row_id, name in found}
+
+
+def _filtered(who: Identity, wanted: InboxFilter) -> Any:
+    """Return the query of the conversations that a filter lets through."""
+    query = owned(Conversation, who.tenant_id).where(*_conditions(wanted))
+    if wanted.view == View.MINE:
+        query = query.where(Conversation.assignee_id == who.user_id)
+    elif wanted.view == View.UNASSIGNED:
+        query = query.where(col(Conversation.assignee_id).is_(None))
+    elif wanted.view == View.APPROVAL:
+        query = query.where(col(Conversation.id).in_(_approvals(who)))
+    if wanted.agent_id:
+        query = query.where(Conversation.agent_id == wanted.agent_id)
+    if wanted.tag:
+        tagged = owned(ConversationTag, who.tenant_id).where(ConversationTag.key == fold(wanted.tag))
+        query = query.where(col(Conversation.id).in_(tagged.with_only_columns(ConversationTag.conversation_id)))
+    return query
+
+
+def _conditions(wanted: InboxFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on state and channel; those of current conversations as text, as their index has them."""
+    is_not_closed, is_real, is_awake, is_kept = _CURRENT
+    found: list[ColumnElement[bool]] = [is_kept]
+    if wanted.channel != Channel.TEST:
+        found.append(is_real)
+    if wanted.channel is not None:
+        found.append(col(Conversation.channel) == wanted.channel)
+    if wanted.view == View.CLOSED:
+        return [*found, col(Conversation.state) == ConversationState.CLOSED]
+    if wanted.view == View.SNOOZED:
+        return [*found, literal_column("conversation.snoozed_until IS NOT NULL")]
+    if wanted.view == View.APPROVAL:
+        return found
+    if wanted.view == View.PERSON:
+        found.append(col(Conversation.state) == ConversationState.HANDED_OFF)
+    return [*found, is_not_closed, is_awake]
+
+
+def _approvals(who: Identity) -> Any:
+    """Return the query of the ids of conversations in which a reply waits for approval."""
+    waiting = owned(Message, who.tenant_id).where(
+        literal_column("message.state = 'to_approve'"), col(Message.replaced).is_(False)
+    )
+    return waiting.with_only_columns(Message.conversation_id)
+
+
+def _awaiting_approval(session: Transaction, who: Identity, ids: list[str]) -> set[str]:
+    query = _approvals(who).where(col(Message.conversation_id).in_(ids))
+    return set(session.exec(query).all())

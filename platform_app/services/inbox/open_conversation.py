@@ -1,0 +1,67 @@
+"""Open conversation: its messages, and its contact with what belongs to it."""
+
+from dataclasses import dataclass, field
+
+from platform_app.automation.values import fold
+from platform_app.db import Transaction, owned
+from platform_app.models.conversation import Message
+from platform_app.models.crm import Contact, Holder
+from platform_app.models.person import Identity
+from platform_app.services.accounts import members
+from platform_app.services.chat import conversation_rows, conversations, member_messages
+from platform_app.services.crm import cards
+from platform_app.services.crm.cards import Card
+from platform_app.services.inbox import inbox_list
+from platform_app.services.inbox.inbox_list import ConversationLine
+
+
+@dataclass(frozen=True)
+class OpenConversation:
+    """A conversation with its newest messages, oldest first."""
+
+    line: ConversationLine
+    messages: list[Message]
+    has_earlier: bool
+    is_plain: bool  # its agent writes without Markdown
+
+
+@dataclass(frozen=True)
+class ContactPanel:
+    """The contact of a conversation, with leads, tasks and other conversations; without a contact it is empty."""
+
+    contact: Contact | None = None
+    card: Card = field(default_factory=Card)
+
+
+def read(session: Transaction, who: Identity, conversation_id: str, *, limit: int) -> OpenConversation:
+    """Return a conversation with its newest `limit` messages. Raises NotFound if it does not exist or is deleted."""
+    row = conversation_rows.get(session, who, conversation_id)
+    (line,) = inbox_list.lines_of(session, who, [row])
+    messages, has_earlier = conversations.newest_messages(session, who, row.id, limit=limit)
+    return OpenConversation(line, messages, has_earlier, conversations.is_plain(session, who, row.id))
+
+
+def read_contact(session: Transaction, who: Identity, conversation_id: str) -> ContactPanel:
+    """Return what is known of the contact of a conversation.
+
+    Raises NotFound if the conversation does not exist or is deleted.
+    """
+    row = conversation_rows.get(session, who, conversation_id)
+    query = owned(Contact, who.tenant_id).where(Contact.id == row.contact_id)
+    contact: Contact | None = session.exec(query).first() if row.contact_id else None
+    if contact is None:
+        return ContactPanel()
+    card = cards.get_card(session, who, Holder.CONTACT, contact.id)
+    card.conversations = [one for one in card.conversations if one.id != row.id]
+    return ContactPanel(contact, card)
+
+
+def add_note(session: Transaction, who: Identity, conversation_id: str, text: str) -> Message:
+    """Add a note for members, in which @ and a member's name mentions them.
+
+    Raises what `member_messages.add_note` raises.
+    """
+    said = fold(text)
+    named = [user.id for user, _ in members.list_members(session, who) if f"@{fold(user.name)}" in said]
+    mentions = named[: member_messages.MAX_MENTIONS]
+    return member_messages.add_note(session, who, conversation_id, text, mentions=mentions)

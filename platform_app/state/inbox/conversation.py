@@ -1,0 +1,237 @@
+"""Conversation: the open conversation of the inbox, its messages, and what members write and decide."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.errors import NotFound, PlatformError
+from platform_app.i18n import translate
+from platform_app.models.conversation import Conversation, ConversationState
+from platform_app.models.person import Identity, Role
+from platform_app.services.accounts import members
+from platform_app.services.chat import approvals, hand_off, held_messages, member_messages, triage
+from platform_app.services.inbox import open_conversation
+from platform_app.services.inbox.open_conversation import OpenConversation
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.error_messages import report_error
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
+from platform_app.state.inbox.inbox_view import (
+    CHANNELS,
+    STATES,
+    InboxMessage,
+    build_inbox_messages,
+    time_words,
+    title_of,
+)
+
+PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
+MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
+NOBODY = "nobody"
+MODES = ("reply", "note")
+PAUSE_SECONDS = 0.3  # between two live updates
+
+
+class InboxState(rx.State):
+    """The conversation in the address."""
+
+    current: str = ""
+    title: str = ""
+    agent: str = ""
+    channel: str = ""
+    is_test: bool = False
+    state: str = ""
+    colour: str = ""
+    state_label: str = ""
+    in_charge: str = ""  # who is in charge and until when, in words
+    assignee: str = NOBODY
+    members: list[Option] = []
+    tags: list[str] = []
+    snoozed: str = ""  # until when, in words
+    messages: list[InboxMessage] = []
+    has_earlier: bool = False
+    mode: str = MODES[0]
+    sent_count: int = 0  # messages that were stored
+    failed_count: int = 0  # messages that were refused
+    last_sent: str = ""
+    is_opted_out: bool = False
+    despite_opt_out: bool = False  # the member confirmed that they write to a contact who has opted out
+    loaded: bool = False
+    _message_limit: int = PAGE_SIZE
+    _contact_id: str = ""
+
+    @handler(Role.VIEWER)
+    async def load(self) -> Any:
+        """Open the conversation in the query of the address, or none."""
+        wanted = self.router.url.query_parameters.get("c", "")[:32]
+        if wanted != self.current:
+            self._close()
+        self.current = wanted
+        try:
+            people = await fetch(self, members.list_members)
+            self.members = [Option(user.id, user.name) for user, role in people if role != Role.VIEWER]
+            await self._open()
+        except NotFound as error:
+            self._close()
+            return await error_toast(self, error)
+        finally:
+            self.loaded = True
+        return None
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> Any:
+        """Refresh the conversation when it changes."""
+        async for update in subscribe(self, "conversation", "contact", pause=PAUSE_SECONDS):
+            async with self:
+                concerned = self.current and update.subject_id in ("", self.current, self._contact_id)
+                event = await self._refresh() if concerned else None
+            if event is not None:
+                yield event
+
+    @handler(Role.OPERATOR)
+    async def send(self, form: dict[str, Any]) -> Any:
+        """Send a message to the contact, or store a note; text that cannot be stored stays in the field."""
+        text = str(form.get("text", ""))
+        if not text.strip() or not self.current:
+            return None
+        try:
+            if self.mode == "note":
+                await call(self, open_conversation.add_note, self.current, text)
+            else:
+                await call(self, member_messages.send, self.current, text, despite_opt_out=self.despite_opt_out)
+        except PlatformError as error:
+            self.failed_count += 1
+            return await error_toast(self, error)
+        except Exception as error:
+            self.failed_count += 1
+            return report_error(error)
+        self.sent_count += 1
+        await self._open()
+        return None
+
+    @handler(Role.OPERATOR)
+    async def set_mode(self, mode: str) -> None:
+        """Write a reply or a note."""
+        self.mode = mode if mode in MODES else MODES[0]
+
+    @handler(Role.OPERATOR)
+    async def confirm_opt_out(self) -> None:
+        """Confirm that messages are sent although the contact has opted out."""
+        self.despite_opt_out = True
+
+    @handler(Role.OPERATOR)
+    async def take_over(self) -> None:
+        """Put the member in charge."""
+        await self._act(hand_off.take_over)
+
+    @handler(Role.OPERATOR)
+    async def hand_back(self, form: dict[str, Any]) -> None:
+        """Hand the conversation back to the agent, with a note for it."""
+        await self._act(hand_off.hand_back, str(form.get("note", "")))
+
+    @handler(Role.OPERATOR)
+    async def close(self) -> None:
+        """Close the conversation, or reopen it if it is closed."""
+        await self._act(hand_off.reopen if self.state == ConversationState.CLOSED else hand_off.close)
+
+    @handler(Role.OPERATOR)
+    async def assign(self, user_id: str) -> None:
+        """Assign the conversation to a member, or to nobody."""
+        await self._act(triage.assign, None if user_id in ("", NOBODY) else user_id[:32])
+
+    @handler(Role.OPERATOR)
+    async def release(self, message_id: str) -> None:
+        """Send a held message."""
+        await call(self, held_messages.release, message_id[:32], despite_opt_out=self.despite_opt_out)
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def discard(self, message_id: str) -> None:
+        """Discard a held message."""
+        await call(self, held_messages.discard, message_id[:32])
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def approve(self, form: dict[str, Any]) -> None:
+        """Send a reply that waits for approval, with its edited text."""
+        reply_id, text = str(form.get("reply_id", ""))[:32], str(form.get("text", ""))
+        await call(self, approvals.approve, reply_id, text, despite_opt_out=self.despite_opt_out)
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def reject(self, form: dict[str, Any]) -> None:
+        """Discard a reply that waits for approval, with the reason."""
+        await call(self, approvals.reject, str(form.get("reply_id", ""))[:32], str(form.get("reason", "")))
+        await self._open()
+
+    @handler(Role.VIEWER)
+    async def show_earlier(self) -> None:
+        """Show PAGE_SIZE more messages."""
+        self._message_limit += PAGE_SIZE
+        await self._open()
+
+    async def _act(self, service: Any, *arguments: Any) -> None:
+        """Call a service for the open conversation and show the result."""
+        if self.current:
+            await call(self, service, self.current, *arguments)
+            await self._open()
+
+    def _close(self) -> None:
+        """Reset all that belongs to the open conversation."""
+        self.current = self.title = self.last_sent = self._contact_id = ""
+        self.messages, self.has_earlier, self._message_limit = [], False, PAGE_SIZE
+        self.mode, self.is_opted_out, self.despite_opt_out = MODES[0], False, False
+
+    async def _refresh(self) -> Any:
+        """Read the conversation again; return a toast if it is gone."""
+        try:
+            await self._open()
+        except NotFound as error:
+            self._close()
+            return await error_toast(self, error)
+        except PlatformError:  # the database is busy; the next update succeeds
+            pass
+        return None
+
+    async def _open(self) -> None:
+        if not self.current:
+            return
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found = await fetch(self, open_conversation.read, self.current, limit=self._message_limit)
+        if found.line.is_unread:
+            await call(self, triage.mark_read, self.current)
+        self._show_head(found, identity, language)
+        self.has_earlier = found.has_earlier
+        last = next((one.text for one in reversed(found.messages) if one.author_id == identity.user_id), "")
+        self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]
+        rows = build_inbox_messages(found.messages, identity, language, is_plain=found.is_plain)
+        if self.messages != rows:  # an assignment sends the whole list
+            self.messages = rows
+
+    def _show_head(self, found: OpenConversation, identity: Identity, language: str) -> None:
+        line, row = found.line, found.line.row
+        self.title, self.agent = title_of(row, line.contact, language), line.agent
+        self.channel, self.is_test = translate(language, CHANNELS[row.channel]), row.channel.value == "test"
+        self.state, (self.colour, words) = row.state.value, STATES[row.state]
+        self.state_label = translate(language, words)
+        self.in_charge = _in_charge_words(row, identity, language)
+        self.assignee, self.tags = row.assignee_id or NOBODY, line.tags
+        self.snoozed = time_words(row.snoozed_until, identity, language) if row.snoozed_until else ""
+        self._contact_id, self.is_opted_out = row.contact_id or "", line.is_opted_out
+
+
+def _in_charge_words(row: Conversation, who: Identity, language: str) -> str:
+    """Return who is in charge since when, and when the agent may answer again; "" if the agent answers."""
+    if row.state != ConversationState.HANDED_OFF:
+        return ""
+    since = time_words(row.in_charge_since or row.last_message_at, who, language)
+    if row.in_charge:
+        words = translate(
+            language, "{name} is in charge since {since}; the agent is silent.", name=row.in_charge, since=since
+        )
+    else:
+        words = translate(language, "Handed to a person at {since}; the agent is silent.", since=since)
+    if row.hand_back_at is None:
+        return words
+    back = time_words(row.hand_back_at, who, language)
+    return f"{words} {translate(language, 'It may answer again at {time}.', time=back)}"

@@ -1,0 +1,174 @@
+"""Inbox list: views, filters, pages and live updates of the list of conversations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.i18n import translate
+from platform_app.models.agent import Channel
+from platform_app.models.person import Identity, Role
+from platform_app.services.inbox import inbox_list
+from platform_app.services.inbox.inbox_list import MAX_COUNT, Cursor, InboxFilter, InboxPage, View
+from platform_app.state.console import browser
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.inbox.inbox_view import CHANNELS, InboxRow, build_inbox_row
+
+ALL = "all"
+VIEW_LABELS = {
+    View.OPEN: "All open",
+    View.MINE: "Mine",
+    View.UNASSIGNED: "Unassigned",
+    View.PERSON: "With a person",
+    View.APPROVAL: "For approval",
+    View.SNOOZED: "Snoozed",
+    View.CLOSED: "Closed",
+}
+PAUSE_SECONDS = 0.4  # between two live updates, in which further changes are collected
+
+
+@dataclass
+class ViewLink:
+    """A view with the number of its conversations."""
+
+    name: str
+    label: str
+    count: str
+    href: str
+
+
+class InboxListState(rx.State):
+    """The list at the left of the inbox."""
+
+    view: str = View.OPEN.value
+    agent: str = ALL
+    channel: str = ALL
+    tag: str = ""
+    rows: list[InboxRow] = []
+    views: list[ViewLink] = []
+    agents: list[Option] = []
+    channels: list[Option] = []
+    list_href: str = ""  # of this page of the list without an open conversation
+    newer_href: str = ""  # "" on the first page
+    older_href: str = ""  # "" on the last page
+    is_filtered: bool = False
+    loaded: bool = False
+    _after: str = ""  # the place at which the page begins, as in the address
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Set view, filters and page from the query of the address, and fetch."""
+        query = self.router.url.query_parameters
+        self._assign(
+            view=query.get("view", ""),
+            agent=query.get("agent", ALL),
+            channel=query.get("channel", ALL),
+            tag=query.get("tag", ""),
+        )
+        self._after = query.get("after", "")[:80]
+        language = (await current_user(self)).language
+        self.agents = await fetch(self, agent_options)
+        self.channels = [Option(one.value, translate(language, words)) for one, words in CHANNELS.items()]
+        await self._fetch()
+        self.loaded = True
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Fetch the list again when a conversation of the tenant changes."""
+        async for _ in subscribe(self, "conversation", pause=PAUSE_SECONDS):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def set_agent(self, agent_id: str) -> Any:
+        """Show the conversations of one agent, or of all."""
+        return self._redirect_to(agent=agent_id[:32])
+
+    @handler(Role.VIEWER)
+    async def set_channel(self, channel: str) -> Any:
+        """Show the conversations of one channel, or of all but the test chat."""
+        return self._redirect_to(channel=channel[:32])
+
+    @handler(Role.VIEWER)
+    async def set_tag(self, tag: str) -> Any:
+        """Show the conversations with a tag."""
+        return self._redirect_to(tag=tag[:60].strip())
+
+    def _assign(self, *, view: str, agent: str, channel: str, tag: str) -> None:
+        """Set view and filters; a value that does not exist is ignored."""
+        self.view = view if view in list(View) else View.OPEN.value
+        self.agent = agent[:32] or ALL
+        self.channel = channel if channel in list(Channel) else ALL
+        self.tag = tag[:60].strip()
+        self.is_filtered = (self.agent, self.channel, self.tag) != (ALL, ALL, "")
+
+    def _redirect_to(self, **changed: str) -> Any:
+        """Return the event that opens the first page of the list with changed filters."""
+        return browser.redirect(self._href(c=self.router.url.query_parameters.get("c", "")[:32], **changed))
+
+    def _href(self, **changed: str) -> str:
+        """Return the address of the list with its view and filters, some of them changed; defaults are left out."""
+        values = {"view": self.view, "agent": self.agent, "channel": self.channel, "tag": self.tag} | changed
+        kept = {name: value for name, value in values.items() if value not in ("", ALL)}
+        if kept.get("view") == View.OPEN:
+            kept.pop("view")
+        path = self.router.url.path
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def _filter(self) -> InboxFilter:
+        return InboxFilter(
+            view=View(self.view),
+            agent_id="" if self.agent == ALL else self.agent,
+            channel=None if self.channel == ALL else Channel(self.channel),
+            tag=self.tag,
+        )
+
+    async def _fetch(self) -> None:
+        identity, language = await current_identity(self), (await current_user(self)).language
+        page, counts = await fetch(self, _read_list, self._filter(), _parse_cursor(self._after))
+        rows = [
+            build_inbox_row(line, self._href(c=line.row.id, after=self._after), identity, language)
+            for line in page.lines
+        ]
+        if self.rows != rows:
+            self.rows = rows
+        self.list_href = self._href(after=self._after)
+        self.newer_href = self._href() if self._after else ""
+        self.older_href = self._href(after=_cursor_text(page.next)) if page.next else ""
+        views = [
+            ViewLink(view.value, translate(language, words), _count_words(counts[view]), self._href(view=view.value))
+            for view, words in VIEW_LABELS.items()
+        ]
+        if self.views != views:
+            self.views = views
+
+
+def _read_list(
+    session: Transaction, who: Identity, wanted: InboxFilter, after: Cursor | None
+) -> tuple[InboxPage, dict[View, int]]:
+    return inbox_list.list_conversations(session, who, wanted, after=after), inbox_list.count_views(
+        session, who, wanted
+    )
+
+
+def _count_words(count: int) -> str:
+    return f"{MAX_COUNT - 1}+" if count >= MAX_COUNT else str(count) if count else ""
+
+
+def _cursor_text(cursor: Cursor) -> str:
+    return f"{cursor.at.isoformat()}~{cursor.conversation_id}"
+
+
+def _parse_cursor(text: str) -> Cursor | None:
+    """Return the place in a list that an address names, or None if it names none."""
+    at, _, conversation_id = text.partition("~")
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return Cursor(found, conversation_id) if found.tzinfo else None
