@@ -122,7 +122,7 @@ def test_a_version_is_compared_with_now(who: Identity) -> None:
     script_id = add(who, text="first\nline")
     call(who, scripts.save, script_id, {"text": "second\nline", "title": "Bye"}, revision=1)
     (version,) = call(who, scripts.list_versions, script_id)
-    title, text = call(who, scripts.diff_version, script_id, version.id)
+    title, text = call(who, scripts.compare_versions, script_id, version.id)
     assert (title.field, title.before, title.after, text.lines) == (
         "title",
         "Hello",

@@ -11,7 +11,7 @@ from platform_app.automation import guided_steps
 from platform_app.automation.conditions import parse_conditions
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.agent import Agent
 from platform_app.models.crm import Stage
 from platform_app.models.event import ActivityKind
@@ -19,7 +19,7 @@ from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
-from platform_app.services.versions.field_changes import FieldChange, diff_fields
+from platform_app.services.versions.versioned_rows import VersionedRows
 
 MAX_SCRIPTS = 500  # of a tenant
 MAX_EXAMPLES = 200  # lines
@@ -74,15 +74,6 @@ def conversations_using(session: Transaction, who: Identity, script_id: str, *, 
     return list(found)[:limit]
 
 
-def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = False) -> Script:
-    """Return a script. Raises NotFound if it does not exist or is deleted."""
-    query = owned(Script, who.tenant_id).where(Script.id == script_id)
-    row: Script | None = session.exec(query.with_for_update() if lock else query).first()
-    if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such script.")
-    return row
-
-
 def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
     """Create a script at the end of the list.
 
@@ -106,20 +97,9 @@ def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, 
 
     Raises Conflict if it was changed since `revision`, and otherwise what `create` raises for fields.
     """
-    row = get(session, who, script_id, lock=True)
-    if row.revision != revision:
-        raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
-    before = field_values(row)
-    _set_fields(session, who, row, fields)
-    if field_values(row) != before:
-        _add_version(session, who, row, before)
-        row.revision, row.updated_at, row.updated_by = row.revision + 1, now(), who.name
+    row = SCRIPTS.get_for_update(session, who, script_id, revision)
+    SCRIPTS.replace_state(session, who, row, fields)
     return row
-
-
-def field_values(row: Script) -> dict[str, Any]:
-    """Return the fields of a script that versions store."""
-    return {name: getattr(row, name) for name in FIELDS}
 
 
 def _set_fields(session: Transaction, who: Identity, row: Script, fields: dict[str, Any]) -> None:
@@ -152,44 +132,39 @@ def _validate_field(session: Transaction, who: Identity, name: str, value: Any) 
     return value.strip() if name == "title" else value
 
 
-def _add_version(session: Transaction, who: Identity, row: Script, before: dict[str, Any]) -> None:
-    last = next(iter(list_versions(session, who, row.id)), None)
-    if last is not None and last.author_name == who.name and now() - last.created_at < VERSION_WINDOW:
-        return
-    number = last.number + 1 if last else 1
-    session.add(
-        ScriptVersion(tenant_id=who.tenant_id, script_id=row.id, number=number, data=dict(before), author_name=who.name)
-    )
+@dataclass(frozen=True, kw_only=True)
+class _ScriptRows(VersionedRows[Script, ScriptVersion]):
+    """Scripts, whose state is FIELDS. A change takes effect at once and stores the former state as a version."""
+
+    def state_in(self, version: ScriptVersion) -> dict[str, Any]:
+        return version.data
+
+    def state_of(self, row: Script) -> dict[str, Any]:
+        return {name: getattr(row, name) for name in FIELDS}
+
+    def replace_state(self, session: Transaction, who: Identity, row: Script, state: dict[str, Any]) -> None:
+        before = self.state_of(row)
+        _set_fields(session, who, row, state)
+        if self.state_of(row) == before:
+            return
+        last = next(iter(self.versions_of(session, row.tenant_id, row.id, limit=1)), None)
+        if last is None or last.author_name != who.name or now() - last.created_at >= VERSION_WINDOW:
+            self.add_version(session, row, data=before, author_name=who.name)
+        row.revision, row.updated_at, row.updated_by = row.revision + 1, now(), who.name
+
+
+SCRIPTS: VersionedRows[Script, ScriptVersion] = _ScriptRows(
+    model=Script, version=ScriptVersion, parent="script_id", editor="updated_by", missing="There is no such script."
+)
+get = SCRIPTS.get
+restore = SCRIPTS.restore
+compare_versions = SCRIPTS.compare_versions
+restore_version = SCRIPTS.restore_version
 
 
 def list_versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
-    """Return the former states of a script, latest first."""
-    query = owned(ScriptVersion, who.tenant_id).where(ScriptVersion.script_id == script_id)
-    return list(session.exec(query.order_by(col(ScriptVersion.number).desc())).all())
-
-
-def restore_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:
-    """Restore a former state of a script; its present state becomes a version too.
-
-    Raises NotFound if there is no such script or version.
-    """
-    row = get(session, who, script_id, lock=True)
-    found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
-    if not found:
-        raise NotFound("There is no such version.")
-    return save(session, who, row.id, found[0].data, revision=row.revision)
-
-
-def diff_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[FieldChange]:
-    """Return the fields that have changed since a version.
-
-    Raises NotFound if there is no such script or version.
-    """
-    row = get(session, who, script_id)
-    found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
-    if not found:
-        raise NotFound("There is no such version.")
-    return diff_fields(found[0].data, field_values(row))
+    """Return the former states of a script, newest first; [] if there is no such script."""
+    return SCRIPTS.versions_of(session, who.tenant_id, script_id)
 
 
 def set_enabled(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
@@ -202,7 +177,7 @@ def set_enabled(session: Transaction, who: Identity, script_id: str, *, enabled:
 def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
     """Create a copy of a script at the end of the list, switched off."""
     row = get(session, who, script_id)
-    fields = {name: value for name, value in field_values(row).items() if name != "title"}
+    fields = {name: value for name, value in SCRIPTS.state_of(row).items() if name != "title"}
     copied = create(session, who, title=f"{row.title[:190]} (2)", **fields)
     copied.enabled = False
     return copied
@@ -221,18 +196,8 @@ def place_at(session: Transaction, who: Identity, script_id: str, before_id: str
 
 def delete(session: Transaction, who: Identity, script_id: str) -> Script:
     """Delete a script; it can be restored."""
-    row = get(session, who, script_id)
-    row.deleted_at = now()
+    row = SCRIPTS.delete(session, who, script_id)
     _record(session, who, row, "Script “{title}” deleted")
-    return row
-
-
-def restore(session: Transaction, who: Identity, script_id: str) -> Script:
-    """Restore a deleted script. Raises NotFound if there is no such deleted script."""
-    row: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == script_id)).first()
-    if row is None or row.deleted_at is None:
-        raise NotFound("There is no such script.")
-    row.deleted_at = None
     return row
 
 

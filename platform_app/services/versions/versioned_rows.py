@@ -39,7 +39,7 @@ class VersionedRows(ABC, Generic[RowT, VersionT]):
 
     @abstractmethod
     def replace_state(self, session: Transaction, who: Identity, row: RowT, state: dict[str, Any]) -> object:
-        """Replace the state of a row, which is locked."""
+        """Replace the fields of the state of a locked row that `state` has."""
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
         """Return a row. Raises NotFound if it does not exist or is deleted."""
@@ -64,11 +64,13 @@ class VersionedRows(ABC, Generic[RowT, VersionT]):
 
     def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
         """Return the versions of a row, newest first. Raises NotFound if there is no such row."""
-        return self.versions_of(session, self.get(session, who, row_id))
+        return self.versions_of(session, who.tenant_id, self.get(session, who, row_id).id)
 
-    def versions_of(self, session: Transaction, row: RowT, *, limit: int | None = None) -> list[VersionT]:
-        """Return the versions of a row, or some of them, newest first."""
-        query = owned(self.version, row.tenant_id).where(getattr(self.version, self.parent) == row.id)
+    def versions_of(
+        self, session: Transaction, tenant_id: str, row_id: str, *, limit: int | None = None
+    ) -> list[VersionT]:
+        """Return the versions of a row that may be deleted, or the latest `limit`, newest first."""
+        query = owned(self.version, tenant_id).where(getattr(self.version, self.parent) == row_id)
         return list(session.exec(query.order_by(col(self.version.number).desc()).limit(limit)).all())
 
     def get_version(self, session: Transaction, row: RowT, version_id: str) -> VersionT:
@@ -81,7 +83,8 @@ class VersionedRows(ABC, Generic[RowT, VersionT]):
 
     def add_version(self, session: Transaction, row: RowT, **columns: Any) -> VersionT:
         """Add the next version of a row with these columns, and return it."""
-        number = next((last.number for last in self.versions_of(session, row, limit=1)), 0) + 1
+        last = self.versions_of(session, row.tenant_id, row.id, limit=1)
+        number = last[0].number + 1 if last else 1
         version: VersionT = self.version(tenant_id=row.tenant_id, number=number, **{self.parent: row.id} | columns)
         session.add(version)
         session.flush()

@@ -174,7 +174,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
                 format_setting(change.after or "", names)[:400],
                 change.lines[:400],
             )
-            for change in await fetch(self, scripts.diff_version, self._script_id(), version_id)
+            for change in await fetch(self, scripts.compare_versions, self._script_id(), version_id)
         ]
         self.compared = version_id
 
