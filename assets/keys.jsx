@@ -27,7 +27,7 @@ export function GlobalKeys({ onPalette }) {
 }
 
 /* Takes the theme that is kept with the person, once it is known. */
-export function KeptTheme({ theme }) {
+export function StoredTheme({ theme }) {
   const { rawColorMode, setColorMode } = useContext(ColorModeContext);
   useEffect(() => {
     if (theme && theme !== rawColorMode) setColorMode(theme);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 
 import { hasAny, setPerson, wasRestored } from "./unsent.js";
-import { giveBack } from "./later.js";
+import { restoreUnsent } from "./debounced_input.js";
 
 /* Says that text typed before is back in its field; it also tells the other parts whose text is kept. */
 export function UnsentNote({ person, words, dismiss }) {
@@ -11,7 +11,7 @@ export function UnsentNote({ person, words, dismiss }) {
     const show = () => setShown(true);
     window.addEventListener("unsent-restored", show);
     if (wasRestored()) show(); // a field that was drawn before this note
-    const stop = giveBack();
+    const stop = restoreUnsent();
     return () => {
       window.removeEventListener("unsent-restored", show);
       stop();

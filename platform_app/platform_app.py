@@ -5,8 +5,8 @@ from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from platform_app import logs
 from platform_app.api.app import api
-from platform_app.api.security import Harden, RuntimeEnv, is_development
-from platform_app.api.sockets import Sockets
+from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware, is_development
+from platform_app.api.websocket_limits import WebSocketLimitMiddleware
 from platform_app.components.console.connection import connection_notice, failed_page, toaster
 from platform_app.pages.registry import every_page
 from platform_app.runtime import database_roles, gc_tuning
@@ -21,10 +21,10 @@ app = rx.App(
     stylesheets=["/styles.css"],
     toaster=toaster(),
     backend_exception_handler=report_error,
-    api_transformer=[api, RuntimeEnv, Sockets, Harden],
+    api_transformer=[api, ServerAddressMiddleware, WebSocketLimitMiddleware, SecurityMiddleware],
 )
 if app.sio is not None:
-    # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
+    # None: the same origin. SecurityMiddleware checks it too, and alone while developers have the pages on a port of their own.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(AuthorizationMiddleware())
 _notice = rx.memo(connection_notice)

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from platform_app.api.app import api
-from platform_app.api.security import Harden, RuntimeEnv
+from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
 from platform_app.services.accounts import sessions
@@ -17,7 +17,7 @@ def client(token: str = "", *, scheme: str = "http", **headers: str) -> httpx.As
     """Return a client of the routes, with a session cookie where a token is given."""
     cookies = {("__Host-session" if scheme == "https" else "session"): token} if token else {}
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=Harden(RuntimeEnv(api))),
+        transport=httpx.ASGITransport(app=SecurityMiddleware(ServerAddressMiddleware(api))),
         base_url=f"{scheme}://{HOST}",
         cookies=cookies,
         headers=headers,

@@ -1,6 +1,6 @@
 """Hook server: the routes alone behind their guard, to be run by a real server."""
 
 from platform_app.api.app import api
-from platform_app.api.security import Harden, RuntimeEnv
+from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware
 
-app = Harden(RuntimeEnv(api))
+app = SecurityMiddleware(ServerAddressMiddleware(api))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from platform_app.api.hosts import is_expected
-from platform_app.api.security import Harden
+from platform_app.api.hosts import is_allowed
+from platform_app.api.security import SecurityMiddleware
 from platform_app.config import settings
 from tests.api_client import Wire
 
@@ -27,7 +27,7 @@ async def asked(host: str | None, *, peer: str = OUTSIDE, path: str = "/", kind:
     headers += [] if host is None else [(b"host", host.encode("latin-1"))]
     scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": (peer, 40_000)}
     wire = Wire({"type": f"{kind}.connect" if kind == "websocket" else "http.request", "body": b""})
-    await Harden(app)(scope, wire.receive, wire.send)
+    await SecurityMiddleware(app)(scope, wire.receive, wire.send)
     return wire.said[0].get("status") or wire.said[0]["type"]
 
 
@@ -97,6 +97,6 @@ async def test_without_the_setting_and_for_developers_every_name_is_answered(env
 
 def test_a_public_address_with_a_port_wants_that_port() -> None:
     scope = {"path": "/", "client": (OUTSIDE, 1)}
-    assert is_expected(scope, "console.acme.example:8443", "http://console.acme.example:8443")
-    assert not is_expected(scope, "console.acme.example", "http://console.acme.example:8443")
-    assert is_expected(scope, "[2606:4700::1]:80", "http://[2606:4700::1]")
+    assert is_allowed(scope, "console.acme.example:8443", "http://console.acme.example:8443")
+    assert not is_allowed(scope, "console.acme.example", "http://console.acme.example:8443")
+    assert is_allowed(scope, "[2606:4700::1]:80", "http://[2606:4700::1]")

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from platform_app.api import security
-from platform_app.api.security import BODY_LIMIT, Harden, RuntimeEnv
+from platform_app.api.security import BODY_LIMIT, SecurityMiddleware, ServerAddressMiddleware
 from platform_app.config import settings
 from platform_app.models.person import Identity
 from tests.api_client import HOST, Wire, client, sign_in
@@ -116,7 +116,7 @@ async def reached(request: Request) -> Response:
     )
 
 
-APP = Harden(Starlette(routes=[Route("/{rest:path}", reached, methods=["GET", "POST", "PUT", "DELETE"])]))
+APP = SecurityMiddleware(Starlette(routes=[Route("/{rest:path}", reached, methods=["GET", "POST", "PUT", "DELETE"])]))
 
 
 def behind(**headers: str) -> httpx.AsyncClient:
@@ -198,7 +198,9 @@ async def shake(origin: str | None, host: str = HOST) -> tuple[bool, list[Any]]:
 
     headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin is not None else [])
     wire = Wire({"type": "websocket.connect"})
-    await Harden(app)({"type": "websocket", "path": "/_event/", "headers": headers}, wire.receive, wire.send)
+    await SecurityMiddleware(app)(
+        {"type": "websocket", "path": "/_event/", "headers": headers}, wire.receive, wire.send
+    )
     return bool(seen), wire.said
 
 
@@ -244,7 +246,7 @@ async def test_an_answer_that_has_begun_just_ends() -> None:
     part = {"type": "http.request", "body": b"x" * 600_000, "more_body": True}
     wire = Wire(part, part, part)
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"host", HOST.encode())]}
-    await Harden(eager)(scope, wire.receive, wire.send)
+    await SecurityMiddleware(eager)(scope, wire.receive, wire.send)
     assert [message["type"] for message in wire.said] == ["http.response.start", "http.response.body"]
     assert len(wire.messages) == 1
 
@@ -255,7 +257,7 @@ async def test_a_bug_behind_the_guard_stays_a_bug() -> None:
 
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with pytest.raises(ZeroDivisionError):
-        await Harden(broken)(scope, Wire().receive, Wire().send)
+        await SecurityMiddleware(broken)(scope, Wire().receive, Wire().send)
 
 
 @pytest.fixture
@@ -268,9 +270,9 @@ def chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     (tmp_path / "secret.js").write_text("secret")
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", str(tmp_path))
-    security._chunk.cache_clear()
+    security._read_chunk.cache_clear()
     yield
-    security._chunk.cache_clear()
+    security._read_chunk.cache_clear()
 
 
 @pytest.mark.usefixtures("chunk", "env")
@@ -307,7 +309,7 @@ async def test_no_other_file_is_written_into(path: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["path"])
 
-    await RuntimeEnv(app)({"type": "http", "path": path, "headers": []}, Wire().receive, Wire().send)
+    await ServerAddressMiddleware(app)({"type": "http", "path": path, "headers": []}, Wire().receive, Wire().send)
     assert seen == [path]
 
 
@@ -325,7 +327,9 @@ async def test_a_page_tells_the_socket_which_language_was_asked_for(accepted: st
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=Harden(page)), base_url="http://a.test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=SecurityMiddleware(page)), base_url="http://a.test"
+    ) as client:
         found = await client.get("/register", headers={"accept-language": accepted, "cookie": cookie})
     assert found.headers.get("set-cookie", "").startswith(told)
     assert ("set-cookie" in found.headers) == bool(told)

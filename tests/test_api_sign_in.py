@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_app.api.sign_in import safe_target
+from platform_app.api.sign_in import safe_redirect
 from platform_app.config import settings
 from platform_app.db import session_scope, unscoped
 from platform_app.models.person import Identity, Session, SignInTicket
@@ -96,7 +96,7 @@ async def test_a_page_elsewhere_signs_nobody_in(
     "wanted", ["/", "/manage/acme", "/manage/acme/knowledge?page=2&sort=-title", "/manage/acme/agents/a1%20b"]
 )
 def test_a_path_of_ours_is_taken(wanted: str) -> None:
-    assert safe_target(wanted) == wanted
+    assert safe_redirect(wanted) == wanted
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_path_of_ours_is_taken(wanted: str) -> None:
     ],
 )
 async def test_nobody_is_led_elsewhere(who: Identity, wanted: str) -> None:
-    assert safe_target(wanted) == "/"
+    assert safe_redirect(wanted) == "/"
     async with client() as browser:
         answer = await browser.get("/auth/claim", params={"ticket": ticket_for(who), "next": wanted})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")

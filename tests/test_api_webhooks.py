@@ -121,7 +121,7 @@ async def test_a_bad_signature_is_answered_without_a_hint(who: Identity) -> None
 
 
 async def test_the_test_suite_of_json_over_http(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "PACE", parse_many("10000/second"))  # a quick machine delivers more than is allowed
+    monkeypatch.setattr(webhooks, "RATE_LIMITS", parse_many("10000/second"))  # a quick machine delivers more than is allowed
     webhook = a_webhook(who)
     counted = {"y": 0, "n": 0}
     async with client() as system:
@@ -158,7 +158,7 @@ async def test_a_body_is_one_megabyte_at_most_said_or_not(who: Identity) -> None
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three deliveries an hour come to an address."""
-    monkeypatch.setattr(webhooks, "PACE", parse_many("3/hour"))
+    monkeypatch.setattr(webhooks, "RATE_LIMITS", parse_many("3/hour"))
 
 
 @pytest.mark.usefixtures("slow")

@@ -37,11 +37,11 @@ async def until(true: Callable[[], object]) -> None:
 
 
 def in_groups(work: Work, count: int) -> GroupCommit[int, int]:
-    return GroupCommit(work, weight=lambda thing: max(1, thing // 100), heaviest=count)
+    return GroupCommit(work, weight=lambda thing: max(1, thing // 100), max_weight=count)
 
 
 async def gathered(together: GroupCommit[int, int], work: Work, *things: tuple[str, int]) -> list[int | BaseException]:
-    tasks = [asyncio.create_task(together.do(key, thing)) for key, thing in things]
+    tasks = [asyncio.create_task(together.submit(key, thing)) for key, thing in things]
     keys = {key for key, _ in things}
     await until(lambda: len({key for key, _ in work.groups}) == len(keys))
     work.go_on.set()
@@ -51,7 +51,7 @@ async def gathered(together: GroupCommit[int, int], work: Work, *things: tuple[s
 async def test_the_first_is_done_at_once_and_the_others_together() -> None:
     work = Work()
     together = in_groups(work, 3)
-    first = asyncio.create_task(together.do("a", 0))
+    first = asyncio.create_task(together.submit("a", 0))
     await until(lambda: work.groups)
     assert work.groups == [("a", [0])]
     assert await gathered(together, work, *(("a", number) for number in range(1, 6))) == [2, 4, 6, 8, 10]
@@ -61,16 +61,16 @@ async def test_the_first_is_done_at_once_and_the_others_together() -> None:
 async def test_a_group_weighs_so_much_and_what_waits_ten_times_as_much() -> None:
     work = Work()
     together = in_groups(work, 3)
-    tasks = [asyncio.create_task(together.do("a", thing)) for thing in (900, 1, 200, 2, 100, 900)]
+    tasks = [asyncio.create_task(together.submit("a", thing)) for thing in (900, 1, 200, 2, 100, 900)]
     await until(lambda: work.groups)
-    held = [asyncio.create_task(together.do("b", 900)) for _ in range(4)]
+    held = [asyncio.create_task(together.submit("b", 900)) for _ in range(4)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
-        await together.do("b", 1)
+        await together.submit("b", 1)
     work.go_on.set()
     await asyncio.gather(*tasks, *held)
     assert [things for key, things in work.groups if key == "a"] == [[900], [1, 200], [2, 100], [900]]
-    assert await together.do("b", 1) == 2
+    assert await together.submit("b", 1) == 2
 
 
 async def test_what_failed_is_not_held_in_memory() -> None:
@@ -82,7 +82,7 @@ async def test_what_failed_is_not_held_in_memory() -> None:
     try:
         for thing in (-1, 13):
             try:
-                await together.do("a", thing)
+                await together.submit("a", thing)
             except (Refused, NotFound) as error:
                 kept = weakref.ref(error)
             await asyncio.sleep(0)
@@ -104,17 +104,17 @@ async def test_one_fails_by_itself_and_what_is_raised_stands_for_its_group() -> 
     good, bad = await gathered(together, work, ("a", 1), ("a", -1))
     assert good == 2 and isinstance(bad, Refused)
     with pytest.raises(NotFound):
-        await together.do("a", 13)
-    assert await together.do("a", 4) == 8
+        await together.submit("a", 13)
+    assert await together.submit("a", 4) == 8
 
 
 async def test_who_does_not_wait_any_more_holds_nobody_up() -> None:
     work = Work()
     together = in_groups(work, 10)
-    gone = asyncio.create_task(together.do("a", 1))
+    gone = asyncio.create_task(together.submit("a", 1))
     await until(lambda: work.groups)
     gone.cancel()
-    other = asyncio.create_task(together.do("a", 2))
+    other = asyncio.create_task(together.submit("a", 2))
     await asyncio.sleep(0)
     work.go_on.set()
     assert await other == 4 and gone.cancelled()
@@ -126,10 +126,10 @@ def test_a_loop_that_ended_in_the_middle_leaves_nothing_behind() -> None:
     together = in_groups(work, 10)
 
     async def leave() -> None:
-        task = asyncio.create_task(together.do("a", 1))
+        task = asyncio.create_task(together.submit("a", 1))
         await until(lambda: work.groups)
         work.go_on.set()
         task.cancel()
 
     asyncio.run(leave())
-    assert asyncio.run(together.do("a", 2)) == 4
+    assert asyncio.run(together.submit("a", 2)) == 4

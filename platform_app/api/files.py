@@ -18,21 +18,21 @@ from platform_app.services.crm import csv_files, imports
 from platform_app.services.knowledge import source_replacement, sources
 
 
-class TooLarge(LimitReached):
-    """A body larger than the limit."""
+class UploadTooLarge(LimitReached):
+    """An uploaded file is larger than the limit."""
 
     status = 413
 
 
-async def _counted(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def _limited_body(request: Request, limit: int) -> AsyncIterator[bytes]:
     """Yield the parts of a body. Raises TooLarge beyond a limit in bytes, whatever its Content-Length says."""
     said, size = request.headers.get("content-length", ""), 0
     if said.isdecimal() and int(said) > limit:
-        raise TooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+        raise UploadTooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise TooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+            raise UploadTooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
         yield part
 
 
@@ -47,7 +47,7 @@ async def upload(request: Request, who: Identity) -> Response:
     source of the same name: `replace` (default) or `keep`.
     """
     name = unquote(request.headers.get("x-file-name", ""))
-    body = _counted(request, settings().upload_max_mb * 1_000_000)
+    body = _limited_body(request, settings().upload_max_mb * 1_000_000)
     category = request.headers.get("x-category") or None
     same_name: source_replacement.SameName = "keep" if request.headers.get("x-same-name") == "keep" else "replace"
     source_id = await sources.store_upload(who, name, body, category_id=category, same_name=same_name)
@@ -90,7 +90,7 @@ async def source_file(request: Request, who: Identity) -> Response:
 @route("/api/imports/{tenant}", Role.OPERATOR, methods=["POST"])
 async def upload_contacts(request: Request, who: Identity) -> Response:
     """Store a table of contacts sent as a raw body; X-File-Name is its name, percent-encoded."""
-    body = _counted(request, settings().upload_max_mb * 1_000_000)
+    body = _limited_body(request, settings().upload_max_mb * 1_000_000)
     name = unquote(request.headers.get("x-file-name", ""))
     return JSONResponse({"import_id": await imports.store_upload(who, name, body)}, 201)
 

@@ -19,18 +19,18 @@ REFUSAL = (
 )
 
 
-def is_expected(scope: Scope, host: str, public_url: str) -> bool:
-    """Return whether a request may be answered. `host` is its Host header, `public_url` the public address."""
+def is_allowed(scope: Scope, host: str, public_url: str) -> bool:
+    """Return whether the Host header `host` of a request names this platform, whose address is `public_url`."""
     if not public_url or scope["path"] in _PROBES:
         return True
     public = urlsplit(public_url)
-    asked = _place(host, public.scheme)
+    asked = _host_and_port(host, public.scheme)
     if asked is None:
         return False
-    return asked == _place(public.netloc, public.scheme) or _is_inner(asked[0], scope)
+    return asked == _host_and_port(public.netloc, public.scheme) or _is_internal(asked[0], scope)
 
 
-def _place(netloc: str, scheme: str) -> tuple[str, int] | None:
+def _host_and_port(netloc: str, scheme: str) -> tuple[str, int] | None:
     """Return the host and port of a Host header, or None if it is malformed."""
     try:
         parts = urlsplit(f"//{netloc}")
@@ -42,7 +42,7 @@ def _place(netloc: str, scheme: str) -> tuple[str, int] | None:
     return parts.hostname.rstrip("."), port
 
 
-def _is_inner(name: str, scope: Scope) -> bool:
+def _is_internal(name: str, scope: Scope) -> bool:
     """Return whether an internal machine uses an internal name: the launcher, or a proxy with its own Host.
 
     No page of the internet has a name without dots or a loopback address.

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from platform_app.api.security import is_https, wished_language
+from platform_app.api.security import is_https, preferred_language
 from platform_app.config import settings
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
@@ -65,7 +65,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
         async def guarded(request: Request) -> Response:
             request.state.language = _preferred_language(request)
             try:
-                return await _admit(request, endpoint, role)
+                return await _authorize(request, endpoint, role)
             except PlatformError as error:
                 return problem(error.status, error.sentence, request.state.language, **error.values)
             except ClientDisconnect:
@@ -73,7 +73,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
             except Exception as error:
                 if (told := as_unavailable(error)) is not None:
                     return problem(told.status, told.sentence, request.state.language)
-                return _unexpected(request, path, error)
+                return _internal_error(request, path, error)
 
         made = Route(path, guarded, methods=methods)
         made.role = role  # type: ignore[attr-defined]  # read by the test that lists every route
@@ -82,7 +82,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
     return wrap
 
 
-async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Response:
+async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> Response:
     if role == ANYONE:
         return await endpoint(request)
     token, slug = cookie_token(request), request.path_params["tenant"]
@@ -98,7 +98,7 @@ async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Resp
     return await endpoint(request, who)
 
 
-def _unexpected(request: Request, path: str, error: Exception) -> Response:
+def _internal_error(request: Request, path: str, error: Exception) -> Response:
     """Log a bug with its trace and answer with a reference number.
 
     The address is not logged, since it may hold a secret.
@@ -114,4 +114,4 @@ def _preferred_language(request: Request) -> str:
     chosen = request.cookies.get("language", "")
     if chosen in ("ru", "en"):
         return chosen
-    return wished_language(request.headers.get("accept-language", ""))
+    return preferred_language(request.headers.get("accept-language", ""))

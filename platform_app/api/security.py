@@ -19,12 +19,12 @@ HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
-BODY_LIMIT = 1_000_000  # bytes; those of _COUNTS_ITSELF are counted by their own route
-_COUNTS_ITSELF = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+")
-_FROM_ANYWHERE = re.compile(r"/hooks/[^/]+")  # webhooks: cookies are ignored
-_SAFE = ("GET", "HEAD", "OPTIONS")
-_REFLEX_OWN = ("/_upload", "/_health", "/_all_routes")
-_DEV_PAGE = "localhost:3000"
+BODY_LIMIT = 1_000_000  # bytes; routes of _OWN_BODY_LIMIT limit bodies themselves
+_OWN_BODY_LIMIT = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+")
+_ANY_ORIGIN = re.compile(r"/hooks/[^/]+")  # webhooks: cookies are ignored
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_REFLEX_ROUTES = ("/_upload", "/_health", "/_all_routes")
+_DEV_HOST = "localhost:3000"
 _CHUNK = re.compile(r"/assets/(reflex-env-[\w-]+\.js)")
 
 
@@ -34,7 +34,7 @@ def is_https(scope: Scope) -> bool:
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """Return a request header, or ""."""
+    """Return the value of a request header, "" if it is missing; `name` is in lower case."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
@@ -55,32 +55,32 @@ def is_development() -> bool:
     return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
 
 
-def _is_asked_for(scope: Scope) -> bool:
+def _has_expected_host(scope: Scope) -> bool:
     """Return whether a request uses the public address of this platform."""
-    return is_development() or hosts.is_expected(scope, header(scope, b"host"), settings().public_url)
+    return is_development() or hosts.is_allowed(scope, header(scope, b"host"), settings().public_url)
 
 
-def _is_own(scope: Scope, address: str) -> bool:
+def _is_same_host(scope: Scope, address: str) -> bool:
     """Return whether an address is on the requested host or the public one."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return False
-    if is_development() and parts.netloc == _DEV_PAGE:
+    if is_development() and parts.netloc == _DEV_HOST:
         return True
     schemes = ("https",) if is_https(scope) else ("http", "https")  # a proxy may terminate https
     own = {header(scope, b"host"), urlsplit(settings().public_url).netloc} - {""}
     return parts.scheme in schemes and parts.netloc in own
 
 
-def same_origin(scope: Scope) -> bool:
+def is_same_origin(scope: Scope) -> bool:
     """Return whether a request comes from a page of this platform, or from no page."""
     if origin := header(scope, b"origin"):
-        return _is_own(scope, origin)
+        return _is_same_host(scope, origin)
     return header(scope, b"sec-fetch-site") in ("", "same-origin", "none")
 
 
-def from_own_page(scope: Scope) -> bool:
+def is_same_origin_navigation(scope: Scope) -> bool:
     """Return whether a navigation was started by a page of this platform, not by a foreign link.
 
     On plain http beyond loopback browsers send no Sec-Fetch headers; the Referer is used if present.
@@ -88,10 +88,10 @@ def from_own_page(scope: Scope) -> bool:
     if site := header(scope, b"sec-fetch-site"):
         return site == "same-origin" or (site == "same-site" and is_development())
     referer = header(scope, b"referer")
-    return not referer or _is_own(scope, referer)
+    return not referer or _is_same_host(scope, referer)
 
 
-def policy(scope: Scope) -> str:
+def content_security_policy(scope: Scope) -> str:
     """Return the content security policy.
 
     Inline scripts run only if their hashes match the build. Reflex evaluates what the server sends, so 'unsafe-eval' is
@@ -99,7 +99,7 @@ def policy(scope: Scope) -> str:
     """
     host = header(scope, b"host")
     socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
-    scripts = "".join(f" '{one}'" for one in inline_scripts.hashes(_built()))
+    scripts = "".join(f" '{one}'" for one in inline_scripts.hashes(_build_folder()))
     return (
         f"default-src 'self'; script-src 'self' 'unsafe-eval'{scripts}; script-src-attr 'none'; "
         "style-src 'self' 'unsafe-inline'; "
@@ -108,46 +108,50 @@ def policy(scope: Scope) -> str:
     )
 
 
-def _built() -> Path:
+def _build_folder() -> Path:
     """Return the folder of the built pages."""
     return Path(os.environ.get("REFLEX_WEB_WORKDIR", ".web")) / "build" / "client"
 
 
-class Harden:
-    """Rejects foreign origins and Reflex's upload route, limits bodies, and adds headers to responses."""
+class SecurityMiddleware:
+    """Middleware that rejects other hosts and origins, limits bodies, and adds security headers to responses.
+
+    Answers 421 for another host, 404 for routes of Reflex that are not used, 403 for another origin, and 413 for a body
+    over BODY_LIMIT; a websocket from another origin is closed with 4403.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and not (
-            _is_asked_for(scope) and header(scope, b"origin") and same_origin(scope)
+            _has_expected_host(scope) and header(scope, b"origin") and is_same_origin(scope)
         ):
             await receive()
             await send({"type": "websocket.close", "code": 4403})
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
         else:
-            await self._answer(scope, receive, _with_headers(scope, send))
+            await self._respond(scope, receive, _with_headers(scope, send))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, length = scope["path"], header(scope, b"content-length")
-        changing = scope["method"] not in _SAFE or path.startswith("/_event")
-        foreign = changing and not _FROM_ANYWHERE.fullmatch(path) and not same_origin(scope)
-        if not _is_asked_for(scope):
-            await _plain(send, 421, hosts.REFUSAL)
-        elif path.startswith(_REFLEX_OWN):
-            await _plain(send, 404, b"Not found")
+        changing = scope["method"] not in _SAFE_METHODS or path.startswith("/_event")
+        foreign = changing and not _ANY_ORIGIN.fullmatch(path) and not is_same_origin(scope)
+        if not _has_expected_host(scope):
+            await _send_text(send, 421, hosts.REFUSAL)
+        elif path.startswith(_REFLEX_ROUTES):
+            await _send_text(send, 404, b"Not found")
         elif foreign:
-            await _plain(send, 403, b"Forbidden")
-        elif _COUNTS_ITSELF.fullmatch(path):
+            await _send_text(send, 403, b"Forbidden")
+        elif _OWN_BODY_LIMIT.fullmatch(path):
             await self.app(scope, receive, send)
         elif length.isdecimal() and int(length) > BODY_LIMIT:
-            await _plain(send, 413, b"Too large")
+            await _send_text(send, 413, b"Too large")
         else:
-            await self._within_limit(scope, receive, send)
+            await self._limit_body(scope, receive, send)
 
-    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _limit_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a body without Content-Length; one over the limit is answered with 413."""
         size, started, refused = 0, False, False
 
@@ -158,7 +162,7 @@ class Harden:
             if size <= BODY_LIMIT:
                 return message
             if not started and not refused:
-                await _plain(send, 413, b"Too large")
+                await _send_text(send, 413, b"Too large")
             refused = True
             return {"type": "http.disconnect"}
 
@@ -176,35 +180,35 @@ class Harden:
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
-    own = [*HEADERS, (b"content-security-policy", policy(scope).encode())]
+    own = [*HEADERS, (b"content-security-policy", content_security_policy(scope).encode())]
     if is_https(scope):
         own.append((b"strict-transport-security", b"max-age=31536000"))
 
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(k, v) for k, v in message.get("headers", []) if not _is_replaced(k.lower())]
+            kept = [(k, v) for k, v in message.get("headers", []) if not _is_overridden(k.lower())]
             given = {key.lower() for key, _ in kept}
             lasting = message["status"] < 400 and _is_hashed(scope["path"])
             cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
             added = [(key, value) for key, value in own if key not in given]
-            added += _language(scope, kept)
+            added += _language_cookie(scope, kept)
             message["headers"] = [*kept, *added, (b"cache-control", cached)]
         await send(message)
 
     return answer
 
 
-def _language(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _language_cookie(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return a cookie with the browser's language for the socket, whose headers may lack it."""
     is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
     if not is_page or re.search(r"(?:^|;\s*)language=", header(scope, b"cookie")):
         return []
-    wished = wished_language(header(scope, b"accept-language"))
+    wished = preferred_language(header(scope, b"accept-language"))
     return [(b"set-cookie", f"language={wished}; Path=/; SameSite=Lax".encode())]
 
 
-def wished_language(accepted: str) -> str:
-    """Return the language for an Accept-Language header."""
+def preferred_language(accepted: str) -> str:
+    """Return "ru" or "en" for an Accept-Language header."""
     return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", accepted.lower()) else "en"
 
 
@@ -213,33 +217,33 @@ def _is_hashed(path: str) -> bool:
     return path.startswith("/assets/") and not _CHUNK.fullmatch(path)
 
 
-def _is_replaced(name: bytes) -> bool:
+def _is_overridden(name: bytes) -> bool:
     """Return whether a response header is replaced: caching, and Reflex's CORS headers."""
     foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
     return name == b"cache-control" or (name in foreign and not is_development())
 
 
-async def _plain(send: Send, status: int, body: bytes) -> None:
+async def _send_text(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 @lru_cache
-def _chunk(name: str) -> str | None:
-    path = _built() / "assets" / name
+def _read_chunk(name: str) -> str | None:
+    path = _build_folder() / "assets" / name
     return path.read_text() if path.is_file() else None
 
 
-class RuntimeEnv:
-    """Writes the port of the request into the built file that contains the server's address."""
+class ServerAddressMiddleware:
+    """Middleware that writes the port of the request into the built script that holds the server's address."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = _CHUNK.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        text = _chunk(match[1]) if match else None
+        text = _read_chunk(match[1]) if match else None
         if text is None:
             await self.app(scope, receive, send)
             return

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from platform_app.api.routes import ANYONE, cookie_name, cookie_token, route
-from platform_app.api.security import from_own_page, is_https
+from platform_app.api.security import is_https, is_same_origin_navigation
 from platform_app.db import session_scope
 from platform_app.errors import Forbidden
 from platform_app.services.accounts import sessions
 
 
-def safe_target(wanted: str) -> str:
+def safe_redirect(wanted: str) -> str:
     """Return a path of this platform to redirect to; any other target becomes the first page.
 
     Browsers read a backslash as a slash and drop tabs and line ends, so paths with one, plain or encoded, are rejected.
@@ -27,24 +27,27 @@ def safe_target(wanted: str) -> str:
 
 
 @route("/auth/claim", ANYONE, methods=["GET"])
-async def claim(request: Request) -> Response:
-    """Exchange a one-time ticket for a session cookie; requests from foreign pages are refused."""
+async def claim_session(request: Request) -> Response:
+    """Exchange the one-time `ticket` for a session cookie and redirect to `next`; without success to the sign-in page.
+
+    Only a navigation from a page of this platform is accepted.
+    """
     ticket, agent = request.query_params.get("ticket", "")[:200], request.headers.get("user-agent", "")
     old = cookie_token(request)
 
-    def take() -> str:
+    def redeem() -> str:
         with session_scope(reason="sign-in") as session:
             return sessions.redeem_ticket(session, ticket, agent)
 
-    if not from_own_page(request.scope):
+    if not is_same_origin_navigation(request.scope):
         return RedirectResponse("/sign-in", 303)
     try:
-        token = await asyncio.to_thread(take)
+        token = await asyncio.to_thread(redeem)
     except Forbidden:
         return RedirectResponse("/sign-in", 303)
     if old:
         await asyncio.to_thread(sessions.end_session, old)
-    answer = RedirectResponse(safe_target(request.query_params.get("next", "/")), 303)
+    answer = RedirectResponse(safe_redirect(request.query_params.get("next", "/")), 303)
     answer.set_cookie(
         cookie_name(request),
         token,

@@ -21,7 +21,7 @@ class TokenBucket:
         self._at = at
         return max(0.0, -self._tokens / self.rate)
 
-    def refused(self, cost: float = 1.0) -> float:
+    def seconds_until_taken(self, cost: float = 1.0) -> float:
         """Take tokens if available and return 0.0, else return the seconds until they would be."""
         seconds = self.reserve(cost)
         if seconds:
@@ -30,7 +30,7 @@ class TokenBucket:
 
     def take(self, cost: float = 1.0) -> bool:
         """Take tokens if available; return whether they were."""
-        return self.refused(cost) == 0.0
+        return self.seconds_until_taken(cost) == 0.0
 
 
 class TokenBuckets:

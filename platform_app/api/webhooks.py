@@ -20,41 +20,44 @@ from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import deliveries, incoming_webhooks
 from platform_app.services.webhooks.deliveries import MAX_BODY_BYTES, IncomingRequest
 
-PACE = parse_many("500/second; 10000/minute")  # deliveries to one address
+RATE_LIMITS = parse_many("500/second; 10000/minute")  # of the deliveries to one address
 _limiter = FixedWindowRateLimiter(MemoryStorage())
 
 
-def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
-    return [deliveries.find_webhook(address)] * len(asking)
+def _find_webhooks(address: str, requests: Sequence[None]) -> list[IncomingWebhook]:
+    return [deliveries.find_webhook(address)] * len(requests)
 
 
-def _take(address: str, sent: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
+def _store_deliveries(address: str, sent: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
     webhook = deliveries.find_webhook(address)  # as it is now: a body may have been under way for long
     return deliveries.accept_all(webhook, sent)
 
 
-_finding = GroupCommit(_find, weight=lambda _: 1, heaviest=1_000)
-_taking = GroupCommit(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=4_000_000)
+_lookups = GroupCommit(_find_webhooks, weight=lambda _: 1, max_weight=1_000)
+_stores = GroupCommit(_store_deliveries, weight=lambda sent: 20_000 + len(sent.body), max_weight=4_000_000)
 
 
 @route("/hooks/{address}", ANYONE, methods=["POST"])
 async def receive(request: Request) -> Response:
-    """Receive a delivery: 202 if it is stored now or was before."""
+    """Receive a delivery: 202 with the status "accepted", or "duplicate" if its id was accepted before.
+
+    404 for an unknown address, 429 beyond RATE_LIMITS; each refusal of `deliveries` has its own status.
+    """
     address = request.path_params["address"]
     key = incoming_webhooks.hash_address(address)
-    if limit := _exceeded(key):
-        return _too_many(request, limit, key)
-    await _finding.do(address, None)  # before a byte of the body is read
-    outcome = await _taking.do(address, await _sent(request))
+    if limit := _exceeded_limit(key):
+        return _rate_limited(request, limit, key)
+    await _lookups.submit(address, None)  # before a byte of the body is read
+    outcome = await _stores.submit(address, await _read_delivery(request))
     return JSONResponse({"status": outcome.value}, 202)
 
 
-def _exceeded(key: str) -> RateLimitItem | None:
+def _exceeded_limit(key: str) -> RateLimitItem | None:
     """Count a delivery to an address; return the limit that it exceeds, or None."""
-    return next((limit for limit in PACE if not _limiter.hit(limit, key)), None)
+    return next((limit for limit in RATE_LIMITS if not _limiter.hit(limit, key)), None)
 
 
-def _too_many(request: Request, limit: RateLimitItem, key: str) -> Response:
+def _rate_limited(request: Request, limit: RateLimitItem, key: str) -> Response:
     reset = _limiter.get_window_stats(limit, key).reset_time
     seconds = max(1, ceil(reset - now().timestamp()))
     answer = problem(429, "Too many deliveries. Send it again in {seconds} s.", request.state.language, seconds=seconds)
@@ -63,8 +66,8 @@ def _too_many(request: Request, limit: RateLimitItem, key: str) -> Response:
     return answer
 
 
-async def _sent(request: Request) -> IncomingRequest:
-    """Read a delivery, up to the limit of a body."""
+async def _read_delivery(request: Request) -> IncomingRequest:
+    """Read a delivery; beyond MAX_BODY_BYTES reading stops, and it is marked as truncated."""
     said, parts, size = request.headers.get("content-length", ""), list[bytes](), 0
     is_cut = said.isdecimal() and int(said) > MAX_BODY_BYTES
     if not is_cut:

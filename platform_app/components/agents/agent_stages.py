@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
@@ -58,7 +58,7 @@ def _stage(stage: rx.Var[AgentStageLine]) -> rx.Component:
         ),
         rx.text_area(
             default_value=stage.text,
-            on_change=later(lambda text: AgentState.set_stage_instructions(stage.id, text)),
+            on_change=debounced(lambda text: AgentState.set_stage_instructions(stage.id, text)),
             placeholder=t("What else to do in this stage"),
             aria_label=t("Instructions for the stage “{title}”", title=words),
             read_only=READ_ONLY,

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.text import t
 
 
-def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
+def row_checkbox(state: Any, row_id: Any, name: Any) -> rx.Component:
     """Return the checkbox that selects a row."""
     return rx.checkbox(
         checked=state.selected.contains(row_id),
@@ -16,7 +16,7 @@ def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
     )
 
 
-def tick_all(state: Any) -> rx.Component:
+def page_checkbox(state: Any) -> rx.Component:
     """Return the checkbox that selects every row of the page."""
     return rx.checkbox(
         checked=(state.selected.length() > 0) & (state.selected.length() == state.rows.length()),
@@ -57,13 +57,13 @@ def selection_bar(state: Any, *actions: rx.Component) -> rx.Component:
     )
 
 
-def pick(label: Any, choices: Any, on_pick: Any) -> rx.Component:
-    """Return a select field whose choice is applied at once."""
+def bulk_select(label: Any, choices: Any, on_select: Any) -> rx.Component:
+    """Return a select field that applies an action to the selected rows: `on_select` receives the id of a choice."""
     return rx.el.select(
         rx.el.option(label, value=""),
         rx.foreach(choices, lambda choice: rx.el.option(choice.name, value=choice.id)),
         value="",
-        on_change=on_pick,
+        on_change=on_select,
         aria_label=label,
         class_name="native",
     )

@@ -16,11 +16,11 @@ class GlobalKeys(rx.Component):
     on_palette: rx.EventHandler[rx.event.no_args_event_spec]
 
 
-class KeptTheme(rx.Component):
+class StoredTheme(rx.Component):
     """Applies the user's stored theme in a new browser."""
 
     library = "$/public/keys.jsx"
-    tag = "KeptTheme"
+    tag = "StoredTheme"
 
     theme: rx.Var[str]
 

@@ -14,7 +14,7 @@ def copy_tool(text: Any, label: Any) -> rx.Component:
     return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
 
 
-def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
+def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
     """Return a text with its label and a copy button."""
     box = rx.el.input(value=text, read_only=True, id=name, class_name="native grow code")
     return rx.el.div(
@@ -25,13 +25,13 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 
 def one_time_secret() -> rx.Component:
-    """Return the field in which a new secret is shown once, by `one_time_secret.show_once`."""
+    """Return the field in which a new secret is shown once, by `state.console.one_time_secret.reveal_once`."""
     help_text = t("Keep it where the other system needs it. It is not shown again.")
     return _one_time_field(t("Secret"), t("Copy the secret"), help_text)
 
 
 def one_time_link(label: Any, help_text: Any) -> rx.Component:
-    """Return the field in which a new link is shown once, by `one_time_secret.show_once`."""
+    """Return the field in which a new link is shown once, by `state.console.one_time_secret.reveal_once`."""
     return _one_time_field(label, t("Copy the link"), help_text)
 
 

@@ -14,10 +14,10 @@ from reflex.vars.base import VarData
 PAUSE = 600  # milliseconds
 
 
-def later(on_change: Callable[[Any], Any], pause: int = PAUSE) -> Any:
+def debounced(on_change: Callable[[Any], Any], pause: int = PAUSE) -> Any:
     """Return an `on_change` handler for a field that calls `on_change` with its value after `pause` milliseconds."""
     chain = EventChain.create(value=on_change, args_spec=rx.event.input_event, key="on_change")
     sent = rx.Var.create(chain)
-    helper = VarData(imports={"$/public/later.js": ["later"]})
+    helper = VarData(imports={"$/public/debounced_input.js": ["debounced"]})
     data = VarData.merge(sent._get_all_var_data(), helper)
-    return rx.Var(f"later({sent!s}, {pause})", _var_type=EventChain, _var_data=data)
+    return rx.Var(f"debounced({sent!s}, {pause})", _var_type=EventChain, _var_data=data)

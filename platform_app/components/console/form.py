@@ -5,7 +5,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, field
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control, FormField
@@ -71,7 +71,7 @@ def _typed(shown: FormField, state: Any) -> rx.Component:
     given = {
         "id": shown.name,
         "default_value": state.initial[shown.name],
-        "on_change": later(lambda value: state.save(shown.name, value)),
+        "on_change": debounced(lambda value: state.save(shown.name, value)),
         "read_only": READ_ONLY,
         "custom_attrs": {"aria-describedby": f"{shown.name}-help"} if shown.help_text else {},
     }

@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
-from platform_app.components.console.command_palette import KeptTheme, palette
+from platform_app.components.console.command_palette import StoredTheme, palette
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
 from platform_app.state.console.base import CurrentUser
@@ -62,24 +62,24 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
                 rx.el.main(
-                    _moved_clock(),
-                    rx.cond(CurrentUser.not_found, nothing_here(section), content),
+                    _shifted_clock_notice(),
+                    rx.cond(CurrentUser.not_found, not_found_message(section), content),
                     id="main",
                     class_name="page",
                     tab_index=-1,
                 ),
                 palette(),
                 unsent_note(CurrentUser.email),
-                KeptTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
+                StoredTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
                 class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),
             ),
         ),
-        ("not_found", outside()),
-        _waiting(),
+        ("not_found", not_found_page()),
+        _loading(),
     )
 
 
-def nothing_here(section: str = "") -> rx.Component:
+def not_found_message(section: str = "") -> rx.Component:
     """Return the "not found" message inside the frame, with a link to the page's section."""
     places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
     return rx.el.div(
@@ -97,7 +97,7 @@ def nothing_here(section: str = "") -> rx.Component:
     )
 
 
-def _moved_clock() -> rx.Component:
+def _shifted_clock_notice() -> rx.Component:
     """Return the notice that a developer has shifted the clock."""
     words = t("The clock has been moved: {when}", when=FrameState.clock)
     return rx.cond(FrameState.clock != "", rx.el.p(rx.icon("clock-alert", size=16), words, class_name="moved-clock"))
@@ -124,7 +124,7 @@ def _sidebar(section: str) -> rx.Component:
             class_name="mark",
         ),
         rx.el.nav(*groups, aria_label=t("Pages")),
-        rx.el.div(_worker_dot(), _person_menu(), class_name="foot"),
+        rx.el.div(_worker_dot(), _user_menu(), class_name="foot"),
     )
 
 
@@ -163,12 +163,12 @@ def _other_tenant(place: rx.Var[TenantLink]) -> rx.Component:
     )
 
 
-def _chosen(holds: rx.Var[bool]) -> dict[str, Any]:
+def _selected_item(holds: rx.Var[bool]) -> dict[str, Any]:
     """Return the attributes of a selected menu item."""
     return {"aria-current": rx.cond(holds, "true", "false")}
 
 
-def _person_menu() -> rx.Component:
+def _user_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
             rx.el.button(
@@ -187,7 +187,7 @@ def _person_menu() -> rx.Component:
                 rx.menu.item(
                     name,
                     on_select=FrameState.change_language(code),
-                    custom_attrs=_chosen(CurrentUser.language == code) | {"lang": code},
+                    custom_attrs=_selected_item(CurrentUser.language == code) | {"lang": code},
                 )
                 for code, name in (("ru", "Русский"), ("en", "English"))
             ),
@@ -196,7 +196,7 @@ def _person_menu() -> rx.Component:
                 rx.menu.item(
                     t(label),
                     on_select=[set_color_mode(mode), FrameState.change_theme(mode)],
-                    custom_attrs=_chosen(CurrentUser.theme == mode),
+                    custom_attrs=_selected_item(CurrentUser.theme == mode),
                 )
                 for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
             ),
@@ -226,7 +226,7 @@ def _topbar(section: str) -> rx.Component:
     )
 
 
-def outside() -> rx.Component:
+def not_found_page() -> rx.Component:
     """Return the "not found" page without the frame."""
     return rx.el.main(
         rx.el.div(
@@ -239,7 +239,7 @@ def outside() -> rx.Component:
     )
 
 
-def _waiting() -> rx.Component:
+def _loading() -> rx.Component:
     return rx.el.main(
         rx.el.span(t("Loading"), class_name="visually-hidden"),
         rx.el.h1("Agents", class_name="visually-hidden"),

@@ -21,7 +21,7 @@ class Page:
     on_load: list[Any] = field(default_factory=list)
 
 
-def inside(route: str, title: str, show: Callable[[], rx.Component], *on_load: Any) -> Page:
+def tenant_page(route: str, title: str, show: Callable[[], rx.Component], *on_load: Any) -> Page:
     """Return a page of a tenant; `route` is what follows /manage/[tenant].
 
     Where the route names a row, what its handlers in `on_load` do not find, by NotFound, is said in place of the page.

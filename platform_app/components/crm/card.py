@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -17,7 +17,7 @@ def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows
     common: dict[str, Any] = {
         "id": name,
         "default_value": state.initial[name],
-        "on_change": later(lambda value: state.save(name, value)),
+        "on_change": debounced(lambda value: state.save(name, value)),
         "read_only": READ_ONLY,
     }
     control = rx.text_area(**common, rows=rows, resize="vertical") if rows else rx.input(**common)
@@ -55,7 +55,7 @@ def _text_input(state: Any, line: rx.Var[CustomFieldLine], kind: str, *, mode: s
     return rx.el.input(
         id=line.name,
         default_value=line.value,
-        on_change=later(lambda value: state.save(line.name, value)),
+        on_change=debounced(lambda value: state.save(line.name, value)),
         type=kind,
         input_mode=mode,
         read_only=READ_ONLY,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import confirm
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -17,7 +17,7 @@ def named_input(value: Any, label: Any, event: Any) -> rx.Component:
     """Return an input for a name that saves while typing."""
     return rx.el.input(
         default_value=value,
-        on_change=later(lambda typed: event(typed)),
+        on_change=debounced(lambda typed: event(typed)),
         aria_label=label,
         max_length=120,
         read_only=~CAN_EDIT,
@@ -84,7 +84,7 @@ def _badge(words: Any) -> rx.Component:
 def _options(field: rx.Var[CustomFieldRow]) -> rx.Component:
     return rx.el.textarea(
         default_value=field.options,
-        on_change=later(lambda options: CrmSettingsState.change_field(field.id, field.name, options)),
+        on_change=debounced(lambda options: CrmSettingsState.change_field(field.id, field.name, options)),
         rows="3",
         read_only=~CAN_EDIT,
         aria_label=t("What can be chosen, one a line"),

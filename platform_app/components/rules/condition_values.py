@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.state.console.option_lists import Option
@@ -63,7 +63,7 @@ def _with_known(state: Any, line: rx.Var[ConditionLine], field: rx.Component) ->
 def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str = "text") -> rx.Component:
     return rx.el.input(
         default_value=value,
-        on_change=later(lambda typed: event(typed)),
+        on_change=debounced(lambda typed: event(typed)),
         type=type,
         input_mode=kind,
         max_length=1000,
@@ -76,7 +76,7 @@ def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str 
 def _lines(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
     return rx.el.textarea(
         default_value=line.value,
-        on_change=later(lambda typed: state.set_value(line.path, typed)),
+        on_change=debounced(lambda typed: state.set_value(line.path, typed)),
         rows="3",
         max_length=4000,
         read_only=READ_ONLY,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools, problem_line
 from platform_app.components.console.picker import choice, picker
@@ -86,13 +86,13 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         f"action-{line.index}-{spec.name}",
         initial=spec.value,
         variables=state.variables,
-        on_change=later(lambda value: state.set_action_field(place, spec.name, value)),
+        on_change=debounced(lambda value: state.set_action_field(place, spec.name, value)),
         label=label,
         rows=rx.cond(spec.ask == "text", 3, 1),
     )
     plain = rx.el.input(
         default_value=spec.value,
-        on_change=later(lambda value: state.set_action_field(place, spec.name, value)),
+        on_change=debounced(lambda value: state.set_action_field(place, spec.name, value)),
         max_length=MAX_TEXT_LENGTH,
         read_only=READ_ONLY,
         aria_label=label,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native, option
@@ -41,7 +41,7 @@ def _step(state: Any, step: rx.Var[GuidedStepLine]) -> rx.Component:
         _step_head(state, step),
         rx.el.input(
             default_value=step.goal,
-            on_change=later(lambda goal: state.set_goal(step.index, goal)),
+            on_change=debounced(lambda goal: state.set_goal(step.index, goal)),
             placeholder=t("What the step is for"),
             aria_label=t("Goal of step {number}", number=step.number),
             max_length=1000,
@@ -91,7 +91,7 @@ def _field(state: Any, line: rx.Var[CollectedFieldLine]) -> rx.Component:
         rx.el.span(line.words),
         rx.el.input(
             default_value=line.hint,
-            on_change=later(lambda hint: state.set_hint(line.step, line.index, hint)),
+            on_change=debounced(lambda hint: state.set_hint(line.step, line.index, hint)),
             placeholder=t("How to ask for it"),
             aria_label=t("How to ask for {title}", title=line.words),
             max_length=300,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.difference import difference
 from platform_app.components.console.parts import READ_ONLY, confirm
 from platform_app.components.console.text import t
@@ -48,7 +48,7 @@ def _message_field() -> rx.Component:
     """Return the field for a sample message of the contact."""
     return rx.el.input(
         default_value="",
-        on_change=later(ScriptState.preview_message),
+        on_change=debounced(ScriptState.preview_message),
         placeholder=t("Try what a contact could say"),
         aria_label=t("Try what a contact could say"),
         max_length=1000,

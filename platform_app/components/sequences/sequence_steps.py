@@ -8,7 +8,7 @@ from platform_app.automation.input_fields import input_fields
 from platform_app.automation.step_base import StepInput
 from platform_app.automation.steps import STEPS
 from platform_app.automation.steps import label as step_words
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools, problem_line
 from platform_app.components.console.picker import choice, group, picker
@@ -196,7 +196,7 @@ def _text(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine], label: 
         f"step-{line.id}-{spec.name}",
         initial=spec.value,
         variables=STATE.variables,
-        on_change=later(lambda value: STATE.set_action_field(spec.name, value)),
+        on_change=debounced(lambda value: STATE.set_action_field(spec.name, value)),
         label=label,
         rows=rx.cond(spec.ask == "line", 1, 3),
     )
@@ -217,7 +217,7 @@ def _with_known(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine], t
 def _plain(spec: rx.Var[ActionFieldLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
     return rx.el.input(
         default_value=spec.value,
-        on_change=later(lambda value: on_change(spec.name, value)),
+        on_change=debounced(lambda value: on_change(spec.name, value)),
         read_only=READ_ONLY,
         aria_label=label,
         **more,
@@ -229,7 +229,7 @@ def _span(spec: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
     return rx.flex(
         rx.el.input(
             default_value=count,
-            on_change=later(lambda value: STATE.set_step(spec.name, f"{value} {unit}")),
+            on_change=debounced(lambda value: STATE.set_step(spec.name, f"{value} {unit}")),
             input_mode="numeric",
             max_length=6,
             read_only=READ_ONLY,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
@@ -41,7 +41,7 @@ def _list(words: dict[str, str], label: Any, value: Any, on_change: Any) -> rx.C
 def _input(value: Any, label: Any, on_change: Any, **more: Any) -> rx.Component:
     return rx.el.input(
         default_value=value,
-        on_change=later(on_change),
+        on_change=debounced(on_change),
         read_only=READ_ONLY,
         aria_label=label,
         class_name="native short",

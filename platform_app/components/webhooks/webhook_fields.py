@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.copy_field import copy_tool
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, icon_tool
 from platform_app.components.console.text import t
 from platform_app.services.webhooks.webhook_fields import KINDS
@@ -36,7 +36,7 @@ def _field(one: rx.Var[WebhookFieldLine]) -> rx.Component:
             rx.flex(
                 rx.el.input(
                     default_value=one.name,
-                    on_change=later(lambda name: WebhookState.rename_field(one.id, name)),
+                    on_change=debounced(lambda name: WebhookState.rename_field(one.id, name)),
                     aria_label=t("Name of the field"),
                     max_length=80,
                     read_only=READ_ONLY,

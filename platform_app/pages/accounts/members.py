@@ -6,7 +6,7 @@ from platform_app.components.accounts.member_dialogs import confirmation, invita
 from platform_app.components.accounts.role_words import role_select_items, role_words
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import icon_tool, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.accounts.members import InvitationRow, MemberRow, MembersState
@@ -157,4 +157,4 @@ def _invitation_menu(row: rx.Var[InvitationRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/settings/members", "Members", show, MembersState.load, MembersState.watch)]
+PAGES = [tenant_page("/settings/members", "Members", show, MembersState.load, MembersState.watch)]

@@ -7,7 +7,7 @@ from babel import Locale
 
 from platform_app.components.accounts.sending_form import sending_form
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import field, skeleton_rows, time_ago
 from platform_app.components.console.text import t
 from platform_app.services.accounts.accounts import RUN_RETENTION_DAYS
@@ -227,4 +227,4 @@ def _run_days() -> rx.Component:
     )
 
 
-PAGES = [inside("/settings", "Settings", show, SettingsState.load)]
+PAGES = [tenant_page("/settings", "Settings", show, SettingsState.load)]

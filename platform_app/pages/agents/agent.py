@@ -6,7 +6,7 @@ from platform_app.components.agents import agent_stages
 from platform_app.components.console.difference import difference
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, notice, skeleton_rows, status
 from platform_app.components.console.text import t
 from platform_app.models.agent import AGENT_FORM
@@ -214,4 +214,4 @@ def _version(version: rx.Var[VersionRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/agents/[agent_id]", "Agent", show, CategoryState.load, AgentState.load, AgentState.watch)]
+PAGES = [tenant_page("/agents/[agent_id]", "Agent", show, CategoryState.load, AgentState.load, AgentState.watch)]

@@ -10,7 +10,7 @@ from platform_app.components.console.listing import (
     select_filter,
     sortable,
 )
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.agents.agents import STATUSES, AgentListRow, AgentsState
@@ -126,4 +126,4 @@ def _menu(agent: rx.Var[AgentListRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/agents", "Agents", show, AgentsState.load, AgentsState.watch)]
+PAGES = [tenant_page("/agents", "Agents", show, AgentsState.load, AgentsState.watch)]

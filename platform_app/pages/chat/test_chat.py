@@ -10,7 +10,7 @@ from platform_app.components.chat.conversation_list import conversation_list
 from platform_app.components.chat.message import delayed_reply, live_reply, message, quiet_button
 from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_tool, skeleton_rows, undo_bar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
@@ -216,7 +216,7 @@ def _composer() -> rx.Component:
 
 
 PAGES = [
-    inside(
+    tenant_page(
         "/test-chat",
         "Test chat",
         show,

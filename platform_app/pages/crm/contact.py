@@ -4,9 +4,9 @@ from zoneinfo import available_timezones
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
@@ -145,7 +145,7 @@ def _zone() -> rx.Component:
     control = rx.el.input(
         id="time_zone",
         default_value=ContactState.initial["time_zone"],
-        on_change=later(lambda value: ContactState.save("time_zone", value)),
+        on_change=debounced(lambda value: ContactState.save("time_zone", value)),
         read_only=READ_ONLY,
         list="zones",
         class_name="native",
@@ -180,4 +180,4 @@ def _leads() -> rx.Component:
     )
 
 
-PAGES = [inside("/contacts/[contact_id]", "Contact", show, ContactState.load, ContactState.watch)]
+PAGES = [tenant_page("/contacts/[contact_id]", "Contact", show, ContactState.load, ContactState.watch)]

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, download_link, field, notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload_table
@@ -196,7 +196,7 @@ def _past_import_row(one: rx.Var[PastImportRow]) -> rx.Component:
 
 
 PAGES = [
-    inside(
+    tenant_page(
         "/contacts/import",
         "Import contacts",
         show,

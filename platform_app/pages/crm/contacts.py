@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.bulk_actions import selection_bar, tag_form, tags, tick, tick_all
+from platform_app.components.console.bulk_actions import page_checkbox, row_checkbox, selection_bar, tag_form, tags
 from platform_app.components.console.listing import (
     actions_head,
     delete_cell,
@@ -13,7 +13,7 @@ from platform_app.components.console.listing import (
     sortable,
     tag_filter,
 )
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -56,7 +56,7 @@ def _filters() -> rx.Component:
 def _table() -> rx.Component:
     head = rx.table.header(
         rx.table.row(
-            rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(ContactsState))),
+            rx.cond(~READ_ONLY, rx.table.column_header_cell(page_checkbox(ContactsState))),
             sortable(ContactsState, t("Full name"), "name"),
             rx.table.column_header_cell(t("Phone")),
             rx.table.column_header_cell(t("E-mail")),
@@ -74,7 +74,7 @@ def _table() -> rx.Component:
 
 def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     return rx.table.row(
-        rx.cond(~READ_ONLY, rx.table.cell(tick(ContactsState, contact.id, contact.name))),
+        rx.cond(~READ_ONLY, rx.table.cell(row_checkbox(ContactsState, contact.id, contact.name))),
         rx.table.row_header_cell(row_link(contact.name, f"/manage/{CurrentUser.slug}/contacts/{contact.id}")),
         rx.table.cell(contact.phone, class_name="whole"),
         rx.table.cell(contact.email),
@@ -86,4 +86,4 @@ def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/contacts", "Contacts", show, ContactsState.load, ContactsState.watch)]
+PAGES = [tenant_page("/contacts", "Contacts", show, ContactsState.load, ContactsState.watch)]

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import icon_tool, move_tools, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm.custom_field_list import CAN_EDIT, delete_button, field_list, named_input
@@ -129,4 +129,4 @@ def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.
     )
 
 
-PAGES = [inside("/settings/crm", "Pipelines and fields", show, CrmSettingsState.load)]
+PAGES = [tenant_page("/settings/crm", "Pipelines and fields", show, CrmSettingsState.load)]

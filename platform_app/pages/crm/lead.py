@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
@@ -121,4 +121,4 @@ def _choice(
     return field(label, control, name=name)
 
 
-PAGES = [inside("/leads/[lead_id]", "Lead", show, LeadState.load, LeadState.watch)]
+PAGES = [tenant_page("/leads/[lead_id]", "Lead", show, LeadState.load, LeadState.watch)]

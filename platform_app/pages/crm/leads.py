@@ -4,7 +4,14 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.bulk_actions import pick, selection_bar, tag_form, tags, tick, tick_all
+from platform_app.components.console.bulk_actions import (
+    bulk_select,
+    page_checkbox,
+    row_checkbox,
+    selection_bar,
+    tag_form,
+    tags,
+)
 from platform_app.components.console.listing import (
     actions_head,
     delete_cell,
@@ -14,7 +21,7 @@ from platform_app.components.console.listing import (
     sortable,
     tag_filter,
 )
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.crm.board import board
@@ -80,7 +87,7 @@ def _filter(name: str, label: Any, choices: Any, value: Any, *, everything: Any 
 def _table() -> rx.Component:
     head = rx.table.header(
         rx.table.row(
-            rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(LeadsState))),
+            rx.cond(~READ_ONLY, rx.table.column_header_cell(page_checkbox(LeadsState))),
             sortable(LeadsState, t("Title"), "title"),
             rx.table.column_header_cell(t("Contact")),
             rx.table.column_header_cell(t("Stage")),
@@ -94,8 +101,8 @@ def _table() -> rx.Component:
     return rx.fragment(
         selection_bar(
             LeadsState,
-            pick(t("Move to the stage…"), LeadsState.stages, LeadsState.move_selected),
-            pick(t("Make responsible…"), LeadsState.members, LeadsState.assign_selected),
+            bulk_select(t("Move to the stage…"), LeadsState.stages, LeadsState.move_selected),
+            bulk_select(t("Make responsible…"), LeadsState.members, LeadsState.assign_selected),
             tag_form(LeadsState),
         ),
         framed_table(head, rx.table.body(rx.foreach(LeadsState.rows, _row))),
@@ -105,7 +112,7 @@ def _table() -> rx.Component:
 
 def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     return rx.table.row(
-        rx.cond(~READ_ONLY, rx.table.cell(tick(LeadsState, lead.id, lead.title))),
+        rx.cond(~READ_ONLY, rx.table.cell(row_checkbox(LeadsState, lead.id, lead.title))),
         rx.table.row_header_cell(row_link(lead.title, f"/manage/{CurrentUser.slug}/leads/{lead.id}")),
         rx.table.cell(lead.contact),
         rx.table.cell(lead.stage),
@@ -119,4 +126,4 @@ def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/leads", "Leads", show, LeadsState.load, LeadsState.watch)]
+PAGES = [tenant_page("/leads", "Leads", show, LeadsState.load, LeadsState.watch)]

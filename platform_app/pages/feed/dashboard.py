@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import select_filter
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import confirm, empty_state, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -187,4 +187,4 @@ def _update(row: rx.Var[UpdateRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("", "Dashboard", show, DashboardState.load, DashboardState.watch)]
+PAGES = [tenant_page("", "Dashboard", show, DashboardState.load, DashboardState.watch)]

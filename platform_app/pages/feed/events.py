@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.rule_trial import dry_run_view
@@ -172,6 +172,6 @@ def _section(title: Any, *parts: rx.Component) -> rx.Component:
 
 
 PAGES = [
-    inside("/events", "Events", show, EventsState.load, EventsState.watch),
-    inside("/events/[event_id]", "Event", show_one, EventState.load),
+    tenant_page("/events", "Events", show, EventsState.load, EventsState.watch),
+    tenant_page("/events/[event_id]", "Event", show_one, EventState.load),
 ]

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.inbox.contact_panel import contact_panel
@@ -43,7 +43,7 @@ def _inbox() -> rx.Component:
 
 
 PAGES = [
-    inside(
+    tenant_page(
         "/inbox",
         "Inbox",
         show,

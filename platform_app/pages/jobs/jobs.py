@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, select_filter
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, pager, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -88,4 +88,4 @@ def _button(words: rx.Var[str], event: rx.event.EventSpec) -> rx.Component:
     return rx.button(words, on_click=event, size="1", variant="soft", color_scheme="gray", high_contrast=True)
 
 
-PAGES = [inside("/jobs", "Jobs", show, JobsState.load, JobsState.watch)]
+PAGES = [tenant_page("/jobs", "Jobs", show, JobsState.load, JobsState.watch)]

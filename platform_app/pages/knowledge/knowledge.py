@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, search_box, select_filter
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, status, time_ago, undo_bar
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload
@@ -201,4 +201,4 @@ def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/knowledge", "Knowledge", show, CategoryState.load, KnowledgeState.load, KnowledgeState.watch)]
+PAGES = [tenant_page("/knowledge", "Knowledge", show, CategoryState.load, KnowledgeState.load, KnowledgeState.watch)]

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import download_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.pages.knowledge.knowledge import source_state
@@ -41,4 +41,4 @@ def _chunk(chunk: rx.Var[ChunkRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/knowledge/[source_id]", "Source", show, SourcePageState.load, SourcePageState.watch)]
+PAGES = [tenant_page("/knowledge/[source_id]", "Source", show, SourcePageState.load, SourcePageState.watch)]

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.form import submitted_field
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import confirm, empty_state, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control, FormField
@@ -113,4 +113,4 @@ def _test_message() -> rx.Component:
     )
 
 
-PAGES = [inside("/settings/mail", "E-mail", show, MailState.load)]
+PAGES = [tenant_page("/settings/mail", "E-mail", show, MailState.load)]

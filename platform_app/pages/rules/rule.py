@@ -4,9 +4,9 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import builder
@@ -95,7 +95,7 @@ def _input(name: str, label: Any, *, help_text: Any = None, **more: Any) -> rx.C
     control = rx.input(
         id=name,
         default_value=RuleState.initial[name],
-        on_change=later(lambda value: RuleState.save(name, value)),
+        on_change=debounced(lambda value: RuleState.save(name, value)),
         read_only=READ_ONLY,
         max_width="420px",
         **more,
@@ -188,4 +188,4 @@ def _run(run: rx.Var[RunLine]) -> rx.Component:
     )
 
 
-PAGES = [inside("/rules/[rule_id]", "Rule", show, RuleState.load, RuleTrialState.load)]
+PAGES = [tenant_page("/rules/[rule_id]", "Rule", show, RuleState.load, RuleTrialState.load)]

@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.automation.rule_templates import TEMPLATES
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.listing import columns, framed_table, list_page, search_box
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
     empty_state,
@@ -142,6 +142,6 @@ def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
 
 
 PAGES = [
-    inside("/rules", "Rules", show, RulesState.load, RulesState.watch),
-    inside("/agents/[agent_id]/rules", "Rules", show, RulesState.load, RulesState.watch),
+    tenant_page("/rules", "Rules", show, RulesState.load, RulesState.watch),
+    tenant_page("/agents/[agent_id]/rules", "Rules", show, RulesState.load, RulesState.watch),
 ]

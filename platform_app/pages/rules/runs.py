@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
@@ -155,6 +155,6 @@ def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
 
 
 PAGES = [
-    inside("/rules/runs", "Runs", show, RunsState.load, RunsState.watch),
-    inside("/rules/runs/[run_id]", "Run", show_one, RunPageState.load, RunPageState.watch),
+    tenant_page("/rules/runs", "Runs", show, RunsState.load, RunsState.watch),
+    tenant_page("/rules/runs/[run_id]", "Run", show_one, RunPageState.load, RunPageState.watch),
 ]

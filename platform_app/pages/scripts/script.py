@@ -4,9 +4,9 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
@@ -80,7 +80,7 @@ def _area(name: str, label: Any, help_text: Any, rows: str) -> rx.Component:
     control = rx.text_area(
         id=name,
         default_value=ScriptState.initial[name],
-        on_change=later(lambda value: ScriptState.save(name, value)),
+        on_change=debounced(lambda value: ScriptState.save(name, value)),
         read_only=READ_ONLY,
         rows=rows,
         max_length=8000,
@@ -120,7 +120,7 @@ def _title() -> rx.Component:
         rx.input(
             id="title",
             default_value=ScriptState.initial["title"],
-            on_change=later(lambda value: ScriptState.save("title", value)),
+            on_change=debounced(lambda value: ScriptState.save("title", value)),
             read_only=READ_ONLY,
             max_length=200,
         ),
@@ -136,7 +136,7 @@ def _text() -> rx.Component:
             "text",
             initial=ScriptState.initial["text"],
             variables=ScriptState.variables,
-            on_change=later(lambda value: ScriptState.save("text", value)),
+            on_change=debounced(lambda value: ScriptState.save("text", value)),
         ),
         name="text",
         help_text=t("What the agent is to say. Type {{ for variables. It is saved as you type."),
@@ -173,4 +173,4 @@ def _choices() -> list[rx.Component]:
     ]
 
 
-PAGES = [inside("/agents/[agent_id]/scripts/[script_id]", "Script", show, ScriptState.load)]
+PAGES = [tenant_page("/agents/[agent_id]/scripts/[script_id]", "Script", show, ScriptState.load)]

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.listing import columns, framed_table, list_page, search_box, select_filter
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, move_tools, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -114,4 +114,4 @@ def _actions(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
     )
 
 
-PAGES = [inside("/agents/[agent_id]/scripts", "Scripts", show, ScriptsState.load)]
+PAGES = [tenant_page("/agents/[agent_id]/scripts", "Scripts", show, ScriptsState.load)]

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
@@ -132,4 +132,4 @@ def _step(step: rx.Var[StepHistoryLine]) -> rx.Component:
     )
 
 
-PAGES = [inside("/sequences/enrollments/[enrollment_id]", "On the way", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/enrollments/[enrollment_id]", "On the way", show, STATE.load, STATE.watch)]

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, pager, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
@@ -150,4 +150,4 @@ def _row(row: rx.Var[EnrollmentRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/sequences/enrollments", "Enrollments", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/enrollments", "Enrollments", show, STATE.load, STATE.watch)]

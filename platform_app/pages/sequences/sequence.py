@@ -4,9 +4,9 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
@@ -38,7 +38,7 @@ def _editor() -> rx.Component:
         rx.el.p(STATE.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
-            rx.el.div(simulate(), backtest(), _inside(), history(STATE), class_name="script-side"),
+            rx.el.div(simulate(), backtest(), _older_versions(), history(STATE), class_name="script-side"),
             class_name="grid cols-2-1",
             key=STATE.form_key,
         ),
@@ -94,7 +94,7 @@ def _input(name: str, label: Any, **more: Any) -> rx.Component:
     control = rx.input(
         id=name,
         default_value=STATE.initial[name],
-        on_change=later(lambda value: STATE.save(name, value)),
+        on_change=debounced(lambda value: STATE.save(name, value)),
         read_only=READ_ONLY,
         max_width="420px",
         **more,
@@ -115,7 +115,7 @@ def _switch(name: str, words: Any, on: Any) -> rx.Component:
     )
 
 
-def _inside() -> rx.Component:
+def _older_versions() -> rx.Component:
     """Return the people inside older versions, with the button that moves them."""
     move = confirm(
         small_button(t("Move them to the newest version")),
@@ -140,4 +140,4 @@ def _landing(line: rx.Var[StepMappingLine]) -> rx.Component:
     return rx.el.li(rx.el.strong(line.count), " ", line.words, class_name="small")
 
 
-PAGES = [inside("/sequences/[sequence_id]", "Sequence", show, STATE.load, SequenceTrialState.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/[sequence_id]", "Sequence", show, STATE.load, SequenceTrialState.load, STATE.watch)]

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line, row_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -99,4 +99,4 @@ def _holiday(one: rx.Var[HolidayLine]) -> rx.Component:
     )
 
 
-PAGES = [inside("/sequences/calendar", "Calendar", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/calendar", "Calendar", show, STATE.load, STATE.watch)]

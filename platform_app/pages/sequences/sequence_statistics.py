@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -99,4 +99,4 @@ def _count(one: rx.Var[CountLine]) -> rx.Component:
     )
 
 
-PAGES = [inside("/sequences/[sequence_id]/numbers", "Numbers", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/[sequence_id]/numbers", "Numbers", show, STATE.load, STATE.watch)]

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.automation.sequence_templates import TEMPLATES
 from platform_app.components.console.listing import columns, framed_table, list_page, search_box
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -112,6 +112,6 @@ def _actions(row: rx.Var[SequenceRow]) -> rx.Component:
 
 
 PAGES = [
-    inside("/sequences", "Sequences", show, STATE.load, STATE.watch),
-    inside("/agents/[agent_id]/sequences", "Sequences", show, STATE.load, STATE.watch),
+    tenant_page("/sequences", "Sequences", show, STATE.load, STATE.watch),
+    tenant_page("/agents/[agent_id]/sequences", "Sequences", show, STATE.load, STATE.watch),
 ]

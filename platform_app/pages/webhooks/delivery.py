@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.copy_field import copy_tool
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import skeleton_rows, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import event_link, outcome
@@ -74,4 +74,4 @@ def _about() -> rx.Component:
     )
 
 
-PAGES = [inside("/webhooks/received/[delivery_id]", "Delivery", show, DeliveryState.load)]
+PAGES = [tenant_page("/webhooks/received/[delivery_id]", "Delivery", show, DeliveryState.load)]

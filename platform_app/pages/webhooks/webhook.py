@@ -4,10 +4,10 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copied_line, one_time_secret
+from platform_app.components.console.copy_field import copyable_line, one_time_secret
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
     RETURN_FOCUS,
@@ -79,7 +79,7 @@ def _delivery_card() -> rx.Component:
     )
     return _card(
         t("How it is delivered"),
-        rx.cond(CAN_EDIT, copied_line(WebhookState.address, t("Address"), name="address"), hidden),
+        rx.cond(CAN_EDIT, copyable_line(WebhookState.address, t("Address"), name="address"), hidden),
         rx.el.div(
             rx.el.label(
                 rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~CAN_EDIT),
@@ -193,4 +193,4 @@ def _delivery(delivery: rx.Var[DeliveryRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/webhooks/[webhook_id]", "Webhook", show, WebhookState.load, WebhookState.watch)]
+PAGES = [tenant_page("/webhooks/[webhook_id]", "Webhook", show, WebhookState.load, WebhookState.watch)]

@@ -2,10 +2,10 @@
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copied_line, one_time_secret
+from platform_app.components.console.copy_field import copyable_line, one_time_secret
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
-from platform_app.components.console.page import inside
+from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
     RETURN_FOCUS,
@@ -183,7 +183,7 @@ def _made() -> rx.Component:
     leave = [WebhooksState.set_dialog_open(False), rx.redirect(page)]
     return rx.el.div(
         rx.dialog.description(t("Enter these in the system that is to send."), size="2"),
-        copied_line(WebhooksState.created_address, t("Address"), name="made-address"),
+        copyable_line(WebhooksState.created_address, t("Address"), name="made-address"),
         rx.cond(WebhooksState.new_signed, one_time_secret()),
         rx.flex(
             rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray")),
@@ -196,7 +196,7 @@ def _made() -> rx.Component:
 
 
 PAGES = [
-    inside(
+    tenant_page(
         "/webhooks",
         "Webhooks",
         show,

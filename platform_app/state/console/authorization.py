@@ -9,7 +9,7 @@ from reflex.state import BaseState, StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
-from platform_app.api.security import session_token, wished_language
+from platform_app.api.security import preferred_language, session_token
 from platform_app.api.token_bucket import TokenBuckets
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
@@ -124,4 +124,4 @@ def _preferred_language(state: BaseState) -> str:
     cookie = re.search(r"(?:^|;\s*)language=(ru|en)\b", state.router.headers.cookie)
     if cookie:
         return cookie[1]
-    return wished_language(state.router.headers.accept_language)
+    return preferred_language(state.router.headers.accept_language)

@@ -20,7 +20,7 @@ from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
 from platform_app.api.security import session_token
-from platform_app.api.sockets import HYDRATE_COST, SOURCE, Source
+from platform_app.api.websocket_limits import CLIENT_KEY, HYDRATE_COST, WebSocketClient
 from platform_app.config import settings
 from platform_app.refusal_log import refusals
 from platform_app.state.console.unsafe_text import has_tag
@@ -39,18 +39,18 @@ class SessionNamespace(EventNamespace):
         super().__init__(namespace, app)
         self._owners: dict[str, str] = {}  # the session of each tab, by its token
         self._closed: dict[str, tuple[float, bool]] = {}  # closed tabs: time, and whether they were anonymous
-        self._sources: dict[str, Source] = {}
+        self._clients: dict[str, WebSocketClient] = {}
 
     async def on_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         """Accept one tab per websocket, with a well-formed token. Raises ConnectionRefusedError otherwise."""
         token = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
         data = self._build_static_router_data(sid, environ)
-        source = environ.get("asgi.scope", {}).get(SOURCE) or Source("", "")
-        if source.tab or not _TOKEN.fullmatch(token) or has_tag(data):
+        client = environ.get("asgi.scope", {}).get(CLIENT_KEY) or WebSocketClient("", "")
+        if client.tab or not _TOKEN.fullmatch(token) or has_tag(data):
             refusals.record("tab refused", str(data.get("ip", "")))
             raise ConnectionRefusedError("refused")
-        source.tab = sid
-        self._static_router_data[sid], self._sources[sid] = data, source
+        client.tab = sid
+        self._static_router_data[sid], self._clients[sid] = data, client
         try:
             await super().on_connect(sid, environ, auth)
         except BaseException:
@@ -63,12 +63,12 @@ class SessionNamespace(EventNamespace):
         return super().on_disconnect(sid)
 
     def _forget_socket(self, sid: str) -> None:
-        source, token = self._sources.pop(sid, None), self.sid_to_token.get(sid)
-        if source is not None:
-            source.tab = ""
+        client, token = self._clients.pop(sid, None), self.sid_to_token.get(sid)
+        if client is not None:
+            client.tab = ""
         self._static_router_data.pop(sid, None)
         if token is not None:
-            self._closed[token] = (time.monotonic(), source is None or not source.person)
+            self._closed[token] = (time.monotonic(), client is None or not client.user_id)
 
     async def link_token_to_sid(self, sid: str, token: str, *, update_state: bool = True) -> None:
         """Link a token to a websocket; a token that belongs to another session is replaced by a new one."""
@@ -95,13 +95,13 @@ class SessionNamespace(EventNamespace):
 
     async def on_event(self, sid: str, data: Any) -> None:
         """Process an event of a tab; a malformed event or one with reserved text is dropped."""
-        source = self._sources.get(sid)
-        if source is None:
+        client = self._clients.get(sid)
+        if client is None:
             return
-        if reason := _drop_reason(data, is_anonymous=not source.person):
+        if reason := _drop_reason(data, is_anonymous=not client.user_id):
             refusals.record(f"event refused: {reason}", self._address(sid))
             return
-        if data["name"].endswith(_HYDRATE) and not await source.admit(HYDRATE_COST):
+        if data["name"].endswith(_HYDRATE) and not await client.admit(HYDRATE_COST):
             return
         try:
             await super().on_event(sid, data)

@@ -17,7 +17,7 @@ if (typeof document !== "undefined") {
 
 const placeOf = (field) => (field.id && field.type !== "password" ? `field:${window.location.pathname}#${field.id}` : "");
 
-export const later = (send, pause) => (event, ...rest) => {
+export const debounced = (send, pause) => (event, ...rest) => {
   const field = event.target;
   const timer = setTimeout(() => waiting.get(field)?.(), pause);
   waiting.get(field)?.forget?.();
@@ -52,7 +52,7 @@ const restore = (place) => {
 };
 
 /* Give the fields of the page back what was typed and not sent, as soon as they are drawn; return what stops it. */
-export const giveBack = () => {
+export const restoreUnsent = () => {
   const look = () => placesBelow(`field:${window.location.pathname}#`).forEach((place) => {
     const field = document.getElementById(place.slice(place.indexOf("#") + 1));
     if (field && !fields.has(field) && !seen.has(field)) {

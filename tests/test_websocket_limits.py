@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from platform_app.api.sockets import SocketLimits, Source
 from platform_app.api.token_bucket import TokenBucket
+from platform_app.api.websocket_limits import WebSocketClient, WebSocketLimits
 from platform_app.config import settings
 
 
@@ -22,11 +22,11 @@ class Clock:
         """Let the time pass at once."""
         self.at += seconds
 
-    async def late(self, source: Source, count: int) -> float:
+    async def late(self, client: WebSocketClient, count: int) -> float:
         """Send events, and return the seconds that it took."""
         began = self.at
         for _ in range(count):
-            await source.admit(1, self.sleep)
+            await client.admit(1, self.sleep)
         return self.at - began
 
 
@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def limits(env: pytest.MonkeyPatch, clock: Clock) -> SocketLimits:
+def limits(env: pytest.MonkeyPatch, clock: Clock) -> WebSocketLimits:
     for name, value in {
         "ANONYMOUS_SOCKETS": 40,
         "ANONYMOUS_SOCKETS_PER_ADDRESS": 20,
@@ -46,7 +46,7 @@ def limits(env: pytest.MonkeyPatch, clock: Clock) -> SocketLimits:
     }.items():
         env.setenv(f"PLATFORM_{name}", str(value))
     settings.cache_clear()
-    return SocketLimits(clock)
+    return WebSocketLimits(clock)
 
 
 def test_a_bucket_fills_again(clock: Clock) -> None:
@@ -58,62 +58,62 @@ def test_a_bucket_fills_again(clock: Clock) -> None:
     assert bucket.take(10) and not bucket.take(1)
 
 
-def opened(limits: SocketLimits, held: ExitStack, source: Source, count: int) -> int:
+def opened(limits: WebSocketLimits, held: ExitStack, client: WebSocketClient, count: int) -> int:
     """Open websockets, and return how many were let in."""
-    return sum(held.enter_context(limits.place(source)) for _ in range(count))
+    return sum(held.enter_context(limits.slot(client)) for _ in range(count))
 
 
-def test_one_address_does_not_take_every_place(limits: SocketLimits) -> None:
+def test_one_address_does_not_take_every_place(limits: WebSocketLimits) -> None:
     with ExitStack() as held:
-        assert opened(limits, held, limits.source("a", ""), 300) == 20
-        assert opened(limits, held, limits.source("b", ""), 300) == 10  # up to what is kept for those with few
-        assert opened(limits, held, limits.source("c", ""), 300) == 3
-        assert opened(limits, held, limits.source("a", "anna"), 300) == 10
-        assert opened(limits, held, limits.source("a", "boris"), 5) == 5
+        assert opened(limits, held, limits.client("a", ""), 300) == 20
+        assert opened(limits, held, limits.client("b", ""), 300) == 10  # up to what is kept for those with few
+        assert opened(limits, held, limits.client("c", ""), 300) == 3
+        assert opened(limits, held, limits.client("a", "anna"), 300) == 10
+        assert opened(limits, held, limits.client("a", "boris"), 5) == 5
     with ExitStack() as held:
-        assert opened(limits, held, limits.source("b", ""), 300) == 20  # all places are free again
+        assert opened(limits, held, limits.client("b", ""), 300) == 20  # all places are free again
 
 
-async def test_an_office_behind_one_address_works(limits: SocketLimits, clock: Clock) -> None:
+async def test_an_office_behind_one_address_works(limits: WebSocketLimits, clock: Clock) -> None:
     """Fifty people who are signed in do not wait for a stranger there who sends without end."""
-    assert await clock.late(limits.source("office", ""), 1_000) > 60
+    assert await clock.late(limits.client("office", ""), 1_000) > 60
     for person in range(50):
-        assert await clock.late(limits.source("office", f"person {person}"), 40) == 0
+        assert await clock.late(limits.client("office", f"person {person}"), 40) == 0
 
 
-async def test_new_tokens_and_sockets_bring_no_new_allowance(limits: SocketLimits, clock: Clock) -> None:
+async def test_new_tokens_and_sockets_bring_no_new_allowance(limits: WebSocketLimits, clock: Clock) -> None:
     began = clock.at
     for _ in range(300):  # a socket for each event
-        await clock.late(limits.source("a", ""), 1)
+        await clock.late(limits.client("a", ""), 1)
     assert clock.at - began > 50
-    assert await clock.late(limits.source("b", ""), 1) == 0
+    assert await clock.late(limits.client("b", ""), 1) == 0
 
 
-async def test_strangers_of_many_addresses_share_an_allowance(limits: SocketLimits, clock: Clock) -> None:
+async def test_strangers_of_many_addresses_share_an_allowance(limits: WebSocketLimits, clock: Clock) -> None:
     began = clock.at
     for number in range(1_000):
-        await clock.late(limits.source(f"address {number}", ""), 1)
+        await clock.late(limits.client(f"address {number}", ""), 1)
     assert clock.at - began > 90
-    assert await clock.late(limits.source("address 1", "anna"), 40) == 0
+    assert await clock.late(limits.client("address 1", "anna"), 40) == 0
 
 
-async def test_who_is_far_ahead_is_hung_up_on(limits: SocketLimits, clock: Clock) -> None:
-    source = limits.source("a", "")
+async def test_who_is_far_ahead_is_hung_up_on(limits: WebSocketLimits, clock: Clock) -> None:
+    client = limits.client("a", "")
 
     async def stay(seconds: float) -> None:
         pass
 
-    answers = [await source.admit(1, stay) for _ in range(1_000)]
+    answers = [await client.admit(1, stay) for _ in range(1_000)]
     assert answers[0] and not answers[-1]
 
 
-def test_attempts_are_counted(limits: SocketLimits, clock: Clock) -> None:
+def test_attempts_are_counted(limits: WebSocketLimits, clock: Clock) -> None:
     assert sum(limits.may_connect("a") for _ in range(1_000)) == 300
     assert limits.may_connect("b")
     assert not limits.may_connect("a", "made-up")
-    limits.remember("anna's", is_good=True)
+    limits.record_session("anna's", is_valid=True)
     assert all(limits.may_connect("a", "anna's") for _ in range(100))
-    limits.remember("anna's", is_good=False)
+    limits.record_session("anna's", is_valid=False)
     assert not limits.may_connect("a", "anna's")
     clock.at = 1
     assert sum(limits.may_connect("a") for _ in range(1_000)) == 20
