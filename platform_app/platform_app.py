@@ -24,7 +24,7 @@ app = rx.App(
     api_transformer=[api, ServerAddressMiddleware, WebSocketLimitMiddleware, SecurityMiddleware],
 )
 if app.sio is not None:
-    # None: the same origin. SecurityMiddleware checks it too, and alone while developers have the pages on a port of their own.
+    # None: the same origin. SecurityMiddleware checks it too, and alone in development, where pages have another port.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(AuthorizationMiddleware())
 _notice = rx.memo(connection_notice)

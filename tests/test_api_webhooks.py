@@ -121,7 +121,7 @@ async def test_a_bad_signature_is_answered_without_a_hint(who: Identity) -> None
 
 
 async def test_the_test_suite_of_json_over_http(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "RATE_LIMITS", parse_many("10000/second"))  # a quick machine delivers more than is allowed
+    monkeypatch.setattr(webhooks, "RATE_LIMITS", parse_many("10000/second"))  # quick machines exceed the limit
     webhook = a_webhook(who)
     counted = {"y": 0, "n": 0}
     async with client() as system:
