@@ -160,7 +160,7 @@ def test_a_draft_is_published_when_it_is_complete_and_comes_back_from_its_versio
     row = call(who, rules.DEFINITIONS.save, row.id, {"actions": [{"kind": "hand_off"}]}, revision=row.revision)
     version = call(who, rules.DEFINITIONS.publish, row.id)
     row = call(who, rules.DEFINITIONS.save, row.id, {"daily_cap": 3, "name": "Other"}, revision=row.revision)
-    (change,) = call(who, rules.DEFINITIONS.difference, row.id, version.id)
+    (change,) = call(who, rules.DEFINITIONS.compare_versions, row.id, version.id)
     assert (change.field, change.before, change.after) == ("daily_cap", 0, 3)
     call(who, rules.DEFINITIONS.restore_version, row.id, version.id)
     assert call(who, rules.DEFINITIONS.get, row.id).draft["daily_cap"] == 0

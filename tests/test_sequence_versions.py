@@ -144,9 +144,9 @@ def test_copied_compared_and_restored(who: Identity) -> None:
     publish_anew(who, sequence, steps=[B], pace=9)
     newest, oldest = call(who, DEFINITIONS.versions, sequence)
     assert (newest.number, oldest.number) == (2, 1)
-    changed = {change.field for change in call(who, DEFINITIONS.difference, sequence, oldest.id)}
+    changed = {change.field for change in call(who, DEFINITIONS.compare_versions, sequence, oldest.id)}
     assert changed == {"steps", "pace"}
-    assert call(who, DEFINITIONS.difference, sequence, newest.id) == []
+    assert call(who, DEFINITIONS.compare_versions, sequence, newest.id) == []
     copy = call(who, DEFINITIONS.duplicate, sequence)
     assert (copy.name, copy.enabled, copy.published_number, copy.draft["pace"]) == ("First (copy)", False, 0, 9)
     row = call(who, DEFINITIONS.restore_version, sequence, oldest.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from pydantic import BaseModel, ValidationError
 from sqlmodel import col
@@ -17,18 +17,13 @@ from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
-from platform_app.services.versions.field_changes import FieldChange, diff_fields
-
-RowT = TypeVar("RowT", bound=Any)
-VersionT = TypeVar("VersionT", bound=Any)
+from platform_app.services.versions.versioned_rows import RowT, VersionedRows, VersionT
 
 
 @dataclass(frozen=True)
 class DefinitionMessages:
     """The messages about a kind of definition: message ids, those of `done` with a placeholder for the name."""
 
-    missing: str
-    no_version: str
     limit_reached: str
     done: dict[str, str]  # by "created", "published", "on", "off" and "deleted"
     incomplete: str
@@ -49,16 +44,13 @@ class DefinitionPage(Generic[RowT]):
     ids: list[str]  # ids of all matching rows, in order
 
 
-@dataclass(frozen=True)
-class Definitions(Generic[RowT, VersionT]):
-    """The operations on a kind of definition.
+@dataclass(frozen=True, kw_only=True)
+class Definitions(VersionedRows[RowT, VersionT]):
+    """The operations on a kind of definition, whose state is the draft.
 
     `problems` returns a sentence by field for what prevents a draft from being published.
     """
 
-    model: type[RowT]
-    version: type[VersionT]
-    parent: str  # column of the version that names the row
     schema: type[BaseModel]
     kind: ActivityKind
     topic: str
@@ -99,14 +91,6 @@ class Definitions(Generic[RowT, VersionT]):
         rows = {row.id: row for row in session.exec(query).all()}
         return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
 
-    def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
-        """Return a row. Raises NotFound if it does not exist or is deleted."""
-        query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
-        row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
-        if row is None or row.deleted_at is not None:
-            raise NotFound(self.messages.missing)
-        return row
-
     def create(
         self,
         session: Transaction,
@@ -136,19 +120,13 @@ class Definitions(Generic[RowT, VersionT]):
         Raises NotFound if there is no such row or agent, Conflict if it was changed since `revision`, Invalid for a
         wrong value.
         """
-        row = self._get_for_update(session, who, row_id, revision)
+        row = self.get_for_update(session, who, row_id, revision)
         rest = dict(changes)
         if "name" in rest:
             row.name = _validate_name(rest.pop("name"))
         if "agent_id" in rest:
             row.agent_id = _validate_agent(session, who, rest.pop("agent_id"))
-        self._set_draft(row, who, row.draft | self._validate_changes(rest))
-        return row
-
-    def _get_for_update(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
-        row = self.get(session, who, row_id, lock=True)
-        if revision is not None and row.revision != revision:
-            raise Conflict("{name} changed this meanwhile.", name=row.draft_saved_by)
+        self.replace_state(session, who, row, self._validate_changes(rest))
         return row
 
     def _validate_changes(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -163,8 +141,17 @@ class Definitions(Generic[RowT, VersionT]):
         self.validate(found)
         return found
 
-    def _set_draft(self, row: RowT, who: Identity, draft: dict[str, Any]) -> None:
-        row.draft, row.revision = draft, row.revision + 1
+    def state_in(self, version: VersionT) -> dict[str, Any]:
+        """Return the definition of a version."""
+        return dict(version.definition)
+
+    def state_of(self, row: RowT) -> dict[str, Any]:
+        """Return the draft of a row."""
+        return dict(row.draft)
+
+    def replace_state(self, session: Transaction, who: Identity, row: RowT, state: dict[str, Any]) -> None:
+        """Replace the fields of the draft of a locked row that `state` has."""
+        row.draft, row.revision = row.draft | state, row.revision + 1
         row.updated_at, row.draft_saved_by = now(), who.name
 
     def publish(self, session: Transaction, who: Identity, row_id: str, *, revision: int | None = None) -> VersionT:
@@ -173,17 +160,13 @@ class Definitions(Generic[RowT, VersionT]):
         Raises Invalid if the draft is incomplete, and Conflict if nothing has changed or the draft was changed since
         `revision`.
         """
-        row = self._get_for_update(session, who, row_id, revision)
+        row = self.get_for_update(session, who, row_id, revision)
         if row.published_number and row.published == row.draft:
             raise Conflict("Nothing has changed since it was published.")
         if self.problems(session, who, row):
             raise Invalid(self.messages.incomplete, field="actions")
-        row.published_number += 1
-        row.published, row.trigger = dict(row.draft), row.draft["trigger"]
-        named = {self.parent: row.id}
-        version: VersionT = self.version(tenant_id=row.tenant_id, number=row.published_number, **named)
-        version.definition, version.published_by = row.published, who.name
-        session.add(version)
+        version = self.add_version(session, row, definition=dict(row.draft), published_by=who.name)
+        row.published, row.published_number, row.trigger = version.definition, version.number, row.draft["trigger"]
         self.on_publish(session, who, row)
         self.record_activity(session, who, row, "published")
         return version
@@ -200,30 +183,6 @@ class Definitions(Generic[RowT, VersionT]):
             row.enabled = enabled
             self.on_switch(session, who, row)
             self.record_activity(session, who, row, "on" if enabled else "off")
-        return row
-
-    def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
-        """Return the published versions, newest first."""
-        row = self.get(session, who, row_id)
-        query = owned(self.version, who.tenant_id).where(getattr(self.version, self.parent) == row.id)
-        return list(session.exec(query.order_by(col(self.version.number).desc())).all())
-
-    def _version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> VersionT:
-        found = [version for version in self.versions(session, who, row_id) if version.id == version_id]
-        if not found:
-            raise NotFound(self.messages.no_version)
-        return found[0]
-
-    def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[FieldChange]:
-        """Return the differences between a version and the draft. Raises NotFound if either is missing."""
-        row = self.get(session, who, row_id)
-        held = self._version(session, who, row_id, version_id).definition
-        return diff_fields(held, row.draft)
-
-    def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
-        """Copy a published version into the draft. Raises NotFound if there is no such row or version."""
-        row = self.get(session, who, row_id, lock=True)
-        self._set_draft(row, who, dict(self._version(session, who, row_id, version_id).definition))
         return row
 
     def duplicate(self, session: Transaction, who: Identity, row_id: str, *, agent_id: str | None = "same") -> RowT:
@@ -244,18 +203,10 @@ class Definitions(Generic[RowT, VersionT]):
 
     def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
         """Delete a row, so that it no longer runs; it can be restored."""
-        row = self.get(session, who, row_id, lock=True)
-        row.deleted_at, row.enabled = now(), False
+        row = super().delete(session, who, row_id)
+        row.enabled = False
         self.on_switch(session, who, row)
         self.record_activity(session, who, row, "deleted")
-        return row
-
-    def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Restore a deleted row, disabled. Raises NotFound if there is no such deleted row."""
-        row: RowT | None = session.exec(owned(self.model, who.tenant_id).where(self.model.id == row_id)).first()
-        if row is None or row.deleted_at is None:
-            raise NotFound(self.messages.missing)
-        row.deleted_at = None
         return row
 
     def record_activity(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:

@@ -80,9 +80,8 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     topic="rule",
     path="/rules",
     max_rows=MAX_RULES,
+    missing="There is no such rule.",
     messages=DefinitionMessages(
-        missing="There is no such rule.",
-        no_version="There is no such version.",
         limit_reached="There can be {count} rules at most.",
         done={
             "created": "Rule “{name}” created",

@@ -110,9 +110,8 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     topic="sequence",
     path="/sequences",
     max_rows=MAX_SEQUENCES,
+    missing="There is no such sequence.",
     messages=DefinitionMessages(
-        missing="There is no such sequence.",
-        no_version="There is no such version.",
         limit_reached="There can be {count} sequences at most.",
         done={
             "created": "Sequence “{name}” created",

@@ -120,7 +120,10 @@ class DefinitionEditor(rx.State, mixin=True):
     async def compare(self, version_id: str) -> None:
         """Show the differences between a version and the draft."""
         context, named = await view_context(self), await fetch(self, names_by_id)
-        found, words = await fetch(self, self._definitions().difference, self._id(), version_id), self._field_labels()
+        found, words = (
+            await fetch(self, self._definitions().compare_versions, self._id(), version_id),
+            self._field_labels(),
+        )
         self.changes = []
         for change in found:
             sides = (self._describe_field(change.field, side, context, named) for side in (change.before, change.after))
