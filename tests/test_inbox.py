@@ -154,3 +154,54 @@ def test_a_note_mentions_the_members_it_names(who: Identity) -> None:
     note = call(who, open_conversation.add_note, talk, f"@{operator.name.upper()} please look, not @somebody")
     assert note.mentions == [operator.user_id]
     assert [one.text for one in call(who, conversations.list_messages, talk)] == [note.text]
+
+
+def searched(who: Identity, text: str, **wanted: object) -> list[tuple[str, str]]:
+    """Return the conversations that a search finds, with what of them is shown."""
+    page = call(who, inbox_list.list_conversations, InboxFilter(search=text, **wanted))  # type: ignore[arg-type]
+    return [(line.row.id, line.excerpt) for line in page.lines]
+
+
+def test_a_search_finds_what_was_written_in_every_view(who: Identity) -> None:
+    agent, other_agent = published(who), published(who, name="Boris")
+    asked, answered, closed, noted = (real_talk(who, agent) for _ in range(4))
+    say(who, asked, "Good day.\nЁлка для детей: сколько СТОИТ доставка?")
+    call(who, member_messages.send, answered, "Доставка бесплатна")
+    say(who, closed, "Is the delivery free?")
+    call(who, hand_off.close, closed)
+    call(who, open_conversation.add_note, noted, "Ask about the delivery")
+    assert searched(who, "доставк") == [
+        (answered, "Доставка бесплатна"),
+        (asked, "Ёлка для детей: сколько СТОИТ доставка?"),
+    ]
+    assert [found for found, _ in searched(who, "елка стоит")] == [asked]
+    assert [found for found, _ in searched(who, "DELIVERY")] == [closed, noted]
+    assert searched(who, "delivery", agent_id=other_agent) == [] and searched(who, "nothing like it") == []
+
+
+def test_a_search_finds_contacts_by_name(who: Identity) -> None:
+    olga = call(who, contacts.create, name="Olga Petrova", phones=["+44 7700 900107"])
+    talk = real_talk(who, contact_id=olga.id)
+    say(who, talk, "Hello")
+    assert searched(who, "petr") == [(talk, "")] == searched(who, "7700 900107")
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "a OR b", "*", 'x" *) OR scope : "', "NEAR(a b)", "-delivery", "'", "a:b", "%", "\\"]
+)
+def test_signs_of_a_search_language_are_words_or_nothing(who: Identity, text: str) -> None:
+    talk = real_talk(who)
+    say(who, talk, "Is the delivery free?")
+    assert [found for found, _ in searched(who, text)] == ([talk] if text == "-delivery" else [])
+
+
+def test_a_search_finds_nothing_of_another_tenant_nor_what_was_replaced(who: Identity, other: Identity) -> None:
+    talk = real_talk(who)
+    said = say(who, talk, "A secret delivery")
+    assert searched(other, "secret") == [] and searched(other, who.tenant_id) == [] == searched(who, said.id)
+    test_talk = begin(who)
+    say(who, test_talk, "Another secret")
+    assert [found for found, _ in searched(who, "secret")] == [talk]
+    assert [found for found, _ in searched(who, "secret", channel=Channel.TEST)] == [test_talk]
+    call(who, conversations.clear, test_talk)
+    assert searched(who, "another", channel=Channel.TEST) == []

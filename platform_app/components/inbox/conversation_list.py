@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.listing import tag_filter
+from platform_app.components.console.listing import search_box, tag_filter
 from platform_app.components.console.parts import status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import option
@@ -14,13 +14,18 @@ from platform_app.state.inbox.inbox_view import InboxRow
 def conversation_list() -> rx.Component:
     """Return the views, the filters and the conversations."""
     return rx.el.section(
+        search_box(t("Search contacts and messages"), InboxListState.search, InboxListState.set_search),
         rx.el.nav(rx.foreach(InboxListState.views, _view), class_name="inbox-views", aria_label=t("Views")),
         _filters(),
         rx.cond(
             InboxListState.rows.length() > 0,
             rx.el.ul(rx.foreach(InboxListState.rows, _conversation), class_name="conversations"),
             rx.el.p(
-                rx.cond(InboxListState.is_filtered, t("Nothing matches."), t("No conversations here.")),
+                rx.cond(
+                    InboxListState.is_narrowed | (InboxListState.search != ""),
+                    t("Nothing matches."),
+                    t("No conversations here."),
+                ),
                 class_name="muted small",
             ),
         ),
@@ -40,6 +45,7 @@ def conversation_list() -> rx.Component:
 
 
 def _view(view: rx.Var[ViewLink]) -> rx.Component:
+    is_shown = (InboxListState.view == view.name) & (InboxListState.search == "")
     return rx.link(
         view.label,
         rx.cond(view.count != "", rx.el.span(view.count, class_name="muted small figure-small")),
@@ -48,7 +54,7 @@ def _view(view: rx.Var[ViewLink]) -> rx.Component:
         underline="none",
         color_scheme="gray",
         high_contrast=True,
-        custom_attrs={"aria-current": rx.cond(InboxListState.view == view.name, "true", "false")},
+        custom_attrs={"aria-current": rx.cond(is_shown, "true", "false")},
         key=view.name,
     )
 
@@ -77,7 +83,7 @@ def _filters() -> rx.Component:
             tag_filter(InboxListState.tag, InboxListState.set_tag),
             class_name="inbox-filters",
         ),
-        open=InboxListState.is_filtered,
+        open=InboxListState.is_narrowed,
     )
 
 

@@ -22,7 +22,7 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversation_rows, opt_outs, sending
+from platform_app.services.chat import conversation_rows, message_search, opt_outs, sending
 from platform_app.services.chat.conversation_rows import (
     checked_text,
     event_links,
@@ -165,6 +165,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     name = _author_name(session, who, row)
     said = Message(tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=name, text=text)
     session.add(said)
+    message_search.add(session, said)
     row.contact_at, row.snoozed_until = said.created_at, None
     row.title = row.title or first_line(text)[:80]
     if is_first:

@@ -26,7 +26,7 @@ from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sending import Dispatch, GateReason, OverdueApproval, SendingPolicy
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversation_rows
+from platform_app.services.chat import conversation_rows, message_search
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 
 Window = Callable[[Transaction, Conversation, datetime], Decision | None]
@@ -64,6 +64,7 @@ def add_internal(
     """Add a member's message for other members or the agent; it is never sent."""
     note = new_message(session, row, Author.MEMBER, who.name, text=text, state=state, author_id=who.user_id, **values)
     note.finished_at = note.created_at
+    message_search.add(session, note)
     publish_change(session, row)
     return note
 
@@ -195,6 +196,7 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
     told |= {"name" if is_members else "agent": message.author_name}
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None, **told).event_id = event.id
     update_last_message(session, row, message)
+    message_search.add(session, message)
 
 
 def _context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool) -> SendContext:

@@ -21,9 +21,11 @@ from platform_app.models.conversation import (
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
-from platform_app.services.chat import triage
+from platform_app.services.chat import message_search, triage
+from platform_app.services.crm import contacts
 
 PAGE_SIZE = 50
+MAX_CONTACTS = 50  # whose conversations a search shows
 MAX_COUNT = 100  # counting stops here: "99+"
 _CURRENT: list[ColumnElement[bool]] = [literal_column(f"conversation.{one}") for one in CURRENT_CONDITIONS]
 
@@ -38,6 +40,10 @@ class View(StrEnum):
     OPEN = "open"
     SNOOZED = "snoozed"
     CLOSED = "closed"
+    ANY = "any"  # of a search
+
+
+COUNTED = [view for view in View if view != View.ANY]
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class InboxFilter:
     agent_id: str = ""
     channel: Channel | None = None
     tag: str = ""
+    search: str = ""  # in all views; the newest conversations that match are one page
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class ConversationLine:
     is_unread: bool = False
     awaits_approval: bool = False
     tags: list[str] = field(default_factory=list)
+    excerpt: str = ""  # of the message that a search found
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ def list_conversations(
     session: Transaction, who: Identity, wanted: InboxFilter, *, after: Cursor | None = None, limit: int = PAGE_SIZE
 ) -> InboxPage:
     """Return a page of the conversations that a filter lets through, the latest message first."""
+    if wanted.search.strip():
+        return InboxPage(_search(session, who, wanted, limit), None)
     query = _filtered(who, wanted)
     at, row_id = col(Conversation.last_message_at), col(Conversation.id)
     if after is not None:
@@ -94,10 +104,27 @@ def list_conversations(
     return InboxPage(lines_of(session, who, shown), last)
 
 
+def _search(session: Transaction, who: Identity, wanted: InboxFilter, limit: int) -> list[ConversationLine]:
+    """Return the newest conversations whose contact or messages match a search."""
+    excerpts = {hit.conversation_id: hit.text for hit in message_search.find(session, who.tenant_id, wanted.search)}
+    people, _ = contacts.list_contacts(
+        session, who, search=wanted.search, sort="updated", descending=True, page_size=MAX_CONTACTS
+    )
+    is_found = or_(
+        col(Conversation.id).in_(excerpts.keys()), col(Conversation.contact_id).in_([person.id for person in people])
+    )
+    query = _filtered(who, replace(wanted, view=View.ANY)).where(is_found)
+    newest = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc()).limit(limit)
+    lines = lines_of(session, who, list(session.exec(newest).all()))
+    for line in lines:
+        line.excerpt = excerpts.get(line.row.id, "")
+    return lines
+
+
 def count_views(session: Transaction, who: Identity, wanted: InboxFilter) -> dict[View, int]:
     """Return how many conversations each view holds with the rest of a filter, at most MAX_COUNT."""
-    found = {}
-    for view in View:
+    found: dict[View, int] = {}
+    for view in COUNTED:
         query = _filtered(who, replace(wanted, view=view)).limit(MAX_COUNT)
         found[view] = len(session.execute(query.with_only_columns(Conversation.id)).all())
     return found
@@ -172,7 +199,7 @@ def _conditions(wanted: InboxFilter) -> list[ColumnElement[bool]]:
         return [*found, col(Conversation.state) == ConversationState.CLOSED]
     if wanted.view == View.SNOOZED:
         return [*found, literal_column("conversation.snoozed_until IS NOT NULL")]
-    if wanted.view == View.APPROVAL:
+    if wanted.view in (View.APPROVAL, View.ANY):
         return found
     if wanted.view == View.PERSON:
         found.append(col(Conversation.state) == ConversationState.HANDED_OFF)

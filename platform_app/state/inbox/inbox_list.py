@@ -17,6 +17,7 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.inbox.inbox_view import CHANNELS, InboxRow, build_inbox_row
 
 ALL = "all"
@@ -49,6 +50,7 @@ class InboxListState(rx.State):
     agent: str = ALL
     channel: str = ALL
     tag: str = ""
+    search: str = ""
     rows: list[InboxRow] = []
     views: list[ViewLink] = []
     agents: list[Option] = []
@@ -56,7 +58,7 @@ class InboxListState(rx.State):
     list_href: str = ""  # of this page of the list without an open conversation
     newer_href: str = ""  # "" on the first page
     older_href: str = ""  # "" on the last page
-    is_filtered: bool = False
+    is_narrowed: bool = False  # by agent, channel or tag
     loaded: bool = False
     _after: str = ""  # the place at which the page begins, as in the address
 
@@ -70,6 +72,7 @@ class InboxListState(rx.State):
             channel=query.get("channel", ALL),
             tag=query.get("tag", ""),
         )
+        self.search = query.get("q", "")[:200]
         self._after = query.get("after", "")[:80]
         language = (await current_user(self)).language
         self.agents = await fetch(self, agent_options)
@@ -83,6 +86,13 @@ class InboxListState(rx.State):
         async for _ in subscribe(self, "conversation", pause=PAUSE_SECONDS):
             async with self:
                 await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def set_search(self, search: str) -> Any:
+        """Search in all views for contacts and in what was written."""
+        self.search = search[:200]
+        await self._fetch()
+        return replace_query(q=self.search.strip(), after="")
 
     @handler(Role.VIEWER)
     async def set_agent(self, agent_id: str) -> Any:
@@ -101,11 +111,11 @@ class InboxListState(rx.State):
 
     def _assign(self, *, view: str, agent: str, channel: str, tag: str) -> None:
         """Set view and filters; a value that does not exist is ignored."""
-        self.view = view if view in list(View) else View.OPEN.value
+        self.view = view if view in VIEW_LABELS else View.OPEN.value
         self.agent = agent[:32] or ALL
         self.channel = channel if channel in list(Channel) else ALL
         self.tag = tag[:60].strip()
-        self.is_filtered = (self.agent, self.channel, self.tag) != (ALL, ALL, "")
+        self.is_narrowed = (self.agent, self.channel, self.tag) != (ALL, ALL, "")
 
     def _redirect_to(self, **changed: str) -> Any:
         """Return the event that opens the first page of the list with changed filters."""
@@ -113,7 +123,8 @@ class InboxListState(rx.State):
 
     def _href(self, **changed: str) -> str:
         """Return the address of the list with its view and filters, some of them changed; defaults are left out."""
-        values = {"view": self.view, "agent": self.agent, "channel": self.channel, "tag": self.tag} | changed
+        filters = {"agent": self.agent, "channel": self.channel, "tag": self.tag}
+        values = {"view": self.view, **filters, "q": self.search.strip()} | changed
         kept = {name: value for name, value in values.items() if value not in ("", ALL)}
         if kept.get("view") == View.OPEN:
             kept.pop("view")
@@ -126,6 +137,7 @@ class InboxListState(rx.State):
             agent_id="" if self.agent == ALL else self.agent,
             channel=None if self.channel == ALL else Channel(self.channel),
             tag=self.tag,
+            search=self.search,
         )
 
     async def _fetch(self) -> None:
@@ -141,7 +153,9 @@ class InboxListState(rx.State):
         self.newer_href = self._href() if self._after else ""
         self.older_href = self._href(after=_cursor_text(page.next)) if page.next else ""
         views = [
-            ViewLink(view.value, translate(language, words), _count_words(counts[view]), self._href(view=view.value))
+            ViewLink(
+                view.value, translate(language, words), _count_words(counts[view]), self._href(view=view.value, q="")
+            )
             for view, words in VIEW_LABELS.items()
         ]
         if self.views != views:

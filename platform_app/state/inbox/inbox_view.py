@@ -89,7 +89,7 @@ def build_inbox_row(line: ConversationLine, href: str, who: Identity, language: 
         id=row.id,
         href=href,
         contact=line.contact or row.title or translate(language, "New conversation"),
-        last_line=row.last_line,
+        last_line=line.excerpt or row.last_line,
         when=relative_time(language, row.last_message_at, now()),
         exact=exact_time(language, row.last_message_at, who.time_zone),
         agent=line.agent,
