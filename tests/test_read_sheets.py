@@ -89,7 +89,7 @@ def test_a_workbook_is_read_as_it_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_large_workbook_is_read_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "WHOLE_LIMIT", 0)
+    monkeypatch.setattr(sheets, "MAX_LOADED_BYTES", 0)
     text, _ = read(tmp_path, "a.xlsx", book(fill))
     assert "| Bike | 12 500.50 ₽ | 15% | 01.03.2026 |" in text and "Obey" not in text
 
@@ -106,7 +106,7 @@ def test_a_formula_without_its_result_is_told(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "ROWS_LIMIT", 2)
+    monkeypatch.setattr(sheets, "MAX_ROWS", 2)
     text, said = read(tmp_path, "a.csv", b"Name,Price\nA,1\nB,2\n")
     assert text == HEAD + "| A | 1 |" and "larger than can be read" in said[0]
 

@@ -41,11 +41,11 @@ async def list_models(provider: Provider) -> list[Model]:
         return cached[1]
     try:
         rows = {row["id"]: row for row in await client.list_models(provider)}
-        found = [_parse_model(name, rows[name]) for name in sorted(rows)][:500]
+        models = [_parse_model(name, rows[name]) for name in sorted(rows)][:500]
     except ModelFailure:
-        found = []  # cached as well: a provider that fails must not slow down every reply
-    _cache[provider] = (time.monotonic(), found)
-    return found
+        models = []  # cached as well: a provider that fails must not slow down every reply
+    _cache[provider] = (time.monotonic(), models)
+    return models
 
 
 def _parse_model(name: str, row: dict[str, object]) -> Model:
@@ -72,11 +72,11 @@ def default_model(models: list[Model] | list[str]) -> str:
     price above zero, the lowest price of a typical reply, the name.
     """
     today = now().date()
-    known = [model if isinstance(model, Model) else _parse_model(model, {}) for model in models]
-    chatting = [
-        model for model in known if model.is_chat and not (model.shutdown_date and model.shutdown_date <= today)
+    parsed = [model if isinstance(model, Model) else _parse_model(model, {}) for model in models]
+    chat_models = [
+        model for model in parsed if model.is_chat and not (model.shutdown_date and model.shutdown_date <= today)
     ]
-    names = {model.name for model in chatting}
+    names = {model.name for model in chat_models}
 
     def rank(model: Model) -> tuple[object, ...]:
         snapshot = _SNAPSHOT.match(model.name)
@@ -86,7 +86,7 @@ def default_model(models: list[Model] | list[str]) -> str:
         unsettled = bool(_PRERELEASE.search(model.name.lower()))
         return (model.shutdown_date is not None, ending, unsettled, is_dated, not price, price or 0.0, model.name)
 
-    return min(chatting, key=rank).name if chatting else ""
+    return min(chat_models, key=rank).name if chat_models else ""
 
 
 async def resolve_model(provider: Provider, requested: str) -> str:
@@ -104,8 +104,8 @@ async def model_availability(provider: Provider, requested: str) -> tuple[bool, 
 
     Returns (False, None) if the provider lists no models or no model is requested.
     """
-    found = await list_models(provider)
-    if provider.is_offline or not requested or not found:
+    models = await list_models(provider)
+    if provider.is_offline or not requested or not models:
         return False, None
-    listed = next((model for model in found if model.name == requested), None)
+    listed = next((model for model in models if model.name == requested), None)
     return listed is None, listed.shutdown_date if listed else None

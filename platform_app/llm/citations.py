@@ -60,35 +60,35 @@ def normalize_citations(text: str, known: set[int]) -> tuple[str, set[int]]:
 
 def _numbers(text: str) -> list[int]:
     """Return the numbers of a citation in order, with ranges expanded."""
-    found: dict[int, None] = {}
+    numbers: dict[int, None] = {}
     for match in _RANGE.finditer(text):
         first, last = int(match[1]), int(match[2] or match[1])
         if not 0 <= last - first < MAX_RANGE:
             last = first
-        found |= dict.fromkeys(range(first, last + 1))
-    return list(found)
+        numbers |= dict.fromkeys(range(first, last + 1))
+    return list(numbers)
 
 
 def _rewrite_bracketed(match: re.Match[str], known: set[int], used: set[int]) -> str:
-    found = match[0]
-    space = " " if found.startswith(" ") else ""
-    numbers = [n for one in _BRACKETS.findall(found) for n in _numbers(_strip_location(one))]
-    is_certain = bool(_UNAMBIGUOUS.search(found))
+    citation = match[0]
+    space = " " if citation.startswith(" ") else ""
+    numbers = [n for one in _BRACKETS.findall(citation) for n in _numbers(_strip_location(one))]
+    is_certain = bool(_UNAMBIGUOUS.search(citation))
     ends = bool(_CLAUSE_END.match(match.string, match.end()))
     before = match.string[: match.start()]
     if 0 in numbers and not is_certain:
-        return found
+        return citation
     if (
         not space and before[-1:].isalnum() | (before[-1:] == "_") and not is_certain
     ):  # an index, unless a sentence ends
         line = before.rpartition("\n")[2]
         if ends and "=" not in line and set(numbers) <= known:
             used.update(numbers)
-        return found
+        return citation
     if valid := list(dict.fromkeys(n for n in numbers if n in known)):
         used.update(valid)
         return space + "".join(f"[{n}]" for n in valid)
-    return "" if is_certain or ends or _SENTENCE_END.search(before) else found
+    return "" if is_certain or ends or _SENTENCE_END.search(before) else citation
 
 
 def _strip_location(bracket: str) -> str:

@@ -66,14 +66,14 @@ async def list_models(provider: Provider) -> list[dict[str, Any]]:
     """
     try:
         async with asyncio.timeout(8):
-            found = await (await provider_client(provider)).get("/models", cast_to=object)
+            response = await (await provider_client(provider)).get("/models", cast_to=object)
     except PROVIDER_ERRORS as error:
         raise to_model_failure(error, has_text=False) from error
-    held = found.get("data", found.get("models")) if isinstance(found, dict) else found
-    if not isinstance(held, list):
-        raise ModelFailure(FailureReason.INVALID_RESPONSE, type(found).__name__)
-    rows = [one if isinstance(one, dict) else {"id": one} for one in held]
-    named = [row | {"id": str(row.get("id") or row.get("name") or row.get("model") or "")} for row in rows]
+    rows = response.get("data", response.get("models")) if isinstance(response, dict) else response
+    if not isinstance(rows, list):
+        raise ModelFailure(FailureReason.INVALID_RESPONSE, type(response).__name__)
+    models = [one if isinstance(one, dict) else {"id": one} for one in rows]
+    named = [row | {"id": str(row.get("id") or row.get("name") or row.get("model") or "")} for row in models]
     return [row for row in named if row["id"]]
 
 

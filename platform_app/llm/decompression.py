@@ -61,7 +61,7 @@ async def decompress(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterato
     """
     encodings = [one.strip().lower() for one in encoding.split(",") if one.strip().lower() not in ("", "identity")]
     if len(encodings) > 1 or any(name not in _DECODERS for name in encodings):
-        raise ValueError("an answer packed in an unknown way")
+        raise ValueError("a response with an unknown content encoding")
     inner = _DECODERS[encodings[0]]() if encodings else None
     try:
         async for part in parts:
@@ -71,4 +71,4 @@ async def decompress(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterato
             for piece in inner.decompress(part):
                 yield piece
     except (zlib.error, brotli.error) as error:
-        raise ValueError("an answer that is not packed as it says") from error
+        raise ValueError("a response that does not match its content encoding") from error

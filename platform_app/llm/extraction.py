@@ -51,15 +51,15 @@ def build_messages(fields: list[RequestedField], asked: list[str], message: str)
 
 def parse_answer(text: str, names: set[str]) -> ExtractedFields:
     """Return the fields with these names in a model's answer; empty if the answer is not the requested JSON."""
-    found = re.search(r"\{.*\}", text, re.DOTALL)
+    match = re.search(r"\{.*\}", text, re.DOTALL)
     try:
-        data: Any = json.loads(found[0]) if found else {}
+        data: Any = json.loads(match[0]) if match else {}
     except (ValueError, RecursionError):
         return ExtractedFields()
     values, refused = (data.get("values"), data.get("refused")) if isinstance(data, dict) else (None, None)
-    kept = {
+    accepted = {
         str(name): str(value).strip()[:MAX_VALUE_CHARS]
         for name, value in (values.items() if isinstance(values, dict) else ())
         if name in names and isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip()
     }
-    return ExtractedFields(kept, [name for name in refused or [] if name in names] if isinstance(refused, list) else [])
+    return ExtractedFields(accepted, [name for name in refused if name in names] if isinstance(refused, list) else [])

@@ -32,25 +32,25 @@ def _identifier() -> Any:
     """Return the language identifier; its model takes 80 MB of memory and is loaded on first use."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    made.set_languages(_LANGUAGES)
-    return made
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(_LANGUAGES)
+    return identifier
 
 
 @lru_cache(maxsize=2_000)
 def detect(text: str) -> str:
     """Return the ISO 639-1 code of the language of a text; empty if it is uncertain."""
-    own = _words_without_names(_ADDRESSES.sub(" ", text[:MAX_CHARS]))
-    if not own:
+    text_words = _words_without_names(_ADDRESSES.sub(" ", text[:MAX_CHARS]))
+    if not text_words:
         return ""
-    said = [word.lower().replace("ё", "е") for word in own]
-    home = language_by_script(" ".join(own))
-    if all(word in COURTESY for word in said):
-        return "" if all(word in _SHARED_WORDS for word in said) else home
+    lowered = [word.lower().replace("ё", "е") for word in text_words]
+    script_language = language_by_script(" ".join(text_words))
+    if all(word in COURTESY for word in lowered):
+        return "" if all(word in _SHARED_WORDS for word in lowered) else script_language
     with _lock:
-        ranked = dict(_identifier().rank(" ".join(own).lower()))
-    if home in ranked:
-        ranked[home] *= _PRIOR_WITH_COMMON_WORD if any(_is_common_word(word) for word in said) else _PRIOR
+        ranked = dict(_identifier().rank(" ".join(text_words).lower()))
+    if script_language in ranked:
+        ranked[script_language] *= _PRIOR_WITH_COMMON_WORD if any(_is_common_word(word) for word in lowered) else _PRIOR
     best = max(ranked, key=lambda code: ranked[code])
     return str(best) if ranked[best] >= MIN_PROBABILITY * sum(ranked.values()) else ""
 
@@ -87,15 +87,15 @@ def language_name(code: str) -> str:
 
 def _words_without_names(text: str) -> list[str]:
     """Return the words of a text, without product names in another script or with capitals."""
-    found = [word for word in _WORD.findall(text) if not any(letter.isdigit() for letter in word)]
-    latin = [word for word in found if _LATIN.search(word)]
-    other = [word for word in found if not _LATIN.search(word)]
+    kept = [word for word in _WORD.findall(text) if not any(letter.isdigit() for letter in word)]
+    latin = [word for word in kept if _LATIN.search(word)]
+    other = [word for word in kept if not _LATIN.search(word)]
     if latin and other:  # brands are in Latin letters in every language, function words are not
         is_latin = _count_common_words(latin) > _count_common_words(other)
-        found = latin if is_latin else other
-    plain = [word for place, word in enumerate(found) if place == 0 or word[0].islower() or not word[0].isupper()]
-    return plain if len(plain) > 1 else found
+        kept = latin if is_latin else other
+    lower_case = [word for index, word in enumerate(kept) if index == 0 or word[0].islower() or not word[0].isupper()]
+    return lower_case if len(lower_case) > 1 else kept
 
 
-def _count_common_words(found: list[str]) -> int:
-    return sum(_is_common_word(word.lower().replace("ё", "е")) for word in found)
+def _count_common_words(candidates: list[str]) -> int:
+    return sum(_is_common_word(word.lower().replace("ё", "е")) for word in candidates)

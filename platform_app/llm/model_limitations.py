@@ -35,12 +35,12 @@ class ModelLimitations:
 
     def descriptions(self) -> list[tuple[str, str]]:
         """Return the adaptations of a request as pairs: a message id with {value}, and the value."""
-        found = [("without {value}", name) for name in sorted(self.dropped_parameters)]
-        found += [("max_tokens as {value}", "max_completion_tokens")] if self.uses_max_completion_tokens else []
-        found += [("at most {value} tokens", str(self.max_tokens))] if self.max_tokens else []
-        found += [("{value} times the tokens", str(self.token_factor))] if self.token_factor > 1 else []
-        found += [("turns that begin with the contact", "")] if self.strict_roles else []
-        return found + ([("instructions within the first message", "")] if self.no_system else [])
+        lines = [("without {value}", name) for name in sorted(self.dropped_parameters)]
+        lines += [("max_tokens as {value}", "max_completion_tokens")] if self.uses_max_completion_tokens else []
+        lines += [("at most {value} tokens", str(self.max_tokens))] if self.max_tokens else []
+        lines += [("{value} times the tokens", str(self.token_factor))] if self.token_factor > 1 else []
+        lines += [("turns that begin with the contact", "")] if self.strict_roles else []
+        return lines + ([("instructions within the first message", "")] if self.no_system else [])
 
 
 _known: dict[tuple[str, str], ModelLimitations] = {}
@@ -48,8 +48,8 @@ _known: dict[tuple[str, str], ModelLimitations] = {}
 
 def known_limitations(provider: Provider, model: str) -> ModelLimitations:
     """Return the known limitations of a model; without any if none are cached."""
-    found = _known.get((provider.base_url, model))
-    return found if found and found.expires_at > time.monotonic() else ModelLimitations()
+    cached = _known.get((provider.base_url, model))
+    return cached if cached and cached.expires_at > time.monotonic() else ModelLimitations()
 
 
 def remember(provider: Provider, model: str, limitations: ModelLimitations) -> None:
@@ -78,7 +78,7 @@ def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict
     """
     tokens = request["max_tokens"] * limitations.token_factor
     limit = "max_completion_tokens" if limitations.uses_max_completion_tokens else "max_tokens"
-    made = {
+    body = {
         "model": request["model"],
         "messages": arrange_messages(request["messages"], limitations),
         "temperature": request["temperature"],
@@ -86,28 +86,28 @@ def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return {name: value for name, value in made.items() if name not in limitations.dropped_parameters}
+    return {name: value for name, value in body.items() if name not in limitations.dropped_parameters}
 
 
 def arrange_messages(messages: list[dict[str, str]], limitations: ModelLimitations) -> list[dict[str, str]]:
     """Return messages with alternating roles; instructions come first, or in the first message of the user."""
-    system = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
-    said: list[dict[str, str]] = []
-    for one in messages:
-        if one["role"] == "system" or not one["content"].strip():
+    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    arranged: list[dict[str, str]] = []
+    for message in messages:
+        if message["role"] == "system" or not message["content"].strip():
             continue
-        if said and said[-1]["role"] == one["role"]:
-            said[-1] = {"role": one["role"], "content": f"{said[-1]['content']}\n\n{one['content']}"}
+        if arranged and arranged[-1]["role"] == message["role"]:
+            arranged[-1] = {"role": message["role"], "content": f"{arranged[-1]['content']}\n\n{message['content']}"}
         else:
-            said.append(dict(one))
-    if limitations.strict_roles and said and said[0]["role"] == "assistant":
-        opening = said.pop(0)["content"]
+            arranged.append(dict(message))
+    if limitations.strict_roles and arranged and arranged[0]["role"] == "assistant":
+        opening = arranged.pop(0)["content"]
         system = f"{system}\n\nYou began the conversation with this message:\n{opening}".strip()
-    if system and limitations.no_system and said and said[0]["role"] == "user":
-        said[0] = {"role": "user", "content": f"{system}\n\n{said[0]['content']}"}
+    if system and limitations.no_system and arranged and arranged[0]["role"] == "user":
+        arranged[0] = {"role": "user", "content": f"{system}\n\n{arranged[0]['content']}"}
     elif system:
-        said.insert(0, {"role": "user" if limitations.no_system else "system", "content": system})
-    return said
+        arranged.insert(0, {"role": "user" if limitations.no_system else "system", "content": system})
+    return arranged
 
 
 def adapt_to_refusal(
@@ -147,10 +147,10 @@ def _role_variants(limitations: ModelLimitations, refusal: RefusalCause) -> Iter
     yield replace(limitations, strict_roles=True, no_system=True)
 
 
-def _without_parameter(limitations: ModelLimitations, name: str, most: int | None) -> ModelLimitations:
+def _without_parameter(limitations: ModelLimitations, name: str, allowed_tokens: int | None) -> ModelLimitations:
     """Return the limitations with a parameter left out; a token limit is first lowered, then renamed."""
-    if name.startswith("max_") and most and most >= MIN_TOKENS and limitations.max_tokens is None:
-        return replace(limitations, max_tokens=most)
+    if name.startswith("max_") and allowed_tokens and allowed_tokens >= MIN_TOKENS and limitations.max_tokens is None:
+        return replace(limitations, max_tokens=allowed_tokens)
     if name == "max_tokens":
         return replace(limitations, uses_max_completion_tokens=True)
     return replace(limitations, dropped_parameters=limitations.dropped_parameters | {name})
@@ -159,11 +159,11 @@ def _without_parameter(limitations: ModelLimitations, name: str, most: int | Non
 def _next_guess(limitations: ModelLimitations) -> ModelLimitations | None:
     for number, name in enumerate(_GUESSES[limitations.guesses :], limitations.guesses + 1):
         if name == "roles":
-            made = replace(limitations, strict_roles=True)
+            guessed = replace(limitations, strict_roles=True)
         elif name == "system":
-            made = replace(limitations, no_system=True)
+            guessed = replace(limitations, no_system=True)
         else:
-            made = _without_parameter(limitations, name, None)
-        if made != limitations:
-            return replace(made, guesses=number)
+            guessed = _without_parameter(limitations, name, None)
+        if guessed != limitations:
+            return replace(guessed, guesses=number)
     return None

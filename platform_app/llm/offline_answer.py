@@ -76,16 +76,15 @@ def generate_reply(messages: list[dict[str, Any]]) -> str:
 def _parse_prompt(messages: list[dict[str, Any]]) -> tuple[_Prompt, str]:
     """Return the prompt, and the fields that a guided script asks for next; empty if none."""
     system = next((str(m.get("content", "")) for m in messages if m.get("role") == "system"), "")
-    talk = [(str(m.get("role")), str(m.get("content", ""))) for m in messages if m.get("role") != "system"]
-    place = max((n for n, (role, _) in enumerate(talk) if role == "user"), default=-1)
-    question, history = (talk[place][1], talk[:place]) if talk else ("", [])
+    conversation = [(str(m.get("role")), str(m.get("content", ""))) for m in messages if m.get("role") != "system"]
+    last_user = max((n for n, (role, _) in enumerate(conversation) if role == "user"), default=-1)
+    question, history = (conversation[last_user][1], conversation[:last_user]) if conversation else ("", [])
     scripts = _section("scripts", system)
     wanted = re.search(r"^Ask now only for: (.+)$", scripts, re.MULTILINE)
-    found = [
-        (mark, kind, title, text.strip()) for mark, kind, title, text in _SCRIPT.findall(scripts) if kind != "guided"
-    ]
+    parts = _SCRIPT.findall(scripts)
+    texts = [(marker, kind, title, text.strip()) for marker, kind, title, text in parts if kind != "guided"]
     query = query_of(question, history)
-    prompt = _Prompt(_section("rules", system), _section("passages", system), found, question, query, not history)
+    prompt = _Prompt(_section("rules", system), _section("passages", system), texts, question, query, not history)
     return prompt, wanted[1] if wanted else ""
 
 
@@ -97,52 +96,52 @@ def _section(name: str, system: str) -> str:
 
 def _find_answer(prompt: _Prompt) -> str:
     """Return the answer that scripts and passages hold; empty if they hold none."""
-    said = _script_text(prompt, for_message=True)
-    found = best_sentences(prompt.query, prompt.passages) if not said or "?" in prompt.question else []
-    if not said and not found:
-        said = _script_text(prompt, for_message=False)
-    parts = [f"{_SCRIPT_INTRO[prompt.language]}\n\n{said}"] if said else []
-    if found:
+    script_text = _script_text(prompt, for_message=True)
+    sentences = best_sentences(prompt.query, prompt.passages) if not script_text or "?" in prompt.question else []
+    if not script_text and not sentences:
+        script_text = _script_text(prompt, for_message=False)
+    parts = [f"{_SCRIPT_INTRO[prompt.language]}\n\n{script_text}"] if script_text else []
+    if sentences:
         parts.append(
-            f"{_PASSAGES_INTRO[prompt.language]}\n\n" + " ".join(f"{text} [{number}]" for number, text in found)
+            f"{_PASSAGES_INTRO[prompt.language]}\n\n" + " ".join(f"{text} [{number}]" for number, text in sentences)
         )
     return "\n\n".join(parts)
 
 
 def _script_text(prompt: _Prompt, *, for_message: bool) -> str:
     """Return the text and marker of the script for this message, or of the best matching one; empty if none matches."""
-    fitting = [one for one in prompt.scripts if one[2].endswith(FOR_LAST_MESSAGE) is for_message]
+    candidates = [one for one in prompt.scripts if one[2].endswith(FOR_LAST_MESSAGE) is for_message]
     if not for_message:
         is_courtesy = not asks(prompt.question)
-        fitting = [one for one in fitting if is_courtesy or one[1] != "greeting" or prompt.is_first]
-        fitting = [one for one in fitting if not is_courtesy or one[1] == "greeting"]
-        about = dict.fromkeys(subject_words(prompt.question), 1.0)
-        fitting.sort(key=lambda one: (-word_coverage(about, f"{one[2]}\n{one[3]}"), one[1] == "greeting"))
-    return f"{fitting[0][3]} [{fitting[0][0]}]" if fitting else ""
+        candidates = [one for one in candidates if is_courtesy or one[1] != "greeting" or prompt.is_first]
+        candidates = [one for one in candidates if not is_courtesy or one[1] == "greeting"]
+        subject = dict.fromkeys(subject_words(prompt.question), 1.0)
+        candidates.sort(key=lambda one: (-word_coverage(subject, f"{one[2]}\n{one[3]}"), one[1] == "greeting"))
+    return f"{candidates[0][3]} [{candidates[0][0]}]" if candidates else ""
 
 
-def best_sentences(query: Query, passages: str, most: int = 3) -> list[tuple[int, str]]:
+def best_sentences(query: Query, passages: str, count: int = 3) -> list[tuple[int, str]]:
     """Return the sentences that match a question best as (number of the passage, text), in reading order.
 
     Returns an empty list if the passages are not about the question.
     """
-    about = dict.fromkeys(subject_words(query.text), 1.0)
+    subject = dict.fromkeys(subject_words(query.text), 1.0)
     for text, weight in query.before:
-        about |= {word: weight for word in subject_words(text) if word not in about}
-    held = {int(m[1]): (m[2], m[3], word_coverage(about, f"{m[2]}\n{m[3]}")) for m in _PASSAGE.finditer(passages)}
-    best = max((share for _, _, share in held.values()), default=0.0)
-    if not about or not _covers_question(about, query, best, passages):
+        subject |= {word: weight for word in subject_words(text) if word not in subject}
+    rated = {int(m[1]): (m[2], m[3], word_coverage(subject, f"{m[2]}\n{m[3]}")) for m in _PASSAGE.finditer(passages)}
+    best = max((share for _, _, share in rated.values()), default=0.0)
+    if not subject or not _covers_question(subject, query, best, passages):
         return []
-    near = {number: place for number, place in held.items() if place[2] >= RELATIVE_COVERAGE * best}
-    return _rank_sentences(about, near, most)
+    selected = {number: passage for number, passage in rated.items() if passage[2] >= RELATIVE_COVERAGE * best}
+    return _rank_sentences(subject, selected, count)
 
 
-def _covers_question(about: dict[str, float], query: Query, best: float, passages: str) -> bool:
+def _covers_question(subject: dict[str, float], query: Query, best: float, passages: str) -> bool:
     """Return whether passages may hold the answer; `best` is the coverage of the best one."""
     count = max(1, len(subject_words(query.text)))
     if best < min(MAX_REQUIRED_COVERAGE, MIN_COVERAGE + SHORT_QUESTION_BONUS / count):
         return False
-    return count > SHORT_QUESTION_WORDS or word_coverage(about, passages) >= SHORT_QUESTION_COVERAGE
+    return count > SHORT_QUESTION_WORDS or word_coverage(subject, passages) >= SHORT_QUESTION_COVERAGE
 
 
 @dataclass
@@ -155,20 +154,20 @@ class _Sentence:
 
 
 def _rank_sentences(
-    about: dict[str, float], held: dict[int, tuple[str, str, float]], most: int
+    subject: dict[str, float], passages: dict[int, tuple[str, str, float]], count: int
 ) -> list[tuple[int, str]]:
-    wanted = {stem: weight for word, weight in about.items() for stem in stems(word) if stem not in LIGHT}
-    found: list[_Sentence] = []
-    for number, (title, body, _) in held.items():
+    weights = {stem: weight for word, weight in subject.items() for stem in stems(word) if stem not in LIGHT}
+    sentences: list[_Sentence] = []
+    for number, (title, body, _) in passages.items():
         context = set(stems(title))
         for part in _SENTENCE.split(body):
             text = re.sub(r"^[#>*\-\s|]+", "", part).strip()
             if len(text) > 15:
-                found.append(_Sentence(len(found), number, text, set(stems(text)) | context))
-    spread = Counter(stem for one in found for stem in one.stems & wanted.keys())
-    for one in found:
-        exact = sum(wanted[stem] / spread[stem] ** 0.5 for stem in one.stems & wanted.keys())
-        one.score = exact + 0.5 * word_coverage(about, one.text) - 0.05 * (one.number - 1)
-    top = sorted(found, key=lambda one: -one.score)[:most]
+                sentences.append(_Sentence(len(sentences), number, text, set(stems(text)) | context))
+    frequencies = Counter(stem for one in sentences for stem in one.stems & weights.keys())
+    for one in sentences:
+        exact = sum(weights[stem] / frequencies[stem] ** 0.5 for stem in one.stems & weights.keys())
+        one.score = exact + 0.5 * word_coverage(subject, one.text) - 0.05 * (one.number - 1)
+    top = sorted(sentences, key=lambda one: -one.score)[:count]
     strong = [one for one in top if one.score >= top[0].score * 0.55] or top[:1]
     return [(one.number, one.text[:600]) for one in sorted(strong, key=lambda one: one.position)]

@@ -66,16 +66,16 @@ class _Field:
 def extract(system: str, message: str) -> str:
     """Return the values of the requested fields in a message, as the JSON that the prompt `system` asks for."""
     asked = system.rpartition("Asked for last: ")[2].split(", ")
-    fields = [_Field(*found) for found in _FIELD.findall(system)]
+    fields = [_Field(*groups) for groups in _FIELD.findall(system)]
     if _REFUSAL.search(message):
         return _to_json({}, [name for name in asked if name != "nothing"])
     values: dict[str, str] = {}
     rest = message
     for field in sorted(fields, key=lambda field: _ORDER.index(field.kind) if field.kind in _ORDER else len(_ORDER)):
-        value, where = _find_value(field, rest, _today(system), is_asked=field.name in asked)
+        value, matched = _find_value(field, rest, _today(system), is_asked=field.name in asked)
         if value:
             values[field.name] = value
-            rest = rest.replace(where, " ", 1)
+            rest = rest.replace(matched, " ", 1)
     pending = [field for name in asked for field in fields if field.name == name and name not in values]
     free = [field for field in pending if field.kind in ("name", "text") and not field.options]
     return _to_json(values | _free_text_values(free, fields, values, rest), [])

@@ -40,8 +40,9 @@ def generate(messages: list[dict[str, Any]]) -> str:
 
 
 def _usage(messages: list[dict[str, Any]], text: str) -> dict[str, int]:
-    asked, given = sum(estimate_tokens(str(m.get("content", ""))) for m in messages), estimate_tokens(text)
-    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+    prompt = sum(estimate_tokens(str(m.get("content", ""))) for m in messages)
+    completion = estimate_tokens(text)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 async def chat_completions(request: Request) -> Response:
@@ -56,15 +57,15 @@ async def chat_completions(request: Request) -> Response:
     reason = "stop"
     if estimate_tokens(text) > limit:
         text, reason = text[: limit * 3], "length"
-    made = {"id": f"offline-{int(time.monotonic() * 1e6)}", "created": int(now().timestamp()), "model": MODEL}
+    header = {"id": f"offline-{int(time.monotonic() * 1e6)}", "created": int(now().timestamp()), "model": MODEL}
     if not body.get("stream"):
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "message": message, "finish_reason": reason}
-        whole = {**made, "object": "chat.completion", "choices": [choice], "usage": _usage(messages, text)}
-        return JSONResponse(whole)
+        completion = {**header, "object": "chat.completion", "choices": [choice], "usage": _usage(messages, text)}
+        return JSONResponse(completion)
 
     async def events() -> AsyncIterator[str]:
-        base = {**made, "object": "chat.completion.chunk"}
+        base = {**header, "object": "chat.completion.chunk"}
         for piece in re.findall(r"\S+\s*|\s+", text):
             choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
             yield f"data: {json.dumps({**base, 'choices': [choice]})}\n\n"
@@ -80,13 +81,13 @@ async def chat_completions(request: Request) -> Response:
 async def embeddings(request: Request) -> Response:
     """Handle a request for embeddings."""
     try:
-        given = (await request.json())["input"]
+        inputs = (await request.json())["input"]
     except (ValueError, KeyError, TypeError):
         return JSONResponse({"error": {"message": "The request has no input.", "type": "invalid"}}, 400)
-    texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
+    texts = [str(text) for text in inputs] if isinstance(inputs, list) else [str(inputs)]
     data = [{"object": "embedding", "index": i, "embedding": embed(text)} for i, text in enumerate(texts)]
-    asked = sum(estimate_tokens(text) for text in texts)
-    usage = {"prompt_tokens": asked, "total_tokens": asked}
+    tokens = sum(estimate_tokens(text) for text in texts)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return JSONResponse({"object": "list", "model": MODEL, "data": data, "usage": usage})
 
 

@@ -32,9 +32,9 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     for _ in range(scanned.length):
         token = state.push("text", "", 0)
         token.content = marker
-        place = len(state.tokens) - 1
+        index = len(state.tokens) - 1
         can_open, can_close = scanned.can_open and not is_between, scanned.can_close and not is_between
-        state.delimiters.append(Delimiter(ord(marker), scanned.length, place, -1, can_open, can_close))
+        state.delimiters.append(Delimiter(ord(marker), scanned.length, index, -1, can_open, can_close))
     state.pos += scanned.length
     return True
 
@@ -74,7 +74,7 @@ def strip_markdown(text: str) -> str:
     if not _MARKDOWN.search(text):
         return text
     lines = text.split("\n")
-    gone: set[int] = set()
+    removed: set[int] = set()
     env: dict[str, dict[str, dict[str, str]]] = {}
     for token in _PARSER.parse(text, env):
         if token.map is None:
@@ -85,14 +85,14 @@ def strip_markdown(text: str) -> str:
                 lines[first].partition(token.markup)[0].rstrip()
             )  # the marker of a list item that starts with the fence
             lines[first] = item
-            gone |= set() if item.strip(" \t>") else {first}
+            removed |= set() if item.strip(" \t>") else {first}
             if last - 1 > first and re.fullmatch(rf"[ \t>]*{re.escape(token.markup)}[`~]*[ \t]*", lines[last - 1]):
-                gone.add(last - 1)
+                removed.add(last - 1)
         elif token.type == "blockquote_open":
             lines[first:last] = [_QUOTE.sub(r"\1", line) for line in lines[first:last]]
         elif token.type == "heading_open":
             if token.markup in "=-":
-                gone.add(last - 1)
+                removed.add(last - 1)
             else:
                 lines[first] = re.sub(r"[ \t]+#+[ \t]*$", "", _HEADING.sub(r"\1", lines[first]))
         elif token.type == "list_item_open" and token.markup == "*":
@@ -100,8 +100,8 @@ def strip_markdown(text: str) -> str:
         elif token.type == "inline":
             _rewrite_inline(token, lines)
     for label, reference in env.get("references", {}).items():
-        gone.update(_definition_lines(label, reference["href"], lines))
-    return "\n".join(line for number, line in enumerate(lines) if number not in gone)
+        removed.update(_definition_lines(label, reference["href"], lines))
+    return "\n".join(line for number, line in enumerate(lines) if number not in removed)
 
 
 def _rewrite_inline(token: Token, lines: list[str]) -> None:
@@ -110,11 +110,11 @@ def _rewrite_inline(token: Token, lines: list[str]) -> None:
     children = token.children or []
     if all(child.type in ("text", "softbreak") for child in children) and token.content in "\n".join(lines):
         return
-    written = _render(children).split("\n")
-    for number, (was, now) in enumerate(zip(token.content.split("\n"), written, strict=False), token.map[0]):
-        place = lines[number].find(was)
-        if place >= 0:
-            lines[number] = lines[number][:place] + now
+    rendered = _render(children).split("\n")
+    for number, (old, new) in enumerate(zip(token.content.split("\n"), rendered, strict=False), token.map[0]):
+        column = lines[number].find(old)
+        if column >= 0:
+            lines[number] = lines[number][:column] + new
 
 
 def _render(children: list[Token]) -> str:
@@ -131,19 +131,20 @@ def _render(children: list[Token]) -> str:
         elif token.nesting == 1:
             opened.append((len(parts), str(token.attrs.get("href", "")) or token.markup))
         elif token.nesting == -1 and opened:
-            place, mark = opened.pop()
-            inner = "".join(parts[place:])
-            parts[place:] = [_render_link(inner, mark) if token.type == "link_close" else _strip_emphasis(inner, mark)]
+            index, marker = opened.pop()
+            inner = "".join(parts[index:])
+            render = _render_link if token.type == "link_close" else _strip_emphasis
+            parts[index:] = [render(inner, marker)]
         else:
             parts.append(token.content)
     return "".join(parts)
 
 
-def _strip_emphasis(text: str, mark: str) -> str:
+def _strip_emphasis(text: str, marker: str) -> str:
     """Return an emphasised text without its markers, unless it is a service code (*111*) or a name (__init__)."""
-    is_number = mark == "*" and text.isdigit()
-    is_name = mark == "__" and text.isascii() and text.isidentifier()
-    return f"{mark}{text}{mark}" if is_number or is_name else text
+    is_number = marker == "*" and text.isdigit()
+    is_name = marker == "__" and text.isascii() and text.isidentifier()
+    return f"{marker}{text}{marker}" if is_number or is_name else text
 
 
 def _render_link(text: str, address: str) -> str:

@@ -22,18 +22,18 @@ def trim_to_budget(context: PromptContext, max_tokens: int) -> PromptContext:
     if prompt_size(prompts.build_messages(context)) <= max_tokens:
         return context
     budget = max_tokens - prompt_size(prompts.build_messages(replace(context, history=[], passages=[])))
-    left = round(budget * PASSAGES_SHARE)
+    tokens_left = round(budget * PASSAGES_SHARE)
     passages = []
     for passage in context.passages:
-        left -= prompts.estimate_tokens("".join(passage[1:])) + 12
-        if left < 0:
+        tokens_left -= prompts.estimate_tokens("".join(passage[1:])) + 12
+        if tokens_left < 0:
             break
         passages.append(passage)
-    left = max_tokens - prompt_size(prompts.build_messages(replace(context, history=[], passages=passages)))
+    tokens_left = max_tokens - prompt_size(prompts.build_messages(replace(context, history=[], passages=passages)))
     history: list[tuple[str, str]] = []
     for role, text in reversed(context.history):
-        left -= prompts.estimate_tokens(text) + 4
-        if left < 0:
+        tokens_left -= prompts.estimate_tokens(text) + 4
+        if tokens_left < 0:
             break
         history.insert(0, (role, text))
     return replace(context, passages=passages, history=history)

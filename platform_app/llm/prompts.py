@@ -70,9 +70,9 @@ class PromptContext:
     @property
     def lacks_answer(self) -> bool:
         """Whether the message is a question and neither a passage nor a script was found for it."""
-        is_told = self.guided is not None and bool(self.guided.wanted)  # then it is rather an answer than a question
+        is_guided = self.guided is not None and bool(self.guided.wanted)  # then it is rather an answer than a question
         is_empty = not self.passages and not self.scripts
-        return self.has_knowledge and is_empty and not is_told and courtesy_phrases.asks(self.question)
+        return self.has_knowledge and is_empty and not is_guided and courtesy_phrases.asks(self.question)
 
     @cached_property
     def language(self) -> str:
@@ -80,8 +80,8 @@ class PromptContext:
         config = self.settings
         if config.reply_language != ReplyLanguage.CUSTOMER:
             return config.reply_language.value
-        if found := language_detection.detect_in_conversation(self.question, self.history):
-            return found
+        if detected := language_detection.detect_in_conversation(self.question, self.history):
+            return detected
         if re.search(r"[^\W\d_]", self.question):
             return ""
         return (
@@ -131,14 +131,14 @@ def build_messages(context: PromptContext) -> list[dict[str, str]]:
 
 def recent_history(history: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the newest messages of a history that fit HISTORY_TOKENS, oldest first."""
-    kept: list[tuple[str, str]] = []
-    room = HISTORY_TOKENS
+    recent: list[tuple[str, str]] = []
+    tokens_left = HISTORY_TOKENS
     for role, text in reversed(history):
-        room -= estimate_tokens(text)
-        if room < 0:
+        tokens_left -= estimate_tokens(text)
+        if tokens_left < 0:
             break
-        kept.insert(0, (role, text))
-    return kept
+        recent.insert(0, (role, text))
+    return recent
 
 
 def _rules(context: PromptContext) -> list[str]:
@@ -199,9 +199,9 @@ def _reply_language(context: PromptContext) -> str:
 
 def _no_answer_instruction(context: PromptContext) -> str:
     """Return the instruction for the no-answer sentence: to say it as it is, or translated."""
-    written = language_detection.detect(context.settings.no_answer_text) if context.settings.no_answer_text else ""
-    written = written or context.platform_language
-    if context.language == written or (context.language in NO_ANSWER and not context.settings.no_answer_text):
+    own_text = context.settings.no_answer_text
+    text_language = (language_detection.detect(own_text) if own_text else "") or context.platform_language
+    if context.language == text_language or (context.language in NO_ANSWER and not own_text):
         return SAY_EXACTLY
     return f"write {NO_ANSWER_MARKER} and then, translated into {_reply_language(context)}, {SAY_EXACTLY}"
 
@@ -228,8 +228,8 @@ def _guided(guided: GuidedState) -> str:
 
 
 def _passage(number: int, title: str, heading: str, text: str) -> str:
-    place = f"{_one_line(title)} › {_one_line(heading)}" if heading else _one_line(title)
-    return f"[{number}] {place}\n{_escape_numbers(text)}"
+    heading_line = f"{_one_line(title)} › {_one_line(heading)}" if heading else _one_line(title)
+    return f"[{number}] {heading_line}\n{_escape_numbers(text)}"
 
 
 def _escape_numbers(text: str) -> str:

@@ -43,9 +43,9 @@ class ModelFailure(Exception):
     `detail` is for the log: the type of error, never its text, which may repeat the key or the prompt.
     """
 
-    def __init__(self, fault: FailureReason, detail: str = "") -> None:
-        super().__init__(fault.value)
-        self.reason = fault
+    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+        super().__init__(reason.value)
+        self.reason = reason
         self.detail = detail[:300]
 
 
@@ -164,8 +164,8 @@ def to_model_failure(error: Exception, *, has_text: bool) -> ModelFailure:
         return ModelFailure(FailureReason.TIMEOUT, detail)
     if isinstance(error, ResponseTooLarge):
         return ModelFailure(FailureReason.TOO_MUCH_TEXT, detail)
-    if fault := _reason_from_answer(error):
-        return ModelFailure(fault, detail)
+    if reason := _reason_from_answer(error):
+        return ModelFailure(reason, detail)
     if has_text:
         return ModelFailure(FailureReason.INTERRUPTED, detail)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError | OSError):

@@ -130,12 +130,12 @@ def refused_parameter(named: str, text: str) -> str:
     for name in PARAMETERS:
         if named == name or named.startswith(f"{name}."):
             return name
-    found = [
+    matches = [
         (match.start(), name)
         for name in (*PARAMETERS, *_ALIASES)
         if (match := re.search(rf"(?<![a-z_]){name}(?![a-z_])", text, re.IGNORECASE))
     ]
-    first = min(found)[1] if found else ""
+    first = min(matches)[1] if matches else ""
     return _ALIASES.get(first, first)
 
 

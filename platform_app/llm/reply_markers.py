@@ -39,8 +39,8 @@ class MarkerFilter:
 
     def rest(self) -> str:
         """Return what was withheld at the end of the text, without trailing blanks."""
-        held, self._buffer = self._buffer.rstrip(), ""
-        return held
+        withheld, self._buffer = self._buffer.rstrip(), ""
+        return withheld
 
     def _take(self, match: re.Match[str]) -> str:
         inner = match[1].strip()
@@ -50,9 +50,9 @@ class MarkerFilter:
         if not _NUMBERS.fullmatch(inner):
             return match[0]
         parts = [part.strip() for part in re.split("[,;]", inner) if part.strip()]
-        mine = {part for part in parts if part[0] in "Ss" and 0 < int(part[1:]) <= self.scripts}
-        if not mine:
+        script_markers = {part for part in parts if part[0] in "Ss" and 0 < int(part[1:]) <= self.scripts}
+        if not script_markers:
             return match[0]
-        self.used |= {int(part[1:]) for part in mine}
-        others = [part for part in parts if part not in mine]
+        self.used |= {int(part[1:]) for part in script_markers}
+        others = [part for part in parts if part not in script_markers]
         return f"{match[0][: match[0].index(inner[0]) - 1]}[{', '.join(others)}]" if others else ""

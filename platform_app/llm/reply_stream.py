@@ -65,10 +65,10 @@ class ReplyStream:
         Raises ModelFailure if the stream fails before a finish reason was received.
         """
         raw = await self._first_piece()
-        until, held = self._deadline_at, ""
+        until, pending = self._deadline_at, ""
         try:
             while raw is not None:
-                raw, held = join_surrogates(held, raw)
+                raw, pending = join_surrogates(pending, raw)
                 if new_text := self._process(raw):
                     yield new_text
                 if self._answer_chars > self._request.max_chars + MAX_EXCESS_CHARS:
@@ -132,17 +132,17 @@ class ReplyStream:
 
         Raises ModelFailure when there is no retry left.
         """
-        wanted = vars(self._request)
+        request = vars(self._request)
         while True:
             self._result.attempts += 1
             try:
-                await self._open(model_limitations.request_body(wanted, self._limitations))
+                await self._open(model_limitations.request_body(request, self._limitations))
                 first = await self._next_piece(self._deadline_at)
                 model_limitations.remember(self._provider, self._request.model, self._limitations)
                 return first
             except PROVIDER_ERRORS as error:
                 await self._close()
-                if limitations := model_limitations.adapt_to_refusal(self._limitations, wanted, error):
+                if limitations := model_limitations.adapt_to_refusal(self._limitations, request, error):
                     self._limitations = limitations
                     self._result.attempts -= 1
                     continue
@@ -226,12 +226,12 @@ class ReplyStream:
         is_repeated = choice.message is not None and bool(
             self.reasoning.answer
         )  # some providers end with the whole text
-        said = ChoiceDelta() if is_repeated else choice.output
-        if said.thoughts:
-            self._note_reasoning(said)
+        delta = ChoiceDelta() if is_repeated else choice.output
+        if delta.thoughts:
+            self._note_reasoning(delta)
         if choice.finish_reason:
             self._result.finish_reason = str(choice.finish_reason)[:40]
-        if not (said.text or said.thoughts or choice.finish_reason):
+        if not (delta.text or delta.thoughts or choice.finish_reason):
             self._note_keep_alive()
             return None
         self._last_activity = time.monotonic()
@@ -239,11 +239,11 @@ class ReplyStream:
             self._deadline_at = max(
                 self._deadline_at, self._started_at + REASONING_TIME_FACTOR * settings().reply_total_seconds
             )
-        return said.text
+        return delta.text
 
-    def _note_reasoning(self, said: ChoiceDelta) -> None:
+    def _note_reasoning(self, delta: ChoiceDelta) -> None:
         """Store reasoning that is sent in a separate field, and extend the deadline; the text then holds none."""
-        self._result.thoughts = (self._result.thoughts + (said.thoughts or "").strip(" "))[:MAX_REASONING_CHARS]
+        self._result.thoughts = (self._result.thoughts + (delta.thoughts or "").strip(" "))[:MAX_REASONING_CHARS]
         self.reasoning.withholds = False
         self._deadline_at = max(
             self._deadline_at, self._started_at + REASONING_TIME_FACTOR * settings().reply_total_seconds

@@ -29,12 +29,12 @@ _CLOSED = re.compile(  # a complete construct, followed by what makes its meanin
 )
 
 
-def join_surrogates(held: str, text: str) -> tuple[str, str]:
+def join_surrogates(pending: str, text: str) -> tuple[str, str]:
     """Return the next piece as storable text, and a high surrogate that waits for its low one, or an empty text."""
-    text = (held + text).replace("\x00", "")
-    held = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-    whole = text[: len(text) - len(held)]
-    return to_storable(whole), held
+    text = (pending + text).replace("\x00", "")
+    pending = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+    complete = text[: len(text) - len(pending)]
+    return to_storable(complete), pending
 
 
 def to_storable(text: str) -> str:

@@ -94,9 +94,9 @@ class _EventDecoder:
             self._name = value.strip()
         elif name.strip() == "data":
             self._data.append(value.removeprefix(" "))
-            if value.rstrip().endswith(("}", "]")) and (found := self._complete_data()) is not None:
+            if value.rstrip().endswith(("}", "]")) and (data := self._complete_data()) is not None:
                 self._data, name = [], self._name
-                yield _raise_for_error(name, found)  # some servers send no empty line between events
+                yield _raise_for_error(name, data)  # some servers send no empty line between events
 
     def _complete_data(self) -> Any:
         """Return the data so far if it is a JSON object or [DONE], else None."""
@@ -104,10 +104,10 @@ class _EventDecoder:
         if text.startswith("[DONE]"):
             return StreamSignal.DONE
         try:
-            found = json.loads(text)
+            data = json.loads(text)
         except ValueError:
             return None
-        return found if isinstance(found, dict) else None
+        return data if isinstance(data, dict) else None
 
     def _dispatch(self) -> Iterator[Any]:
         data, name = "\n".join(self._data).strip(), self._name
@@ -123,26 +123,27 @@ class _EventDecoder:
             yield StreamSignal.KEEP_ALIVE
 
 
-def _raise_for_error(name: str, found: Any) -> Any:
+def _raise_for_error(name: str, data: Any) -> Any:
     """Return the data of an event. Raises ProviderError if the event is named "error"."""
-    if name == "error" and found is not StreamSignal.DONE:
-        raise ProviderError(found.get("error") or found if isinstance(found, dict) else found)
-    return found
+    if name == "error" and data is not StreamSignal.DONE:
+        raise ProviderError(data.get("error") or data if isinstance(data, dict) else data)
+    return data
 
 
 async def decode_events(parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """Yield the events of an answer: JSON values, Sign.KEEP_ALIVE, and Sign.DONE as the last one.
+    """Yield the events of an answer: JSON values, StreamSignal.KEEP_ALIVE, and StreamSignal.DONE as the last one.
 
-    Raises ValueError for broken JSON, ModelFailure for what is no stream at all, ProviderError for an error event.
+    Raises ValueError for broken JSON, ModelFailure if the body is neither events nor JSON, and ProviderError for an
+    error event.
     """
-    lines, found = _LineDecoder(), _EventDecoder()
+    line_decoder, events = _LineDecoder(), _EventDecoder()
     async for part in parts:
-        for line in lines.feed(part):
-            for event in found.feed(line):
+        for line in line_decoder.feed(part):
+            for event in events.feed(line):
                 yield event
                 if event is StreamSignal.DONE:
                     async for _ in parts:  # read to the end, so that the connection can be reused
                         pass
                     return
-    for event in (*found.feed(lines.rest()), *found.finish()):
+    for event in (*events.feed(line_decoder.rest()), *events.finish()):
         yield event

@@ -48,8 +48,8 @@ class ChoiceDelta(BaseModel):
             content, inner = _join_content_parts(content)
             thoughts += [inner] if inner else []
         refusal = value.get("refusal")
-        told = next((one for one in thoughts if isinstance(one, str)), " ") if thoughts else None
-        return {"content": content, "thoughts": told, "refusal": refusal if isinstance(refusal, str) else None}
+        first_text = next((one for one in thoughts if isinstance(one, str)), " ") if thoughts else None
+        return {"content": content, "thoughts": first_text, "refusal": refusal if isinstance(refusal, str) else None}
 
     @property
     def text(self) -> str:

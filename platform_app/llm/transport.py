@@ -67,11 +67,11 @@ _clients = WeakKeyDictionary()
 
 async def provider_client(provider: Provider) -> AsyncOpenAI:
     """Return the client of a provider for the running event loop; it is closed when the loop shuts down."""
-    held = _clients.setdefault(asyncio.get_running_loop(), {})
-    if provider not in held:
-        keeper = _hold_client(provider)
-        held[provider] = (keeper, await anext(keeper))
-    return held[provider][1]
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    if provider not in clients:
+        holder = _hold_client(provider)
+        clients[provider] = (holder, await anext(holder))
+    return clients[provider][1]
 
 
 async def _hold_client(provider: Provider) -> _ClientHolder:

@@ -23,7 +23,7 @@ def value(node: Any, name: str = "val") -> str | None:
     """Return an attribute by its name without its namespace, or None."""
     if node is None:
         return None
-    return next((given for key, given in node.attrib.items() if key.rpartition("}")[2] == name), None)
+    return next((content for key, content in node.attrib.items() if key.rpartition("}")[2] == name), None)
 
 
 def child(node: Any, *path: str) -> Any:
@@ -36,13 +36,13 @@ def child(node: Any, *path: str) -> Any:
 
 
 def is_on(node: Any) -> bool:
-    """Return whether a switch such as <w:vanish/> is present and not turned off."""
+    """Return whether an on/off property such as <w:vanish/> is present and not off."""
     return node is not None and (value(node) or "true").lower() not in ("0", "false", "off", "none")
 
 
-def is_shaded(shape: Any, name: str = "shd") -> bool:
+def is_shaded(properties: Any, name: str = "shd") -> bool:
     """Return whether an element has a background that is not white."""
-    fill = value(child(shape, name), "fill") or value(child(shape, name), "color")
+    fill = value(child(properties, name), "fill") or value(child(properties, name), "color")
     return (fill or "auto").lower() not in ("auto", "ffffff")
 
 
@@ -51,13 +51,13 @@ _WRAPPERS = ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "Alt
 
 def within(parent: Any, *names: str) -> list[Any]:
     """Return the children of these names, also inside content controls and tracked insertions."""
-    found = []
+    children = []
     for node in parent:
         if local(node) in names:
-            found.append(node)
+            children.append(node)
         elif local(node) in _WRAPPERS:
-            found += within(node, *names)
-    return found
+            children += within(node, *names)
+    return children
 
 
 def check(path: Path) -> None:
@@ -74,7 +74,7 @@ class Style:
     level: int | None = None  # of a heading, 1 and up
     hidden: bool = False
     white: bool = False
-    shaded: bool = False  # somewhere: rows and cells of a table style have their own colours
+    shaded: bool = False  # in any of its parts: rows and cells of a table style may have their own background
     numbering: tuple[str, int] | None = None  # list and depth
     parent: str | None = None
 
@@ -93,20 +93,20 @@ class Package:
 
     def style(self, key: str | None) -> Style:
         """Return a style with the properties it inherits."""
-        found, seen = Style(), set[str]()
-        while key in self.styles and key not in seen:
-            seen.add(str(key))
+        merged, visited = Style(), set[str]()
+        while key in self.styles and key not in visited:
+            visited.add(str(key))
             own = self.styles[str(key)]
-            found = Style(
-                found.name or own.name,
-                found.level if found.level is not None else own.level,
-                found.hidden or own.hidden,
-                found.white or own.white,
-                found.shaded or own.shaded,
-                found.numbering or own.numbering,
+            merged = Style(
+                merged.name or own.name,
+                merged.level if merged.level is not None else own.level,
+                merged.hidden or own.hidden,
+                merged.white or own.white,
+                merged.shaded or own.shaded,
+                merged.numbering or own.numbering,
             )
             key = own.parent
-        return found
+        return merged
 
 
 def open_package(path: Path) -> Package:
@@ -152,38 +152,39 @@ def _read_styles(package: Package, part: Any) -> None:
     for node in part if part is not None else ():
         if local(node) != "style":
             continue
-        look, shape = child(node, "rPr"), child(node, "pPr")
+        run_properties, paragraph_properties = child(node, "rPr"), child(node, "pPr")
         name = (value(child(node, "name")) or "").lower()
-        level = value(child(shape, "outlineLvl"))
+        level = value(child(paragraph_properties, "outlineLvl"))
         fills = {(value(one, "fill") or "auto").lower() for one in node.iter() if local(one) == "shd"}
         shaded = bool(fills - {"auto", "ffffff"})
-        style = Style(name, hidden=is_on(child(look, "vanish")), white=is_white(look), shaded=shaded)
+        hidden, white = is_on(child(run_properties, "vanish")), is_white(run_properties)
+        style = Style(name, hidden=hidden, white=white, shaded=shaded)
         if level is not None and level.isdecimal() and int(level) < 9:
             style.level = int(level) + 1
         elif name == "title":
             style.level = 1
         elif name.startswith("heading ") and name[8:].isdecimal():
             style.level = int(name[8:])
-        if (number := child(shape, "numPr")) is not None and (listed := value(child(number, "numId"))):
-            style.numbering = (listed, int(value(child(number, "ilvl")) or 0))
+        if (number := child(paragraph_properties, "numPr")) is not None and (list_id := value(child(number, "numId"))):
+            style.numbering = (list_id, int(value(child(number, "ilvl")) or 0))
         style.parent = value(child(node, "basedOn"))
         package.styles[value(node, "styleId") or ""] = style
 
 
-def is_white(look: Any) -> bool:
+def is_white(properties: Any) -> bool:
     """Return whether a run's properties make it white on white."""
-    colour = (value(child(look, "color")) or "").lower()
-    if colour not in ("ffffff", "fefefe", "fdfdfd") or child(look, "highlight") is not None:
+    colour = (value(child(properties, "color")) or "").lower()
+    if colour not in ("ffffff", "fefefe", "fdfdfd") or child(properties, "highlight") is not None:
         return False
-    fill = (value(child(look, "shd"), "fill") or "auto").lower()
+    fill = (value(child(properties, "shd"), "fill") or "auto").lower()
     return fill in ("auto", "ffffff")
 
 
 def _read_numbering(package: Package, part: Any) -> None:
-    shapes: dict[str, list[tuple[str, str, int]]] = {}
+    levels_by_id: dict[str, list[tuple[str, str, int]]] = {}
     for node in part if part is not None else ():
         if local(node) == "abstractNum":
-            shapes[value(node, "abstractNumId") or ""] = [
+            levels_by_id[value(node, "abstractNumId") or ""] = [
                 (
                     value(child(level, "numFmt")) or "decimal",
                     value(child(level, "lvlText")) or "",
@@ -193,5 +194,5 @@ def _read_numbering(package: Package, part: Any) -> None:
                 if local(level) == "lvl"
             ]
         elif local(node) == "num":
-            shape = value(child(node, "abstractNumId")) or ""
-            package.numbering[value(node, "numId") or ""] = shapes.get(shape, [])
+            levels_id = value(child(node, "abstractNumId")) or ""
+            package.numbering[value(node, "numId") or ""] = levels_by_id.get(levels_id, [])

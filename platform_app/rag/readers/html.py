@@ -16,19 +16,19 @@ from platform_app.rag.readers.html_visibility import ComputedStyle, compute_styl
 from platform_app.rag.readers.reader_report import Report
 from platform_app.text.byte_order_marks import marked_encoding
 
-_GONE = frozenset((
+_IGNORED_TAGS = frozenset((
     "script", "style", "template", "noscript", "head", "nav", "svg", "canvas", "iframe", "object", "audio", "video",
     "select", "datalist", "map", "link", "meta", "menu", "rt", "rp",
 ))  # fmt: skip
-_BLOCKS = frozenset((
+_BLOCK_TAGS = frozenset((
     "address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt",
     "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "html", "legend", "li", "main", "ol", "p",
     "pre", "section", "summary", "table", "ul", "caption", "tr", "td", "th", "tbody", "thead", "tfoot", "search", "hr",
 ))  # fmt: skip
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([a-z0-9_:.-]{1,40})", re.IGNORECASE)
 _BANNER = re.compile(r"(^|[\s_-])(cookies?|gdpr|breadcrumbs?|skip-?link)([\s_-]|$)", re.IGNORECASE)
-_SAYS = re.compile(r"[^\W_]")
-DEEPEST = 200
+_HAS_WORDS = re.compile(r"[^\W_]")
+MAX_DEPTH = 200
 
 
 def read(path: Path, report: Report) -> str:
@@ -49,14 +49,14 @@ def read(path: Path, report: Report) -> str:
 
 
 def _decode(data: bytes, report: Report) -> str:
-    """Return the source as text: by its mark, as UTF-8, by what it says of itself, or by how it looks."""
-    said = _CHARSET.search(data[:4096])
-    if said and not marked_encoding(data):
+    """Return the source as text, decoded by byte order mark, as UTF-8, by its declared charset, or by statistics."""
+    declared = _CHARSET.search(data[:4096])
+    if declared and not marked_encoding(data):
         try:
             data.decode("utf-8")
         except UnicodeDecodeError:
             try:
-                name = codecs.lookup(said[1].decode()).name
+                name = codecs.lookup(declared[1].decode()).name
                 if not name.startswith("utf"):
                     return data.decode(name, "replace").replace("\ufffd", "")
             except LookupError:
@@ -65,36 +65,36 @@ def _decode(data: bytes, report: Report) -> str:
 
 
 class _Page:
-    """Walks the tree; knows the page's style sheets."""
+    """Reads the tree with the styles of the page's style sheets."""
 
     def __init__(self, report: Report, sheet: dict[Any, dict[str, str]]) -> None:
         self.report, self.sheet = report, sheet
 
-    def blocks(self, element: Any, around: ComputedStyle, depth: int) -> list[str]:
+    def blocks(self, element: Any, inherited: ComputedStyle, depth: int) -> list[str]:
         """Return what an element holds as blocks of Markdown."""
-        found: list[str] = []
+        blocks: list[str] = []
         line: list[str] = []
 
         def close() -> None:
-            if words := _lines("".join(line)):
-                found.append(words)
+            if text_lines := _lines("".join(line)):
+                blocks.append(text_lines)
             line.clear()
 
-        line.append(self._seen(element.text, around))
+        line.append(self._readable_text(element.text, inherited))
         for child in element:
-            inner = self._computed_style(child, around, depth)
+            inner = self._computed_style(child, inherited, depth)
             if inner is not None:
                 if _is_block(child):
                     close()
-                    found += self._block(child, inner, depth + 1)
+                    blocks += self._block(child, inner, depth + 1)
                 else:
                     line.append(self._inline(child, inner, depth + 1))
-            line.append(self._seen(child.tail, around))
+            line.append(self._readable_text(child.tail, inherited))
         close()
-        return found
+        return blocks
 
-    def _computed_style(self, element: Any, around: ComputedStyle, depth: int) -> ComputedStyle | None:
-        """Return how an element looks; None when it is not read: what it would say unseen is counted."""
+    def _computed_style(self, element: Any, inherited: ComputedStyle, depth: int) -> ComputedStyle | None:
+        """Return the style of an element, or None if it is skipped; hidden text in it is counted in the report."""
         if not isinstance(element.tag, str):
             self._count_comment(element)
             return None
@@ -102,76 +102,76 @@ class _Page:
             is_hidden = (element.get("type") or "").lower() == "hidden"
             self.report.hidden += is_hidden and len((element.get("value") or "").split()) > 1
             return None
-        if element.tag in _GONE or depth > DEEPEST:
+        if element.tag in _IGNORED_TAGS or depth > MAX_DEPTH:
             return None
-        look, is_gone = compute_style(element, around, self.sheet.get(element, {}))
+        style, is_gone = compute_style(element, inherited, self.sheet.get(element, {}))
         if is_gone:
-            self.report.hidden += bool(_SAYS.search(_plain(element)))
+            self.report.hidden += bool(_HAS_WORDS.search(_all_text(element)))
             return None
         role, names = element.get("role") or "", f"{element.get('class') or ''} {element.get('id') or ''}"
         if role in ("navigation", "menu", "menubar", "search") or _BANNER.search(names):
             return None
-        return look
+        return style
 
     def _count_comment(self, element: Any) -> None:
         words = element.text or ""
         says = len(re.findall(r"[^\W\d_]{2,}", words)) >= 4 and "<" not in words and "[if" not in words
         self.report.hidden += says and element.tag is lxml_html.etree.Comment
 
-    def _seen(self, words: str | None, look: ComputedStyle) -> str:
-        if not words:
+    def _readable_text(self, content: str | None, style: ComputedStyle) -> str:
+        if not content:
             return ""
-        if is_readable(look) or not _SAYS.search(words):
-            return words if look.is_pre else re.sub(r"\s+", " ", words)
+        if is_readable(style) or not _HAS_WORDS.search(content):
+            return content if style.is_pre else re.sub(r"\s+", " ", content)
         self.report.hidden += 1
         return " "
 
-    def _inline(self, element: Any, look: ComputedStyle, depth: int) -> str:
+    def _inline(self, element: Any, style: ComputedStyle, depth: int) -> str:
         if element.tag == "br":
             return "\n"
         if element.tag == "img":
-            told = markdown.one_line(element.get("alt") or "")
-            return f" [{told}] " if len(told) > 3 else ""
+            description = markdown.one_line(element.get("alt") or "")
+            return f" [{description}] " if len(description) > 3 else ""
         if element.tag == "textarea":
             return ""
-        found = [self._seen(element.text, look)]
+        texts = [self._readable_text(element.text, style)]
         for child in element:
-            inner = self._computed_style(child, look, depth)
+            inner = self._computed_style(child, style, depth)
             if inner is not None:
                 if _is_block(child):
-                    found += ["\n", "\n".join(self._block(child, inner, depth + 1)), "\n"]
+                    texts += ["\n", "\n".join(self._block(child, inner, depth + 1)), "\n"]
                 else:
-                    found.append(self._inline(child, inner, depth + 1))
-            found.append(self._seen(child.tail, look))
-        words = "".join(found)
-        is_struck = element.tag in ("del", "s", "strike") and words.strip()
-        return f"~~{words.strip()}~~ " if is_struck else words
+                    texts.append(self._inline(child, inner, depth + 1))
+            texts.append(self._readable_text(child.tail, style))
+        content = "".join(texts)
+        is_struck = element.tag in ("del", "s", "strike") and content.strip()
+        return f"~~{content.strip()}~~ " if is_struck else content
 
-    def _block(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
+    def _block(self, element: Any, style: ComputedStyle, depth: int) -> list[str]:
         tag = element.tag
         if tag in ("ul", "ol"):
-            return self._list(element, look, depth)
+            return self._list(element, style, depth)
         if tag == "table":
-            return self._table(element, look, depth)
+            return self._table(element, style, depth)
         if tag == "dl":
-            return self._definitions(element, look, depth)
+            return self._definitions(element, style, depth)
         if tag == "pre":
-            words = self._inline(element, replace(look, is_pre=True), depth).strip("\n")
-            return [words] if words.strip() else []
-        inner = self.blocks(element, look, depth)
+            content = self._inline(element, replace(style, is_pre=True), depth).strip("\n")
+            return [content] if content.strip() else []
+        inner = self.blocks(element, style, depth)
         if inner and re.fullmatch("h[1-6]", tag):
             return ["#" * int(tag[1]) + " " + markdown.one_line(" ".join(inner))]
         if inner and tag == "summary":
             return ["**" + markdown.one_line(" ".join(re.sub("^#+ ", "", one) for one in inner)) + "**"]
         if tag == "details" and len(inner) > 1:
-            return [f"{inner[0]}\n{inner[1]}", *inner[2:]]  # the answer stays with its question
+            return [f"{inner[0]}\n{inner[1]}", *inner[2:]]  # keeps a question and its answer in one block
         return inner
 
-    def _list(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
+    def _list(self, element: Any, style: ComputedStyle, depth: int) -> list[str]:
         lines: list[str] = []
         count = int(element.get("start") or 1) if (element.get("start") or "1").isdecimal() else 1
         for item in element:
-            inner = self._computed_style(item, look, depth)
+            inner = self._computed_style(item, style, depth)
             if inner is None:
                 continue
             parts = self._block(item, inner, depth + 1) if item.tag in ("ul", "ol") else self.blocks(item, inner, depth)
@@ -183,58 +183,58 @@ class _Page:
             lines += [mark + body[0], *("  " + one for one in body[1:] if one.strip())]
         return [] if _is_menu(element) else ["\n".join(lines)] if lines else []
 
-    def _definitions(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
-        found: list[str] = []
+    def _definitions(self, element: Any, style: ComputedStyle, depth: int) -> list[str]:
+        definitions: list[str] = []
         for item in element.iter("dt", "dd"):
-            if item.getparent().tag not in ("dl", "div") or (inner := self._computed_style(item, look, depth)) is None:
+            if item.getparent().tag not in ("dl", "div") or (inner := self._computed_style(item, style, depth)) is None:
                 continue
-            words = "\n".join(self.blocks(item, inner, depth))
+            content = "\n".join(self.blocks(item, inner, depth))
             if item.tag == "dt":
-                found.append(f"**{words}**")
-            elif found:
-                found[-1] += f"\n{words}"
+                definitions.append(f"**{content}**")
+            elif definitions:
+                definitions[-1] += f"\n{content}"
             else:
-                found.append(words)
-        return found
+                definitions.append(content)
+        return definitions
 
-    def _table(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
+    def _table(self, element: Any, style: ComputedStyle, depth: int) -> list[str]:
         rows: list[list[str]] = []
         captions: list[str] = []
         spans: dict[int, tuple[int, str]] = {}  # by column: rows that a cell above still covers, its words
         for part in element.iter("tr", "caption"):
             if next(part.iterancestors("table"), None) is not element:
                 continue
-            inner = self._shown_within(part, element, look, depth)
+            inner = self._shown_within(part, element, style, depth)
             if inner is None:
                 continue
             if part.tag == "caption":
                 captions += self.blocks(part, inner, depth + 1)
             else:
-                rows.append(row_of(part, spans, partial(self._cell, around=inner, depth=depth)))
+                rows.append(row_of(part, spans, partial(self._cell, inherited=inner, depth=depth)))
         if rows and max(len(row) for row in rows) > 1 and all(len(cell) <= 1500 for row in rows for cell in row):
             return [*captions, *filter(None, [markdown.table([[c.replace("\n", " ") for c in row] for row in rows])])]
-        return [*captions, *(cell for row in rows for cell in row if cell)]  # it only lays the page out
+        return [*captions, *(cell for row in rows for cell in row if cell)]  # a table for layout
 
-    def _cell(self, cell: Any, around: ComputedStyle, depth: int) -> str:
-        inner = self._computed_style(cell, around, depth)
+    def _cell(self, cell: Any, inherited: ComputedStyle, depth: int) -> str:
+        inner = self._computed_style(cell, inherited, depth)
         return "\n\n".join(self.blocks(cell, inner, depth + 1)) if inner is not None else ""
 
-    def _shown_within(self, part: Any, table: Any, look: ComputedStyle, depth: int) -> ComputedStyle | None:
-        """Return the look of a row through what groups the rows of its table."""
+    def _shown_within(self, part: Any, table: Any, style: ComputedStyle, depth: int) -> ComputedStyle | None:
+        """Return the style of a row, inherited through thead, tbody or tfoot; None if one of them is skipped."""
         path = [part]
         while path[-1].getparent() is not table:
             path.append(path[-1].getparent())
-        inner: ComputedStyle | None = look
+        inner: ComputedStyle | None = style
         for one in reversed(path):
             inner = self._computed_style(one, inner, depth) if inner is not None else None
         return inner
 
 
 def _is_block(element: Any) -> bool:
-    return element.tag in _BLOCKS or bool(re.fullmatch("h[1-6]", element.tag))
+    return element.tag in _BLOCK_TAGS or bool(re.fullmatch("h[1-6]", element.tag))
 
 
-def _plain(element: Any) -> str:
+def _all_text(element: Any) -> str:
     """Return all text within an element, other than scripts and the like."""
     return "".join(element.xpath(".//text()[not(ancestor::script or ancestor::style or ancestor::template)]"))
 
@@ -247,4 +247,5 @@ def _lines(words: str) -> str:
 def _is_menu(element: Any) -> bool:
     """Return whether a list is a menu: five links or more, and no other text."""
     links = element.findall(".//a")
-    return len(links) >= 5 and len("".join(_plain(a) for a in links).split()) >= 0.95 * len(_plain(element).split())
+    link_words = "".join(_all_text(link) for link in links).split()
+    return len(links) >= 5 and len(link_words) >= 0.95 * len(_all_text(element).split())

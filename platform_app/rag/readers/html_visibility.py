@@ -9,17 +9,19 @@ import tinycss2
 
 from platform_app.rag.readers.html_colour import colour_of
 
-_MATTERS = frozenset((
+_PROPERTIES = frozenset((
     "display", "visibility", "opacity", "font-size", "color", "background", "background-color", "background-image",
     "position", "left", "right", "top", "bottom", "text-indent", "clip", "clip-path", "transform", "width", "height",
     "max-height", "max-width", "overflow", "margin-left", "margin-top", "content-visibility", "filter",
 ))  # fmt: skip
-_FAR = -400.0  # pixels: further out is off every screen
+_OFF_SCREEN = -400.0  # pixels: an element moved further is on no screen
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|em|rem|%|pt|vw|vh|)", re.IGNORECASE)
 RULES_LIMIT = 3_000
-WORK_LIMIT = 2_000_000  # rules times elements: what hides comes first
+WORK_LIMIT = 2_000_000  # rules times elements; rules that may hide text are evaluated first
 _COLOUR_OF = {"font": "color", "body": "text"}  # by tag: the attribute that says the colour of letters
-_HIDES = frozenset(("display", "visibility", "opacity", "position", "font-size", "clip", "clip-path", "overflow"))
+_HIDING_PROPERTIES = frozenset(
+    ("display", "visibility", "opacity", "position", "font-size", "clip", "clip-path", "overflow")
+)
 Colour = tuple[int, int, int]
 
 
@@ -31,17 +33,17 @@ class ComputedStyle:
     background: Colour | None = (255, 255, 255)  # None: a picture, or not known
     size: float = 16.0  # of letters, in pixels
     is_visible: bool = True
-    is_pre: bool = False  # its spaces and line breaks count
+    is_pre: bool = False  # spaces and line breaks are kept
 
 
 def sheet_styles(tree: Any) -> dict[Any, dict[str, str]]:
     """Return the declarations of the page's own style sheets, by element."""
-    found: dict[Any, dict[str, tuple[tuple[int, ...], str]]] = {}
+    declarations: dict[Any, dict[str, tuple[tuple[int, ...], str]]] = {}
     translator = cssselect.HTMLTranslator()
     rules = [*enumerate(rule for node in tree.iter("style") for rule in _rules(node.text or ""))]
-    rules.sort(key=lambda rule: not _HIDES & rule[1][1].keys())
-    most = min(RULES_LIMIT, max(100, WORK_LIMIT // (1 + sum(1 for _ in tree.iter()))))
-    for order, (selectors, values) in rules[:most]:
+    rules.sort(key=lambda rule: not _HIDING_PROPERTIES & rule[1][1].keys())
+    max_rules = min(RULES_LIMIT, max(100, WORK_LIMIT // (1 + sum(1 for _ in tree.iter()))))
+    for order, (selectors, values) in rules[:max_rules]:
         try:
             parsed = cssselect.parse(selectors)
         except cssselect.SelectorError:
@@ -56,23 +58,23 @@ def sheet_styles(tree: Any) -> dict[Any, dict[str, str]]:
             for name, (important, text) in values.items():
                 rank = (important, *selector.specificity(), order)
                 for element in matched:
-                    known = found.setdefault(element, {})
-                    if name not in known or known[name][0] <= rank:
-                        known[name] = (rank, text)
-    return {element: {name: text for name, (_, text) in known.items()} for element, known in found.items()}
+                    element_values = declarations.setdefault(element, {})
+                    if name not in element_values or element_values[name][0] <= rank:
+                        element_values[name] = (rank, text)
+    return {element: {name: text for name, (_, text) in own.items()} for element, own in declarations.items()}
 
 
 def _rules(css: str) -> list[tuple[str, dict[str, tuple[bool, str]]]]:
-    """Return the rules that hold on a screen: their selectors, and what matters of their values."""
-    found = []
+    """Return the rules that apply on a wide screen: their selectors, and their values of _PROPERTIES."""
+    rules = []
     for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True):
         if rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer") and rule.content:
-            about = tinycss2.serialize(rule.prelude).lower()
-            if not re.search(r"print|max-|speech|prefers|not ", about):  # a wide screen, as most are read
-                found += _rules(tinycss2.serialize(rule.content))
+            condition = tinycss2.serialize(rule.prelude).lower()
+            if not re.search(r"print|max-|speech|prefers|not ", condition):
+                rules += _rules(tinycss2.serialize(rule.content))
         elif rule.type == "qualified-rule" and (values := _values(rule.content)):
-            found.append((tinycss2.serialize(rule.prelude).strip(), values))
-    return found
+            rules.append((tinycss2.serialize(rule.prelude).strip(), values))
+    return rules
 
 
 def _values(css: Any) -> dict[str, tuple[bool, str]]:
@@ -80,57 +82,58 @@ def _values(css: Any) -> dict[str, tuple[bool, str]]:
     return {
         one.lower_name: (one.important, tinycss2.serialize(one.value).strip().lower())
         for one in parsed
-        if one.type == "declaration" and one.lower_name in _MATTERS
+        if one.type == "declaration" and one.lower_name in _PROPERTIES
     }
 
 
-def compute_style(element: Any, around: ComputedStyle, sheet: dict[str, str]) -> tuple[ComputedStyle, bool]:
+def compute_style(element: Any, inherited: ComputedStyle, sheet: dict[str, str]) -> tuple[ComputedStyle, bool]:
     """Return the style of an element, and whether it is hidden with all its content."""
-    style = dict(sheet)
+    values = dict(sheet)
     if inline := element.get("style"):
-        style |= {name: text for name, (_, text) in _values(inline[:10_000]).items()}
+        values |= {name: text for name, (_, text) in _values(inline[:10_000]).items()}
     if element.get("hidden") is not None or (element.get("aria-hidden") or "").lower() == "true":
-        return around, True
-    look = around
-    background = style.get("background-color") or style.get("background") or element.get("bgcolor") or ""
-    if "url(" in background or "gradient(" in background or style.get("background-image", "none") != "none":
-        look = replace(look, background=None)
-    elif background and (seen := colour_of(background, around.colour)) is not None:
-        look = replace(look, background=seen)
-    written = style.get("color") or element.get(_COLOUR_OF.get(element.tag, "-"))
-    if written:
-        is_clear = written == "transparent" or re.search(r"[,/]\s*(0|0?\.0\d*|0%)\s*\)$", written)
-        look = replace(look, colour=look.background if is_clear else colour_of(written, around.colour))
-    if "font-size" in style:
-        look = replace(look, size=_size(style["font-size"], around.size))
-    if "visibility" in style:
-        look = replace(look, is_visible=style["visibility"] not in ("hidden", "collapse"))
-    return look, _is_gone(style)
+        return inherited, True
+    style = inherited
+    background = values.get("background-color") or values.get("background") or element.get("bgcolor") or ""
+    if "url(" in background or "gradient(" in background or values.get("background-image", "none") != "none":
+        style = replace(style, background=None)
+    elif background and (colour := colour_of(background, inherited.colour)) is not None:
+        style = replace(style, background=colour)
+    colour_text = values.get("color") or element.get(_COLOUR_OF.get(element.tag, "-"))
+    if colour_text:
+        is_clear = colour_text == "transparent" or re.search(r"[,/]\s*(0|0?\.0\d*|0%)\s*\)$", colour_text)
+        style = replace(style, colour=style.background if is_clear else colour_of(colour_text, inherited.colour))
+    if "font-size" in values:
+        style = replace(style, size=_size(values["font-size"], inherited.size))
+    if "visibility" in values:
+        style = replace(style, is_visible=values["visibility"] not in ("hidden", "collapse"))
+    return style, _is_hidden(values)
 
 
-def is_readable(look: ComputedStyle) -> bool:
+def is_readable(style: ComputedStyle) -> bool:
     """Return whether text of this style is visible."""
-    if not look.is_visible or look.size < 2:
+    if not style.is_visible or style.size < 2:
         return False
-    if look.colour is None or look.background is None:
+    if style.colour is None or style.background is None:
         return True
-    return max(abs(a - b) for a, b in zip(look.colour, look.background, strict=True)) > 8
+    return max(abs(a - b) for a, b in zip(style.colour, style.background, strict=True)) > 8
 
 
-def _size(written: str, around: float) -> float:
-    found = _NUMBER.match(written)
-    if found is None:
-        return around or 16.0  # a word such as "small"
-    number, unit = float(found[1]), found[2].lower()
-    return number * {"em": around, "%": around / 100, "rem": 16.0, "pt": 4 / 3, "vw": 10.0, "vh": 8.0}.get(unit, 1.0)
+def _size(size_text: str, inherited: float) -> float:
+    match = _NUMBER.match(size_text)
+    if match is None:
+        return inherited or 16.0  # a word such as "small"
+    number, unit = float(match[1]), match[2].lower()
+    pixels = {"em": inherited, "%": inherited / 100, "rem": 16.0, "pt": 4 / 3, "vw": 10.0, "vh": 8.0}
+    return number * pixels.get(unit, 1.0)
 
 
-def _pixels(written: str | None) -> float | None:
-    found = _NUMBER.match(written or "")
-    return _size(written or "", 16.0) if found else None
+def _pixels(size_text: str | None) -> float | None:
+    match = _NUMBER.match(size_text or "")
+    return _size(size_text or "", 16.0) if match else None
 
 
-def _is_gone(style: dict[str, str]) -> bool:
+def _is_hidden(style: dict[str, str]) -> bool:
     """Return whether a style hides an element with all its content."""
     if style.get("display") == "none" or style.get("content-visibility") == "hidden":
         return True
@@ -142,7 +145,7 @@ def _is_gone(style: dict[str, str]) -> bool:
     placed = style.get("position") in ("absolute", "fixed", "relative")
     moved = [_pixels(style.get(name)) for name in ("left", "right", "top", "bottom") if placed]
     moved += [_pixels(style.get(name)) for name in ("text-indent", "margin-left", "margin-top")]
-    if any(one is not None and one <= _FAR for one in moved):
+    if any(one is not None and one <= _OFF_SCREEN for one in moved):
         return True
     shift = style.get("transform", "")
     if re.search(r"scale[xy]?\(\s*0?\.?0*\s*[,)]", shift) or _shifted(shift):
@@ -158,5 +161,6 @@ def _is_gone(style: dict[str, str]) -> bool:
 
 
 def _shifted(transform: str) -> bool:
-    found = re.findall(r"translate(?:x|y|3d)?\(([^)]*)\)", transform)
-    return any((one := _pixels(part.strip())) is not None and one <= _FAR for part in ",".join(found).split(","))
+    arguments = re.findall(r"translate(?:x|y|3d)?\(([^)]*)\)", transform)
+    shifts = [_pixels(part.strip()) for part in ",".join(arguments).split(",")]
+    return any(shift is not None and shift <= _OFF_SCREEN for shift in shifts)

@@ -11,12 +11,12 @@ from platform_app.rag.readers import pdf_form, pdf_layout, pdf_page, pdf_text
 from platform_app.rag.readers.reader_report import Report, ranges, say
 
 _LEADERS = re.compile(r"[\s.…_·•-]+")
-_MANGLED = re.compile("[À-ÿ]")
+_WESTERN_LETTERS = re.compile("[À-ÿ]")
 
 
 def read(path: Path, report: Report) -> str:
     """Return the text of a checked file; pages without readable text are reported."""
-    document = _opened(path)
+    document = _open(path)
     form = None
     if document.get_formtype() != 0:
         document.init_forms()
@@ -26,24 +26,24 @@ def read(path: Path, report: Report) -> str:
     empty: list[int] = []
     unreadable: list[int] = []
     for number, page in enumerate(document, 1):
-        letters = pdf_page.Letters()
-        found = [span for span in pdf_page.spans(page, letters) if span.text]
+        counts = pdf_page.CharacterCounts()
+        spans = [span for span in pdf_page.spans(page, counts) if span.text]
         fields[number], hidden = pdf_form.annotations(page, form)
         report.hidden += hidden
         page.close()
-        if found and not _is_readable(letters, "".join(span.text for span in found)):
+        if spans and not _is_readable(counts, "".join(span.text for span in spans)):
             unreadable.append(number)
-            found = []
-        elif not found and not fields[number]:
+            spans = []
+        elif not spans and not fields[number]:
             empty.append(number)
-        for span in found:
+        for span in spans:
             span.text = _repair_text(span.text.replace("\ufffd", ""))
-        pages.append(pdf_layout.lines([span for span in found if span.text]))
-    _tell(report, len(pages), empty, unreadable)
+        pages.append(pdf_layout.lines([span for span in spans if span.text]))
+    _report_pages(report, len(pages), empty, unreadable)
     return _text(pages, fields)
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -63,21 +63,21 @@ def _text(pages: list[list[pdf_layout.Line]], fields: dict[int, list[str]]) -> s
     return "\n\n".join(part for part in parts if part.strip())
 
 
-def _is_readable(letters: pdf_page.Letters, text: str) -> bool:
+def _is_readable(counts: pdf_page.CharacterCounts, text: str) -> bool:
     """Return whether a page's characters are known; fonts without a character map yield random ones."""
-    if letters.strange > 0.1 * letters.count:
+    if counts.strange > 0.1 * counts.count:
         return False
     bare = _LEADERS.sub("", text)
-    says = sum(letter.isalnum() for letter in bare)
-    if letters.unmapped > 0.5 * letters.count:
-        return says >= 0.8 * len(bare)
-    return len(bare) < 30 or says >= 0.5 * len(bare)
+    alphanumeric = sum(letter.isalnum() for letter in bare)
+    if counts.unmapped > 0.5 * counts.count:
+        return alphanumeric >= 0.8 * len(bare)
+    return len(bare) < 30 or alphanumeric >= 0.5 * len(bare)
 
 
 def _repair_text(text: str) -> str:
-    """Return Cyrillic that was written as Western letters (Äîñòàâêà) as what it is."""
+    """Return the text with Cyrillic that was decoded as Western letters (Äîñòàâêà) restored."""
     letters = [letter for letter in text if letter.isalpha()]
-    if len(letters) < 4 or len(_MANGLED.findall(text)) < 0.8 * len(letters):
+    if len(letters) < 4 or len(_WESTERN_LETTERS.findall(text)) < 0.8 * len(letters):
         return text
     try:
         return text.encode("cp1252").decode("cp1251")
@@ -85,7 +85,7 @@ def _repair_text(text: str) -> str:
         return text
 
 
-def _tell(report: Report, count: int, empty: list[int], unreadable: list[int]) -> None:
+def _report_pages(report: Report, count: int, empty: list[int], unreadable: list[int]) -> None:
     if len(empty) == count:
         raise Invalid("The PDF holds no text, only pictures: it has to be recognised first.")
     if len(empty) + len(unreadable) == count:

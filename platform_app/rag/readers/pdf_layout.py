@@ -19,23 +19,23 @@ class Line:
     base: float
     height: float
     hyphen: bool
-    flow: int  # lines of one flow stand under each other
+    flow: int  # lines of one flow are below each other
     parts: int = 1  # with wide gaps between them, as in the row of a table
     is_table: bool = False
 
 
-def lines(found: list[Span]) -> list[Line]:
+def lines(spans: list[Span]) -> list[Line]:
     """Return the lines of a page in reading order, column by column."""
-    rows = _rows(found)
+    rows = _rows_from_top(spans)
     blocks = _blocks(rows)
-    order = {id(span): place for place, span in enumerate(found)}
-    if not any(kind and _is_mixed(block, gutters, order) for kind, block, gutters in blocks):
-        return [_line(row, 0) for row in _as_written(found)]
+    file_order = {id(span): number for number, span in enumerate(spans)}
+    if not any(kind and _is_mixed(block, gutters, file_order) for kind, block, gutters in blocks):
+        return [_line(row, 0) for row in _lines_in_file_order(spans)]
     result: list[Line] = []
     for flow, (kind, block, gutters) in enumerate(blocks):
         if kind == "columns":
-            for place, column in enumerate(_columns(block, gutters)):
-                result += [_line([span], flow * 100 + place) for span in column]
+            for number, column in enumerate(_columns(block, gutters)):
+                result += [_line([span], flow * 100 + number) for span in column]
         elif kind == "table":
             cells = [[" ".join(span.text for span in cell) for cell in _columns([row], gutters)] for row in block]
             first, last = block[0][0], block[-1][-1]
@@ -46,10 +46,10 @@ def lines(found: list[Span]) -> list[Line]:
     return result
 
 
-def _is_mixed(block: list[Row], gutters: list[float], order: dict[int, int]) -> bool:
+def _is_mixed(block: list[Row], gutters: list[float], file_order: dict[int, int]) -> bool:
     """Return whether the file stores the columns of a block line by line."""
-    places = [[order[id(span)] for span in column] for column in _columns(block, gutters)]
-    return any(min(two) < max(one) for one, two in zip(places, places[1:], strict=False) if one and two)
+    positions = [[file_order[id(span)] for span in column] for column in _columns(block, gutters)]
+    return any(min(two) < max(one) for one, two in zip(positions, positions[1:], strict=False) if one and two)
 
 
 def _line(row: Row, flow: int) -> Line:
@@ -58,10 +58,10 @@ def _line(row: Row, flow: int) -> Line:
     return Line(text, row[0].left, right, row[-1].base, height, row[-1].hyphen, flow, len(row))
 
 
-def _as_written(found: list[Span]) -> list[Row]:
+def _lines_in_file_order(spans: list[Span]) -> list[Row]:
     """Return the lines in the order of the file."""
     rows: list[Row] = []
-    for span in found:
+    for span in spans:
         last = rows[-1][-1] if rows else None
         is_same = last and not last.hyphen and abs(last.base - span.base) < 0.4 * span.height and span.left > last.left
         if is_same:
@@ -71,10 +71,10 @@ def _as_written(found: list[Span]) -> list[Row]:
     return rows
 
 
-def _rows(found: list[Span]) -> list[Row]:
-    """Return the spans by the lines they stand on, from the top."""
+def _rows_from_top(spans: list[Span]) -> list[Row]:
+    """Return the spans grouped by line, from the top of the page."""
     rows: list[Row] = []
-    for span in sorted(found, key=lambda one: -one.base):
+    for span in sorted(spans, key=lambda one: -one.base):
         if rows and abs(rows[-1][0].base - span.base) < 0.4 * min(span.height, rows[-1][0].height):
             rows[-1].append(span)
         else:
@@ -83,28 +83,28 @@ def _rows(found: list[Span]) -> list[Row]:
 
 
 def _blocks(rows: list[Row]) -> list[tuple[str, list[Row], list[float]]]:
-    """Return the rows in blocks: ("columns" or "table" or "", rows, where the columns part)."""
+    """Return the rows in blocks: ("columns", "table" or "", rows, horizontal positions between columns)."""
     blocks: list[tuple[str, list[Row], list[float]]] = []
-    place = 0
-    while place < len(rows):
-        end, gutters = _reach(rows, place)
-        block = rows[place:end]
-        kind = _kind(block, gutters)
+    index = 0
+    while index < len(rows):
+        end, gutters = _find_gutters(rows, index)
+        block = rows[index:end]
+        kind = _block_kind(block, gutters)
         if kind:
             if kind == "columns" and blocks and not blocks[-1][0]:
                 block = [*_headings(blocks[-1][1], gutters, block[0]), *block]
             blocks.append((kind, block, gutters))
-            place = end
+            index = end
             continue
         if not blocks or blocks[-1][0]:
             blocks.append(("", [], []))
-        blocks[-1][1].append(rows[place])
-        place += 1
+        blocks[-1][1].append(rows[index])
+        index += 1
     return blocks
 
 
 def _headings(above: list[Row], gutters: list[float], first: Row) -> list[Row]:
-    """Take the last rows above columns that stand within one of them each, such as a column's heading."""
+    """Remove and return the last rows above columns that lie within one column each, such as its heading."""
     taken: list[Row] = []
     while above:
         row, below = above[-1], taken[0] if taken else first
@@ -115,11 +115,11 @@ def _headings(above: list[Row], gutters: list[float], first: Row) -> list[Row]:
     return taken
 
 
-def _reach(rows: list[Row], start: int) -> tuple[int, list[float]]:
-    """Return how far the gaps of a row go on downwards, and where they are then."""
+def _find_gutters(rows: list[Row], start: int) -> tuple[int, list[float]]:
+    """Return the index of the first row below in which the gaps of a row end, and the middles of the gaps."""
     first = rows[start]
     beside = start + 1 < len(rows) and len(first) == 1 and len(rows[start + 1]) == 1
-    if beside:  # columns whose lines do not stand level
+    if beside:  # columns whose baselines differ
         one, two = sorted((first[0], rows[start + 1][0]), key=lambda span: span.left)
         gaps = [(one.right, two.left)] if abs(one.base - two.base) < 0.9 * one.height else []
     else:
@@ -130,14 +130,14 @@ def _reach(rows: list[Row], start: int) -> tuple[int, list[float]]:
         above, row = rows[end - 1][0], rows[end]
         if above.base - row[0].base > 2.2 * max(above.height, row[0].height):
             break
-        left = [part for gap in gaps for part in _free(gap, row)]
+        left = [part for gap in gaps for part in _widest_free(gap, row)]
         if not left:
             break
         gaps, end = left, end + 1
     return end, sorted((low + high) / 2 for low, high in gaps)
 
 
-def _free(gap: tuple[float, float], row: Row) -> list[tuple[float, float]]:
+def _widest_free(gap: tuple[float, float], row: Row) -> list[tuple[float, float]]:
     """Return the widest part of a gap that a row leaves free, if it is wide enough."""
     parts = [gap]
     for span in row:
@@ -158,7 +158,7 @@ def _columns(block: list[Row], gutters: list[float]) -> list[list[Span]]:
     return columns
 
 
-def _kind(block: list[Row], gutters: list[float]) -> str:
+def _block_kind(block: list[Row], gutters: list[float]) -> str:
     if len(block) < 3 or not gutters:
         return ""
     columns = _columns(block, gutters)
@@ -170,9 +170,9 @@ def _kind(block: list[Row], gutters: list[float]) -> str:
 
 def _is_prose(column: list[Span]) -> bool:
     """Return whether the lines of a column continue each other, unlike the cells of a table."""
-    going_on = [
+    continues = [
         bool(re.match(r"[^\w]*[a-zа-яёіїє]", two.text)) or one.hyphen
         for one, two in zip(column, column[1:], strict=False)
     ]
     words = sum(len(span.text.split()) for span in column) / len(column)
-    return words >= 2 and sum(going_on) >= 0.35 * len(going_on) or words >= 6
+    return words >= 2 and sum(continues) >= 0.35 * len(continues) or words >= 6

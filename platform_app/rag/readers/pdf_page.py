@@ -18,9 +18,9 @@ class Span:
     text: str
     left: float
     right: float
-    base: float  # of its letters, from the bottom of the page
+    base: float  # the baseline, from the bottom of the page
     height: float
-    hyphen: bool = False  # the word goes on in the next line
+    hyphen: bool = False  # the word continues in the next line
 
     @property
     def middle(self) -> float:
@@ -29,51 +29,51 @@ class Span:
 
 
 @dataclass
-class Letters:
+class CharacterCounts:
     """Statistics of a page's characters."""
 
-    count: int = 0  # that are no spaces
-    unmapped: int = 0  # whose font does not say what they are
+    count: int = 0  # without spaces
+    unmapped: int = 0  # whose font has no character map for them
     strange: int = 0  # controls, private ones and the like
 
 
-def spans(page: Any, letters: Letters) -> list[Span]:
+def spans(page: Any, counts: CharacterCounts) -> list[Span]:
     """Return the spans of a page in the order of the file, and count its characters in `letters`."""
     text = page.get_textpage()
-    raw, found = text.raw, list[Span]()
-    turn = _turn(raw, text.count_chars())
+    raw, spans_found = text.raw, list[Span]()
+    rotation = _rotation(raw, text.count_chars())
     current: Span | None = None
     for index, code in _codes(raw, text.count_chars()):
-        letter = BULLETS.get(chr(code), chr(code))
-        if letter in "\r\n":
+        character = BULLETS.get(chr(code), chr(code))
+        if character in "\r\n":
             current = None
         elif current is not None and (hyphen := _hyphen(raw, index, code)):
             current.hyphen = hyphen == "end"
             current = None if current.hyphen else current
-        elif letter.isspace():
+        elif character.isspace():
             if current is not None and not current.text.endswith(" "):
                 current.text += " "
         elif code != 0xAD:
-            letters.count += 1
-            letters.unmapped += pdfium.FPDFText_HasUnicodeMapError(raw, index) == 1
-            letters.strange += not letter.isprintable()
-            left, base, right, height = _place(raw, index, turn)
+            counts.count += 1
+            counts.unmapped += pdfium.FPDFText_HasUnicodeMapError(raw, index) == 1
+            counts.strange += not character.isprintable()
+            left, base, right, height = _character_box(raw, index, rotation)
             if current is None or not _follows(current, left, base):
                 current = Span("", left, right, base, height)
-                found.append(current)
-            current.text += letter if letter.isprintable() else "\ufffd"
+                spans_found.append(current)
+            current.text += character if character.isprintable() else "\ufffd"
             current.left, current.right = min(current.left, left), max(current.right, right)
             current.height = max(current.height, height)
     text.close()
-    for span in found:
+    for span in spans_found:
         span.text = span.text.strip()
-    if turn:  # PDFium orders lines as if the page stood upright
-        found.sort(key=lambda span: (-round(span.base), span.left))
-    return found
+    if rotation:  # PDFium orders lines as if the page were not rotated
+        spans_found.sort(key=lambda span: (-round(span.base), span.left))
+    return spans_found
 
 
 def _codes(raw: Any, count: int) -> Iterator[tuple[int, int]]:
-    """Yield the place and code of each letter; two that make one come as one."""
+    """Yield the index and code point of each character; a surrogate pair is one."""
     high = 0
     for index in range(count):
         code = pdfium.FPDFText_GetUnicode(raw, index)
@@ -93,13 +93,13 @@ def _hyphen(raw: Any, index: int, code: int) -> str:
     return "end" if code in (2, 0xFFFE) and pdfium.FPDFText_IsHyphen(raw, index) == 1 else ""
 
 
-def _place(raw: Any, index: int, turn: int) -> tuple[float, float, float, float]:
-    """Return a letter's left side, base line, right side and height, as if it stood upright."""
+def _character_box(raw: Any, index: int, rotation: int) -> tuple[float, float, float, float]:
+    """Return a character's left side, baseline, right side and height, rotated upright."""
     box, x, y = pdfium.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
     pdfium.FPDFText_GetLooseCharBox(raw, index, box)
     pdfium.FPDFText_GetCharOrigin(raw, index, x, y)
-    left, bottom, right, top = _turned((box.left, box.bottom, box.right, box.top), turn)
-    base = _turned((x.value, y.value, x.value, y.value), turn)[1]
+    left, bottom, right, top = _rotated((box.left, box.bottom, box.right, box.top), rotation)
+    base = _rotated((x.value, y.value, x.value, y.value), rotation)[1]
     return left, base, right, max(1.0, top - bottom)
 
 
@@ -109,23 +109,23 @@ def _follows(span: Span, left: float, base: float) -> bool:
     return same_line and -span.height < left - span.right < GAP * span.height
 
 
-def _turn(raw: Any, count: int) -> int:
-    """Return by how many quarters most letters of a page are turned."""
-    seen = [0, 0, 0, 0]
+def _rotation(raw: Any, count: int) -> int:
+    """Return the rotation of most characters of a page in quarter turns, 0 to 3."""
+    counts = [0, 0, 0, 0]
     for index in range(0, count, max(1, count // 200)):
         angle = pdfium.FPDFText_GetCharAngle(raw, index)
         if angle >= 0:
-            seen[-round(angle / 1.5708) % 4] += 1  # told clockwise
-    return seen.index(max(seen))
+            counts[-round(angle / 1.5708) % 4] += 1  # the angle is clockwise
+    return counts.index(max(counts))
 
 
-def _turned(box: tuple[float, float, float, float], turn: int) -> tuple[float, float, float, float]:
-    """Return a box as if its letters stood upright."""
+def _rotated(box: tuple[float, float, float, float], rotation: int) -> tuple[float, float, float, float]:
+    """Return a box (left, bottom, right, top) in the coordinates of the page rotated upright."""
     left, bottom, right, top = box
-    if turn == 1:
+    if rotation == 1:
         return bottom, -right, top, -left
-    if turn == 2:
+    if rotation == 2:
         return -right, -top, -left, -bottom
-    if turn == 3:
+    if rotation == 3:
         return -top, left, -bottom, right
     return box

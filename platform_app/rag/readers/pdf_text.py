@@ -16,9 +16,9 @@ _HARD_BEGINNINGS = frozenset(
 
 def paragraphs(pages: list[list[Line]]) -> str:
     """Return the lines of all pages as text, in which hyphenated words and broken sentences are joined."""
-    known = {word.lower() for page in pages for line in page for word in re.findall(r"[\w-]+", line.text)}
+    document_words = {word.lower() for page in pages for line in page for word in re.findall(r"[\w-]+", line.text)}
     parts: list[str] = []
-    before: Line | None = None
+    previous: Line | None = None
     edges: dict[tuple[int, int], tuple[float, float]] = {}
     for number, page in enumerate(pages):
         for line in page:
@@ -27,21 +27,21 @@ def paragraphs(pages: list[list[Line]]) -> str:
     for number, page in enumerate(pages):
         pitch = _pitch(page)
         for line in page:
-            if before is None:
-                between = ""
-            elif before.hyphen or _is_cut(before.text, line.text):
-                between, parts[-1] = "", _joined(parts[-1], line.text, known)
+            if previous is None:
+                separator = ""
+            elif previous.hyphen or _is_cut(previous.text, line.text):
+                separator, parts[-1] = "", _join_word(parts[-1], line.text, document_words)
             else:
-                between = _between(before, line, pitch, edges.get((number, before.flow), (0, 0)))
-            parts.append(between + line.text)
-            before = line
-        if before is not None:
-            before = replace(before, base=float("inf"))
+                separator = _separator(previous, line, pitch, edges.get((number, previous.flow), (0, 0)))
+            parts.append(separator + line.text)
+            previous = line
+        if previous is not None:
+            previous = replace(previous, base=float("inf"))
     return "".join(parts)
 
 
 def _pitch(page: list[Line]) -> float:
-    """Return the usual step from line to line."""
+    """Return the median distance of consecutive lines."""
     steps = [a.base - b.base for a, b in zip(page, page[1:], strict=False) if a.flow == b.flow and a.base > b.base]
     usual = [step for step, line in zip(steps, page, strict=False) if step < 2.5 * line.height]
     return median(usual) if usual else 1e9
@@ -52,8 +52,8 @@ def _is_cut(text: str, following: str) -> bool:
     return bool(is_word or re.search(r"\d-$", text) and following[:1].isdigit())
 
 
-def _joined(text: str, following: str, known: set[str]) -> str:
-    """Return the beginning of a word that goes on in the next line, with its hyphen where it keeps it."""
+def _join_word(text: str, following: str, known: set[str]) -> str:
+    """Return a text that ends with a hyphenated word, without the hyphen unless the whole word has one."""
     text = text.removesuffix("-")
     first, second = re.search(r"[\w-]*$", text), re.match(r"[\w-]*", following)
     one, two = first[0].lower() if first else "", second[0].lower() if second else ""
@@ -61,25 +61,24 @@ def _joined(text: str, following: str, known: set[str]) -> str:
     return text + "-" if keeps and one + two not in known else text
 
 
-def _between(before: Line, line: Line, pitch: float, edge: tuple[float, float]) -> str:
-    """Return what stands between two lines: a space, a line break or an empty line."""
-    if before.is_table or line.is_table:
+def _separator(previous: Line, line: Line, pitch: float, column: tuple[float, float]) -> str:
+    """Return the separator of two lines: a space, a line break or an empty line."""
+    if previous.is_table or line.is_table:
         return "\n\n"
-    goes_on = line.text[:1].islower() and not _ITEM.match(line.text)
-    if before.flow != line.flow or before.base < line.base - 0.7 * line.height or before.base == float("inf"):
-        return " " if goes_on and not _ENDS.search(before.text) else "\n\n"
-    if abs(before.base - line.base) < 0.7 * line.height and line.left >= before.right:
+    continues = line.text[:1].islower() and not _ITEM.match(line.text)
+    if previous.flow != line.flow or previous.base < line.base - 0.7 * line.height or previous.base == float("inf"):
+        return " " if continues and not _ENDS.search(previous.text) else "\n\n"
+    if abs(previous.base - line.base) < 0.7 * line.height and line.left >= previous.right:
         return " "  # the cells of one row
-    same_size = 0.85 < before.height / line.height < 1.18
-    if not same_size or before.base - line.base > 1.35 * pitch:
-        return "\n\n" if not (goes_on and same_size and not _ENDS.search(before.text)) else " "
+    same_size = 0.85 < previous.height / line.height < 1.18
+    if not same_size or previous.base - line.base > 1.35 * pitch:
+        return "\n\n" if not (continues and same_size and not _ENDS.search(previous.text)) else " "
     if _ITEM.match(line.text):
         return "\n"
-    is_full = before.right > edge[1] - 0.2 * (edge[1] - edge[0])
-    wraps = (
-        is_full and before.parts == line.parts == 1 and not _ENDS.search(before.text) and not before.text[-1:].isdigit()
-    )
-    return " " if goes_on or wraps else "\n"
+    is_full = previous.right > column[1] - 0.2 * (column[1] - column[0])
+    is_sentence_open = not _ENDS.search(previous.text) and not previous.text[-1:].isdigit()
+    wraps = is_full and previous.parts == line.parts == 1 and is_sentence_open
+    return " " if continues or wraps else "\n"
 
 
 def without_repeated(pages: list[list[Line]]) -> list[list[Line]]:
@@ -91,19 +90,19 @@ def without_repeated(pages: list[list[Line]]) -> list[list[Line]]:
         for key in {_key(line) for line in _edge(page)}:
             counts[key] = counts.get(key, 0) + 1
     repeated = {key for key, count in counts.items() if count >= max(3, 0.6 * len(pages))}
-    seen: set[str] = set()
+    kept_keys: set[str] = set()
     result = []
     for page in pages:
         edge = {id(line) for line in _edge(page)}
-        kept = []
+        lines = []
         for line in page:
             key = _key(line)
             if id(line) in edge and key in repeated:
-                if key in seen or not re.search(r"[^\W\d_]{3}", line.text):
+                if key in kept_keys or not re.search(r"[^\W\d_]{3}", line.text):
                     continue
-                seen.add(key)
-            kept.append(line)
-        result.append(kept)
+                kept_keys.add(key)
+            lines.append(line)
+        result.append(lines)
     return result
 
 

@@ -20,9 +20,9 @@ from platform_app.rag.readers import markdown, text
 from platform_app.rag.readers.reader_report import Report, say
 from platform_app.rag.readers.zip_package import check_package
 
-ROWS_LIMIT = 100_000  # of a file
-COLUMNS_LIMIT = 200
-WHOLE_LIMIT = 12_000_000  # bytes of XML; a larger workbook is read row by row, without its merged cells
+MAX_ROWS = 100_000  # of a file
+MAX_COLUMNS = 200
+MAX_LOADED_BYTES = 12_000_000  # bytes of XML; a larger workbook is read row by row, without its merged cells
 _NO_VALUE = re.compile(rb"</f>\s*(<v\s*/>|<v></v>|</c>)|<f[^>]*/>\s*(<v\s*/>|<v></v>|</c>)")
 _DAMAGED = "The file is damaged or is not an XLSX."
 
@@ -36,26 +36,27 @@ def check(path: Path) -> None:
 def read_csv(path: Path, report: Report) -> str:
     """Return a CSV file as a Markdown table. Raises Invalid if the file is not a table."""
     source = text.read(path, report).replace("\x00", "").lstrip("\ufeff")
-    said = re.match(r"\s*sep=(.)\r?\n", source)  # how spreadsheets are told what stands between the cells
-    source = source[said.end() :] if said else source
+    separator_line = re.match(r"\s*sep=(.)\r?\n", source)  # a line that spreadsheets write to declare the delimiter
+    source = source[separator_line.end() :] if separator_line else source
+    delimiter = separator_line[1] if separator_line else _delimiter(source)
     csv.field_size_limit(1_000_000)
     try:
-        rows = csv.reader(io.StringIO(source, newline=""), delimiter=said[1] if said else _delimiter(source))
-        return _written([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
+        rows = csv.reader(io.StringIO(source, newline=""), delimiter=delimiter)
+        return _to_markdown([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
     except csv.Error as error:
         raise Invalid("The file is no table of rows and columns.") from error
 
 
 def _delimiter(source: str) -> str:
-    """Return what stands between the cells: what most rows have equally often."""
-    best, most = ",", 0.0
+    """Return the delimiter with which most rows have the same number of cells."""
+    best, best_share = ",", 0.0
     for delimiter in ",;\t|":
         rows = islice(csv.reader(io.StringIO(source[:200_000], newline=""), delimiter=delimiter), 100)
         widths = Counter(len(row) for row in rows if any(row))
         width, count = max(widths.items(), key=lambda one: (one[1] * (one[0] > 1), one[0]), default=(1, 0))
-        worth = count / sum(widths.values()) if width > 1 else 0.0
-        if worth > most + 1e-9:
-            best, most = delimiter, worth
+        share = count / sum(widths.values()) if width > 1 else 0.0
+        if share > best_share + 1e-9:
+            best, best_share = delimiter, share
     return best
 
 
@@ -67,7 +68,7 @@ def read_xlsx(path: Path, report: Report) -> str:
     check(path)
     with zipfile.ZipFile(path) as archive:
         parts = [one for one in archive.infolist() if one.filename.endswith(".xml")]
-        is_small = sum(one.file_size for one in parts) < WHOLE_LIMIT
+        is_small = sum(one.file_size for one in parts) < MAX_LOADED_BYTES
         sheets = [one for one in parts if is_small and one.filename.startswith("xl/worksheets/")]
         missing = sum(len(_NO_VALUE.findall(archive.read(one))) for one in sheets)
     try:
@@ -80,37 +81,35 @@ def read_xlsx(path: Path, report: Report) -> str:
             "Formulas without a stored result were left out: {count}. Open the file in a spreadsheet and save it.",
             count=missing,
         )
-    shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    report.hidden += len(book.worksheets) - len(shown)
-    several = len(book.worksheets) > 1
-    return _written([(sheet.title if several else "", _rows(sheet, report)) for sheet in shown], report)
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    report.hidden += len(book.worksheets) - len(visible)
+    has_titles = len(book.worksheets) > 1
+    return _to_markdown([(sheet.title if has_titles else "", _rows(sheet, report)) for sheet in visible], report)
 
 
 def _rows(sheet: Any, report: Report) -> Iterator[list[str]]:
     """Yield the rows of a sheet as shown; a merged cell's value stands in each of its rows."""
     if not hasattr(sheet, "merged_cells"):
-        sheet.reset_dimensions()  # what a file says of its size need not be so
+        sheet.reset_dimensions()  # the dimensions that a file declares may be wrong
         for row in sheet.iter_rows():
-            yield [_shown(cell) for cell in row]
+            yield [_cell_text(cell) for cell in row]
         return
-    above = {}  # by place: the merged cell whose value stands there too
+    origins = {}  # by (row, column): the first cell of the merged range
     for merged in sheet.merged_cells.ranges:
         for row in range(merged.min_row + 1, min(merged.max_row, merged.min_row + 1000) + 1):
-            above[row, merged.min_col] = (merged.min_row, merged.min_col)
-    dark = {name for name, one in sheet.column_dimensions.items() if one.hidden}
+            origins[row, merged.min_col] = (merged.min_row, merged.min_col)
+    hidden_columns = {name for name, one in sheet.column_dimensions.items() if one.hidden}
     for row in sheet.iter_rows():
-        cells = ["" if get_column_letter(cell.column) in dark else _shown(cell) for cell in row]
+        cells = ["" if get_column_letter(cell.column) in hidden_columns else _cell_text(cell) for cell in row]
         if sheet.row_dimensions[row[0].row].hidden if row else False:
             report.hidden += any(cells)
             continue
-        yield [
-            _shown(sheet.cell(*above[cell.row, cell.column])) if (cell.row, cell.column) in above else words
-            for cell, words in zip(row, cells, strict=True)
-        ]
-    report.hidden += len(dark)
+        places = [origins.get((cell.row, cell.column)) for cell in row]
+        yield [_cell_text(sheet.cell(*at)) if at else content for at, content in zip(places, cells, strict=True)]
+    report.hidden += len(hidden_columns)
 
 
-def _shown(cell: Any) -> str:
+def _cell_text(cell: Any) -> str:
     """Return a cell's value as its format shows it."""
     value = cell.value
     if value is None:
@@ -133,22 +132,22 @@ def _shown(cell: Any) -> str:
 
 
 def _number(value: float, form: str) -> str:
-    """Return a number in a spreadsheet's format: its decimals, thousands, per cent, and the words around."""
+    """Return a number in a spreadsheet's format: decimals, thousands, per cent, and literal text."""
     section = form.split(";")[0]
     bare = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", section)
     if bare in ("General", "@", "") or re.search(r"[Ee][+-]", bare) or "?" in bare:
         return _general(value)
-    places = re.search(r"0\.([0#]+)|#\.([0#]+)", bare)
-    digits = len(places[1] or places[2]) if places else 0
+    decimals = re.search(r"0\.([0#]+)|#\.([0#]+)", bare)
+    digits = len(decimals[1] or decimals[2]) if decimals else 0
     percent = "%" in bare
     shown = f"{value * 100 if percent else value:,.{digits}f}"
     shown = shown.replace(",", " ") if re.search(r"[#0],[#0]|[#0] [#0]", bare) else shown.replace(",", "")
-    whole = re.match(r"0+(?![0#,.])", bare) if not places else None  # leading zeros, as of codes
+    whole = re.match(r"0+(?![0#,.])", bare) if not decimals else None  # leading zeros, as of codes
     if whole and value >= 0:
         shown = shown.zfill(len(whole[0]))
-    signs = re.findall(r'"([^"]*)"|\[\$([^\]\-]+)[^\]]*\]|\\([^\s])|([₽$€£])', section)
-    around = " ".join(filter(None, ("".join(sign).strip() for sign in signs)))
-    return shown + ("%" if percent else "") + (f" {around}" if around else "")
+    affixes = re.findall(r'"([^"]*)"|\[\$([^\]\-]+)[^\]]*\]|\\([^\s])|([₽$€£])', section)
+    affix_text = " ".join(filter(None, ("".join(sign).strip() for sign in affixes)))
+    return shown + ("%" if percent else "") + (f" {affix_text}" if affix_text else "")
 
 
 def _general(value: float) -> str:
@@ -157,8 +156,8 @@ def _general(value: float) -> str:
     return format(value, ".10g") if 1e-4 <= abs(value) < 1e10 else repr(round(value, 10))
 
 
-def _goes_on(head: list[str], row: list[str]) -> bool:
-    """Return whether a row after an empty one belongs to the table above: a header has no numbers."""
+def _continues_table(head: list[str], row: list[str]) -> bool:
+    """Return whether a row after an empty one continues the table above, whose first row has no numbers."""
 
     def numbers(cells: list[str]) -> int:
         return sum(cell[:1].isdigit() for cell in cells)
@@ -166,32 +165,32 @@ def _goes_on(head: list[str], row: list[str]) -> bool:
     return numbers(row) > 0 and numbers(head) == 0 and sum(map(bool, head)) == sum(map(bool, row)) > 1
 
 
-def _written(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) -> str:
-    """Return sheets as Markdown; rows and columns over the limits are told."""
-    parts, left, is_cut = [], ROWS_LIMIT, False
+def _to_markdown(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) -> str:
+    """Return sheets as Markdown; rows and columns beyond the limits are reported."""
+    parts, rows_left, is_cut = [], MAX_ROWS, False
     for name, rows in sheets:
         blocks: list[list[list[str]]] = [[]]
-        is_gap = False
+        after_empty_row = False
         for row in rows:
             if not any(cell.strip() for cell in row):
-                is_gap = bool(blocks[-1])
+                after_empty_row = bool(blocks[-1])
                 continue
-            if is_gap and not _goes_on(blocks[-1][0], row):
+            if after_empty_row and not _continues_table(blocks[-1][0], row):
                 blocks.append([])
-            is_gap = False
-            if left == 0:
+            after_empty_row = False
+            if rows_left == 0:
                 is_cut = True
                 break
-            left -= 1
-            is_cut |= len(row) > COLUMNS_LIMIT
-            blocks[-1].append(row[:COLUMNS_LIMIT])
+            rows_left -= 1
+            is_cut |= len(row) > MAX_COLUMNS
+            blocks[-1].append(row[:MAX_COLUMNS])
         tables = [markdown.table(block) for block in blocks if block]
         parts += [*([f"## {name}"] if name and tables else []), *tables]
     if is_cut:
         say(
             report,
             "The table is larger than can be read: the first {rows} rows and {columns} columns were taken.",
-            rows=ROWS_LIMIT,
-            columns=COLUMNS_LIMIT,
+            rows=MAX_ROWS,
+            columns=MAX_COLUMNS,
         )
     return "\n\n".join(part for part in parts if part)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
 from platform_app.errors import Invalid
-from platform_app.rag.readers.text import encoding_of
+from platform_app.rag.readers.text import detect_encoding
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 100
@@ -122,7 +122,7 @@ def _encoding(file: BinaryIO) -> str:
     part = beginning
     if b"\x00" in beginning[:_SAMPLE_BYTES]:
         file.seek(0)
-        return encoding_of(beginning[:_SAMPLE_BYTES])
+        return detect_encoding(beginning[:_SAMPLE_BYTES])
     try:
         while part:
             decoder.decode(part)
@@ -130,7 +130,7 @@ def _encoding(file: BinaryIO) -> str:
         decoder.decode(b"", final=True)
         return "utf-8-sig"
     except UnicodeDecodeError:
-        found = encoding_of(part[:_SAMPLE_BYTES] if beginning.isascii() else beginning[:_SAMPLE_BYTES])
+        found = detect_encoding(part[:_SAMPLE_BYTES] if beginning.isascii() else beginning[:_SAMPLE_BYTES])
         return "utf-8-sig" if found == "utf-8" else found
     finally:
         file.seek(0)
