@@ -189,11 +189,22 @@
     return "";
   };
   const still = () => (frames.got < frames.sent ? 0 : performance.now() - last); // the server has answered, too
+  /* Answer as soon as something is so, or nothing after some milliseconds. */
+  const until = async (isSo, most) => {
+    const end = performance.now() + most;
+    for (;;) {
+      const found = isSo();
+      if (found || performance.now() >= end) return found;
+      await new Promise((resolve) => setTimeout(resolve, 8));
+    }
+  };
+  const settled = (quiet, most) => until(() => still() > quiet, most);
+  const effected = (most) => until(effect, most);
   const overlayNow = () => {
     const found = overlays();
     return found.length ? `${found.at(-1).getAttribute("role")} ${found.length}` : "";
   };
   const closeToasts = () => document.querySelectorAll("[data-sonner-toast] [data-close-button]").forEach((one) => one.click());
   const words = () => [...document.querySelectorAll("[data-sonner-toast], [role=alert]")].map((one) => one.textContent.trim());
-  window.__controls = { list, aim, arm, effect, still, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };
+  window.__controls = { list, aim, arm, effected, settled, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };
 })();

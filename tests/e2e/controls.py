@@ -11,7 +11,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Req
 
 SCRIPT = Path(__file__).with_name("controls.js")
 PATIENCE = 8.0  # seconds for an effect: a busy machine is not a fault
-QUIET = 70  # milliseconds without a change after which a page has answered
+QUIET = 50  # milliseconds without a change after which a page has answered
+SLICE = 300  # milliseconds for which the page is asked at once; what the browser itself does is looked at between
 DEPTH = 3  # a menu, its dialog, a list in it
 BROKEN = re.compile("Something went wrong|Что-то пошло не так|An error occurred|Cannot connect", re.IGNORECASE)
 
@@ -87,10 +88,10 @@ class Presser:
         """Call a function of the script in the page."""
         return self.page.evaluate(f"given => window.__controls.{function}(...given)", list(given))
 
-    def _ask(self, function: str, left: Any) -> Any:
+    def _ask(self, function: str, left: Any, *given: Any) -> Any:
         """Call a function of the script; return `left` while the page is being left for another."""
         try:
-            return self.call(function)
+            return self.call(function, *given)
         except Error:
             self.page.wait_for_load_state()
             return left
@@ -99,6 +100,10 @@ class Presser:
         """Load a page and wait until it stands."""
         self.address = address
         self.page.goto(address)
+        self._stands()
+
+    def _stands(self) -> None:
+        """Wait until the page has what it shows."""
         self.page.wait_for_function(
             "() => document.querySelector('h1') && !document.querySelector('[aria-busy=true], .rt-Skeleton')"
         )
@@ -107,10 +112,8 @@ class Presser:
     def settle(self, most: float = 2.0) -> None:
         """Wait until nothing changes any more."""
         end = time.monotonic() + most
-        while time.monotonic() < end:
-            if self._ask("still", 0) > QUIET:
-                return
-            self.page.wait_for_timeout(15)
+        while not self._ask("settled", False, QUIET, SLICE) and time.monotonic() < end:
+            pass
 
     def listed(self, scope: str) -> list[Control]:
         """Return what can be pressed, each kind of row once."""
@@ -143,9 +146,19 @@ class Presser:
 
     def _go_back(self) -> None:
         """Come to the page again, unless the press left it as it was."""
-        if self.page.url.rstrip("/") != self.address.rstrip("/") or self._overlay():
+        if not self._is_left() and not self._overlay():
+            return
+        if self._is_left() and not self._overlay():
             self.restore()
-            self.open(self.address)
+            self.page.go_back()  # within the application, which is quicker than to load it
+            self._stands()
+            if not self._is_left():
+                return
+        self.restore()
+        self.open(self.address)
+
+    def _is_left(self) -> bool:
+        return self.page.url.rstrip("/") != self.address.rstrip("/")
 
     def _find(self, control: Control, scope: str) -> dict[str, Any] | None:
         """Return where a control is now, and put it into view."""
@@ -206,10 +219,9 @@ class Presser:
         while time.monotonic() < end:
             if self.events:
                 return self.events[0]
-            if found := self._ask("effect", "address"):
+            if found := self._ask("effected", "address", SLICE):
                 return str(found)
-            self.page.wait_for_timeout(15)
-        return ""
+        return self.events[0] if self.events else ""
 
     def _overlay(self) -> str:
         return str(self._ask("overlayNow", ""))
