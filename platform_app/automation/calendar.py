@@ -121,7 +121,7 @@ class Calendar:
     holidays: frozenset[date] = frozenset()
 
     def zone(self, timing: Timing) -> ZoneInfo:
-        """Return the time zone of a timing."""
+        """Return the time zone of a timing: a fixed one, the contact's, or else the tenant's."""
         if timing.zone == ZoneSource.FIXED:
             return ZoneInfo(timing.fixed_zone)
         return ZoneInfo((timing.zone == ZoneSource.CONTACT and self.contact_zone) or self.tenant_zone)

@@ -98,7 +98,11 @@ def evaluate_rule(
     depth: int,
     prior_runs: Callable[[], PriorRuns],
 ) -> Verdict:
-    """Return whether a rule runs on an event of its trigger. `prior_runs` is called only if the condition is met."""
+    """Return whether a rule runs on an event of its trigger at `moment`, and why.
+
+    `depth` is the number of rules that caused one another before it. `prior_runs` reads the earlier runs and is called
+    only if the condition is met.
+    """
     proof = evaluate(rule.tree, facts, catalogue, moment)
     return Verdict(run_reason(rule.definition, proof.holds, moment, depth=depth, prior_runs=prior_runs), proof)
 

@@ -110,7 +110,10 @@ def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:
 
 
 def limited(policy: SendingPolicy, zone: str, sent: Sequence[datetime], moment: datetime) -> Decision:
-    """Return the decision of quiet hours and caps on an automatic message. `sent` is ordered, oldest first."""
+    """Return the decision of quiet hours and caps on an automatic message: to send it, or to hold it until a time.
+
+    `zone` is the contact's time zone, `sent` the times of the automatic messages before, oldest first.
+    """
     if quiet := quiet_until(policy, zone, moment):
         return Decision(Verdict.HOLD, GateReason.QUIET_HOURS, {"end": policy.quiet_to}, quiet)
     caps = (

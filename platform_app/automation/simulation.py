@@ -58,7 +58,10 @@ class Simulation:
     def finish(
         self, end: SimulationEnd, at: datetime | None, before: str = "", proof: Proof | None = None
     ) -> "Simulation":
-        """Store how the enrollment ends, and return the simulation."""
+        """Store how and when the enrollment ends, and return the simulation.
+
+        `before` is the id of the step that is not taken because of it, `proof` that of the exit condition.
+        """
         self.end, self.ended_at, self.stopped_before, self.proof = end, at, before, proof
         return self
 

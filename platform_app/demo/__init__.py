@@ -53,7 +53,7 @@ class ShopScript(_DemoModel):
 
 
 class ShopField(_DemoModel):
-    """A field of the shop's own."""
+    """A custom field of contacts or leads of the demo shop."""
 
     holder: Holder
     name: str

@@ -16,10 +16,10 @@ _EMPTY = "export default function RadixThemesColorModeProvider({ children }) {\n
 
 @dataclass
 class HtmlColorMode(Plugin):
-    """A plugin that takes the colour mode from the html element."""
+    """A plugin of Reflex that leaves the colour mode to the class of the html element."""
 
     def pre_compile(self, **context: Any) -> None:
-        """Replace the provider."""
+        """Replace the colour mode provider of the template by one that does nothing."""
         context["add_modify_task"](_PROVIDER, _without_effect)
 
 

@@ -87,7 +87,7 @@ def redis_is_responding(url: str, wait: float) -> bool:
 
 
 def redis_answers(url: str) -> bool:
-    """Return whether Redis accepts the password."""
+    """Return whether a Redis server answers at `url` within a second and accepts the password in it."""
     try:
         with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
             return bool(client.ping())

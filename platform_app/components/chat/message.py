@@ -13,7 +13,7 @@ from platform_app.state.chat.test_chat import TestChatState
 
 
 def message(row: rx.Var[MessageRow]) -> rx.Component:
-    """Return a finished message."""
+    """Return a complete message with its sources and buttons; a streamed one is drawn elsewhere."""
     mine = row.author == "contact"
     return rx.el.article(
         rx.el.header(

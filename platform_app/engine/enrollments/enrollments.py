@@ -55,7 +55,10 @@ def preview(
 
 
 def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
-    """Enroll the leads or contacts that may be enrolled; return their enrollments."""
+    """Enroll those of the leads or contacts that may enter a sequence, and return their enrollments.
+
+    Raises NotFound if there is no such sequence or subject, Conflict if the sequence is switched off.
+    """
     row = enrollment_entry.get_enabled(session, who, sequence_id)
     compiled = enrollment_progress.cached_sequence(row.id, row.published)
     says = preview(session, who, sequence_id, subject_ids)

@@ -98,9 +98,10 @@ def find_user(token: str) -> User:
 
 
 def reset(token: str, password: str) -> User:
-    """Set a new password and end every session of the user. Raises NotFound as `find_user`, Invalid for the password.
+    """Set a new password with the token of a reset link, end every session of the user, and return the user.
 
-    The second factor is left as it is.
+    Raises NotFound if the link has expired or was used, Invalid if the password breaks a rule, and Unavailable if too
+    many passwords are being hashed.
     """
     user = find_user(token)
     hashed = passwords.hash_password(passwords.validate_password(password, user.email, user.name))

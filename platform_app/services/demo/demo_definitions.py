@@ -21,8 +21,8 @@ def add_published(
 ) -> RowT:
     """Add a rule or sequence with its first version, switched on, and return it.
 
-    `row` and `version` come with the columns of their kind (name, agent, parent); `drawn` is the definition, `at` the
-    time of publication.
+    `row` and `version` come with the columns of their kind (name, agent, parent); `drawn` is the definition, `place`
+    the position in the list from 0, `at` the time of publication.
     """
     row.draft_saved_by, version.published_by = who.name, who.name
     row.enabled, row.is_demo, row.position = True, True, place + 1

@@ -25,7 +25,10 @@ def mark_used(considered: list[ScriptDecision], marked: set[int], reply: str, sa
 
 
 def repeats_text(reply: str, text: str, said: str = "") -> bool:
-    """Return whether a reply contains enough words of a text, apart from those in `said`."""
+    """Return whether a reply has a share TEXT_SHARE of the words of a text, or SENTENCE_SHARE of those of a sentence.
+
+    Words are compared by stem; frequent words and those in `said`, the contact's message, do not count.
+    """
     heard, known = set(stems(reply)), set(stems(said)) | LIGHT
     whole = set(stems(text)) - known
     if not whole:

@@ -25,7 +25,7 @@ from platform_app.state.console.frame import FrameState
 
 @dataclass
 class SessionRow:
-    """A session of the user."""
+    """A signed-in browser of the user, as the settings page lists it."""
 
     id: str
     browser: str

@@ -210,7 +210,7 @@ class TestChatState(rx.State):
 
     @handler(Role.OPERATOR)
     async def set_use_draft(self, use_draft: bool) -> None:
-        """Reply with the draft of the agent, or with its published version."""
+        """Set whether replies use the draft of the agent or its published version."""
         await self._set_agent(self.agent, use_draft)
 
     @handler(Role.OPERATOR)

@@ -24,7 +24,7 @@ SENTENCES = {
 
 
 def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
-    """Return a decision of the gate as it is stored with a message as a sentence; empty if the message was sent."""
+    """Return a stored decision of the send gate as a sentence with times in `zone`; "" if the message was sent."""
     reason = gate.get("reason")
     if reason not in list(GateReason):
         return ""

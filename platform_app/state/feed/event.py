@@ -56,7 +56,7 @@ class EventView:
 
 
 class EventState(rx.State):
-    """The event in the address."""
+    """The page of the event whose id is in the address: what it did, and why a rule ran on it or not."""
 
     head: EventRow = EventRow()
     view: EventView = EventView()

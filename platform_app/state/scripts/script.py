@@ -180,7 +180,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
 
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
-        """Restore a version."""
+        """Replace the script by one of its versions."""
         try:
             await call(self, scripts.restore_version, self._script_id(), version_id)
         except PlatformError as error:

@@ -21,7 +21,7 @@ from platform_app.state.sequences.sequence_words import ENTRIES
 
 @dataclass
 class EnrollPreviewLine:
-    """A result of enrolling with the number of subjects it applies to."""
+    """A line of the preview: an outcome of enrolling, and how many of the chosen leads and contacts have it."""
 
     words: str
     colour: str

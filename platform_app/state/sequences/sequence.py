@@ -98,7 +98,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
 
     @handler(Role.VIEWER)
     async def edit_conditions(self, name: str) -> None:
-        """Open the conditions of the sequence or of the open step in the editor, or close it."""
+        """Open the editor of the conditions called `name`, of the sequence or the open step; close it if it is open."""
         self.edited = "" if name == self.edited else name
         if self.edited:
             await self._load_tree(self._tree_of(name))

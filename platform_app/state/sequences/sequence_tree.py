@@ -16,7 +16,7 @@ BRANCHES = {kind: tuple(one.model_validate({"id": "x"}).branches()) for kind, on
 
 @dataclass(frozen=True)
 class Place:
-    """A step on the line, or the heading of a branch: then `step` is the one that branches, and `branch` its name."""
+    """A row of the drawn sequence: a step, or the heading of a branch, which has the branching step and the name."""
 
     step: Data
     depth: int
@@ -37,7 +37,7 @@ def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Plac
 
 
 def walk(steps: list[Data]) -> Iterator[Data]:
-    """Yield every step from top to bottom."""
+    """Return every step, those of branches too, in the order in which they are drawn."""
     return (place.step for place in layout(steps) if not place.branch)
 
 

@@ -50,7 +50,7 @@ class DeliveryRow:
 
 @dataclass
 class DeliveryView:
-    """Headers and body of a delivery."""
+    """Headers and body of a received delivery, as its page shows them."""
 
     headers: list[Option] = field(default_factory=list)
     body: str = ""
