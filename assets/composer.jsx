@@ -8,7 +8,7 @@ const PATIENCE = 10_000; // milliseconds in which a message that is being sent i
 /* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed.
 
 With `draftKey` the text stays in the field, and in this browser, until `sentCount` says that the server has it. */
-export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent }) {
+export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent, insertText, insertCount }) {
   const area = useRef(null);
   const sending = useRef(null);
   const known = useRef({ key: "", sent: sentCount });
@@ -53,6 +53,18 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
   useEffect(() => {
     sending.current = null;
   }, [failedCount]);
+  const inserted = useRef(insertCount);
+  useEffect(() => {
+    const box = area.current;
+    if (!box || !insertCount || insertCount === inserted.current) return;
+    inserted.current = insertCount;
+    const before = box.value.slice(0, box.selectionEnd);
+    const gap = before && !/\s$/.test(before) ? " " : "";
+    put(before + gap + insertText + box.value.slice(box.selectionEnd));
+    keep(place(draftKey), box.value);
+    box.focus();
+    box.selectionStart = box.selectionEnd = (before + gap + insertText).length;
+  }, [insertCount, draftKey]);
   useEffect(() => {
     const form = area.current && area.current.form;
     if (!form) return undefined;

@@ -62,10 +62,11 @@ def recent_messages(session: Transaction, conversation: Conversation, *, limit: 
 
 
 def current_messages(conversation: Conversation) -> Any:
-    """Return the query of a conversation's messages without those replaced by an edit or a retry."""
+    """Return the query of a conversation's messages without suggestions and those replaced by an edit or a retry."""
     return owned(Message, conversation.tenant_id).where(
         Message.conversation_id == conversation.id,
         col(Message.replaced).is_(False),
+        col(Message.is_suggestion).is_(False),
     )
 
 

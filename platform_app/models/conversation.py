@@ -48,6 +48,7 @@ class MessageState(StrEnum):
     FAILED = "failed"  # without any text
     DISCARDED = "discarded"  # not sent: a member or the send gate decided so
     HELD = "held"  # held by the send gate; `gate` stores the reason
+    SUGGESTED = "suggested"  # written for a member who asked for it; never sent
     NOTE = "note"  # a member's note for members; never sent
     BRIEFING = "briefing"  # a member's note for the agent at the hand-back; never sent
 
@@ -136,6 +137,7 @@ class Message(Owned, table=True):
     replaced: bool = False  # replaced by a retry or an edit: kept, but neither shown nor in a prompt
     sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.retrieval.Passage
     without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
+    is_suggestion: bool = False  # a draft for the member `author_id`, who asked for it; not part of the conversation
     is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision
     own_text: str = ""  # the agent's text, if a member changed it before it was sent

@@ -1,15 +1,23 @@
 """Inbox page: the list and the open conversation through the console's own events."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 
+from platform_app.clock import now
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services.chat import conversation_rows, conversations, held_messages, opt_outs, triage
+from platform_app.services.scripts import scripts
+from platform_app.state.chat import reply_streams
 from platform_app.state.console import live_updates
+from platform_app.state.inbox import snoozes
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
+from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
@@ -219,3 +227,75 @@ async def test_a_viewer_reads_and_changes_nothing(who: Identity) -> None:
         await tab.send(InboxState.send({"text": "Hello"}))
         await tab.send(InboxState.close())
         assert messages(who, talk) == [] and row(who, talk).state == "open"
+
+
+async def test_scripts_and_suggestions_are_put_into_the_field(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = published(who)
+    talk = real_talk(who, agent)
+    script = call(who, scripts.create, title="Hello", text="Good day, {{ contact.name }}!")
+    say(who, talk)
+    started: list[str] = []
+    monkeypatch.setattr(reply_streams, "start", lambda tenant_id, reply_id: started.append(reply_id))
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, talk)
+        await tab.until(lambda: seen(tab, DraftingState, "scripts"))
+        assert [(one.title, one.preview) for one in tab.get(DraftingState, "scripts")] == [
+            ("Hello", "Presentation: Good day, {{ contact.name }}!")
+        ]
+        await tab.send(InboxState.set_mode("note"))
+        await tab.send(DraftingState.insert_script(script.id))
+        assert (tab.get(DraftingState, "insert_text"), tab.get(DraftingState, "insert_count")) == ("Good day, Anna!", 1)
+        assert tab.get(InboxState, "mode") == "reply"
+        await tab.send(DraftingState.suggest())
+        assert started == [tab.get(DraftingState, "suggestion_id")]
+        assert tab.get(DraftingState, "suggestion_state") == "writing"
+        fill_suggestion(who, started[0], "It costs 40.")
+        await tab.send(DraftingState.use_suggestion())
+        assert (tab.get(DraftingState, "insert_text"), tab.get(DraftingState, "insert_count")) == ("It costs 40.", 2)
+        assert tab.get(DraftingState, "suggestion_state") == "" and row(who, talk).state == "open"
+
+
+def fill_suggestion(who: Identity, suggestion_id: str, text: str) -> None:
+    """Write a suggestion to its end, as the model would."""
+
+    def write(session: Any, who: Identity) -> None:
+        found = conversation_rows.get_message(session, who, suggestion_id)
+        found.text, found.state = text, MessageState.SUGGESTED
+
+    call(who, write)
+
+
+async def test_a_conversation_is_snoozed_and_tagged(who: Identity) -> None:
+    talk = real_talk(who)
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, talk)
+        await tab.send(InboxState.set_tags({"tags": "vip, Срочно, vip"}))
+        assert tab.get(InboxState, "tags") == ["vip", "Срочно"]
+        await tab.send(InboxState.snooze("tomorrow"))
+        until = row(who, talk).snoozed_until
+        assert until is not None and until.astimezone(ZoneInfo(who.time_zone)).hour == 9
+        assert tab.get(InboxState, "snoozed") != "" and "Snoozed until" in tab.scripts()
+        await tab.send(InboxState.end_snooze())
+        assert row(who, talk).snoozed_until is None
+        await tab.send(InboxState.ask_moment(True))
+        await tab.send(InboxState.snooze_until({"until": "2001-01-01T09:00"}))
+        assert "Choose a later moment." in tab.scripts() and tab.get(InboxState, "asks_moment")
+        await tab.send(InboxState.snooze_until({"until": "soon"}))
+        await tab.send(InboxState.snooze_until({"until": "2099-01-01T09:00"}))
+        assert row(who, talk).snoozed_until is not None and not tab.get(InboxState, "asks_moment")
+
+
+@pytest.mark.parametrize(
+    ("at", "choice", "hours"),
+    [
+        (datetime(2026, 11, 27, 12), "monday", 69),  # a Friday
+        (datetime(2026, 11, 30, 12), "monday", 165),
+        (datetime(2026, 11, 27, 12), "tomorrow", 21),
+        (datetime(2026, 11, 27, 12), "hour", 1),
+        (datetime(2026, 11, 27, 12), "hours", 4),
+    ],
+)
+def test_snoozes_end_in_the_zone_of_the_tenant(at: datetime, choice: str, hours: int) -> None:
+    zone = "Asia/Yekaterinburg"
+    with time_machine.travel(at.replace(tzinfo=ZoneInfo(zone)), tick=False):
+        assert snoozes.snooze_end(choice, zone) - now() == timedelta(hours=hours)

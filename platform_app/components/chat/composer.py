@@ -20,6 +20,8 @@ class Composer(rx.Component):
     sent_count: rx.Var[int]  # incremented when the server has stored a message: the field is cleared
     failed_count: rx.Var[int]  # incremented when the server has refused one
     last_sent: rx.Var[str]  # the beginning of the last stored message
+    insert_text: rx.Var[str]  # text that is put into the field
+    insert_count: rx.Var[int]  # incremented for each text that is put into the field
 
 
 class StickToEnd(rx.Component):

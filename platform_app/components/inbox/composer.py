@@ -3,11 +3,14 @@
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer
-from platform_app.components.chat.message import quiet_button
+from platform_app.components.chat.message import quiet_button, source_chip
 from platform_app.components.console.parts import READ_ONLY
+from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
+from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.inbox.conversation import InboxState
+from platform_app.state.inbox.drafting import DraftingState
 
 
 def composer() -> rx.Component:
@@ -16,7 +19,14 @@ def composer() -> rx.Component:
         READ_ONLY,
         rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"),
         rx.el.div(
-            rx.el.div(_mode("reply", t("Reply")), _mode("note", t("Note")), class_name="modes"),
+            rx.cond(DraftingState.suggestion_state != "", _suggestion()),
+            rx.el.div(
+                _mode("reply", t("Reply")),
+                _mode("note", t("Note")),
+                rx.spacer(),
+                rx.cond(InboxState.mode == "reply", _sources_of_text()),
+                class_name="modes",
+            ),
             rx.cond(
                 (InboxState.mode == "reply") & (InboxState.state == "closed"),
                 _closed(),
@@ -38,6 +48,72 @@ def _mode(name: str, words: rx.Var[str]) -> rx.Component:
         type="button",
         class_name="mode",
         custom_attrs={"aria-pressed": rx.cond(InboxState.mode == name, "true", "false"), "data-mode": name},
+    )
+
+
+def _sources_of_text() -> rx.Component:
+    """Return the list of scripts and the button that asks the agent for a suggestion."""
+    return rx.fragment(
+        rx.cond(
+            DraftingState.scripts.length() > 0,
+            picker(
+                rx.foreach(DraftingState.scripts, lambda one: choice(one.id, one.title, note=one.preview)),
+                label=t("Insert a script"),
+                shown=t("Insert a script"),
+                value="",
+                on_pick=DraftingState.insert_script,
+            ),
+        ),
+        rx.cond(
+            DraftingState.suggestion_state != "writing",
+            rx.button(
+                rx.icon("sparkles", size=14),
+                t("Suggest a reply"),
+                on_click=DraftingState.suggest,
+                size="1",
+                variant="soft",
+                type="button",
+            ),
+        ),
+    )
+
+
+def _suggestion() -> rx.Component:
+    """Return the agent's suggestion: as it grows, finished, or why there is none."""
+    state = DraftingState
+    return rx.el.section(
+        rx.el.header(
+            rx.el.strong(t("Suggestion of {name}", name=state.suggestion_name)),
+            rx.match(
+                state.suggestion_state,
+                ("writing", rx.el.span(t("Is being written"), class_name="muted small", role="status")),
+                ("failed", rx.badge(t("Failed"), color_scheme="red", variant="surface", high_contrast=True)),
+                rx.fragment(),
+            ),
+            class_name="message-head",
+        ),
+        rx.cond(state.suggestion_text != "", rx.el.div(state.suggestion_text, class_name="bubble plain")),
+        rx.cond(state.suggestion_error != "", rx.el.p(state.suggestion_error, class_name="problem-text small")),
+        rx.cond(
+            state.suggestion_sources.length() > 0,
+            rx.el.ul(rx.foreach(state.suggestion_sources, source_chip), class_name="chips"),
+        ),
+        rx.flex(
+            rx.cond(
+                (state.suggestion_state != "writing") & (state.suggestion_text != ""),
+                rx.fragment(
+                    rx.button(t("Use this text"), on_click=state.use_suggestion, size="1", type="button"),
+                    quiet_button(t("Why this reply?"), ChatPanelState.show_trace(state.suggestion_id)),
+                ),
+            ),
+            quiet_button(
+                rx.cond(state.suggestion_state == "writing", t("Stop"), t("Discard")), state.dismiss_suggestion
+            ),
+            spacing="4",
+            align="center",
+        ),
+        class_name="suggestion",
+        aria_label=t("Suggestion"),
     )
 
 
@@ -76,6 +152,8 @@ def _form() -> rx.Component:
             sent_count=InboxState.sent_count,
             failed_count=InboxState.failed_count,
             last_sent=InboxState.last_sent,
+            insert_text=DraftingState.insert_text,
+            insert_count=DraftingState.insert_count,
         ),
         rx.button(
             rx.cond(is_note, rx.icon("sticky-note", size=16), rx.icon("arrow-up", size=16)),

@@ -8,6 +8,7 @@ from platform_app.components.console.parts import READ_ONLY, icon_tool, status
 from platform_app.components.console.text import t
 from platform_app.components.inbox.composer import composer
 from platform_app.components.inbox.message import message
+from platform_app.components.inbox.triage import marks, snooze_dialog, snooze_menu, tag_dialog
 from platform_app.components.rules.condition_values import option
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
@@ -56,6 +57,7 @@ def _head() -> rx.Component:
                 rx.cond(
                     InboxState.is_test, rx.badge(t("Test"), color_scheme="gray", variant="surface", high_contrast=True)
                 ),
+                marks(),
                 class_name="muted small",
             ),
             class_name="grow",
@@ -87,13 +89,17 @@ def _triage() -> rx.Component:
             rx.cond(~is_closed, rx.button(t("Take over"), on_click=InboxState.take_over, size="1")),
         ),
         rx.button(
-            rx.cond(is_closed, t("Reopen"), t("Close the conversation")),
+            rx.cond(is_closed, t("Reopen"), t("Close")),
             on_click=InboxState.close,
             size="1",
             variant="soft",
             color_scheme="gray",
             high_contrast=True,
+            id="inbox-close",
         ),
+        rx.cond(~is_closed, snooze_menu()),
+        tag_dialog(),
+        snooze_dialog(),
         spacing="3",
         align="center",
         wrap="wrap",

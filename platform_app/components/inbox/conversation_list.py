@@ -5,6 +5,7 @@ import reflex as rx
 from platform_app.components.console.listing import search_box, tag_filter
 from platform_app.components.console.parts import status, time_ago
 from platform_app.components.console.text import t
+from platform_app.components.inbox.keys import keys
 from platform_app.components.rules.condition_values import option
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.inbox_list import ALL, InboxListState, ViewLink
@@ -14,7 +15,11 @@ from platform_app.state.inbox.inbox_view import InboxRow
 def conversation_list() -> rx.Component:
     """Return the views, the filters and the conversations."""
     return rx.el.section(
-        search_box(t("Search contacts and messages"), InboxListState.search, InboxListState.set_search),
+        rx.el.div(
+            search_box(t("Search contacts and messages"), InboxListState.search, InboxListState.set_search),
+            keys(),
+            class_name="inbox-search",
+        ),
         rx.el.nav(rx.foreach(InboxListState.views, _view), class_name="inbox-views", aria_label=t("Views")),
         _filters(),
         rx.cond(

@@ -13,6 +13,7 @@ from platform_app.components.inbox.conversation_list import conversation_list
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import InboxState
+from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
 
 
@@ -50,9 +51,11 @@ PAGES = [
         InboxState.load,
         InboxListState.load,
         ContactPanelState.load,
+        DraftingState.load,
         ChatPanelState.load,
         InboxState.watch,
         InboxListState.watch,
         ContactPanelState.watch,
+        DraftingState.watch,
     )
 ]

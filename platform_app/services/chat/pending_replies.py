@@ -61,10 +61,11 @@ def answer_last(session: Transaction, row: Conversation) -> None:
 
 
 def list_pending(session: Transaction, row: Conversation) -> list[Message]:
-    """Return the pending replies of a conversation, locked."""
+    """Return the pending replies of a conversation, locked; suggestions for members are none."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
         col(Message.state).in_(PENDING),
+        col(Message.is_suggestion).is_(False),
     )
     return list(session.exec(query.with_for_update()).all())
 

@@ -73,6 +73,8 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
             session, tenant_id, conversation.agent_id, draft=conversation.use_draft
         )
         check_channel(session, conversation, settings)
+        if reply.is_suggestion:  # members write plain text
+            settings = settings.model_copy(update={"markdown": False})
         talk, question, history = _read_history(session, conversation, reply)
         facts = prompts.PromptContext(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = conversation_facts(session, conversation, settings.name, question, recent=talk)

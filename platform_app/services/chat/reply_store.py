@@ -83,6 +83,10 @@ def complete(work: ReplyContext) -> None:
                 _store_failure(session, work, row, _EMPTY)
                 return
             add_trace(session, work)
+        if row.is_suggestion:
+            row.state = MessageState.SUGGESTED
+            conversation_rows.publish_change(session, talk)
+            return
         if own.no_answer_task and no_answer.is_no_answer(work):
             no_answer.create_task(session, work)
         sending.send(session, talk, row, needs_approval=own.check_before_sending)
@@ -116,7 +120,7 @@ def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> No
     _fill_sources(row, work, normalize_citations(row.text, _numbers(work))[1])
     row.state = MessageState.STOPPED
     add_trace(session, work)
-    _update_conversation(session, work, row.text)
+    _update_conversation(session, work, row)
 
 
 def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *, is_whole: bool) -> None:
@@ -152,11 +156,13 @@ def _store_failure(session: Transaction, work: ReplyContext, row: Message, sente
     row.error, row.finished_at = sentence, now()
     add_trace(session, work)
     record_failure(session, row, work.conversation)
-    _update_conversation(session, work, row.text)
+    _update_conversation(session, work, row)
 
 
 def record_failure(session: Transaction, row: Message, conversation: Conversation) -> None:
-    """Record an activity about a reply that failed or was interrupted."""
+    """Record an activity about a reply that failed or was interrupted; a failed suggestion is shown to its member."""
+    if row.is_suggestion:
+        return
     told = {"actor": row.author_name, "agent": row.author_name}
     conversation_rows.record(session, conversation, ActivityKind.FAILURE, "“{agent}” could not reply", who=None, **told)
 
@@ -179,9 +185,10 @@ def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedel
         conversation_rows.publish_change(session, conversation)
 
 
-def _update_conversation(session: Transaction, work: ReplyContext, text: str) -> None:
+def _update_conversation(session: Transaction, work: ReplyContext, row: Message) -> None:
     query = owned(Conversation, work.tenant_id).where(Conversation.id == work.conversation.id)
     conversation = session.exec(query).one()
-    conversation.last_message_at = now()
-    conversation.last_line = conversation_rows.first_line(text) or conversation.last_line
+    if not row.is_suggestion:
+        conversation.last_message_at = now()
+        conversation.last_line = conversation_rows.first_line(row.text) or conversation.last_line
     conversation_rows.publish_change(session, conversation)

@@ -80,6 +80,17 @@ def snooze(session: Transaction, who: Identity, conversation_id: str, until: dat
     return row
 
 
+def end_snooze(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Show a snoozed conversation again; does nothing if it is not snoozed."""
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    if row.snoozed_until is not None:
+        row.snoozed_until = None
+        sentence = "“{title}” is no longer snoozed"
+        conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
+        conversation_rows.publish_change(session, row)
+    return row
+
+
 def end_snoozes() -> None:
     """End the snoozes whose moment has passed."""
     with session_scope(reason="snoozes that are over", read_only=True) as session:

@@ -22,7 +22,7 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.chat import message_search, triage
-from platform_app.services.crm import contacts
+from platform_app.services.crm import search_text
 
 PAGE_SIZE = 50
 MAX_CONTACTS = 50  # whose conversations a search shows
@@ -107,12 +107,10 @@ def list_conversations(
 def _search(session: Transaction, who: Identity, wanted: InboxFilter, limit: int) -> list[ConversationLine]:
     """Return the newest conversations whose contact or messages match a search."""
     excerpts = {hit.conversation_id: hit.text for hit in message_search.find(session, who.tenant_id, wanted.search)}
-    people, _ = contacts.list_contacts(
-        session, who, search=wanted.search, sort="updated", descending=True, page_size=MAX_CONTACTS
-    )
-    is_found = or_(
-        col(Conversation.id).in_(excerpts.keys()), col(Conversation.contact_id).in_([person.id for person in people])
-    )
+    kept = owned(Contact, who.tenant_id).where(col(Contact.deleted_at).is_(None)).with_only_columns(Contact.id)
+    named = search_text.filter_rows(kept, Contact.search_text, wanted.search).limit(MAX_CONTACTS)
+    people = list(session.exec(named).all())
+    is_found = or_(col(Conversation.id).in_(excerpts.keys()), col(Conversation.contact_id).in_(people))
     query = _filtered(who, replace(wanted, view=View.ANY)).where(is_found)
     newest = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc()).limit(limit)
     lines = lines_of(session, who, list(session.exec(newest).all()))

@@ -1,5 +1,6 @@
 """Conversation: the open conversation of the inbox, its messages, and what members write and decide."""
 
+from datetime import datetime
 from typing import Any
 
 import reflex as rx
@@ -12,7 +13,15 @@ from platform_app.services.accounts import members
 from platform_app.services.chat import approvals, hand_off, held_messages, member_messages, triage
 from platform_app.services.inbox import open_conversation
 from platform_app.services.inbox.open_conversation import OpenConversation
-from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.base import (
+    call,
+    current_identity,
+    current_user,
+    error_toast,
+    fetch,
+    handler,
+    success_toast,
+)
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
@@ -24,6 +33,7 @@ from platform_app.state.inbox.inbox_view import (
     time_words,
     title_of,
 )
+from platform_app.state.inbox.snoozes import SNOOZES, parse_moment, snooze_end
 
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
@@ -48,6 +58,7 @@ class InboxState(rx.State):
     members: list[Option] = []
     tags: list[str] = []
     snoozed: str = ""  # until when, in words
+    asks_moment: bool = False  # until when to snooze
     messages: list[InboxMessage] = []
     has_earlier: bool = False
     mode: str = MODES[0]
@@ -140,6 +151,34 @@ class InboxState(rx.State):
         await self._act(triage.assign, None if user_id in ("", NOBODY) else user_id[:32])
 
     @handler(Role.OPERATOR)
+    async def snooze(self, choice: str) -> Any:
+        """Hide the conversation until one of SNOOZES."""
+        if choice in SNOOZES:
+            return await self._snooze_until(snooze_end(choice, (await current_identity(self)).time_zone))
+        return None
+
+    @handler(Role.OPERATOR)
+    async def snooze_until(self, form: dict[str, Any]) -> Any:
+        """Hide the conversation until a moment in the tenant's time zone."""
+        until = parse_moment(str(form.get("until", ""))[:40], (await current_identity(self)).time_zone)
+        return await self._snooze_until(until)
+
+    @handler(Role.OPERATOR)
+    async def ask_moment(self, is_open: bool) -> None:
+        """Open or close the dialog that asks until when to snooze."""
+        self.asks_moment = is_open
+
+    @handler(Role.OPERATOR)
+    async def end_snooze(self) -> None:
+        """Show a snoozed conversation among the open ones again."""
+        await self._act(triage.end_snooze)
+
+    @handler(Role.OPERATOR)
+    async def set_tags(self, form: dict[str, Any]) -> None:
+        """Set the tags, which are separated by commas."""
+        await self._act(triage.set_tags, str(form.get("tags", ""))[:2_000].split(","))
+
+    @handler(Role.OPERATOR)
     async def release(self, message_id: str) -> None:
         """Send a held message."""
         await call(self, held_messages.release, message_id[:32], despite_opt_out=self.despite_opt_out)
@@ -175,6 +214,11 @@ class InboxState(rx.State):
         if self.current:
             await call(self, service, self.current, *arguments)
             await self._open()
+
+    async def _snooze_until(self, until: datetime) -> Any:
+        await self._act(triage.snooze, until)
+        self.asks_moment = False
+        return await success_toast(self, "Snoozed until {time}.", time=self.snoozed)
 
     def _close(self) -> None:
         """Reset all that belongs to the open conversation."""

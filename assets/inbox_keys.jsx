@@ -1,0 +1,77 @@
+import { useEffect, useState } from "react";
+
+const STORED = "inbox-keys"; // in this browser: "off" when the member does not want them
+const KEYS = { KeyJ: "j", KeyK: "k", KeyR: "r", KeyN: "n", KeyA: "a", KeyE: "e" };
+const TYPING = 'input, textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="listbox"]';
+
+const isOff = () => {
+  try {
+    return localStorage.getItem(STORED) === "off";
+  } catch {
+    return false;
+  }
+};
+
+const move = (by) => {
+  const links = [...document.querySelectorAll(".inbox-list a.conversation")];
+  const at = links.findIndex((link) => link.getAttribute("aria-current") === "true");
+  const next = links[at < 0 ? 0 : at + by];
+  if (!next) return;
+  next.click();
+  next.scrollIntoView({ block: "nearest" });
+};
+
+const write = (mode) => {
+  const button = document.querySelector(`[data-mode="${mode}"]`);
+  if (!button) return;
+  button.click();
+  document.querySelector(".writing textarea")?.focus();
+};
+
+const ACTIONS = {
+  j: () => move(1),
+  k: () => move(-1),
+  r: () => write("reply"),
+  n: () => write("note"),
+  a: () => document.getElementById("inbox-assignee")?.focus(),
+  e: () => document.getElementById("inbox-close")?.click(),
+  "?": () => document.getElementById("inbox-keys")?.click(),
+};
+
+/* Keys of the inbox, by their place on the keyboard so that they work on every layout, except while one types. */
+export function InboxKeys() {
+  useEffect(() => {
+    const listen = (event) => {
+      if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.isComposing || event.target.closest(TYPING)) return;
+      const asks = event.key === "?" || (event.shiftKey && event.code === "Slash");
+      const key = asks ? "?" : event.shiftKey ? "" : KEYS[event.code];
+      if (!key || isOff()) return;
+      event.preventDefault();
+      ACTIONS[key]();
+    };
+    window.addEventListener("keydown", listen);
+    return () => window.removeEventListener("keydown", listen);
+  }, []);
+  return null;
+}
+
+/* Switches the keys on and off in this browser. */
+export function KeySwitch({ label }) {
+  const [on, setOn] = useState(true);
+  useEffect(() => setOn(!isOff()), []);
+  const change = (event) => {
+    setOn(event.target.checked);
+    try {
+      localStorage.setItem(STORED, event.target.checked ? "on" : "off");
+    } catch {
+      /* the browser forbids storage: the keys stay on */
+    }
+  };
+  return (
+    <label className="check">
+      <input type="checkbox" checked={on} onChange={change} />
+      {label}
+    </label>
+  );
+}
