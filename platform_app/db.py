@@ -58,7 +58,7 @@ def engine() -> Engine:
 def make_engine(address: str) -> Engine:
     """Return an engine with the settings of its dialect and the tenant guard."""
     if address.startswith("sqlite"):
-        made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": _LOCK_TIMEOUT})
+        made = create_engine(address, pool_size=20, max_overflow=20, pool_recycle=3_600)
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
         event.listen(made, "checkin", _release_write_lock)
@@ -70,9 +70,9 @@ def make_engine(address: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None
+    _set_busy_timeout(connection, _LOCK_TIMEOUT * 1000)
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
-    _set_busy_timeout(connection, _LOCK_TIMEOUT * 1000)
 
 
 _write_lock = Lock()  # serializes the writers of this process

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from platform_app import db, table_statistics
 from platform_app.clock import now
 from platform_app.errors import NotFound
 from platform_app.models.agent import Channel
@@ -205,3 +206,19 @@ def test_a_search_finds_nothing_of_another_tenant_nor_what_was_replaced(who: Ide
     assert [found for found, _ in searched(who, "secret", channel=Channel.TEST)] == [test_talk]
     call(who, conversations.clear, test_talk)
     assert searched(who, "another", channel=Channel.TEST) == []
+
+
+def test_sampled_tables_are_read_by_id(who: Identity) -> None:
+    if db.engine().dialect.name != "sqlite":
+        pytest.skip("PostgreSQL samples by itself")
+    found = [call(who, contacts.create, name=f"Anna {number}").id for number in range(200)]
+    query = f"EXPLAIN QUERY PLAN SELECT name FROM contact WHERE tenant_id = ? AND id IN ({', '.join('?' * 12)})"
+
+    def plan() -> str:
+        with db.session_scope(reason="tests", read_only=True) as session:
+            lines = session.connection().exec_driver_sql(query, (who.tenant_id, *found[:12])).all()
+            return " ".join(str(line[-1]) for line in lines)
+
+    assert "autoindex" not in plan()
+    assert table_statistics.update_statistics() is False
+    assert "autoindex" in plan()

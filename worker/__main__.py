@@ -10,7 +10,7 @@ from types import FrameType
 import dramatiq
 import structlog
 
-from platform_app import logs, notifier
+from platform_app import logs, notifier, table_statistics
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.rules import retention, timers
@@ -36,7 +36,12 @@ EVERY_SECOND = (
     timers.emit_due_schedules,
     timers.emit_no_replies,
 )
-EVERY_HOUR = (retention.delete_old_runs, retention.delete_old_jobs, unused_uploads.delete_unused)
+EVERY_HOUR = (
+    retention.delete_old_runs,
+    retention.delete_old_jobs,
+    unused_uploads.delete_unused,
+    table_statistics.update_statistics,
+)
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
