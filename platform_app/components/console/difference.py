@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.state.agents.agent import FieldDiff
+from platform_app.state.console.versioned_editor import FieldDiff
 
 
 def difference(change: rx.Var[FieldDiff]) -> rx.Component:

@@ -1,22 +1,20 @@
 """Script panel: preview, variables, uses and history beside the form of a script."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.difference import difference
-from platform_app.components.console.parts import READ_ONLY, confirm
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_list
+from platform_app.components.console.versioned_editor import version_buttons, version_card
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.scripts.script import NONE, ScriptState, ScriptVersionRow
+from platform_app.state.console.versioned_editor import VersionLine
+from platform_app.state.scripts.script import NONE, ScriptState
 
 
 def script_panel() -> rx.Component:
     """Return the panel."""
-    return rx.el.div(_preview(), _variables(), _used(), _steps(), class_name="script-side")
+    return rx.el.div(_preview(), _variables(), _used(), _history(), class_name="script-side")
 
 
 def _variables() -> rx.Component:
@@ -93,46 +91,22 @@ def _used() -> rx.Component:
     )
 
 
-def _steps() -> rx.Component:
-    return rx.cond(
-        ScriptState.versions.length() > 0,
-        rx.el.section(
-            rx.el.h2(t("History")),
-            rx.el.ul(rx.foreach(ScriptState.versions, _step), class_name="plain-list"),
-            class_name="card section",
-        ),
+def _history() -> rx.Component:
+    return version_card(ScriptState, _version, _buttons)
+
+
+def _version(version: rx.Var[VersionLine]) -> rx.Component:
+    return rx.fragment(
+        rx.el.div(version.when, " · ", version.author, class_name="muted small"),
+        rx.el.p(version.text, class_name="passage-text"),
     )
 
 
-def _step(step: rx.Var[ScriptVersionRow]) -> rx.Component:
-    return rx.el.li(
-        rx.el.div(step.when, " · ", step.author, class_name="muted small"),
-        rx.el.p(step.text, class_name="passage-text"),
-        rx.flex(
-            _quiet_button(t("Compare with now"), on_click=ScriptState.compare(step.id)),
-            rx.cond(
-                ~READ_ONLY,
-                confirm(
-                    _quiet_button(t("Restore")),
-                    title=t("Make the script what it was?"),
-                    sentence=t("What it is now is kept in its history."),
-                    verb=t("Restore"),
-                    on_confirm=ScriptState.restore(step.id),
-                ),
-            ),
-            spacing="2",
-        ),
-        rx.cond(ScriptState.compared == step.id, _changes()),
-    )
-
-
-def _quiet_button(words: Any, **more: Any) -> rx.Component:
-    return rx.button(words, size="1", variant="soft", color_scheme="gray", high_contrast=True, **more)
-
-
-def _changes() -> rx.Component:
-    return rx.cond(
-        ScriptState.changes.length() > 0,
-        rx.foreach(ScriptState.changes, difference),
-        rx.el.p(t("Nothing differs."), class_name="muted small"),
+def _buttons(version: rx.Var[VersionLine]) -> list[rx.Component]:
+    return version_buttons(
+        ScriptState,
+        version,
+        compare=t("Compare with now"),
+        title=t("Make the script what it was?"),
+        sentence=t("What it is now is kept in its history."),
     )

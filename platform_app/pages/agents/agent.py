@@ -3,15 +3,16 @@
 import reflex as rx
 
 from platform_app.components.agents import agent_stages
-from platform_app.components.console.difference import difference
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, confirm, notice, skeleton_rows, status
+from platform_app.components.console.parts import READ_ONLY, skeleton_rows, status
 from platform_app.components.console.text import t
+from platform_app.components.console.versioned_editor import conflict, differences, version_buttons
 from platform_app.models.agent import AGENT_FORM
-from platform_app.state.agents.agent import AgentState, VersionRow
+from platform_app.state.agents.agent import AgentState
 from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.versioned_editor import VersionLine
 from platform_app.state.knowledge.categories import CategoryState
 
 
@@ -27,7 +28,11 @@ def show() -> rx.Component:
 def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
-        rx.cond(AgentState.conflict, _conflict()),
+        conflict(
+            AgentState,
+            t("Somebody else changed this agent meanwhile."),
+            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
+        ),
         rx.tabs.root(
             rx.tabs.list(
                 rx.tabs.trigger(t("Basics"), value="basics"),
@@ -109,16 +114,6 @@ def _status_switch() -> rx.Component:
     )
 
 
-def _conflict() -> rx.Component:
-    return notice(
-        t("Somebody else changed this agent meanwhile."),
-        actions=(
-            rx.button(t("Load theirs"), size="1", on_click=AgentState.load_latest),
-            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
-        ),
-    )
-
-
 def _model() -> rx.Component:
     models = rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))
     return autosaved_field(AGENT_FORM["model"], AgentState, options=[models])
@@ -173,44 +168,26 @@ def _history() -> rx.Component:
             rx.el.ul(rx.foreach(AgentState.versions, _version), class_name="updates"),
             rx.el.p(t("Not published yet. Publishing makes the first version."), class_name="muted"),
         ),
-        rx.cond(
-            AgentState.compared != "",
-            rx.el.section(
-                rx.el.h2(AgentState.compared),
-                rx.cond(
-                    AgentState.changes.length() > 0,
-                    rx.foreach(AgentState.changes, difference),
-                    rx.el.p(t("Nothing differs."), class_name="muted"),
-                ),
-                class_name="card section",
-                margin_top="16px",
-            ),
-        ),
+        rx.foreach(AgentState.versions, lambda one: rx.cond(AgentState.compared == one.id, _comparison(one))),
     )
 
 
-def _version(version: rx.Var[VersionRow]) -> rx.Component:
+def _comparison(version: rx.Var[VersionLine]) -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("From version {number} to the draft", number=version.number)),
+        differences(AgentState),
+        class_name="card section",
+        margin_top="16px",
+    )
+
+
+def _version(version: rx.Var[VersionLine]) -> rx.Component:
+    sentence = t("What the draft holds now is replaced. Published versions stay.")
     return rx.el.li(
-        rx.el.strong(version.title),
-        rx.el.span(version.when, " · ", version.author, class_name="muted update-words"),
-        rx.button(
-            t("Compare with the draft"),
-            size="1",
-            variant="soft",
-            color_scheme="gray",
-            high_contrast=True,
-            on_click=AgentState.compare(version.id),
-        ),
-        rx.cond(
-            ~READ_ONLY,
-            confirm(
-                rx.button(t("Restore"), size="1", variant="soft", color_scheme="gray", high_contrast=True),
-                title=t("Put this version into the draft?"),
-                sentence=t("What the draft holds now is replaced. Published versions stay."),
-                verb=t("Restore"),
-                on_confirm=AgentState.restore(version.id),
-            ),
-        ),
+        rx.el.strong(t("Version {number}", number=version.number)),
+        rx.el.span(version.when, " · ", version.author, class_name="muted update-words", flex="1 1 180px"),
+        *version_buttons(AgentState, version, sentence=sentence),
+        flex_wrap="wrap",
     )
 
 

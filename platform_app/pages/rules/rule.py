@@ -9,8 +9,9 @@ from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
+from platform_app.components.console.versioned_editor import conflict, history
 from platform_app.components.rules.conditions import builder
-from platform_app.components.rules.definition_editor import conflict, definition_head, head_link, history
+from platform_app.components.rules.definition_editor import definition_head, head_link
 from platform_app.components.rules.rule_actions import rule_actions
 from platform_app.components.rules.rule_trial import backtest, dry_run
 from platform_app.state.console.base import CurrentUser

@@ -7,9 +7,10 @@ import reflex as rx
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, field, notice, skeleton_rows
+from platform_app.components.console.parts import READ_ONLY, field, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
+from platform_app.components.console.versioned_editor import conflict
 from platform_app.components.rules.conditions import builder
 from platform_app.components.scripts.guided_steps import guided_steps
 from platform_app.components.scripts.script_panel import script_panel
@@ -29,7 +30,7 @@ def show() -> rx.Component:
 def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
-        rx.cond(ScriptState.conflict, _conflict()),
+        conflict(ScriptState, t("Somebody else changed this script meanwhile.")),
         rx.el.div(_fields(), script_panel(), class_name="grid cols-2-1", key=ScriptState.script_key),
     )
 
@@ -56,13 +57,6 @@ def _head() -> rx.Component:
 
 def _up() -> rx.Var[str]:
     return f"/manage/{CurrentUser.slug}/agents/{ScriptState.agent}/scripts"
-
-
-def _conflict() -> rx.Component:
-    return notice(
-        t("Somebody else changed this script meanwhile."),
-        actions=(rx.button(t("Load theirs"), size="1", on_click=ScriptState.load_latest),),
-    )
 
 
 def _choice(name: str, label: Any, items: list[rx.Component], *, value: Any, on_change: Any) -> rx.Component:

@@ -9,8 +9,9 @@ from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows
 from platform_app.components.console.text import t
+from platform_app.components.console.versioned_editor import conflict, history, small_button
 from platform_app.components.rules.condition_values import native
-from platform_app.components.rules.definition_editor import conflict, definition_head, head_link, history, small_button
+from platform_app.components.rules.definition_editor import definition_head, head_link
 from platform_app.components.sequences.sequence_conditions import conditions
 from platform_app.components.sequences.sequence_steps import steps
 from platform_app.components.sequences.sequence_trial import backtest, simulate

@@ -85,7 +85,7 @@ def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str 
         raise LimitReached("There can be {count} scripts at most.", count=MAX_SCRIPTS)
     row = Script(tenant_id=who.tenant_id, title="-", updated_by=who.name)
     row.position = max((other.position for other in rows), default=0) + 1
-    _set_fields(session, who, row, {"title": title, "agent_id": agent_id} | fields)
+    _set_fields(session, who, row, {"title": title, "agent_id": agent_id, "condition": {}} | fields)
     session.add(row)
     session.flush()
     _record(session, who, row, "Script “{title}” created")

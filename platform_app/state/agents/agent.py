@@ -1,6 +1,6 @@
 """Agent: the editor of an agent: saving the draft, publishing, history."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import reflex as rx
@@ -9,46 +9,26 @@ from babel.dates import format_date
 from platform_app.errors import Conflict
 from platform_app.form_fields import TYPED, Control, format_typed, parse_typed
 from platform_app.i18n import exact_time, translate
-from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings, AgentVersion
+from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.chat import replies
+from platform_app.services.versions.versioned_rows import VersionedRows
 from platform_app.state.agents.agent_stages import (
     AgentStageLine,
     VisibleField,
-    format_setting,
-    names_by_id,
     stages_and_fields,
 )
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
+from platform_app.state.console.versioned_editor import VersionedEditor
 
 TABS = ("basics", "instructions", "pipelines", "history")
 
 
-@dataclass
-class VersionRow:
-    """A published version."""
-
-    id: str
-    title: str
-    when: str
-    author: str
-
-
-@dataclass
-class FieldDiff:
-    """A field that differs between two versions of the settings."""
-
-    field: str
-    before: str
-    after: str
-    lines: list[str]
-
-
-class AgentState(rx.State):
+class AgentState(VersionedEditor, rx.State):
     """The editor of the agent in the address."""
 
     agent_key: str = ""  # changes with every load, which redraws the fields
@@ -58,7 +38,6 @@ class AgentState(rx.State):
     active: bool = False
     is_published: bool = False
     has_changes: bool = False
-    saved: str = ""
     initial: dict[str, str] = {}
     flags: dict[str, bool] = {}
     choices: dict[str, str] = {}  # the selected value by field
@@ -67,13 +46,7 @@ class AgentState(rx.State):
     visible_fields: list[VisibleField] = []
     models: list[str] = []
     problems: dict[str, str] = {}
-    conflict: bool = False
     instruction_length: int = 0
-    versions: list[VersionRow] = []
-    changes: list[FieldDiff] = []
-    compared: str = ""
-    _revision: int = 0
-    _loads: int = 0
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -160,12 +133,6 @@ class AgentState(rx.State):
             AgentState.save, "seen_fields", [line.name for line in self.visible_fields if line.selected]
         )
 
-    @handler(Role.VIEWER)
-    async def load_latest(self) -> None:
-        """Fill the form with the version that another user saved."""
-        self.conflict = False
-        await self._load_form()
-
     @handler(Role.OPERATOR)
     async def keep_own_changes(self) -> None:
         """Close the conflict; the next change overwrites the other user's value of that field."""
@@ -179,7 +146,7 @@ class AgentState(rx.State):
         agent = await fetch(self, agents.get, self._id())
         self._revision = agent.revision
         await self._load_status()
-        await self._load_versions()
+        await self._show_versions(await fetch(self, agents.list_versions, self._id()))
         return await success_toast(self, "Version {number} is published.", number=version.number)
 
     @handler(Role.OPERATOR)
@@ -188,33 +155,11 @@ class AgentState(rx.State):
         await call(self, agents.set_active, self._id(), active=active)
         await self._load_status()
 
-    @handler(Role.VIEWER)
-    async def compare(self, version_id: str) -> None:
-        """Show the differences between a version and the draft."""
-        language = (await current_user(self)).language
-        found = [v for v in await fetch(self, agents.list_versions, self._id()) if v.id == version_id]
-        if found:
-            names = await fetch(self, names_by_id)
-            self.changes = [
-                FieldDiff(
-                    translate(language, AGENT_FORM[change.field].label),
-                    format_setting(change.before, names)[:400],
-                    format_setting(change.after, names)[:400],
-                    change.lines[:400],
-                )
-                for change in await fetch(self, agents.compare_versions, self._id(), version_id)
-            ]
-            self.compared = translate(language, "From version {number} to the draft", number=found[0].number)
+    def _versioned_rows(self) -> VersionedRows[Any, Any]:
+        return agents.AGENTS
 
-    @handler(Role.OPERATOR)
-    async def restore(self, version_id: str) -> Any:
-        """Copy a version into the draft."""
-        await call(self, agents.restore_version, self._id(), version_id)
-        await self._load_form()
-        return await success_toast(self, "The draft is as that version was.")
-
-    def _id(self) -> str:
-        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+    def _field_labels(self) -> dict[str, str]:
+        return {name: one.label for name, one in AGENT_FORM.items()}
 
     async def _load_form(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
@@ -231,7 +176,7 @@ class AgentState(rx.State):
         self._loads += 1
         self.agent_key = f"{agent.id}-{self._loads}"
         self._set_status(agent, identity, language)
-        await self._load_versions()
+        await self._show_versions(await fetch(self, agents.list_versions, self._id()))
 
     async def _load_status(self) -> None:
         agent = await fetch(self, agents.get, self._id())
@@ -244,20 +189,6 @@ class AgentState(rx.State):
         self.has_changes = agent.changed_since_publish
         clock = exact_time(language, agent.draft_saved_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
-
-    async def _load_versions(self) -> None:
-        identity, language = await current_identity(self), (await current_user(self)).language
-        found = await fetch(self, agents.list_versions, self._id())
-        self.versions = [_version_row(version, identity, language) for version in found]
-
-
-def _version_row(version: AgentVersion, identity: Identity, language: str) -> VersionRow:
-    return VersionRow(
-        id=version.id,
-        title=translate(language, "Version {number}", number=version.number),
-        when=exact_time(language, version.created_at, identity.time_zone),
-        author=version.author_name,
-    )
 
 
 async def _model_problem(model: str, language: str) -> dict[str, str]:

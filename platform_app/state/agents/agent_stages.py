@@ -1,7 +1,6 @@
 """Agent stages: the pipeline stages an agent works in, its instructions there, and the fields it may see."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.db import Transaction
@@ -46,17 +45,3 @@ def stages_and_fields(
         if name.startswith(("contact.", "lead."))
     ]
     return stages, visible_fields
-
-
-def names_by_id(session: Transaction, who: Identity) -> dict[str, str]:
-    """Return the names of what settings hold by id."""
-    return fact_snapshots.entity_names(session, who.tenant_id)
-
-
-def format_setting(value: Any, names: dict[str, str]) -> str:
-    """Return the value of a setting as text, with names in place of ids."""
-    if isinstance(value, list):
-        return ", ".join(names.get(str(one), str(one)) for one in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{names.get(key, key)}: {text}" for key, text in value.items())
-    return str(value)

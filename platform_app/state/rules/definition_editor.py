@@ -1,8 +1,7 @@
 """Definition editor: the editor shared by rules and sequences: draft, publishing, versions."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import reflex as rx
@@ -11,8 +10,7 @@ from platform_app.engine.definitions import Definitions
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Role
-from platform_app.state.agents.agent import FieldDiff
-from platform_app.state.agents.agent_stages import format_setting
+from platform_app.services.versions.versioned_rows import VersionedRows
 from platform_app.state.console.base import (
     call,
     current_identity,
@@ -23,24 +21,13 @@ from platform_app.state.console.base import (
     success_toast,
 )
 from platform_app.state.console.option_lists import Option
+from platform_app.state.console.versioned_editor import VersionedEditor, VersionLine
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import names_by_id
 
 ALL = "all"
-MAX_DIFF_CHARS = 600  # of one side of a difference
 
 
-@dataclass
-class VersionLine:
-    """A published version."""
-
-    id: str
-    number: str
-    when: str
-    author: str
-
-
-class DefinitionEditor(rx.State, mixin=True):
+class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
     """A mixin that edits a definition. The page implements `_fill_form` and `_refresh`."""
 
     form_key: str = ""  # changes with every load, which redraws the form
@@ -54,13 +41,6 @@ class DefinitionEditor(rx.State, mixin=True):
     has_changes: bool = False
     sentence: str = ""
     problems: dict[str, str] = {}
-    conflict: bool = False
-    saved: str = ""
-    versions: list[VersionLine] = []
-    changes: list[FieldDiff] = []
-    compared: str = ""
-    _revision: int = 0  # of the draft in the form; a save with an older one is refused
-    _loads: int = 0
 
     @abstractmethod
     def _definitions(self) -> Definitions[Any, Any]:
@@ -73,10 +53,6 @@ class DefinitionEditor(rx.State, mixin=True):
     @abstractmethod
     async def _refresh(self) -> None:
         """Update all but the form; calls `_set_status`."""
-
-    @abstractmethod
-    def _field_labels(self) -> dict[str, str]:
-        """Return the labels of the definition's fields by name."""
 
     @abstractmethod
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
@@ -110,36 +86,16 @@ class DefinitionEditor(rx.State, mixin=True):
         await self._refresh()
         return None
 
-    @handler(Role.VIEWER)
-    async def load_latest(self) -> None:
-        """Fill the form with the draft that another user saved."""
-        self.conflict = False
-        await self._load_form()
+    def _versioned_rows(self) -> VersionedRows[Any, Any]:
+        return self._definitions()
 
-    @handler(Role.VIEWER)
-    async def compare(self, version_id: str) -> None:
-        """Show the differences between a version and the draft."""
-        context, named = await view_context(self), await fetch(self, names_by_id)
-        found, words = (
-            await fetch(self, self._definitions().compare_versions, self._id(), version_id),
-            self._field_labels(),
-        )
-        self.changes = []
-        for change in found:
-            sides = (self._describe_field(change.field, side, context, named) for side in (change.before, change.after))
-            before, after = (format_setting(side, named)[:MAX_DIFF_CHARS] for side in sides)
-            self.changes.append(FieldDiff(translate(context.language, words[change.field]), before, after, []))
-        self.compared = version_id
+    async def _describe(self, names: dict[str, str]) -> Callable[[str, Any], Any]:
+        context = await view_context(self)
+        return lambda field, value: self._describe_field(field, value, context, names)
 
-    @handler(Role.OPERATOR)
-    async def restore(self, version_id: str) -> Any:
-        """Copy a version into the draft."""
-        await call(self, self._definitions().restore_version, self._id(), version_id)
-        await self._load_form()
-        return await success_toast(self, "The draft is as that version was.")
-
-    def _id(self) -> str:
-        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+    def _version_line(self, version: Any, language: str, zone: str) -> VersionLine:
+        when = exact_time(language, version.published_at, zone)
+        return VersionLine(version.id, str(version.number), when, version.published_by)
 
     async def _load_form(self) -> None:
         row = await fetch(self, self._definitions().get, self._id())
@@ -173,7 +129,4 @@ class DefinitionEditor(rx.State, mixin=True):
         number = row.published_number
         self.published = translate(language, "version {number}", number=number) if number else ""
         self.saved = translate(language, "Saved {when}", when=exact_time(language, row.updated_at, zone))
-        self.versions = [
-            VersionLine(one.id, str(one.number), exact_time(language, one.published_at, zone), one.published_by)
-            for one in versions
-        ]
+        await self._show_versions(versions)

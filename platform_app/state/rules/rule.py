@@ -19,6 +19,7 @@ from platform_app.services.crm import leads
 from platform_app.services.webhooks import incoming_webhooks
 from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
 from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
 from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
@@ -31,7 +32,6 @@ from platform_app.state.rules.rule_words import (
     describe_action,
     describe_conditions,
     describe_rule,
-    names_by_id,
 )
 
 FIELD_LABELS = {

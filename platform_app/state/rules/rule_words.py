@@ -3,18 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from platform_app import custom_fields
 from platform_app.automation.conditions import Condition, Group, parse_conditions
 from platform_app.automation.input_fields import input_fields
 from platform_app.automation.rules import RuleDefinition
 from platform_app.automation.values import parse_whole
-from platform_app.db import Transaction
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.errors import Invalid
-from platform_app.fact_snapshots import entity_names
 from platform_app.i18n import plural, translate
-from platform_app.models.person import Identity
 from platform_app.state.rules.proof_view import WEEKDAYS, ViewContext, describe_condition
 
 TRIGGERS = {
@@ -74,12 +70,6 @@ STATES = {
     "agent": ("The rule is for something else", ""),
 }
 _MATCHES = {"all": " and ", "any": " or "}
-
-
-def names_by_id(session: Transaction, who: Identity) -> dict[str, str]:
-    """Return the names of stages, agents and members by id, and the labels of custom fields by fact."""
-    own = custom_fields.custom_field_facts(custom_fields.list_custom_fields(session, who.tenant_id))
-    return entity_names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
 
 
 def describe_trigger(rule: RuleDefinition, language: str, named: Mapping[str, str]) -> str:

@@ -18,9 +18,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
 from platform_app.state.console.base import call, current_identity, fetch, handler
 from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.definition_list import DefinitionList, definition_status
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import describe_action, describe_conditions, describe_trigger, names_by_id
+from platform_app.state.rules.rule_words import describe_action, describe_conditions, describe_trigger
 
 
 @dataclass

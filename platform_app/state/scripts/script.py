@@ -1,5 +1,6 @@
 """Script: the editor of a script with preview and history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,32 +11,31 @@ from platform_app.automation import text_templates
 from platform_app.automation.facts import NamedValue
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import exact_time, translate
 from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity, Role
-from platform_app.models.script import Script
+from platform_app.models.script import Script, ScriptVersion
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.crm import leads
 from platform_app.services.scripts import script_selection, scripts
-from platform_app.state.agents.agent import FieldDiff
-from platform_app.state.agents.agent_stages import format_setting, names_by_id
+from platform_app.services.versions.versioned_rows import VersionedRows
 from platform_app.state.console import browser
 from platform_app.state.console.base import (
     call,
     current_identity,
     current_user,
-    error_toast,
     fetch,
     handler,
-    success_toast,
 )
 from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.console.page_address import agent_of
+from platform_app.state.console.versioned_editor import VersionedEditor, VersionLine
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
-from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines, view_context
+from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.scripts.guided_steps import GuidedStepEditor
 
 FIELD_LABELS = {
@@ -53,16 +53,6 @@ NONE = "none"
 
 
 @dataclass
-class ScriptVersionRow:
-    """A version of the script before a change."""
-
-    id: str
-    when: str
-    author: str
-    text: str
-
-
-@dataclass
 class _ScriptPreview:
     """The script for a lead: filled text, whether it applies, the reason, the proof, the smallest change."""
 
@@ -73,7 +63,7 @@ class _ScriptPreview:
     change: list[str]
 
 
-class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
+class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State):
     """The script in the address."""
 
     script_key: str = ""  # changes with every load, which redraws the fields
@@ -86,8 +76,6 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
     for_all: bool = False
     enabled: bool = True
     problems: dict[str, str] = {}
-    conflict: bool = False
-    saved: str = ""
     leads: list[Option] = []
     lead: str = NONE
     sample_message: str = ""  # of the contact, to test objection handling
@@ -96,13 +84,8 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
     why: str = ""
     proof: list[ProofLine] = []
     change: list[str] = []
-    versions: list[ScriptVersionRow] = []
     conversations: list[Option] = []
-    changes: list[FieldDiff] = []
-    compared: str = ""
     _text: str = ""
-    _revision: int = 0
-    _loads: int = 0
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -110,7 +93,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
         self.script_key, self.conflict, self.compared, self.sample_message = "", False, "", ""
         self.agent = self._agent_id()
         self.stages = await fetch(self, stage_options)
-        self.leads, self.lead = await fetch(self, _lead_options, self._script_id())
+        self.leads, self.lead = await fetch(self, _lead_options, self._id())
         await self._load_form()
 
     @handler(Role.OPERATOR)
@@ -122,7 +105,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
         language = (await current_user(self)).language
         others = {name: words for name, words in self.problems.items() if name != field}
         try:
-            row = await call(self, scripts.save, self._script_id(), {field: value}, revision=self._revision)
+            row = await call(self, scripts.save, self._id(), {field: value}, revision=self._revision)
         except Conflict:
             self.conflict = True
             return
@@ -141,7 +124,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
         """Switch the script on or off."""
-        await call(self, scripts.set_enabled, self._script_id(), enabled=enabled)
+        await call(self, scripts.set_enabled, self._id(), enabled=enabled)
         self.enabled = enabled
 
     @handler(Role.VIEWER)
@@ -156,46 +139,27 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
         self.sample_message = sample_message[:1_000]
         await self._update_preview()
 
-    @handler(Role.VIEWER)
-    async def load_latest(self) -> None:
-        """Fill the form with the version that another user saved."""
-        self.conflict = False
-        await self._load_form()
+    def _versioned_rows(self) -> VersionedRows[Any, Any]:
+        return scripts.SCRIPTS
 
-    @handler(Role.VIEWER)
-    async def compare(self, version_id: str) -> None:
-        """Show the differences between a version and the current script."""
-        language = (await current_user(self)).language
-        names = await fetch(self, names_by_id)
-        self.changes = [
-            FieldDiff(
-                translate(language, FIELD_LABELS[change.field]),
-                format_setting(change.before or "", names)[:400],
-                format_setting(change.after or "", names)[:400],
-                change.lines[:400],
-            )
-            for change in await fetch(self, scripts.compare_versions, self._script_id(), version_id)
-        ]
-        self.compared = version_id
+    def _field_labels(self) -> dict[str, str]:
+        return FIELD_LABELS
 
-    @handler(Role.OPERATOR)
-    async def restore(self, version_id: str) -> Any:
-        """Replace the script by one of its versions."""
-        try:
-            await call(self, scripts.restore_version, self._script_id(), version_id)
-        except PlatformError as error:
-            return await error_toast(self, error)
-        await self._load_form()
-        return await success_toast(self, "The script is as it was.")
+    async def _describe(self, names: dict[str, str]) -> Callable[[str, Any], Any]:
+        context = await view_context(self)
+        return lambda field, value: describe_conditions(value, context, names) if field == "condition" else value
+
+    def _restored_message(self) -> str:
+        return "The script is as it was."
+
+    def _version_line(self, version: ScriptVersion, language: str, zone: str) -> VersionLine:
+        return replace(super()._version_line(version, language, zone), text=version.data["text"])
 
     def _agent_id(self) -> str:
         return agent_of(self.router.url.path)
 
-    def _script_id(self) -> str:
-        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-
     async def _load_form(self) -> None:
-        row = await fetch(self, scripts.get, self._script_id())
+        row = await fetch(self, scripts.get, self._id())
         self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
         self.problems = {}
         await self._load_tree(row.condition)
@@ -212,12 +176,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
         self._text, self._revision = row.text, row.revision
         clock = exact_time(language, row.updated_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
-        self.versions = [
-            ScriptVersionRow(
-                one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"]
-            )
-            for one in await fetch(self, scripts.list_versions, row.id)
-        ]
+        await self._show_versions(await fetch(self, scripts.list_versions, row.id))
         untitled = translate(language, "New conversation")
         self.conversations = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
 
@@ -233,7 +192,7 @@ class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
         seen = await fetch(
             self,
             _preview_script,
-            self._script_id(),
+            self._id(),
             agent_id=self._agent_id(),
             lead_id=self.lead,
             sample_message=self.sample_message,

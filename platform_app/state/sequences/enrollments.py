@@ -21,8 +21,8 @@ from platform_app.state.console.base import call, current_identity, current_user
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.enroll_dialog import EnrollDialog
 from platform_app.state.sequences.sequence_view import step_names
 from platform_app.state.sequences.sequence_words import EXIT_REASONS, STATES, enrollment_status

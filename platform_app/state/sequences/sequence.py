@@ -20,11 +20,12 @@ from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state.console.base import call, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
 from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import describe_conditions, names_by_id
+from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_steps import SequenceStepEditor
 from platform_app.state.sequences.sequence_tree import Data

@@ -12,8 +12,8 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.console.base import fetch, handler
 from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_view import step_names
 from platform_app.state.sequences.sequence_words import BRANCHES, EXIT_REASONS, STATES
 

@@ -18,9 +18,9 @@ from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_actions import ActionFieldLine, action_field_lines, field_options
-from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_timing import StepTimingEditor, offered_zones, timing_view
 from platform_app.state.sequences.sequence_tree import Data

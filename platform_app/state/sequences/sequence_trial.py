@@ -24,8 +24,8 @@ from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, error_toast, fetch, fetch_as, handler
 from platform_app.state.console.option_lists import Option, stage_options
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_lines, view_context
-from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_words import (
     BRANCHES,
     ENDED,

@@ -19,9 +19,10 @@ from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence
 from platform_app.state.console.base import fetch
 from platform_app.state.console.option_lists import Option, agent_options
+from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.definition_list import DefinitionList, definition_status
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import describe_conditions, names_by_id
+from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.sequences.sequence_words import describe_trigger
 
 
