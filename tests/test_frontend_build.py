@@ -63,6 +63,17 @@ def test_many_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("own_folder")
+def test_a_bun_that_npm_cannot_install_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontend_build, "CLONE", None)
+    monkeypatch.setattr(frontend_build, "_prepare_project", lambda output: None)
+    monkeypatch.setattr(frontend_build, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(shutil, "which", {"npm": "/usr/bin/npm"}.get)
+    with pytest.raises(Unavailable, match="npm could not install bun") as failed:
+        frontend_build.build(tmp_path / "build.log", print)
+    assert failed.value.values["log"] == tmp_path / "build.log"
+
+
+@pytest.mark.usefixtures("own_folder")
 def test_a_build_that_fails_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontend_build.subprocess, "call", lambda *_, **__: 1)
     with pytest.raises(Unavailable) as failed:

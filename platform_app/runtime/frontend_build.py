@@ -104,7 +104,7 @@ def _build_lock() -> Iterator[None]:
 def build(log: Path, say: Callable[[str], None]) -> None:
     """Build the pages if they do not match the code; the output goes to a log. Two at the same time build once.
 
-    Raises Unavailable if bun is missing or the build fails.
+    Raises Unavailable if bun is missing and cannot be installed, or the build fails.
     """
     if is_built():
         return
@@ -117,6 +117,10 @@ def build(log: Path, say: Callable[[str], None]) -> None:
         stamp.unlink(missing_ok=True)
         if not CLONE:
             _prepare_project(output.fileno())
+            if not bun() and shutil.which("npm"):
+                raise Unavailable(
+                    "npm could not install bun, which builds the console. The end of {log} says why.", log=log
+                )
         command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
         failed = subprocess.call(  # noqa: S603
             command, cwd=project_dir(), env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output

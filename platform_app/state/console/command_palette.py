@@ -36,7 +36,7 @@ DESTINATIONS = [
     ("E-mail", "/settings/mail"),
     ("Members", "/settings/members"),
 ]
-MAX_ENTRIES = 23
+MAX_ENTRIES = len(DESTINATIONS) + 3  # every page, and some rows
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
