@@ -40,10 +40,10 @@ def test_what_a_message_and_its_reply_ask_of_the_database(who: Identity) -> None
     first = loaded(who, say(who, talk).id)
     first.raw_text = "It costs 40 euros."
     reply_store.complete(first)
-    with at_most(9):
+    with at_most(10):  # one of them is for the search
         reply = say(who, talk)
     with at_most(6):
         work = loaded(who, reply.id)
     work.raw_text = "It costs 40 euros."
-    with at_most(12):
+    with at_most(13):  # and here
         reply_store.complete(work)

@@ -27,10 +27,17 @@ class Hit:
 
 
 def add(session: Transaction, message: Message) -> None:
-    """Add a message that was received, sent or noted to the index, once. PostgreSQL does so itself."""
-    if session.get_bind().dialect.name == "sqlite":
+    """Add a message that was received, sent or noted to the index, once, at the end of the transaction.
+
+    PostgreSQL does so itself.
+    """
+
+    def insert() -> None:
         scope = f"{message.tenant_id} {message.conversation_id} {message.id}"
         session.execute(messagesearch.insert().values(scope=scope, body=fold(message.text)))
+
+    if session.get_bind().dialect.name == "sqlite":
+        session.before_commit.append(insert)
 
 
 def find(session: Transaction, tenant_id: str, search: str) -> list[Hit]:
