@@ -78,10 +78,10 @@ def add_source(who: Identity, title: str, *texts: str, category_id: str | None =
 
 
 def begin(who: Identity, **settings: Any) -> str:
-    """Begin a test conversation with a new agent of these settings; return its id."""
+    """Begin a test conversation, on which rules run, with a new agent of these settings; return its id."""
     agent_id = add_agent(who, **settings)
     with session_scope(who.tenant_id) as session:
-        return conversations.create(session, who, agent_id).id
+        return conversations.create(session, who, agent_id, is_live=True).id
 
 
 def published(who: Identity, **settings: Any) -> str:

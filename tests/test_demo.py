@@ -283,7 +283,7 @@ def own_things(session: Transaction, who: Identity) -> None:
         session.exec(owned(Lead, who.tenant_id)).first(),
         session.exec(owned(Contact, who.tenant_id)).first(),
     )
-    talk = conversations.create(session, who, mine.id)
+    talk = conversations.create(session, who, mine.id, is_live=True)
     conversations.set_test_context(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
     conversations.receive(session, who, talk.id, "Hello")
     leads.create(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)

@@ -31,7 +31,7 @@ def a_talk(who: Identity, name: str = "Anna") -> tuple[str, str]:
     """Begin a conversation about a lead of a contact; return their ids."""
     contact = call(who, contacts.create, name=name)
     lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
-    talk = call(who, conversations.create, add_agent(who))
+    talk = call(who, conversations.create, add_agent(who), is_live=True)
     call(who, conversations.set_test_context, talk.id, lead_id=lead.id, contact_id=contact.id)
     return str(talk.id), str(lead.id)
 

@@ -56,7 +56,7 @@ def a_talk(who: Identity) -> str:
     """Begin a conversation with a contact and a lead; return its id."""
     contact = call(who, contacts.create, name="Anna")
     lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
-    talk = call(who, conversations.create, add_agent(who))
+    talk = call(who, conversations.create, add_agent(who), is_live=True)
     call(who, conversations.set_test_context, talk.id, lead_id=lead.id, contact_id=contact.id)
     return str(talk.id)
 
@@ -278,7 +278,7 @@ def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
 
 
 async def test_handed_to_a_person_the_agent_is_silent_until_it_is_given_back(who: Identity) -> None:
-    talk = call(who, conversations.create, add_agent(who)).id
+    talk = call(who, conversations.create, add_agent(who), is_live=True).id
     call(who, hand_off.hand_off, talk)
     said, reply = call(who, conversations.receive, talk, "Hello?")
     assert reply is None and said.text == "Hello?"
@@ -289,7 +289,7 @@ async def test_handed_to_a_person_the_agent_is_silent_until_it_is_given_back(who
 def test_concerns_only_its_agent(who: Identity) -> None:
     mine, other = add_agent(who), add_agent(who)
     rule = call(who, rules.DEFINITIONS.create, name="One", agent_id=mine, draft={"trigger": "message_received"})
-    talk = call(who, conversations.create, other)
+    talk = call(who, conversations.create, other, is_live=True)
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
     assert not event_matching.matches_trigger(rule.agent_id, rule.id, rule.draft, event=event)
@@ -300,7 +300,7 @@ def test_concerns_only_its_agent(who: Identity) -> None:
 def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, provider: FakeProvider) -> None:
     provider.will(says("Thank you!"))
     a_rule(who, "reply_sent", {"kind": "ask_agent", "prompt": "Thank the contact."})
-    talk = call(who, conversations.create, add_agent(who)).id
+    talk = call(who, conversations.create, add_agent(who), is_live=True).id
     asyncio.run(answered(who, talk))
     run_jobs(who)
     assert provider.last.body["messages"][-1]["content"] == "Thank the contact."

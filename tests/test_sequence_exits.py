@@ -66,7 +66,7 @@ class Desk:
             self.lead = lead.id
             session.flush()
             leads.move_to_stage(session, self.who, self.lead, self.stages[1])
-            self.talk = conversations.create(session, self.who, self.agent).id
+            self.talk = conversations.create(session, self.who, self.agent, is_live=True).id
             conversations.set_test_context(session, self.who, self.talk, lead_id=self.lead, contact_id=self.contact)
             conversations.receive(session, self.who, self.talk, "How much is it?")
 

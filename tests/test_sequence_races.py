@@ -71,7 +71,7 @@ def pair(who: Identity) -> Callable[[], tuple[str, str]]:
     def make() -> tuple[str, str]:
         contact = call(who, contacts.create, name="Anna").id
         lead = call(who, leads.create, title="Bike", stage_id=stage, contact_id=contact).id
-        talk = call(who, conversations.create, agent).id
+        talk = call(who, conversations.create, agent, is_live=True).id
         call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=contact)
         return lead, talk
 

@@ -326,7 +326,7 @@ def test_an_agent_that_is_deleted_lets_its_steps_fail_in_words(who: Identity) ->
     agent = add_agent(who)
     say = do("say", {"kind": "send_message", "text": "Hello"}, timing=after(1))
     sequence = a_sequence(who, say)
-    talk = call(who, conversations.create, agent).id
+    talk = call(who, conversations.create, agent, is_live=True).id
     lead = a_lead(who)
     call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=None)
     with at(MONDAY):

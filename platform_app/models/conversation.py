@@ -95,7 +95,7 @@ class Conversation(Owned, table=True):
     last_message_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     state: ConversationState = Field(default=ConversationState.OPEN, sa_type=enum_column(ConversationState))
     created_by: str = Field(default="", max_length=32)  # user
-    is_live: bool = True  # rules run on it and statistics count it; a test chat only on request
+    is_live: bool = True  # it has events: rules run on it and statistics count it; a test chat only on request
     assignee_id: str | None = Field(default=None, max_length=32)  # a member's user
     in_charge_since: datetime | None = Field(default=None, sa_type=Instant)  # kept while it is closed
     in_charge_id: str | None = Field(default=None, max_length=32)  # the member's user; None: any member

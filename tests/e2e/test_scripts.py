@@ -72,6 +72,8 @@ class Story(AtAgent):
     def chat(self) -> None:
         self.page.goto(f"{self.home}/test-chat?agent={self.agent}")
         expect(self.page.get_by_role("textbox", name=self.t("Message"), exact=True)).to_be_enabled()
+        self.page.get_by_role("switch", name=self.t("Run rules")).click()  # so that uses of scripts are counted
+        expect(self.page.get_by_role("switch", name=self.t("Run rules"))).to_be_checked()
 
 
 @pytest.fixture(params=["ru", "en"])

@@ -114,6 +114,8 @@ class Desk:
         """Say something in the test chat, and wait for the reply where one comes."""
         if not self.seen(TestChatState, "current"):
             await self.open(f"test-chat?agent={self.agent}", TestChatState, "loaded")
+            await self.send(TestChatState.set_is_live(True))
+            await self.tab.until(lambda: self.seen(TestChatState, "is_live"))
         count = len(self.seen(TestChatState, "messages") or [])
         await self.send(TestChatState.send({"text": text}))
         await self.tab.until(lambda: len(self.seen(TestChatState, "messages") or []) > count)

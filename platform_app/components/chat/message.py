@@ -25,13 +25,17 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
         rx.cond(
             TestChatState.editing == row.id,
             _edit(row),
-            rx.cond(
-                row.state == "to_approve",
-                _approve(row),
+            rx.match(
+                row.state,
+                ("to_approve", _approve(row)),
+                ("held", _held(row)),
                 rx.cond(mine, rx.el.div(row.text, class_name="bubble plain"), _reply_text(row)),
             ),
         ),
-        rx.cond(row.error != "", rx.el.p(row.error, class_name="problem-text", role="status")),
+        rx.cond(
+            row.error != "",
+            rx.el.p(row.error, class_name=rx.cond(row.state == "held", "muted small", "problem-text"), role="status"),
+        ),
         rx.cond(
             row.without_vectors,
             rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
@@ -159,5 +163,29 @@ def _approve(row: rx.Var[MessageRow]) -> rx.Component:
             ),
         ),
         on_submit=TestChatState.approve,
+        class_name="edit",
+    )
+
+
+def _held(row: rx.Var[MessageRow]) -> rx.Component:
+    """Return a held message, which members send, changed or not, or discard."""
+    is_written = row.text != ""
+    return rx.el.form(
+        rx.el.input(type="hidden", name="message_id", value=row.id, read_only=True),
+        rx.cond(
+            is_written,
+            Composer.create(label=t("Message that is held back"), initial=row.text, disabled=READ_ONLY),
+            rx.el.div(t("The agent is to write: {task}", task=row.task), class_name="bubble plain"),
+        ),
+        rx.cond(
+            ~READ_ONLY,
+            rx.flex(
+                rx.button(rx.cond(is_written, t("Send"), t("Let the agent write")), type="submit", size="1"),
+                quiet_button(t("Discard"), TestChatState.discard_held(row.id)),
+                spacing="4",
+                align="center",
+            ),
+        ),
+        on_submit=TestChatState.release_held,
         class_name="edit",
     )

@@ -78,7 +78,7 @@ class ActionContext:
         return conversation.contact_id
 
     def conversation(self) -> Conversation:
-        """Return the conversation of the event, else the newest one of its lead or contact.
+        """Return the conversation of the event, else the newest live one of its lead or contact.
 
         Raises Conflict if there is none.
         """
@@ -93,9 +93,9 @@ class ActionContext:
         if event.conversation_id:
             query = query.where(Conversation.id == event.conversation_id)
         elif event.lead_id:
-            query = query.where(Conversation.lead_id == event.lead_id)
+            query = query.where(Conversation.lead_id == event.lead_id, col(Conversation.is_live).is_(True))
         elif event.contact_id:
-            query = query.where(Conversation.contact_id == event.contact_id)
+            query = query.where(Conversation.contact_id == event.contact_id, col(Conversation.is_live).is_(True))
         else:
             return None
         order = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())

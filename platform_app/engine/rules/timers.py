@@ -148,6 +148,7 @@ def _unanswered(tenant_id: str, minutes: int, latest: datetime) -> Any:
     query = owned(Conversation, tenant_id).where(
         col(Conversation.deleted_at).is_(None),
         Conversation.state != ConversationState.CLOSED,
+        col(Conversation.is_live).is_(True),
         Conversation.last_message_at <= latest,
         Conversation.last_message_at > latest - _MAX_AGE,
     )

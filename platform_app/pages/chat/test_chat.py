@@ -55,6 +55,7 @@ def _conversation() -> rx.Component:
     length = TestChatState.done_blocks.length().to_string() + " " + TestChatState.tail.length().to_string()
     return rx.el.section(
         _toolbar(),
+        _live_notice(),
         rx.cond(
             TestChatState.guided_progress.length() > 0,
             rx.el.ul(
@@ -144,7 +145,7 @@ def _toolbar() -> rx.Component:
             class_name="only-narrow",
         ),
         _select(t("Agent"), state.agent, state.agents, state.select_agent),
-        _draft_switch(),
+        _switch(t("Draft"), state.use_draft, state.set_use_draft),
         rx.cond(
             state.stages.length() > 0,
             _select(
@@ -163,6 +164,7 @@ def _toolbar() -> rx.Component:
             state.stages.length() > 0,
             _select(t("Stage"), state.stage, state.stages, state.select_stage, nobody=t("The lead's own stage")),
         ),
+        _switch(t("Run rules"), state.is_live, state.set_is_live),
         rx.spacer(),
         rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _conversation_menu())),
         spacing="3",
@@ -182,11 +184,23 @@ def _clear() -> rx.Component:
     )
 
 
-def _draft_switch() -> rx.Component:
+def _switch(label: Any, is_on: Any, on_change: Any) -> rx.Component:
     return rx.el.label(
-        rx.switch(checked=TestChatState.use_draft, on_change=TestChatState.set_use_draft, size="1", disabled=READ_ONLY),
-        t("Draft"),
+        rx.switch(checked=is_on, on_change=on_change, size="1", disabled=READ_ONLY),
+        label,
         class_name="status small",
+    )
+
+
+def _live_notice() -> rx.Component:
+    """Return what the switch of the rules means for this conversation."""
+    return rx.el.p(
+        rx.cond(
+            TestChatState.is_live,
+            t("A test in which rules and sequences run and which counts in the numbers. It reaches no contact."),
+            t("A test: no rules or sequences run, it counts in no numbers and reaches no contact."),
+        ),
+        class_name="muted small chat-note",
     )
 
 

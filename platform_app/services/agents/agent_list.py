@@ -83,7 +83,7 @@ def _rows(session: Transaction, who: Identity, search: str) -> list[AgentRow]:
     """
     counted = (
         owned(Conversation, who.tenant_id)
-        .where(col(Conversation.deleted_at).is_(None))
+        .where(col(Conversation.deleted_at).is_(None), col(Conversation.is_live).is_(True))
         .with_only_columns(Conversation.agent_id, func.count())
         .group_by(Conversation.agent_id)
     )

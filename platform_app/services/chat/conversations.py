@@ -51,10 +51,13 @@ __all__ = [
 SEARCH_LIMIT = 1_000  # newest test conversations that a search covers
 
 
-def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
-    """Create a conversation in the test chat. Raises NotFound if there is no such agent."""
+def create(
+    session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True, is_live: bool = False
+) -> Conversation:
+    """Create a conversation in the test chat; see `set_is_live`. Raises NotFound if there is no such agent."""
     agents.effective_settings(session, who.tenant_id, agent_id, draft=use_draft)
     row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=use_draft, created_by=who.user_id)
+    row.is_live = is_live
     session.add(row)
     session.flush()
     publish_change(session, row)
@@ -316,6 +319,19 @@ def set_test_context(
     if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
         raise NotFound("There is no such stage.")
     row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
+    publish_change(session, row)
+    return row
+
+
+def set_is_live(session: Transaction, who: Identity, conversation_id: str, *, is_live: bool) -> Conversation:
+    """Set whether a test conversation has events: rules and sequences run on them, and statistics count them.
+
+    What happens in it while it is not live is never made up for. Raises Invalid if it is not a test conversation.
+    """
+    row = get(session, who, conversation_id, lock=True)
+    if row.channel != Channel.TEST:
+        raise Invalid("This value cannot be taken.", field="is_live")
+    row.is_live = is_live
     publish_change(session, row)
     return row
 

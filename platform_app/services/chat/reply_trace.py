@@ -44,7 +44,7 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
             conversation_id=work.conversation.id,
         )
         for one in work.scripts
-        if one.used
+        if one.used and work.conversation.is_live
     )
 
 

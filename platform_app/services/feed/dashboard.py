@@ -117,6 +117,7 @@ def _count_agents(session: Transaction, who: Identity, *, active: bool) -> int:
 def _count_open_conversations(session: Transaction, who: Identity) -> int:
     query = owned(Conversation, who.tenant_id).where(
         Conversation.state == ConversationState.OPEN,
+        col(Conversation.is_live).is_(True),
         col(Conversation.deleted_at).is_(None),
     )
     return int(session.exec(query.with_only_columns(func.count())).one())

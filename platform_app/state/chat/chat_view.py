@@ -60,6 +60,7 @@ class MessageRow:
     can_retry: bool
     can_edit: bool
     has_trace: bool
+    task: str  # what the agent was asked to write, of a held message that it has not written
 
 
 def build_conversation_row(row: Conversation, who: Identity, language: str) -> ConversationRow:
@@ -90,7 +91,8 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         without_vectors=row.without_vectors,
         can_retry=row.author == Author.AGENT,
         can_edit=row.author == Author.CONTACT,
-        has_trace=row.author == Author.AGENT and row.finished_at is not None,
+        has_trace=row.author == Author.AGENT and row.finished_at is not None and bool(row.text),
+        task=row.task if not row.text else "",
     )
 
 

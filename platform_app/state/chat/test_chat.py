@@ -8,12 +8,9 @@ import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
-from platform_app.i18n import translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services.agents import agent_list
-from platform_app.services.chat import approvals, conversations, hand_off
-from platform_app.services.crm import contacts, leads
+from platform_app.services.chat import approvals, conversations, hand_off, held_messages
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat import reply_streams
 from platform_app.state.chat.chat_view import (
@@ -26,12 +23,11 @@ from platform_app.state.chat.chat_view import (
     split_blocks,
 )
 from platform_app.state.chat.conversation_list import ConversationListState
-from platform_app.state.chat.test_context import NEW, NONE, test_context, test_context_options
+from platform_app.state.chat.test_context import NONE, TestContext, selected_context
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.live_updates import session_check, subscribe
-from platform_app.state.console.option_lists import Option, stage_options
 
 REFRESH_SECONDS = 0.06  # between two updates of a streamed reply
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
@@ -39,21 +35,10 @@ _SET_QUERY = "(query) => history.replaceState(history.state, '', location.pathna
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 
 
-class TestChatState(rx.State):
+class TestChatState(TestContext, rx.State):
     """The open conversation of the test chat, or the settings of a new one."""
 
     __test__ = False
-    loaded: bool = False
-    current: str = ""
-    agents: list[Option] = []
-    agent: str = ""
-    use_draft: bool = True
-    leads: list[Option] = []
-    lead: str = NONE
-    contacts: list[Option] = []
-    contact: str = NONE
-    stages: list[Option] = []
-    stage: str = NONE  # NONE: the lead's own stage
     messages: list[MessageRow] = []
     guided_progress: list[str] = []  # a sentence per guided script of the conversation
     has_earlier: bool = False
@@ -70,7 +55,6 @@ class TestChatState(rx.State):
     state: str = "open"  # open, handed_off, closed
     _message_limit: int = PAGE_SIZE
     _followed_reply_id: str = ""
-    _contact_of: dict[str, str] = {}
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
@@ -192,6 +176,19 @@ class TestChatState(rx.State):
         await call(self, approvals.reject, reply_id)
         await self._open()
 
+    @handler(Role.OPERATOR)
+    async def release_held(self, form: dict[str, Any]) -> None:
+        """Send a held message, with its edited text; have the agent write one that has no text yet."""
+        message_id = str(form.get("message_id", ""))[:32]
+        await call(self, held_messages.release, message_id, str(form.get("text", "")))
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def discard_held(self, message_id: str) -> None:
+        """Discard a held message."""
+        await call(self, held_messages.discard, message_id[:32])
+        await self._open()
+
     @handler(Role.VIEWER)
     async def begin_new(self) -> Any:
         """Go to a new conversation."""
@@ -202,38 +199,6 @@ class TestChatState(rx.State):
         """Show PAGE_SIZE more messages."""
         self._message_limit += PAGE_SIZE
         await self._open()
-
-    @handler(Role.OPERATOR)
-    async def select_agent(self, agent_id: str) -> None:
-        """Set the agent that replies from now on."""
-        await self._set_agent(agent_id[:32], self.use_draft)
-
-    @handler(Role.OPERATOR)
-    async def set_use_draft(self, use_draft: bool) -> None:
-        """Set whether replies use the draft of the agent or its published version."""
-        await self._set_agent(self.agent, use_draft)
-
-    @handler(Role.OPERATOR)
-    async def select_lead(self, lead_id: str) -> None:
-        """Set the lead of the test context, with its contact; NEW creates a lead."""
-        if lead_id == NEW:
-            title = translate((await current_user(self)).language, "Test lead")
-            with_contact = None if self.contact == NONE else self.contact
-            lead_id = (await call(self, leads.create_in_first_stage, title, contact_id=with_contact)).id
-        await self._set_test_context(lead_id[:32], self._contact_of.get(lead_id, self.contact), NONE)
-
-    @handler(Role.OPERATOR)
-    async def select_contact(self, contact_id: str) -> None:
-        """Set the contact of the test context; NEW creates a contact."""
-        if contact_id == NEW:
-            name = translate((await current_user(self)).language, "Test contact")
-            contact_id = (await call(self, contacts.create, name=name)).id
-        await self._set_test_context(self.lead, contact_id[:32], self.stage)
-
-    @handler(Role.OPERATOR)
-    async def select_stage(self, stage_id: str) -> None:
-        """Set the stage of the test context; NONE uses the lead's own stage."""
-        await self._set_test_context(self.lead, self.contact, stage_id[:32])
 
     @handler(Role.OPERATOR)
     async def hand_off(self) -> None:
@@ -265,34 +230,7 @@ class TestChatState(rx.State):
         self.current = self.live_id = self.tail = self.delayed_id = self.editing = self.last_sent = ""
         self.messages, self.done_blocks, self.has_earlier, self.guided_progress = [], [], False, []
         self.lead = self.contact = self.stage = NONE
-        self.state = "open"
-
-    async def _load_options(self, wished: str) -> None:
-        rows, _ = await fetch(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
-        self.agents = [Option(row.id, row.name) for row in rows]
-        known = [row.id for row in rows]
-        self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
-        await self._load_test_context_options()
-        self.stages = await fetch(self, stage_options)
-
-    async def _set_agent(self, agent_id: str, use_draft: bool) -> None:
-        if self.current:
-            await call(self, conversations.set_agent, self.current, agent_id, use_draft=use_draft)
-        self.agent, self.use_draft = agent_id, use_draft
-
-    async def _set_test_context(self, lead: str, contact: str, stage: str) -> None:
-        if self.current:
-            await call(self, conversations.set_test_context, self.current, **test_context(lead, contact, stage))
-        self.lead, self.contact, self.stage = lead, contact, stage
-        await self._load_test_context_options()
-
-    async def _load_test_context_options(self) -> None:
-        """Fetch the contacts and leads on offer unless the selected ones are among them."""
-        known = {choice.id for choice in (*self.contacts, *self.leads)} | {NONE}
-        if self.loaded and {self.lead, self.contact} <= known:
-            return
-        found = await fetch(self, test_context_options, self.lead, self.contact)
-        self.contacts, self.leads, self._contact_of = found.contacts, found.leads, found.contact_of
+        self.state, self.is_live = "open", False
 
     def _show_live(self, text: str) -> None:
         done, self.tail = split_blocks(text)
@@ -330,7 +268,7 @@ class TestChatState(rx.State):
         identity, language = await current_identity(self), (await current_user(self)).language
         row, messages, has_more = await fetch(self, _read_conversation, self.current, self._message_limit)
         self.is_plain_text = await fetch(self, conversations.is_plain, self.current)
-        self.agent, self.use_draft = row.agent_id, row.use_draft
+        self.agent, self.use_draft, self.is_live = row.agent_id, row.use_draft, row.is_live
         self.lead, self.contact = row.lead_id or NONE, row.contact_id or NONE
         self.stage, self.state = row.stage_id or NONE, row.state.value
         await self._load_test_context_options()
@@ -369,8 +307,9 @@ def _store_message(session: Transaction, who: Identity, state: TestChatState, te
     """Store a message, in a new conversation if none is open; return the reply that it started, or None."""
     conversation_id = state.current
     if not conversation_id:
-        conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
-        selected = test_context(state.lead, state.contact, state.stage)
+        settings = {"use_draft": state.use_draft, "is_live": state.is_live}
+        conversation_id = conversations.create(session, who, state.agent, **settings).id
+        selected = selected_context(state.lead, state.contact, state.stage)
         conversations.set_test_context(session, who, conversation_id, **selected)
     return conversations.receive(session, who, conversation_id, text)[1]
 
