@@ -1,7 +1,7 @@
 """Send gate: whether a message may be sent to a contact, as a pure function, without clock or database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -78,6 +78,11 @@ class SendContext:
     in_charge: str = ""  # name of the member; "": any member
     window: Decision | None = None  # the decision of the channel's own limit, if any
     sent: Sequence[datetime] = ()  # counted automatic messages of the last 7 days, oldest first
+    is_test: bool = False  # an e-mail that follows from a test chat
+
+    def with_sent(self, moments: Sequence[datetime]) -> "SendContext":
+        """Return the context in which messages were also sent at these moments."""
+        return replace(self, sent=sorted((*self.sent, *moments))) if moments else self
 
 
 def decide(context: SendContext, message: OutboundMessage, moment: datetime) -> Decision:
@@ -102,6 +107,8 @@ def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:
         return Decision(Verdict.DROP, GateReason.OPTED_OUT, {"since": context.opted_out_at.isoformat()})
     if message.sender == Sender.MEMBER:
         return None
+    if context.is_test:
+        return Decision(Verdict.DROP, GateReason.TEST)
     if not context.is_agent_on:
         return Decision(Verdict.DROP, GateReason.AGENT_OFF)
     if not context.is_on_channel:

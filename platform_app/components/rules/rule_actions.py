@@ -104,6 +104,12 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         value=spec.value,
         on_change=lambda value: state.set_action_field(place, spec.name, value),
     )
+    one_of = native(
+        [rx.foreach(spec.options, option)],
+        label=label,
+        value=spec.value,
+        on_change=lambda value: state.set_action_field(place, spec.name, value),
+    )
     return rx.el.div(
         rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
         rx.match(
@@ -115,6 +121,7 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
             ("value", _with_known(state, line, spec, text)),
             ("word", plain),
             ("days", plain),
+            ("one_of", one_of),
             selected,
         ),
         problem_line(spec.problem),

@@ -157,11 +157,14 @@ def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine])
         value=spec.value,
         on_change=lambda value: STATE.set_action_field(spec.name, value),
     )
-    one_of = native(
-        [rx.foreach(spec.options, option)],
-        label=label,
-        value=spec.value,
-        on_change=lambda value: STATE.set_step(spec.name, value),
+    of_step, of_action = (
+        native(
+            [rx.foreach(spec.options, option)],
+            label=label,
+            value=spec.value,
+            on_change=lambda value, set_value=set_value: set_value(spec.name, value),
+        )
+        for set_value in (STATE.set_step, STATE.set_action_field)
     )
     text = _text(line, spec, label)
     plain = _plain(spec, label, STATE.set_action_field, max_length=MAX_TEXT_LENGTH, class_name="native wide")
@@ -183,7 +186,8 @@ def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine])
             ("days", plain),
             ("percent", percent),
             ("span", _span(spec, label)),
-            ("choice", one_of),
+            ("choice", of_step),
+            ("one_of", of_action),
             selected,
         ),
         problem_line(spec.problem),

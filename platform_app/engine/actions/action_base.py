@@ -1,6 +1,7 @@
 """Action base: the base class of actions, and how their fields are entered."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -27,6 +28,9 @@ BUILT_IN_FIELDS = {  # built-in fields that a rule may change, with their labels
     "lead.source": "Source of the lead",
 }
 
+LIMITED, EXEMPT = "limited", "exempt"
+LIMITS = {LIMITED: "Hold for this message", EXEMPT: "Do not hold: it is transactional"}
+
 
 class ActionInput(StrEnum):
     """How a field of an action is entered in the builder."""
@@ -42,11 +46,27 @@ class ActionInput(StrEnum):
     FIELD = "field"  # of a contact or a lead
     DAYS = "days"  # a number of days
     SEQUENCE = "sequence"
+    ONE_OF = "one_of"  # one of the options of the field
 
 
-def action_field(label: str, input: ActionInput, *, required: bool = True, prefill: str = "") -> Any:
-    """Return a text field of an action: its label (a message id), how it is entered, and what it starts with."""
-    return input_field(label, input, required=required, prefill=prefill, max_length=MAX_TEXT_LENGTH)
+def action_field(
+    label: str,
+    input: ActionInput,
+    *,
+    required: bool = True,
+    prefill: str = "",
+    options: Mapping[str, str] | tuple[str, ...] = (),
+) -> Any:
+    """Return a text field of an action: its label (a message id), how it is entered, and what it starts with.
+
+    `options` are the values that a ONE_OF offers, with their labels (message ids).
+    """
+    return input_field(label, input, required=required, prefill=prefill, options=options, max_length=MAX_TEXT_LENGTH)
+
+
+def limits_field() -> Any:
+    """Return the field that says whether quiet hours and caps hold for what an action sends to a contact."""
+    return action_field("Quiet hours and limits", ActionInput.ONE_OF, required=False, prefill=LIMITED, options=LIMITS)
 
 
 class Action(BaseModel, ABC, frozen=True):

@@ -91,7 +91,7 @@ def _problem(value: str, field: InputField, choices: TenantChoices, language: st
             smtp.checked(value, field="to")
     except Invalid as error:
         return translate(language, error.sentence)
-    if value not in choices.ids.get(field.input, (value,)):
+    if value not in (field.options or choices.ids.get(field.input, (value,))):
         return translate(language, "What was chosen here is gone. Choose another.")
     return ""
 

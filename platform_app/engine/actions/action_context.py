@@ -9,11 +9,14 @@ from sqlmodel import col
 from platform_app.automation import text_templates
 from platform_app.automation.facts import Facts
 from platform_app.automation.output_encoding import RequestBody
+from platform_app.automation.rules import MAX_CHAIN_DEPTH
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
+from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
+from platform_app.services.chat.automatic_messages import AutomaticMessage
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class ActionPlan:
     `sentence` is a message id whose placeholders `values` fill. `call` receives the idempotency key and returns the
     outcome to store; it raises effects.CallFailed if nothing was done but a retry may succeed, and PlatformError if it
     never will. `repeatable`: the other side honours the key, so that a call with an uncertain outcome may be repeated.
+    `message` is what a contact gets by it, which the send gate lets through, holds or drops.
     """
 
     sentence: str
@@ -30,6 +34,7 @@ class ActionPlan:
     apply: Callable[[Transaction, Identity], object] | None = None
     call: Callable[[str], dict[str, Any]] | None = None
     repeatable: bool = False
+    message: AutomaticMessage | None = None
 
 
 def send_gate_outcome(outcome: object) -> dict[str, Any]:
@@ -101,6 +106,21 @@ class ActionContext:
         order = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
         found: Conversation | None = self.session.exec(order.limit(1)).first()
         return found
+
+    def follows_from_test_chat(self) -> bool:
+        """Return whether the event happened in a test chat, or is due to one that did."""
+        chain = [self.event]
+        stored = self.session.get(Event, self.event.id) if self.event.id else None
+        if stored is not None and stored is not self.event:
+            chain.append(stored)  # the event that enrolled the subject of a sequence
+        while chain[-1].cause_id and len(chain) <= MAX_CHAIN_DEPTH + 1:
+            cause = self.session.get(Event, chain[-1].cause_id)
+            if cause is None:
+                break
+            chain.append(cause)
+        ids = {event.conversation_id for event in chain} - {None}
+        talks = [self.session.get(Conversation, talk_id) for talk_id in ids]
+        return any(talk is not None and talk.channel == Channel.TEST for talk in talks)
 
     def is_about(self, subject: str) -> bool:
         """Return whether the event is about a lead or contact ("lead" or "contact")."""

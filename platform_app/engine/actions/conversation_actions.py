@@ -2,9 +2,17 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, ActionInput, action_field, find_member
+from platform_app.engine.actions.action_base import (
+    EXEMPT,
+    Action,
+    ActionInput,
+    action_field,
+    find_member,
+    limits_field,
+)
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
+from platform_app.services.chat.automatic_messages import AutomaticMessage
 from platform_app.services.crm import contacts
 
 
@@ -18,14 +26,18 @@ class SendMessage(Action):
     menu_order: ClassVar[int] = 10
     kind: Literal["send_message"] = "send_message"
     text: str = action_field("Text", ActionInput.TEXT)
+    limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to send the text in the conversation, in the agent's name."""
-        conversation, text = context.conversation(), context.render(self.text)
+        conversation, text, is_exempt = context.conversation(), context.render(self.text), self.limits == EXEMPT
         return ActionPlan(
             "Send “{text}”",
             {"text": text},
-            apply=lambda session, who: agent_messages.send_message(session, who, conversation.id, text),
+            apply=lambda session, who: agent_messages.send_message(
+                session, who, conversation.id, text, is_exempt=is_exempt
+            ),
+            message=AutomaticMessage(is_exempt, conversation),
         )
 
 
@@ -39,14 +51,18 @@ class AskAgent(Action):
     menu_order: ClassVar[int] = 20
     kind: Literal["ask_agent"] = "ask_agent"
     prompt: str = action_field("What it is to write", ActionInput.TEXT)
+    limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to have the agent of the conversation write a message, which a worker sends."""
-        conversation, prompt = context.conversation(), context.render(self.prompt)
+        conversation, prompt, is_exempt = context.conversation(), context.render(self.prompt), self.limits == EXEMPT
         return ActionPlan(
             "Let the agent write: “{text}”",
             {"text": prompt},
-            apply=lambda session, who: agent_messages.request_message(session, who, conversation.id, prompt),
+            apply=lambda session, who: agent_messages.request_message(
+                session, who, conversation.id, prompt, is_exempt=is_exempt
+            ),
+            message=AutomaticMessage(is_exempt, conversation),
         )
 
 

@@ -3,12 +3,13 @@
 from typing import ClassVar, Literal
 
 from platform_app.db import Transaction
-from platform_app.engine.actions.action_base import Action, ActionInput, action_field
+from platform_app.engine.actions.action_base import EXEMPT, Action, ActionInput, action_field, limits_field
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.actions.outbound_calls import post_webhook, send_email
 from platform_app.errors import Conflict, Invalid
 from platform_app.integrations import egress, smtp
 from platform_app.models.person import Identity
+from platform_app.services.chat.automatic_messages import AutomaticMessage
 from platform_app.services.mail import mail_servers
 
 CONTACT_EMAIL = "{{ contact.email }}"
@@ -25,6 +26,7 @@ class SendEmail(Action):
     to: str = action_field("To", ActionInput.TO, required=False, prefill=CONTACT_EMAIL)
     subject: str = action_field("Subject", ActionInput.LINE)
     text: str = action_field("Text", ActionInput.TEXT)
+    limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to send an e-mail through the tenant's mail server, which does not support retries of uncertain calls.
@@ -39,7 +41,10 @@ class SendEmail(Action):
             raise Invalid("Subject or text of the message is empty.", field="text")
         message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
         values = {"to": to, "text": message["subject"]}
-        return ActionPlan("Write to {to}: “{text}”", values, call=lambda key: send_email(server, message, key))
+        sent = AutomaticMessage(self.limits == EXEMPT, address=to, is_test=context.follows_from_test_chat())
+        return ActionPlan(
+            "Write to {to}: “{text}”", values, call=lambda key: send_email(server, message, key), message=sent
+        )
 
     @classmethod
     def missing_setup(cls, session: Transaction, who: Identity) -> str:

@@ -1,5 +1,6 @@
 """Rule runs: the log of what rules did with events, written by workers, listed and retried by members."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col
@@ -21,6 +22,7 @@ from platform_app.services.feed import activity
 from platform_app.services.jobs import effects
 
 PAGE_SIZE = 50
+HELD = "held"  # state of an action whose e-mail the send gate holds
 _SENTENCES = {
     RunState.DONE: (ActivityKind.RULE, "Rule “{name}” ran"),
     RunState.FAILED: (ActivityKind.FAILURE, "Rule “{name}” failed: {reason}"),
@@ -51,6 +53,21 @@ def rules_by_id(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
 def update_action(run: RuleRun, place: int, **values: Any) -> None:
     """Store the outcome of an action in its run."""
     run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
+
+
+def hold_run(session: Transaction, run: RuleRun, place: int, *, until: datetime | None) -> None:
+    """Let a run wait at an e-mail that the send gate holds, and queue the job that goes on with it at `until`."""
+    run.state = RunState.RETRYING
+    update_action(run, place, state=HELD)
+    payload = HandleEvent(event_id=run.event_id, again=run.id)
+    enqueue(session, run.tenant_id, payload, run_at=until, lock_key=f"run:{run.id}")
+    _announce(session, run)
+
+
+def is_held(run: RuleRun) -> bool:
+    """Return whether a run waits at an e-mail that the send gate holds until later than now."""
+    until = next((str(one["gate"].get("until", "")) for one in run.actions if one["state"] == HELD), "")
+    return bool(until) and datetime.fromisoformat(until) > now()
 
 
 def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
@@ -173,6 +190,7 @@ def _runs_of_job(
     query = owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id, col(RuleRun.state).in_(states))
     query = query.where(RuleRun.id == payload.again) if payload.again else query
     rows = session.exec(query.order_by(RuleRun.place, RuleRun.id).with_for_update()).all()
+    rows = [run for run in rows if payload.again or not is_held(run)]
     return [(run, session.exec(owned(Rule, tenant_id).where(Rule.id == run.rule_id)).one()) for run in rows]
 
 

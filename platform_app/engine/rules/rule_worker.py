@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from platform_app.automation.rules import RuleDefinition, parse_rule
+from platform_app.automation.send_gate import Verdict
 from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan, send_gate_outcome
@@ -21,6 +22,7 @@ from platform_app.jobs import IN_DOUBT, LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import MAX_ATTEMPTS
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
+from platform_app.services.chat import automatic_messages
 from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, OutboundCall, UncertainOutcome
 
@@ -65,6 +67,7 @@ class _EventHandler:
         self.job = job
         self.call: _ActionCall | None = None  # to be made, or made and not yet stored
         self.retried: set[str] = set()  # ids of runs that are retried with the job
+        self.held: set[str] = set()  # ids of runs whose e-mail the send gate holds
         self._has_runs = False
         self._has_progress = False  # an action was run in this transaction
         self._deadline: float | None = None  # end of the transaction's time; None before its first action
@@ -77,14 +80,14 @@ class _EventHandler:
 
         Raises CallFailed after too many lock conflicts, so that the job is retried.
         """
-        before = self.call, self.retried, self._has_runs
+        before = self.call, self.retried, self.held, self._has_runs
         for _ in range(MAX_LOCK_RETRIES):
             try:
                 return self._run_transaction()
             except OperationalError as error:
                 if not is_lock_conflict(error):
                     raise
-                self.call, self.retried, self._has_runs = before
+                self.call, self.retried, self.held, self._has_runs = before
         raise CallFailed("Others changed the same contacts and leads all the while. Try again later.")
 
     def _run_transaction(self) -> bool:
@@ -115,12 +118,12 @@ class _EventHandler:
                 return [run for run in rule_evaluation.create_runs(session, self._event) if run.state in _UNFINISHED]
         left = listed.where(col(RuleRun.state).in_(_UNFINISHED)).with_for_update()
         rows = [run for run in session.exec(left).all() if again in ("", run.id)]
-        return [run for run in rows if run.id not in self.retried]
+        return [run for run in rows if run.id not in self.retried | self.held and not rule_runs.is_held(run)]
 
     def _run_actions(self, session: Transaction, run: RuleRun) -> bool:
         """Run the remaining actions of a run; return whether the transaction has to end before they are done."""
         rule = self._rules[run.rule_id]
-        while run.id not in self.retried and run.state in _UNFINISHED:
+        while run.id not in self.retried | self.held and run.state in _UNFINISHED:
             place = _next_place(run)
             key = rule_runs.idempotency_key(run.event_id, run.id, place or 0)
             if place is not None and effects.is_uncertain(session, run.tenant_id, key):  # even if it changed
@@ -150,12 +153,29 @@ class _EventHandler:
             rule_runs.update_action(
                 run, place, sentence=plan.sentence, values=plan.values, **({"gate": gate} if gate else {})
             )
+            if plan.call is not None and not self._passes_gate(session, plan, run, place=place):
+                return
             if plan.call is None or self._begin_call(session, plan, run, place=place, began=began):
                 self._record_done(run, place, began)
         except (Unavailable, LeaseLost, OperationalError):  # the whole job is retried
             raise
         except Exception as error:
             self._record_error(session, run, began, error)
+
+    def _passes_gate(self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int) -> bool:
+        """Return whether a call may be made; an e-mail that the send gate holds is tried again when it may be sent."""
+        if plan.message is None:
+            return True
+        key = rule_runs.idempotency_key(self._event.id, run.id, place)
+        decision = automatic_messages.admit_email(session, run.tenant_id, plan.message, key)
+        if not decision.sends or run.actions[place].get("gate"):
+            rule_runs.update_action(run, place, gate=decision.as_json())
+        if decision.verdict == Verdict.DROP:
+            self._record_done(run, place, time.monotonic())
+        elif not decision.sends:
+            self.held = self.held | {run.id}
+            rule_runs.hold_run(session, run, place, until=decision.until)
+        return decision.sends
 
     def _begin_call(self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int, began: float) -> bool:
         """Return whether a call was made before; store it if it is still to be made."""

@@ -3,6 +3,8 @@
 import structlog
 
 from platform_app import sequence_exits
+from platform_app.automation.calendar import next_opening
+from platform_app.automation.send_gate import Verdict
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
@@ -22,6 +24,7 @@ from platform_app.models.sequence import (
     StepState,
     idempotency_key,
 )
+from platform_app.services.chat import automatic_messages
 from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
@@ -93,7 +96,31 @@ def _plan(job: RunningJob) -> ActionPlan | None:
             raise UncertainOutcome(line.id)
         step = enrollment_progress.enrollment_version(session, row).steps.get(line.step_id)
         line.taken_at = now()
-        return actions.parse_action(getattr(step, "action", {})).plan(action_context(session, row))
+        plan = actions.parse_action(getattr(step, "action", {})).plan(action_context(session, row))
+        return plan if _passes_gate(session, plan, line, row) else None
+
+
+def _passes_gate(session: Transaction, plan: ActionPlan, line: EnrollmentStep, row: Enrollment) -> bool:
+    """Return whether a call may be made.
+
+    An enrollment waits at an e-mail that the send gate holds, and goes on without one that it drops.
+    """
+    if plan.message is None:
+        return True
+    compiled = enrollment_progress.enrollment_version(session, row)
+    decision = automatic_messages.admit_email(session, row.tenant_id, plan.message, idempotency_key(line.id))
+    line.gate = decision.as_json()
+    if decision.sends:
+        return True
+    line.state, line.error, line.error_values = StepState.HELD, "", {}
+    if decision.verdict == Verdict.DROP:
+        enrollment_progress.advance(session, row, compiled)
+    else:
+        calendar = enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id)
+        until = decision.until or now()
+        row.due_at, row.since = next_opening(compiled.steps[line.step_id].timing, until, calendar) or until, None
+    sequence_exits.publish_change(session, row)
+    return False
 
 
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:

@@ -38,6 +38,7 @@ HELD_SENTENCES = {
     GateReason.DAILY_CAP: "Message in “{title}” held back: enough automatic messages for a day",
     GateReason.WEEKLY_CAP: "Message in “{title}” held back: enough automatic messages for a week",
     GateReason.CLOSED: "Message in “{title}” not sent: the conversation is closed",
+    GateReason.TEST: "Message in “{title}” not sent: it follows from a test chat",
     GateReason.OPTED_OUT: "Message in “{title}” not sent: the contact does not want messages",
     GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is switched off",
     GateReason.CHANNEL: "Message in “{title}” not sent: the agent does not work on this channel",
@@ -96,7 +97,7 @@ def policy_of(session: Transaction, tenant_id: str) -> SendingPolicy:
 
 def check(session: Transaction, row: Conversation, asked: OutboundMessage) -> Decision:
     """Return the gate's decision on a message now, without changing anything."""
-    return decide(_context(session, row, asked, lock=False), asked, now())
+    return decide(send_context(session, row, asked), asked, now())
 
 
 def send(session: Transaction, row: Conversation, message: Message, *, needs_approval: bool = False) -> Decision:
@@ -105,7 +106,7 @@ def send(session: Transaction, row: Conversation, message: Message, *, needs_app
     The conversation must be locked. A message that `needs_approval` waits for a member instead of being sent.
     """
     asked = outbound(message)
-    decision = decide(_context(session, row, asked, lock=True), asked, now())
+    decision = decide(send_context(session, row, asked, lock=True), asked, now())
     if not decision.sends:
         keep_back(session, row, message, decision)
     elif needs_approval:
@@ -137,7 +138,7 @@ def send_for_member(
     contact who has opted out.
     """
     asked = outbound(message, by=who, despite_opt_out=despite_opt_out)
-    decision = decide(_context(session, row, asked, lock=True), asked, now())
+    decision = decide(send_context(session, row, asked, lock=True), asked, now())
     if decision.reason is not None:
         raise Conflict(REFUSALS[decision.reason])
     _commit(session, row, message, asked=asked)
@@ -199,8 +200,11 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
     message_search.add(session, message)
 
 
-def _context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool) -> SendContext:
-    """Return the circumstances of a message. In a test chat only the state and who is in charge count."""
+def send_context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool = False) -> SendContext:
+    """Return the circumstances of a message. In a test chat only the state and who is in charge count.
+
+    `lock` locks the contact if caps count, so that two messages to one contact are sent in turn.
+    """
     is_closed = row.state == ConversationState.CLOSED or row.deleted_at is not None
     is_handed_off = row.state == ConversationState.HANDED_OFF
     in_charge_since = (row.in_charge_since or row.last_message_at) if is_handed_off else None

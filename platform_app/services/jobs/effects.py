@@ -11,6 +11,7 @@ from platform_app.db import Transaction, owned, owned_delete, session_scope
 from platform_app.errors import PlatformError
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import Effect
+from platform_app.models.sending import Dispatch
 
 
 class CallFailed(Exception):
@@ -75,13 +76,14 @@ class OutboundCall:
                 self.error.__cause__ = error
 
     def record(self, session: Transaction) -> None:
-        """Store the outcome; a call that had no effect is forgotten, an uncertain one stays open."""
+        """Store the outcome; a call that had no effect is forgotten and not counted, an uncertain one stays open."""
         if self.error is None:
             row = session.exec(self._effect()).one()
             row.closed_at, row.outcome = now(), self.outcome
         elif isinstance(self.error, _CERTAIN_ERRORS):
             mine = owned_delete(Effect, self.job.tenant_id).where(col(Effect.key) == self.key)
             session.execute(mine.where(col(Effect.job_id) == self.job.id))
+            session.execute(owned_delete(Dispatch, self.job.tenant_id).where(col(Dispatch.key) == self.key))
 
     def _effect(self) -> Any:
         return owned(Effect, self.job.tenant_id).where(Effect.key == self.key)

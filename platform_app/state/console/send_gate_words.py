@@ -18,6 +18,7 @@ SENTENCES = {
     GateReason.WEEKLY_CAP: "Held back until {until}: at most {limit} automatic messages in 7 days",
     GateReason.CLOSED: "Not sent: the conversation is closed",
     GateReason.OPTED_OUT: "Not sent: the contact does not want messages",
+    GateReason.TEST: "Not sent: it follows from a test chat",
     GateReason.AGENT_OFF: "Not sent: the agent is switched off",
     GateReason.CHANNEL: "Not sent: the agent does not work on this channel",
 }

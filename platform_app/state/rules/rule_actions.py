@@ -162,10 +162,11 @@ def action_field_lines(
             one.name,
             translate(language, one.label),
             one.input,
-            str(data.get(one.name) or ""),
+            str(data.get(one.name) or (one.prefill if one.options else "")),
             bool(one.required or one.prefill),  # a field with a default is not marked as optional
             problems.get(f"{prefix}{one.name}", ""),
-            _options(choices, one.input, data),
+            [Option(code, translate(language, words)) for code, words in one.options.items()]
+            or _options(choices, one.input, data),
         )
         for one in input_fields(actions.ACTIONS[data["kind"]])
     ]

@@ -115,7 +115,7 @@ def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str
     if kind not in actions.ACTIONS:
         return kind
     fields = [(str(data.get(one.name) or ""), one) for one in input_fields(actions.ACTIONS[kind])]
-    told = [(value, one.input) for value, one in fields if value != one.prefill]
+    told = [(one.options.get(value, value), one.input) for value, one in fields if value != one.prefill]
     shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
     words = translate(language, actions.label(kind))
     return f"{words}: {', '.join(shown)}" if shown else words
@@ -126,6 +126,8 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
         return named.get(value, "")
     if ask == ActionInput.FIELD:
         return named.get(value) or translate(language, BUILT_IN_FIELDS.get(value, value))
+    if ask == ActionInput.ONE_OF:
+        return translate(language, value) if value else ""
     if ask == ActionInput.DAYS:
         days = parse_whole(value, MAX_DAYS)
         if not days:

@@ -23,6 +23,7 @@ ACTION_COLOURS = {
     "retrying": "amber",
     "uncertain": "amber",
     "waiting": "",
+    "held": "amber",
     "cancelled": "",
 }
 ACTION_STATES = {
@@ -31,6 +32,7 @@ ACTION_STATES = {
     "retrying": "Will be tried again",
     "uncertain": "Not known whether it arrived",
     "waiting": "Not done",
+    "held": "Held back",
     "cancelled": "Not done",
 }
 
