@@ -98,17 +98,14 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         aria_label=label,
         class_name="native wide",
     )
-    selected = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
-        label=label,
-        value=spec.value,
-        on_change=lambda value: state.set_action_field(place, spec.name, value),
-    )
-    one_of = native(
-        [rx.foreach(spec.options, option)],
-        label=label,
-        value=spec.value,
-        on_change=lambda value: state.set_action_field(place, spec.name, value),
+    selected, one_of = (
+        native(
+            [*first, rx.foreach(spec.options, option)],
+            label=label,
+            value=spec.value,
+            on_change=lambda value: state.set_action_field(place, spec.name, value),
+        )
+        for first in ([rx.el.option(t("Choose…"), value="")], [])
     )
     return rx.el.div(
         rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),

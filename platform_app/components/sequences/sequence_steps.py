@@ -151,21 +151,9 @@ def _open(line: rx.Var[SequenceStepLine]) -> rx.Component:
 
 def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine]) -> rx.Component:
     label = t("{words} of step {number}", words=spec.words, number=line.number)
-    selected = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
-        label=label,
-        value=spec.value,
-        on_change=lambda value: STATE.set_action_field(spec.name, value),
-    )
-    of_step, of_action = (
-        native(
-            [rx.foreach(spec.options, option)],
-            label=label,
-            value=spec.value,
-            on_change=lambda value, set_value=set_value: set_value(spec.name, value),
-        )
-        for set_value in (STATE.set_step, STATE.set_action_field)
-    )
+    choose = rx.el.option(t("Choose…"), value="")
+    selected, of_action = (_select(spec, label, STATE.set_action_field, *first) for first in ((choose,), ()))
+    of_step = _select(spec, label, STATE.set_step)
     text = _text(line, spec, label)
     plain = _plain(spec, label, STATE.set_action_field, max_length=MAX_TEXT_LENGTH, class_name="native wide")
     percent = _plain(spec, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
@@ -192,6 +180,15 @@ def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine])
         ),
         problem_line(spec.problem),
         class_name="field",
+    )
+
+
+def _select(spec: rx.Var[ActionFieldLine], label: Any, set_value: Any, *first: rx.Component) -> rx.Component:
+    return native(
+        [*first, rx.foreach(spec.options, option)],
+        label=label,
+        value=spec.value,
+        on_change=lambda value: set_value(spec.name, value),
     )
 
 
