@@ -5,7 +5,7 @@ import pytest
 from platform_app.db import Transaction, session_scope
 from platform_app.engine.actions.concurrency_limit import one_at_a_time
 from platform_app.engine.rules import backtest
-from platform_app.engine.sequences import sequence_trial
+from platform_app.engine.sequences import sequence_backtest
 from platform_app.errors import Invalid, LimitReached
 from platform_app.models.person import Identity
 from tests.talking import call
@@ -22,7 +22,7 @@ def test_one_of_a_tenant_at_a_time(who: Identity, other: Identity) -> None:
     def outer(session: Transaction, mine: Identity, theirs: Identity, *, days: int) -> int:
         with pytest.raises(LimitReached):
             inner(session, mine)
-        for trial in (backtest.backtest, sequence_trial.backtest):
+        for trial in (backtest.backtest, sequence_backtest.backtest):
             with pytest.raises(LimitReached):
                 trial(session, mine, "none", days=7)
         with session_scope(theirs.tenant_id, read_only=True) as their_session:

@@ -18,7 +18,15 @@ from platform_app.models.crm import Contact
 from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sending import Dispatch, GateReason
-from platform_app.services.chat import agent_messages, conversations, hand_off, held_messages, replies, sending
+from platform_app.services.chat import (
+    agent_messages,
+    conversations,
+    gate_sentences,
+    hand_off,
+    held_messages,
+    replies,
+    sending,
+)
 from platform_app.state.console import send_gate_words
 from platform_app.state.console.send_gate_words import gate_words
 from tests.conftest import wait_for
@@ -94,7 +102,7 @@ def test_what_keeps_a_message_of_automation_back(who: Identity, reason: GateReas
         kept = call(who, make, talk, "One more")
     state = MessageState.HELD if reason in HELD else MessageState.DISCARDED
     assert (kept.state, kept.gate["reason"]) == (state, reason)
-    assert activities(who)[-1] == sending.HELD_SENTENCES[reason]
+    assert activities(who)[-1] == gate_sentences.HELD_SENTENCES[reason]
     assert events(who) == [*before, *(["message_held"] if reason in HELD else [])]
     assert len(call(who, held_messages.list_held, talk)) == (reason in HELD)
     run_jobs(who)
@@ -113,8 +121,12 @@ def test_a_channel_may_have_rules_of_its_own(who: Identity, monkeypatch: pytest.
 
 
 def test_every_reason_has_its_words_in_russian() -> None:
-    sentences = [*sending.HELD_SENTENCES.values(), *send_gate_words.SENTENCES.values(), send_gate_words.HANDED_OFF]
-    assert set(sending.HELD_SENTENCES) == set(send_gate_words.SENTENCES) == set(GateReason)
+    sentences = [
+        *gate_sentences.HELD_SENTENCES.values(),
+        *send_gate_words.SENTENCES.values(),
+        send_gate_words.HANDED_OFF,
+    ]
+    assert set(gate_sentences.HELD_SENTENCES) == set(send_gate_words.SENTENCES) == set(GateReason)
     assert all(lookup("ru", sentence) != sentence for sentence in sentences)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from platform_app.db import owned, session_scope
-from platform_app.engine.sequences import sequence_trial
+from platform_app.engine.sequences import sequence_backtest
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, ExitReason
@@ -244,5 +244,5 @@ def test_the_past_is_judged_alike(who: Identity) -> None:
     desk = Desk(who)
     sequence = a_sequence(who, do("one"), do("two", timing=after(1)), trigger="conversation_started")
     desk.new_person()
-    found = call(who, sequence_trial.backtest, sequence, days=1)
+    found = call(who, sequence_backtest.backtest, sequence, days=1)
     assert found.ends == {"on the way": 2} and found.steps["one"] == 2

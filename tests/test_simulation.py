@@ -12,7 +12,7 @@ from platform_app.automation.facts import Facts, catalogue
 from platform_app.automation.sequences import compile_sequence
 from platform_app.automation.simulation import SimulatedEvent, SimulationContext, SimulationEnd, simulate
 from platform_app.db import session_scope
-from platform_app.engine.sequences import sequence_trial
+from platform_app.engine.sequences import sequence_backtest, sequence_trial
 from platform_app.engine.sequences.sequence_trial import AssumedEvent
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid
@@ -232,9 +232,9 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
     with at(MONDAY + timedelta(hours=30)):
         call(who, leads.move_to_stage, moves, a_stage(who))
     with at(MONDAY + timedelta(days=5)):
-        found = call(who, sequence_trial.backtest, sequence, days=7)
+        found = call(who, sequence_backtest.backtest, sequence, days=7)
         with pytest.raises(Invalid):
-            call(who, sequence_trial.backtest, sequence, days=0)
+            call(who, sequence_backtest.backtest, sequence, days=0)
     assert (found.events, found.entered, dict(found.refused)) == (3, 2, {"condition": 1})
     assert dict(found.ends) == {"finished": 1, "stage": 1} and dict(found.steps) == {"one": 2, "two": 1}
     assert [(one.subject_id, one.simulation.end) for one in found.samples] == [
@@ -244,4 +244,4 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
     assert other and not lines(who)
     by_hand = a_sequence(who, do("one"))
     with pytest.raises(Conflict):
-        call(who, sequence_trial.backtest, by_hand, days=7)
+        call(who, sequence_backtest.backtest, by_hand, days=7)

@@ -1,17 +1,20 @@
 """Simulation: an enrollment as a pure function: when each step would be taken, and why."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from platform_app.automation.calendar import Calendar, WaitReason
+from platform_app.automation.calendar import Calendar, WaitReason, next_opening
 from platform_app.automation.conditions import Group
 from platform_app.automation.evaluation import Proof, evaluate
 from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.send_gate import Decision, Verdict
 from platform_app.automation.sequences import CompiledSequence
 from platform_app.automation.step_base import StepContext, StepDecision, StepOutcome
 from platform_app.automation.steps import decide
+
+MAX_HOLDS = 50  # times that a step is tried again in a simulation
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class SimulatedStep:
     at: datetime
     waits: list[tuple[WaitReason, datetime]]
     decision: StepDecision
+    gate: Decision = Decision()  # of the send gate, on what the step sends
 
 
 @dataclass
@@ -74,6 +78,8 @@ class SimulationContext:
     known: Catalogue
     facts: Callable[[datetime], Facts]
     events: Sequence[SimulatedEvent] = ()
+    gate: Callable[[str, datetime], Decision] = lambda step_id, at: Decision()  # on what a step sends at a moment
+    waits_for_gate: Collection[str] = ()  # ids of steps at which an enrollment waits for the gate
 
 
 def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context: SimulationContext) -> Simulation:
@@ -90,11 +96,30 @@ def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context
             ended, at, decision = _wait(compiled, step_id, due.at, key=key, context=context, until=decision.until)
             if ended:
                 return found.finish(*ended[:2], step_id, ended[2])
-        found.steps.append(SimulatedStep(step_id, at, due.waits, decision))
+        gate, done_at = Decision(), at
+        if decision.outcome == StepOutcome.RUN_ACTION and not decision.is_skipped:
+            gate, done_at = _pass_gate(compiled, step_id, at, context)
+        found.steps.append(SimulatedStep(step_id, at, due.waits, decision, gate))
+        if done_at > at and (ended := _exit_between(compiled, context, at, done_at)):
+            return found.finish(*ended[:2], step_id, ended[2])
+        at = done_at
         if decision.outcome == StepOutcome.LEAVE:
             return found.finish(SimulationEnd.AWAITED, at)
         step_id, arrived = compiled.next_step_id(step_id, decision.branch), at
     return found.finish(SimulationEnd.FINISHED, arrived)
+
+
+def _pass_gate(
+    compiled: CompiledSequence, step_id: str, at: datetime, context: SimulationContext
+) -> tuple[Decision, datetime]:
+    """Return the gate's first decision on a step, and when the enrollment goes on."""
+    first = found = context.gate(step_id, at)
+    for _ in range(MAX_HOLDS):
+        if found.verdict != Verdict.HOLD or found.until is None or step_id not in context.waits_for_gate:
+            break
+        at = next_opening(compiled.steps[step_id].timing, found.until, context.calendar) or found.until
+        found = context.gate(step_id, at)
+    return first, at
 
 
 _Exit = tuple[SimulationEnd, datetime, Proof | None]

@@ -98,15 +98,8 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         aria_label=label,
         class_name="native wide",
     )
-    selected, one_of = (
-        native(
-            [*first, rx.foreach(spec.options, option)],
-            label=label,
-            value=spec.value,
-            on_change=lambda value: state.set_action_field(place, spec.name, value),
-        )
-        for first in ([rx.el.option(t("Choose…"), value="")], [])
-    )
+    choose = rx.el.option(t("Choose…"), value="")
+    selected, one_of = (_select(state, line, spec, first) for first in ([choose], []))
     return rx.el.div(
         rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
         rx.match(
@@ -123,6 +116,17 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         ),
         problem_line(spec.problem),
         class_name="field",
+    )
+
+
+def _select(
+    state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionFieldLine], first: list[rx.Component]
+) -> rx.Component:
+    return native(
+        [*first, rx.foreach(spec.options, option)],
+        label=t("{words} of action {number}", words=spec.words, number=line.number),
+        value=spec.value,
+        on_change=lambda value: state.set_action_field(line.index.to(int), spec.name, value),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import problem_line
+from platform_app.components.console.parts import problem_line, status
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
@@ -82,6 +82,7 @@ def _simulated_step(day: rx.Var[SimulatedStepLine]) -> rx.Component:
             day.result != "",
             rx.el.div(day.result, class_name=rx.cond(day.colour == "red", "small problem", "muted small")),
         ),
+        rx.cond(day.gate != "", status("amber", day.gate)),
         rx.cond(day.proof.length() > 0, proof(day.proof)),
         class_name="sample",
     )

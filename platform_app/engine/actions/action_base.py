@@ -73,11 +73,17 @@ class Action(BaseModel, ABC, frozen=True):
     """What a rule or step can do. `plan` returns what it is about to do, or raises PlatformError if it cannot."""
 
     icon: ClassVar[str] = "zap"  # in the builder
+    sends: ClassVar[str] = ""  # what a contact gets by it: "message", "email" or nothing
     menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod
     def plan(self, context: ActionContext) -> ActionPlan:
         """Return the plan of the action in a context. Raises PlatformError if the action is not possible."""
+
+    @property
+    def is_exempt(self) -> bool:
+        """Whether quiet hours and caps do not hold for what it sends."""
+        return getattr(self, "limits", LIMITED) == EXEMPT
 
     @classmethod
     def missing_setup(cls, session: Transaction, who: Identity) -> str:

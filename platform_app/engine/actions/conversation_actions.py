@@ -3,7 +3,6 @@
 from typing import ClassVar, Literal
 
 from platform_app.engine.actions.action_base import (
-    EXEMPT,
     Action,
     ActionInput,
     action_field,
@@ -24,13 +23,14 @@ class SendMessage(Action):
 
     icon: ClassVar[str] = "message-square"
     menu_order: ClassVar[int] = 10
+    sends: ClassVar[str] = "message"
     kind: Literal["send_message"] = "send_message"
     text: str = action_field("Text", ActionInput.TEXT)
     limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to send the text in the conversation, in the agent's name."""
-        conversation, text, is_exempt = context.conversation(), context.render(self.text), self.limits == EXEMPT
+        conversation, text, is_exempt = context.conversation(), context.render(self.text), self.is_exempt
         return ActionPlan(
             "Send “{text}”",
             {"text": text},
@@ -49,13 +49,14 @@ class AskAgent(Action):
 
     icon: ClassVar[str] = "sparkles"
     menu_order: ClassVar[int] = 20
+    sends: ClassVar[str] = "message"
     kind: Literal["ask_agent"] = "ask_agent"
     prompt: str = action_field("What it is to write", ActionInput.TEXT)
     limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to have the agent of the conversation write a message, which a worker sends."""
-        conversation, prompt, is_exempt = context.conversation(), context.render(self.prompt), self.limits == EXEMPT
+        conversation, prompt, is_exempt = context.conversation(), context.render(self.prompt), self.is_exempt
         return ActionPlan(
             "Let the agent write: “{text}”",
             {"text": prompt},

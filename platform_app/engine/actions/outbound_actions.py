@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from platform_app.db import Transaction
-from platform_app.engine.actions.action_base import EXEMPT, Action, ActionInput, action_field, limits_field
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field, limits_field
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.actions.outbound_calls import post_webhook, send_email
 from platform_app.errors import Conflict, Invalid
@@ -22,6 +22,7 @@ class SendEmail(Action):
     """
 
     menu_order: ClassVar[int] = 100
+    sends: ClassVar[str] = "email"
     kind: Literal["send_email"] = "send_email"
     to: str = action_field("To", ActionInput.TO, required=False, prefill=CONTACT_EMAIL)
     subject: str = action_field("Subject", ActionInput.LINE)
@@ -41,7 +42,7 @@ class SendEmail(Action):
             raise Invalid("Subject or text of the message is empty.", field="text")
         message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
         values = {"to": to, "text": message["subject"]}
-        sent = AutomaticMessage(self.limits == EXEMPT, address=to, is_test=context.follows_from_test_chat())
+        sent = AutomaticMessage(self.is_exempt, address=to, is_test=context.follows_from_test_chat())
         return ActionPlan(
             "Write to {to}: “{text}”", values, call=lambda key: send_email(server, message, key), message=sent
         )

@@ -12,7 +12,9 @@ from platform_app.automation.facts import Catalogue
 from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, run_reason
 from platform_app.clock import now
 from platform_app.db import Transaction
+from platform_app.engine.actions.action_base import Action
 from platform_app.engine.actions.concurrency_limit import one_at_a_time
+from platform_app.engine.actions.send_forecasts import SendForecasts, sending_actions
 from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rules
 from platform_app.errors import Invalid
@@ -54,6 +56,7 @@ class RuleBacktest:
     live_reasons: Counter[str] = field(default_factory=Counter)
     days: Counter[date] = field(default_factory=Counter)  # runs by day
     subjects: set[str] = field(default_factory=set)  # ids of subjects for which it would have run
+    held: Counter[str] = field(default_factory=Counter)  # messages that the send gate would hold or drop, by reason
     gained: int = 0  # events on which only the draft would have run
     lost: int = 0
     samples_by_outcome: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(
@@ -91,11 +94,11 @@ class RuleBacktest:
 class _PastEvent:
     """A past event with the facts and the day it happened; plain values, since they are read many times."""
 
-    __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
+    __slots__ = ("after", "agent_id", "at", "contact_id", "day", "depth", "facts", "id", "kind", "subject")
 
     def __init__(self, event: Event, names: frozenset[str]) -> None:
         self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
-        self.agent_id, self.after = event.agent_id, event.after
+        self.agent_id, self.after, self.contact_id = event.agent_id, event.after, event.contact_id
         self.facts, self.subject = fact_snapshots.event_facts(event, only=names), subject_of(event)
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
@@ -139,6 +142,8 @@ class _DraftComparison:
     draft_replay: _Replay
     published_replay: _Replay | None
     result: RuleBacktest
+    sending: list[Action]  # actions of the draft that send something to a contact
+    forecasts: SendForecasts
 
     def evaluate(self, past: _PastEvent) -> None:
         """Evaluate both on an event, if it triggers them."""
@@ -151,6 +156,15 @@ class _DraftComparison:
         says = self.draft_replay.reason(past).value if mine else "agent"
         was = self.published_replay.reason(past).value if self.published_replay is not None and theirs else ""
         self.result.add(past, says, was)
+        if says == RunReason.FIRES:
+            self._ask_gate(past)
+
+    def _ask_gate(self, past: _PastEvent) -> None:
+        """Count the messages that the send gate would hold or drop."""
+        for action in self.sending:
+            decision = self.forecasts.request(past.contact_id or past.subject, action, past.at)
+            if decision.reason is not None:
+                self.result.held[decision.reason.value] += 1
 
 
 @one_at_a_time
@@ -174,7 +188,17 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
         live = _Replay(rule_evaluation.cached_rule(row.id, row.published), own) if same else None
         draft = _Replay(rule_evaluation.cached_rule(row.id, row.draft), own)
         pairs[row.draft["trigger"]].append(
-            _DraftComparison(row.id, row.agent_id, row.draft, row.published, draft, live, RuleBacktest(since))
+            _DraftComparison(
+                row.id,
+                row.agent_id,
+                row.draft,
+                row.published,
+                draft,
+                live,
+                RuleBacktest(since),
+                sending_actions(row.draft["actions"]),
+                SendForecasts(session, who),
+            )
         )
     walkers = [
         one

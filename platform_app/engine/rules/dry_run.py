@@ -1,14 +1,16 @@
 """Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.automation.rules import evaluate_rule
+from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions import actions, reference_names
-from platform_app.engine.actions.action_context import ActionContext
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rule_runs, rules, why_not
 from platform_app.engine.rules.why_not import Note
@@ -16,6 +18,7 @@ from platform_app.errors import Conflict, PlatformError
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
+from platform_app.services.chat import automatic_messages
 from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
 
@@ -28,6 +31,7 @@ class ActionPreview:
     sentence: str
     values: dict[str, str]
     possible: bool
+    gate: dict[str, Any] = field(default_factory=dict)  # why the send gate would hold or drop its message now
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,25 @@ def _preview_actions(
 ) -> list[ActionPreview]:
     context = ActionContext(session, rule_runs.acting_identity(session, row), event, fact_snapshots.event_facts(event))
     found: list[ActionPreview] = []
+    sent: list[datetime] = []  # by the actions before
     for data in listed:
         kind = str(data.get("kind"))
         try:
             plan = actions.parse_action(data).plan(context)
-            found.append(ActionPreview(kind, plan.sentence, plan.values, True))
+            gate = _foresee(session, row, plan, sent)
+            found.append(ActionPreview(kind, plan.sentence, plan.values, True, gate))
         except PlatformError as error:
             values = {name: str(value) for name, value in error.values.items()}
             found.append(ActionPreview(kind, error.sentence, values, False))
             break  # later actions would not run
     return found
+
+
+def _foresee(session: Transaction, row: Rule, plan: ActionPlan, sent: list[datetime]) -> dict[str, Any]:
+    """Return the send gate's decision on a plan as JSON, and add to `sent` what it would let through."""
+    if plan.message is None:
+        return {}
+    decision = automatic_messages.foresee(session, row.tenant_id, plan.message, at=now(), sent=sent)
+    if decision.sends and plan.message.outbound.is_counted:
+        sent.append(now())
+    return decision.as_json()

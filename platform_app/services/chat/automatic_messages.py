@@ -33,6 +33,13 @@ class AutomaticMessage:
         return OutboundMessage(Sender.AUTOMATION, is_exempt=self.is_exempt)
 
 
+def context_of(session: Transaction, tenant_id: str, message: AutomaticMessage) -> SendContext | None:
+    """Return the circumstances of a message as they are now; None for an e-mail to no contact."""
+    if message.conversation is not None:
+        return sending.send_context(session, message.conversation, message.outbound)
+    return _email_context(session, tenant_id, message, _contacts(session, tenant_id, message.address))
+
+
 def foresee(
     session: Transaction, tenant_id: str, message: AutomaticMessage, *, at: datetime, sent: Sequence[datetime] = ()
 ) -> Decision:
@@ -40,11 +47,7 @@ def foresee(
 
     `sent` are the moments of messages to the same contact that would be sent before it.
     """
-    context: SendContext | None
-    if message.conversation is not None:
-        context = sending.send_context(session, message.conversation, message.outbound)
-    else:
-        context = _email_context(session, tenant_id, message, _contacts(session, tenant_id, message.address))
+    context = context_of(session, tenant_id, message)
     return decide(context.with_sent(sent), message.outbound, at) if context is not None else Decision()
 
 

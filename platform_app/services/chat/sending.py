@@ -28,26 +28,10 @@ from platform_app.models.sending import Dispatch, GateReason, OverdueApproval, S
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversation_rows, message_search
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
+from platform_app.services.chat.gate_sentences import HELD_SENTENCES, REFUSALS
 
 Window = Callable[[Transaction, Conversation, datetime], Decision | None]
 WINDOWS: dict[Channel, Window] = {}  # a channel's own decision at a moment, if it has limits
-HELD_SENTENCES = {
-    GateReason.PERSON: "Message in “{title}” held back: a person is in charge",
-    GateReason.WINDOW: "Message in “{title}” held back: the channel allows no messages now",
-    GateReason.QUIET_HOURS: "Message in “{title}” held back: quiet hours",
-    GateReason.DAILY_CAP: "Message in “{title}” held back: enough automatic messages for a day",
-    GateReason.WEEKLY_CAP: "Message in “{title}” held back: enough automatic messages for a week",
-    GateReason.CLOSED: "Message in “{title}” not sent: the conversation is closed",
-    GateReason.TEST: "Message in “{title}” not sent: it follows from a test chat",
-    GateReason.OPTED_OUT: "Message in “{title}” not sent: the contact does not want messages",
-    GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is switched off",
-    GateReason.CHANNEL: "Message in “{title}” not sent: the agent does not work on this channel",
-}
-REFUSALS = {  # sentences for members
-    GateReason.CLOSED: "This conversation is closed.",
-    GateReason.OPTED_OUT: "This contact does not want messages. Confirm that you write all the same.",
-    GateReason.WINDOW: "The channel allows no messages now.",
-}
 _KINDS = {Origin.RULE: ActivityKind.RULE, Origin.SEQUENCE: ActivityKind.SEQUENCE}
 
 

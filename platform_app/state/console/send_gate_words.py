@@ -23,6 +23,19 @@ SENTENCES = {
     GateReason.CHANNEL: "Not sent: the agent does not work on this channel",
 }
 
+COUNTED = {  # in sums of backtests
+    GateReason.QUIET_HOURS: "Held back by quiet hours",
+    GateReason.DAILY_CAP: "Held back by the limit of 24 hours",
+    GateReason.WEEKLY_CAP: "Held back by the limit of 7 days",
+    GateReason.OPTED_OUT: "Not sent: the contact does not want messages",
+}
+
+
+def count_words(held: Mapping[str, int], language: str) -> list[str]:
+    """Return how many messages of a backtest the gate would hold or drop, a sentence for each reason."""
+    named = {reason.value: words for reason, words in COUNTED.items()}
+    return [f"{translate(language, named[reason])}: {count}" for reason, count in sorted(held.items())]
+
 
 def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
     """Return a stored decision of the send gate as a sentence with times in `zone`; "" if the message was sent."""

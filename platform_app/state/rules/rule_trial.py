@@ -10,7 +10,7 @@ from platform_app.automation.rules import RunReason
 from platform_app.db import Transaction
 from platform_app.engine.rules import backtest, dry_run, rule_runs, rules
 from platform_app.engine.rules.backtest import BacktestSample, RuleBacktest
-from platform_app.engine.rules.dry_run import DryRun
+from platform_app.engine.rules.dry_run import ActionPreview, DryRun
 from platform_app.engine.rules.why_not import Note
 from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, plural, translate
@@ -19,6 +19,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, current_user, error_toast, fetch, fetch_as, handler
 from platform_app.state.console.option_lists import Option
+from platform_app.state.console.send_gate_words import count_words, gate_words
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines, view_context
 from platform_app.state.rules.rule_words import STATES, TRIGGERS, describe_result
 
@@ -153,17 +154,7 @@ def dry_run_view(found: DryRun, context: ViewContext) -> DryRunView:
     """Return a trial in words."""
     words, colour = STATES[found.reason]
     language = context.language
-    actions = [
-        describe_result(one.sentence, one.values, language)
-        if one.possible
-        else translate(
-            language,
-            "{action}: not possible. {reason}",
-            action=translate(language, rule_runs.action_label(one.kind)),
-            reason=translate(language, one.sentence, **one.values),
-        )
-        for one in found.actions
-    ]
+    actions = [_describe_preview(one, context) for one in found.actions]
     return DryRunView(
         translate(language, words),
         colour,
@@ -172,6 +163,20 @@ def dry_run_view(found: DryRun, context: ViewContext) -> DryRunView:
         actions,
         [_describe_note(note, context) for note in found.notes],
     )
+
+
+def _describe_preview(one: ActionPreview, context: ViewContext) -> str:
+    """Return what an action would do, and what the send gate would say to its message."""
+    language = context.language
+    if not one.possible:
+        return translate(
+            language,
+            "{action}: not possible. {reason}",
+            action=translate(language, rule_runs.action_label(one.kind)),
+            reason=translate(language, one.sentence, **one.values),
+        )
+    words, gate = describe_result(one.sentence, one.values, language), gate_words(one.gate, language, context.zone)
+    return f"{words} · {gate}" if gate else words
 
 
 def _describe_note(note: Note, context: ViewContext) -> str:
@@ -195,6 +200,7 @@ def summarize_backtest(found: RuleBacktest, language: str) -> list[str]:
         if found.reasons[reason]:
             words = translate(language, STATES[reason.value][0])
             lines.append(f"{words}: {found.reasons[reason]}")
+    lines += count_words(found.held, language)
     if found.live_reasons:
         lines.append(
             translate(

@@ -12,8 +12,9 @@ from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.enrollments import enrollment_progress
-from platform_app.engine.sequences import sequence_trial
-from platform_app.engine.sequences.sequence_trial import AssumedEvent, SequenceBacktest, SequenceTrial
+from platform_app.engine.sequences import sequence_backtest, sequence_trial
+from platform_app.engine.sequences.sequence_backtest import SequenceBacktest
+from platform_app.engine.sequences.sequence_trial import AssumedEvent, SequenceTrial
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, plural, translate
@@ -24,6 +25,7 @@ from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, error_toast, fetch, fetch_as, handler
 from platform_app.state.console.option_lists import Option, stage_options
+from platform_app.state.console.send_gate_words import count_words, gate_words
 from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_lines, view_context
 from platform_app.state.sequences.sequence_words import (
@@ -52,6 +54,7 @@ class SimulatedStepLine:
     waits: list[str] = field(default_factory=list)
     colour: str = ""
     outcome: str = ""
+    gate: str = ""  # why the send gate would hold or drop what the step sends
     proof: list[ProofLine] = field(default_factory=list)
 
 
@@ -187,7 +190,7 @@ def _read_step_data(session: Transaction, who: Identity, sequence_id: str, subje
 def _backtest(
     session: Transaction, who: Identity, sequence_id: str, days: int
 ) -> tuple[SequenceBacktest, dict[str, str], _StepData]:
-    found = sequence_trial.backtest(session, who, sequence_id, days=days)
+    found = sequence_backtest.backtest(session, who, sequence_id, days=days)
     events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
     return found, event_log.subject_names(session, who, events), _read_step_data(session, who, sequence_id)
 
@@ -247,6 +250,7 @@ def _simulated_line(
         waits=[wait_text(wait, format_clock(at, language, identity.time_zone), language) for wait, at in line.waits],
         colour=colour,
         outcome=outcome,
+        gate=gate_words(line.gate.as_json(), language, identity.time_zone),
         proof=proof_lines(line.decision.proof.as_json(), context) if line.decision.proof else [],
     )
 
@@ -265,6 +269,7 @@ def _summary(found: SequenceBacktest, language: str, step_data: _StepData) -> li
     ]
     lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.refused.most_common()]
     lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
+    lines += count_words(found.held, language)
     context = ViewContext(language, "UTC", {})
     for step_id, count in found.steps.items():
         words = describe_step(step_data.steps[step_id], context, step_data.names)
