@@ -222,7 +222,7 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(fake.serve(ready, stop))
 
-    thread = threading.Thread(target=run, name="fake-provider")
+    thread = threading.Thread(target=run, name="fake-provider", daemon=True)
     thread.start()
     assert ready.wait(10)
     env.setenv("PLATFORM_OPENAI_BASE_URL", fake.url)

@@ -55,12 +55,14 @@ def platform_environment(folder: Path) -> dict[str, str]:
 def started_platform(environment: dict[str, str], folder: Path) -> Iterator[str]:
     """Start a platform with its demo, yield its address, and stop it."""
     made: Started = start(environment, folder / "platform.txt")
-    wait_for(lambda: is_ready(made), 240)
-    address = f"http://127.0.0.1:{environment['PLATFORM_PORT']}"
-    FOLDERS[address] = Path(environment["PLATFORM_DATA_DIR"])
-    yield address
-    made.process.terminate()
-    made.process.wait(20)
+    try:
+        wait_for(lambda: is_ready(made), 420)  # the first start builds the console
+        address = f"http://127.0.0.1:{environment['PLATFORM_PORT']}"
+        FOLDERS[address] = Path(environment["PLATFORM_DATA_DIR"])
+        yield address
+    finally:
+        made.process.terminate()
+        made.process.wait(20)
 
 
 @pytest.fixture(scope="session")

@@ -77,11 +77,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def started(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     made = start(environment, tmp_path_factory.mktemp("screen") / "first.txt")
-    wait_for(lambda: is_ready(made), 240)
-    yield made
-    if made.process.poll() is None:
-        made.process.terminate()
-        made.process.wait(15)
+    try:
+        wait_for(lambda: is_ready(made), 420)
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.terminate()
+            made.process.wait(15)
 
 
 def test_it_says_what_is_ready_and_how_to_sign_in(started: Started) -> None:
