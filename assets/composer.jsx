@@ -29,6 +29,17 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     fit();
     if (autoFocus && area.current) area.current.focus();
   }, [autoFocus, draftKey]);
+  useEffect(fit, [narrow]); // an empty field is as high as its hint
+  useEffect(() => {
+    let width = 0;
+    const watch = new ResizeObserver(([one]) => {
+      if (one.contentRect.width === width) return;
+      width = one.contentRect.width;
+      requestAnimationFrame(fit);
+    });
+    watch.observe(area.current);
+    return () => watch.disconnect();
+  }, []);
   useEffect(() => {
     const box = area.current;
     const before = known.current;

@@ -62,10 +62,15 @@ def _head() -> rx.Component:
             ),
             class_name="grow",
         ),
-        rx.cond(~READ_ONLY, _triage()),
-        rx.el.span(
-            icon_tool("panel-right", t("Show or hide the contact"), ContactPanelState.toggle),
-            class_name="only-medium",
+        rx.flex(
+            rx.cond(~READ_ONLY, _triage()),
+            rx.el.span(
+                icon_tool("panel-right", t("Show or hide the contact"), ContactPanelState.toggle),
+                class_name="only-medium",
+            ),
+            spacing="3",
+            align="center",
+            wrap="wrap",
         ),
         class_name="chat-bar",
     )
@@ -73,7 +78,7 @@ def _head() -> rx.Component:
 
 def _triage() -> rx.Component:
     is_closed = InboxState.state == "closed"
-    return rx.flex(
+    return rx.fragment(
         rx.el.select(
             rx.el.option(t("Nobody assigned"), value=NOBODY),
             rx.foreach(InboxState.members, option),
@@ -100,9 +105,6 @@ def _triage() -> rx.Component:
         rx.cond(~is_closed, snooze_menu()),
         tag_dialog(),
         snooze_dialog(),
-        spacing="3",
-        align="center",
-        wrap="wrap",
     )
 
 
