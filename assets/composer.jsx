@@ -73,6 +73,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     const gap = before && !/\s$/.test(before) ? " " : "";
     put(before + gap + insertText + box.value.slice(box.selectionEnd));
     keep(place(draftKey), box.value);
+    document.getElementById("write-reply")?.click(); // the field may be hidden while a note is written
     box.focus();
     box.selectionStart = box.selectionEnd = (before + gap + insertText).length;
   }, [insertCount, draftKey]);

@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 
 const STORED = "inbox-keys"; // in this browser: "off" when the member does not want them
 const KEYS = { KeyJ: "j", KeyK: "k", KeyR: "r", KeyN: "n", KeyA: "a", KeyE: "e" };
-const TYPING = 'input, textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="listbox"]';
+const TYPING = 'input:not([type="radio"]), textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="listbox"]';
 
 const isOff = () => {
   try {
@@ -22,10 +22,8 @@ const move = (by) => {
 };
 
 const write = (mode) => {
-  const button = document.querySelector(`[data-mode="${mode}"]`);
-  if (!button) return;
-  button.click();
-  document.querySelector(".writing textarea")?.focus();
+  document.getElementById(`write-${mode}`)?.click();
+  document.querySelector(`.${mode}-form textarea`)?.focus();
 };
 
 const ACTIONS = {

@@ -87,7 +87,7 @@ def a_member_takes_over(inbox: Inbox, talk: str) -> None:
     page.keyboard.type("I am here.")
     page.keyboard.press("Enter")
     expect(inbox.bubble("I am here.")).to_contain_text(inbox.words("Member"))
-    expect(page.locator(".writing textarea")).to_have_value("")
+    expect(page.locator(".reply-form textarea")).to_have_value("")
     assert inbox.contact("write", talk, "Good, thank you") == ""
     expect(inbox.bubble("Good, thank you")).to_be_visible(timeout=LIVE)
 
@@ -126,9 +126,10 @@ def keys_and_drafts(inbox: Inbox, talk: str) -> None:
     page.keyboard.press("n")
     page.keyboard.type("@Demo call her")
     page.reload()
-    page.locator('[data-mode="note"]').click()
-    expect(page.locator(".writing textarea")).to_have_value("@Demo call her")
-    page.locator(".writing textarea").press("Enter")
+    page.locator(".unsent-note button").click()
+    page.locator("#write-note").check(force=True)
+    expect(page.locator(".note-form textarea")).to_have_value("@Demo call her")
+    page.locator(".note-form textarea").press("Enter")
     expect(page.locator(".message.internal", has_text="@Demo call her")).to_be_visible()
     page.locator(".chat-bar h2").click()
     page.keyboard.press("?")

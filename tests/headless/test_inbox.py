@@ -137,8 +137,7 @@ async def test_a_note_is_not_sent(who: Identity) -> None:
     talk = real_talk(who)
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
-        await tab.send(InboxState.set_mode("note"))
-        await tab.send(InboxState.send({"text": f"@{who.name} look"}))
+        await tab.send(InboxState.add_note({"text": f"@{who.name} look"}))
         (note,) = messages(who, talk)
         assert (note.state, note.mentions) == (MessageState.NOTE, [who.user_id])
         assert row(who, talk).state == "open" and shown(tab) == [("internal", "Note", note.text)]
@@ -242,10 +241,8 @@ async def test_scripts_and_suggestions_are_put_into_the_field(who: Identity, mon
         assert [(one.title, one.preview) for one in tab.get(DraftingState, "scripts")] == [
             ("Hello", "Presentation: Good day, {{ contact.name }}!")
         ]
-        await tab.send(InboxState.set_mode("note"))
         await tab.send(DraftingState.insert_script(script.id))
         assert (tab.get(DraftingState, "insert_text"), tab.get(DraftingState, "insert_count")) == ("Good day, Anna!", 1)
-        assert tab.get(InboxState, "mode") == "reply"
         await tab.send(DraftingState.suggest())
         assert started == [tab.get(DraftingState, "suggestion_id")]
         assert tab.get(DraftingState, "suggestion_state") == "writing"

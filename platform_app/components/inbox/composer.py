@@ -1,5 +1,7 @@
 """Composer: where a member writes to the contact, or a note to other members."""
 
+from typing import Any
+
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer
@@ -21,33 +23,75 @@ def composer() -> rx.Component:
         rx.el.div(
             rx.cond(DraftingState.suggestion_state != "", _suggestion()),
             rx.el.div(
-                _mode("reply", t("Reply")),
+                _mode("reply", t("Reply"), default_checked=True),
                 _mode("note", t("Note")),
                 rx.spacer(),
-                rx.cond(InboxState.mode == "reply", _sources_of_text()),
+                _sources_of_text(),
+                role="radiogroup",
+                aria_label=t("What to write"),
                 class_name="modes",
             ),
-            rx.cond(
-                (InboxState.mode == "reply") & (InboxState.state == "closed"),
-                _closed(),
-                rx.cond(
-                    (InboxState.mode == "reply") & InboxState.is_opted_out & ~InboxState.despite_opt_out,
-                    _opted_out(),
-                    _form(),
-                ),
-            ),
-            class_name=rx.cond(InboxState.mode == "note", "writing note", "writing"),
+            rx.el.div(_reply(), class_name="reply-form"),
+            rx.el.div(_note(), class_name="note-form"),
+            class_name="writing",
         ),
     )
 
 
-def _mode(name: str, words: rx.Var[str]) -> rx.Component:
-    return rx.el.button(
-        words,
-        on_click=InboxState.set_mode(name),
-        type="button",
-        class_name="mode",
-        custom_attrs={"aria-pressed": rx.cond(InboxState.mode == name, "true", "false"), "data-mode": name},
+def _mode(name: str, words: rx.Var[str], **props: Any) -> rx.Component:
+    """Return the radio button of a mode; the style sheet shows the form of the one that is chosen, at once."""
+    return rx.el.label(
+        rx.el.input(type="radio", name="writing", value=name, id=f"write-{name}", **props), words, class_name="mode"
+    )
+
+
+def _reply() -> rx.Component:
+    return rx.cond(
+        InboxState.state == "closed",
+        _closed(),
+        rx.cond(
+            InboxState.is_opted_out & ~InboxState.despite_opt_out,
+            _opted_out(),
+            _form(
+                "reply",
+                Composer.create(
+                    label=t("Message"),
+                    hint=t("Message to the contact. Enter sends, Shift+Enter breaks the line"),
+                    insert_text=DraftingState.insert_text,
+                    insert_count=DraftingState.insert_count,
+                    **_kept("reply"),
+                ),
+                rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
+            ),
+        ),
+    )
+
+
+def _note() -> rx.Component:
+    return _form(
+        "note",
+        Composer.create(label=t("Note"), hint=t("Note for your team; @ and a name mentions somebody"), **_kept("note")),
+        rx.button(rx.icon("sticky-note", size=16), t("Add note"), type="submit"),
+    )
+
+
+def _kept(mode: str) -> dict[str, Any]:
+    """Return the properties with which unsent text is kept for a conversation and a mode."""
+    return {
+        "draft_key": f"inbox/{CurrentUser.slug}/{InboxState.current}/{mode}",
+        "sent_count": InboxState.sent_count,
+        "failed_count": InboxState.failed_count,
+        "last_sent": InboxState.last_sent,
+    }
+
+
+def _form(mode: str, field: rx.Component, button: rx.Component) -> rx.Component:
+    return rx.el.form(
+        field,
+        button,
+        on_submit=InboxState.send if mode == "reply" else InboxState.add_note,
+        reset_on_submit=False,  # the text stays until the server has it
+        class_name="compose",
     )
 
 
@@ -135,32 +179,4 @@ def _opted_out() -> rx.Component:
         align="center",
         wrap="wrap",
         class_name="chat-foot",
-    )
-
-
-def _form() -> rx.Component:
-    is_note = InboxState.mode == "note"
-    return rx.el.form(
-        Composer.create(
-            label=rx.cond(is_note, t("Note"), t("Message")),
-            hint=rx.cond(
-                is_note,
-                t("Note for your team; @ and a name mentions somebody"),
-                t("Message to the contact. Enter sends, Shift+Enter breaks the line"),
-            ),
-            draft_key=f"inbox/{CurrentUser.slug}/{InboxState.current}/{InboxState.mode}",
-            sent_count=InboxState.sent_count,
-            failed_count=InboxState.failed_count,
-            last_sent=InboxState.last_sent,
-            insert_text=DraftingState.insert_text,
-            insert_count=DraftingState.insert_count,
-        ),
-        rx.button(
-            rx.cond(is_note, rx.icon("sticky-note", size=16), rx.icon("arrow-up", size=16)),
-            rx.cond(is_note, t("Add note"), t("Send")),
-            type="submit",
-        ),
-        on_submit=InboxState.send,
-        reset_on_submit=False,  # the text stays until the server has it
-        class_name="compose",
     )

@@ -31,6 +31,11 @@ def conversation_list() -> rx.Component:
                     t("Nothing matches."),
                     t("No conversations here."),
                 ),
+                " ",
+                rx.cond(
+                    InboxListState.channel == ALL,
+                    rx.link(t("Show test chats"), href=InboxListState.tests_href, size="1", underline="always"),
+                ),
                 class_name="muted small",
             ),
         ),

@@ -38,8 +38,6 @@ from platform_app.state.inbox.snoozes import SNOOZES, parse_moment, snooze_end
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
 NOBODY = "nobody"
-MODES = ("reply", "note")
-PAUSE_SECONDS = 0.3  # between two live updates
 
 
 class InboxState(rx.State):
@@ -61,7 +59,6 @@ class InboxState(rx.State):
     asks_moment: bool = False  # until when to snooze
     messages: list[InboxMessage] = []
     has_earlier: bool = False
-    mode: str = MODES[0]
     sent_count: int = 0  # messages that were stored
     failed_count: int = 0  # messages that were refused
     last_sent: str = ""
@@ -92,7 +89,7 @@ class InboxState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
         """Refresh the conversation when it changes."""
-        async for update in subscribe(self, "conversation", "contact", pause=PAUSE_SECONDS):
+        async for update in subscribe(self, "conversation", "contact"):
             async with self:
                 concerned = self.current and update.subject_id in ("", self.current, self._contact_id)
                 event = await self._refresh() if concerned else None
@@ -101,15 +98,20 @@ class InboxState(rx.State):
 
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
-        """Send a message to the contact, or store a note; text that cannot be stored stays in the field."""
+        """Send a message to the contact; text that cannot be stored stays in the field."""
+        return await self._store(member_messages.send, form, despite_opt_out=self.despite_opt_out)
+
+    @handler(Role.OPERATOR)
+    async def add_note(self, form: dict[str, Any]) -> Any:
+        """Store a note for members; text that cannot be stored stays in the field."""
+        return await self._store(open_conversation.add_note, form)
+
+    async def _store(self, service: Any, form: dict[str, Any], **options: Any) -> Any:
         text = str(form.get("text", ""))
         if not text.strip() or not self.current:
             return None
         try:
-            if self.mode == "note":
-                await call(self, open_conversation.add_note, self.current, text)
-            else:
-                await call(self, member_messages.send, self.current, text, despite_opt_out=self.despite_opt_out)
+            await call(self, service, self.current, text, **options)
         except PlatformError as error:
             self.failed_count += 1
             return await error_toast(self, error)
@@ -119,11 +121,6 @@ class InboxState(rx.State):
         self.sent_count += 1
         await self._open()
         return None
-
-    @handler(Role.OPERATOR)
-    async def set_mode(self, mode: str) -> None:
-        """Write a reply or a note."""
-        self.mode = mode if mode in MODES else MODES[0]
 
     @handler(Role.OPERATOR)
     async def confirm_opt_out(self) -> None:
@@ -224,7 +221,7 @@ class InboxState(rx.State):
         """Reset all that belongs to the open conversation."""
         self.current = self.title = self.last_sent = self._contact_id = ""
         self.messages, self.has_earlier, self._message_limit = [], False, PAGE_SIZE
-        self.mode, self.is_opted_out, self.despite_opt_out = MODES[0], False, False
+        self.is_opted_out = self.despite_opt_out = False
 
     async def _refresh(self) -> Any:
         """Read the conversation again; return a toast if it is gone."""

@@ -15,10 +15,8 @@ from platform_app.state.chat import reply_streams
 from platform_app.state.chat.chat_view import SourceChip
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
-from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.scripts.scripts import KINDS
 
-PAUSE_SECONDS = 0.3  # between two live updates
 MAX_PREVIEW_CHARS = 120
 _STATES = {MessageState.STREAMING: "writing", MessageState.SUGGESTED: "ready"}
 
@@ -56,7 +54,7 @@ class DraftingState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show the suggestion as it grows."""
-        async for update in subscribe(self, "conversation", pause=PAUSE_SECONDS):
+        async for update in subscribe(self, "conversation"):
             async with self:
                 if update.subject_id in ("", self._conversation_id):
                     await self._refresh()
@@ -72,7 +70,7 @@ class DraftingState(rx.State):
     @handler(Role.OPERATOR)
     async def use_suggestion(self) -> None:
         """Put the suggestion into the field."""
-        await self._insert(await call(self, suggestions.take, self._conversation_id))
+        self._insert(await call(self, suggestions.take, self._conversation_id))
         await self._refresh()
 
     @handler(Role.OPERATOR)
@@ -84,10 +82,9 @@ class DraftingState(rx.State):
     @handler(Role.OPERATOR)
     async def insert_script(self, script_id: str) -> None:
         """Put a script into the field."""
-        await self._insert(await fetch(self, member_scripts.fill, self._conversation_id, script_id[:32]))
+        self._insert(await fetch(self, member_scripts.fill, self._conversation_id, script_id[:32]))
 
-    async def _insert(self, text: str) -> None:
-        (await self.get_state(InboxState)).mode = "reply"
+    def _insert(self, text: str) -> None:
         self.insert_text, self.insert_count = text, self.insert_count + 1
 
     async def _fetch_scripts(self) -> None:

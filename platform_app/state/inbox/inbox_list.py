@@ -30,7 +30,7 @@ VIEW_LABELS = {
     View.SNOOZED: "Snoozed",
     View.CLOSED: "Closed",
 }
-PAUSE_SECONDS = 0.4  # between two live updates, in which further changes are collected
+PAUSE_SECONDS = 1.0  # between two live updates, in which further changes are collected
 
 
 @dataclass
@@ -56,6 +56,7 @@ class InboxListState(rx.State):
     agents: list[Option] = []
     channels: list[Option] = []
     list_href: str = ""  # of this page of the list without an open conversation
+    tests_href: str = ""  # of the test chats
     newer_href: str = ""  # "" on the first page
     older_href: str = ""  # "" on the last page
     is_narrowed: bool = False  # by agent, channel or tag
@@ -150,6 +151,7 @@ class InboxListState(rx.State):
         if self.rows != rows:
             self.rows = rows
         self.list_href = self._href(after=self._after)
+        self.tests_href = self._href(channel=Channel.TEST.value)
         self.newer_href = self._href() if self._after else ""
         self.older_href = self._href(after=_cursor_text(page.next)) if page.next else ""
         views = [
