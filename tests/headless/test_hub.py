@@ -50,3 +50,22 @@ async def test_what_comes_while_a_page_is_busy_is_looked_at_once(database: str) 
         seen.append(await asyncio.wait_for(anext(updates), 10))
     assert {one.topic for one in seen} == {"*", "lead"} and len(seen) < 10
     await updates.aclose()
+
+
+async def test_a_page_that_pauses_is_told_once_of_what_happened_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub()
+    monkeypatch.setattr(hub, "_listen", asyncio.Event().wait)  # no listener that polls while there is no Redis
+    updates = hub.subscribe("t", "tab", every=5, pause=0.01)
+    first = asyncio.ensure_future(anext(updates))
+    await asyncio.sleep(0)
+    hub._notify("t", Update("conversation", "1"))
+    found = [await asyncio.wait_for(first, 10)]
+    for told in (("conversation", "2"), ("conversation", "2")), (("conversation", "3"), ("conversation", "4")):
+        for topic, subject in told:
+            hub._notify("t", Update(topic, subject))
+        found.append(await asyncio.wait_for(anext(updates), 10))
+    hub._notify("t", Update("conversation", "5"))
+    hub._notify("t", Update("lead", "6"))
+    found.append(await asyncio.wait_for(anext(updates), 10))
+    assert found[1:] == [Update("conversation", "2"), Update("conversation", ""), Update("*", "")]
+    await updates.aclose()
