@@ -52,6 +52,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     sign_in(page, recorded.address, language=language)
     inbox = Inbox(page, recorded, language)
     name = {"en": "Olga Winter", "ru": "Ольга Зимина"}[language]
+    checked = inbox.contact("begin", "Boris Frost", "approval")
     talk = inbox.contact("begin", name)
     page.goto(f"{recorded.address}/manage/demo/inbox")
     the_agent_answers(inbox, talk, name)
@@ -59,7 +60,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     a_message_of_a_rule_is_held(inbox, talk)
     the_agent_answers_again(inbox, talk)
     keys_and_drafts(inbox, talk)
-    a_reply_is_approved(inbox)
+    a_reply_is_approved(inbox, checked)
 
 
 def the_agent_answers(inbox: Inbox, talk: str, name: str) -> None:
@@ -150,9 +151,8 @@ def keys_and_drafts(inbox: Inbox, talk: str) -> None:
     expect(inbox.button("End the snooze")).to_have_count(0)
 
 
-def a_reply_is_approved(inbox: Inbox) -> None:
+def a_reply_is_approved(inbox: Inbox, talk: str) -> None:
     page = inbox.page
-    talk = inbox.contact("begin", "Boris Frost", "approval")
     inbox.agent_says("It costs 40 euros.")
     inbox.contact("write", talk, "What does it cost?")
     page.goto(f"{inbox.recorded.address}/manage/demo/inbox?view=approval")
