@@ -21,7 +21,9 @@ from tests.talking import (
     answered,
     begin,
     events,
+    real_talk,
     row,
+    run_jobs,
     say,
     trace,
     written,
@@ -60,6 +62,16 @@ def test_a_worker_takes_up_what_a_dead_one_left(provider: FakeProvider, who: Ide
     if marked:
         replies.mark_interrupted()
     replies.run_job(running(who, reply))
+    assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello there.")
+
+
+def test_a_reply_that_a_contact_waits_for_is_written_again(provider: FakeProvider, who: Identity) -> None:
+    reply = say(who, real_talk(who))
+    age(who, reply, 30, "Half")
+    replies.mark_interrupted()
+    replies.mark_interrupted()
+    assert row(who, reply).state == MessageState.PARTIAL
+    run_jobs(who)
     assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello there.")
 
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
+from platform_app.jobs import Reply, enqueue
 from platform_app.llm import reply_text
 from platform_app.llm.reply_text import format_reply, normalize_citations
+from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind
 from platform_app.services.chat import conversation_rows, no_answer, sending
@@ -170,7 +172,7 @@ def record_failure(session: Transaction, row: Message, conversation: Conversatio
 def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedelta | None = None) -> None:
     """Mark a streaming reply as failed, or as partial if it has text.
 
-    With `silent_for`, only if it had no heartbeat for that long.
+    With `silent_for`, only if it had no heartbeat for that long; on a channel a worker then writes it again.
     """
     with session_scope(tenant_id) as session:
         row = session.exec(owned(Message, tenant_id).where(Message.id == reply_id).with_for_update()).first()
@@ -181,6 +183,10 @@ def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedel
         row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
         row.error, row.finished_at = sentence, now()
         conversation = session.exec(owned(Conversation, tenant_id).where(Conversation.id == row.conversation_id)).one()
+        is_awaited = conversation.channel != Channel.TEST and not row.is_suggestion
+        if silent_for and is_awaited:  # a contact waits for it: a worker writes it again
+            payload = Reply(conversation_id=conversation.id, message_id=reply_id)
+            enqueue(session, tenant_id, payload, dedupe_key=f"reply:{reply_id}")
         record_failure(session, row, conversation)
         conversation_rows.publish_change(session, conversation)
 
