@@ -8,12 +8,12 @@ from platform_app.api.app import api
 from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware, is_development
 from platform_app.api.websocket_limits import WebSocketLimitMiddleware
 from platform_app.components.console.connection import connection_notice, failed_page, toaster
+from platform_app.hub import hub
 from platform_app.pages.registry import every_page
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.state.console import frame, socket_sessions
 from platform_app.state.console.authorization import AuthorizationMiddleware
 from platform_app.state.console.error_messages import report_error
-from platform_app.state.console.hub import hub
 
 logs.configure()
 app = rx.App(

@@ -5,8 +5,20 @@ from starlette.applications import Starlette
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
 from platform_app.api.sign_in import claim_session, sign_out
+from platform_app.api.web_chat import event_stream, visitor_routes, widget_files
 from platform_app.api.webhooks import receive
 
+_WEB_CHAT = [
+    widget_files.widget_file,
+    widget_files.appearance,
+    widget_files.frame,
+    widget_files.try_out,
+    visitor_routes.start,
+    visitor_routes.send,
+    visitor_routes.ask_for_person,
+    visitor_routes.history,
+    event_stream.events,
+]
 api = Starlette(
     routes=[
         claim_session,
@@ -19,5 +31,6 @@ api = Starlette(
         receive,
         healthz,
         readyz,
+        *_WEB_CHAT,
     ]
 )

@@ -21,6 +21,8 @@ HEADERS = [
 ]
 BODY_LIMIT = 1_000_000  # bytes; routes of _OWN_BODY_LIMIT limit bodies themselves
 _OWN_BODY_LIMIT = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+")
+_EMBEDDED = re.compile(r"/web-chat/.*")  # pages of other sites show it; it sets no cookies and has its own policy
+_CORS = re.compile(r"/web-chat/[^/]+/appearance")  # says itself which origins may read it
 _ANY_ORIGIN = re.compile(r"/hooks/[^/]+")  # webhooks: cookies are ignored
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _REFLEX_ROUTES = ("/_upload", "/_health", "/_all_routes")
@@ -180,18 +182,21 @@ class SecurityMiddleware:
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
+    is_embedded = _EMBEDDED.fullmatch(scope["path"]) is not None
     own = [*HEADERS, (b"content-security-policy", content_security_policy(scope).encode())]
+    if is_embedded:  # its own policy names the sites that may show it
+        own = [one for one in own if one[0] != b"x-frame-options"]
     if is_https(scope):
         own.append((b"strict-transport-security", b"max-age=31536000"))
 
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(k, v) for k, v in message.get("headers", []) if not _is_overridden(k.lower())]
+            kept = [(k, v) for k, v in message.get("headers", []) if not _is_overridden(k.lower(), scope["path"])]
             given = {key.lower() for key, _ in kept}
             lasting = message["status"] < 400 and _is_hashed(scope["path"])
             cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
             added = [(key, value) for key, value in own if key not in given]
-            added += _language_cookie(scope, kept)
+            added += [] if is_embedded else _language_cookie(scope, kept)
             message["headers"] = [*kept, *added, (b"cache-control", cached)]
         await send(message)
 
@@ -217,10 +222,11 @@ def _is_hashed(path: str) -> bool:
     return path.startswith("/assets/") and not _CHUNK.fullmatch(path)
 
 
-def _is_overridden(name: bytes) -> bool:
+def _is_overridden(name: bytes, path: str) -> bool:
     """Return whether a response header is replaced: caching, and Reflex's CORS headers."""
     foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
-    return name == b"cache-control" or (name in foreign and not is_development())
+    is_kept = is_development() or _CORS.fullmatch(path)
+    return name == b"cache-control" or (name in foreign and not is_kept)
 
 
 async def _send_text(send: Send, status: int, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from platform_app.models import (
     agent,
+    channel,
     conversation,
     crm,
     event,
@@ -21,6 +22,7 @@ from platform_app.models import (
 
 __all__ = [
     "agent",
+    "channel",
     "conversation",
     "crm",
     "event",

@@ -90,6 +90,7 @@ class Conversation(Owned, table=True):
     lead_id: str | None = Field(default=None, foreign_key="lead.id", max_length=32)
     stage_id: str | None = Field(default=None, max_length=32)  # test chat only: a stage instead of the lead's
     channel: Channel = Field(default=Channel.TEST, sa_type=enum_column(Channel))
+    account_id: str | None = Field(default=None, max_length=32)  # the channel account on which it is held
     title: str = Field(default="", max_length=200)
     last_line: str = Field(default="", max_length=200)
     last_message_at: datetime = Field(default_factory=factory(now), sa_type=Instant)

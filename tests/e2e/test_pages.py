@@ -22,7 +22,12 @@ pytestmark = pytest.mark.e2e
 
 PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
 PAGES += ("/inbox", "/knowledge", "/jobs", "/webhooks", "/settings", "/sequences", "/sequences/calendar")
-MORE = {"settings-crm": "/settings/crm", "settings-mail": "/settings/mail", "leads-list": "/leads?view=list"}
+MORE = {
+    "settings-crm": "/settings/crm",
+    "settings-mail": "/settings/mail",
+    "settings-channels": "/settings/channels",
+    "leads-list": "/leads?view=list",
+}
 MORE |= {"enrollments": "/sequences/enrollments", "settings-members": "/settings/members"}
 # What passes is counted and not described: to describe it takes longer than to look.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -15,9 +15,8 @@ from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role
 from platform_app.services.accounts import accounts, sessions
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversations
+from platform_app.services.chat import conversations, reply_streams
 from platform_app.state.agents.agents import AgentsState
-from platform_app.state.chat import reply_streams
 from platform_app.state.chat.test_chat import TestChatState
 from platform_app.state.console import background_access, browser, undo
 from platform_app.state.console.background_access import Caller

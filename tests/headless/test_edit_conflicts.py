@@ -8,10 +8,10 @@ import pytest
 
 from platform_app.engine.rules import rules
 from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.hub import Update
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence
 from platform_app.state.console import live_updates
-from platform_app.state.console.hub import Update
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.sequences.sequence import SequenceState
 from tests.conftest import make_member

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from platform_app.state.console import hub as hubs
-from platform_app.state.console.hub import Hub, Update
+from platform_app import hub as hubs
+from platform_app.hub import Hub, Update
 
 
 async def test_nothing_is_watched_for_a_tab_that_has_gone(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

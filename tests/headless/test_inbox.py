@@ -10,9 +10,8 @@ import time_machine
 from platform_app.clock import now
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services.chat import conversation_rows, conversations, held_messages, opt_outs, triage
+from platform_app.services.chat import conversation_rows, conversations, held_messages, opt_outs, reply_streams, triage
 from platform_app.services.scripts import scripts
-from platform_app.state.chat import reply_streams
 from platform_app.state.console import live_updates
 from platform_app.state.inbox import snoozes
 from platform_app.state.inbox.contact_panel import ContactPanelState

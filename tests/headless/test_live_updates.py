@@ -8,15 +8,14 @@ import reflex as rx
 
 from platform_app.clock import now
 from platform_app.db import session_scope, unscoped_delete, unscoped_update
+from platform_app.hub import Update
 from platform_app.models.person import Identity, Member, Role, Session
 from platform_app.services.accounts import accounts, member_changes, sessions
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversations
+from platform_app.services.chat import conversations, reply_streams
 from platform_app.services.crm import contacts
-from platform_app.state.chat import reply_streams
 from platform_app.state.console import live_updates
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.console.hub import Update
 from platform_app.state.crm.contacts import ContactsState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in

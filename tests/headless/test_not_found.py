@@ -7,6 +7,7 @@ import pytest
 import reflex as rx
 
 from platform_app.db import owned, session_scope
+from platform_app.hub import Update
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity
 from platform_app.pages.registry import every_page
@@ -15,7 +16,6 @@ from platform_app.services.demo import demo
 from platform_app.state.agents.agent import AgentState
 from platform_app.state.console import live_updates
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.console.hub import Update
 from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_edit_conflicts import StillHub

@@ -102,7 +102,7 @@ def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> Guided
 
 
 def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:
-    """Check that the conversation's agent may reply on its channel; the test chat allows every agent.
+    """Check that the conversation's agent may reply on its channel; the test chat and channel accounts allow it.
 
     Raises Forbidden if the agent is switched off or does not work on the channel.
     """
@@ -111,7 +111,7 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
     query = owned(Agent, conversation.tenant_id).where(Agent.id == conversation.agent_id)
     if not session.exec(query).one().active:
         raise Forbidden("This agent is switched off.")
-    if conversation.channel not in settings.channels:
+    if conversation.account_id is None and conversation.channel not in settings.channels:
         raise Forbidden("This agent does not work on this channel.")
 
 

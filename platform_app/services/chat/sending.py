@@ -222,7 +222,10 @@ def _contact(session: Transaction, row: Conversation, *, lock: bool) -> Contact 
 
 
 def _agent(session: Transaction, row: Conversation) -> tuple[bool, bool]:
-    """Return whether the agent is switched on, and whether it works on the channel."""
+    """Return whether the agent is switched on, and whether it works on the channel.
+
+    On a channel account it does: it was chosen there.
+    """
     agent: Agent | None = session.exec(owned(Agent, row.tenant_id).where(Agent.id == row.agent_id)).first()
     if agent is None or agent.deleted_at is not None or not agent.active:
         return False, True
@@ -230,7 +233,7 @@ def _agent(session: Transaction, row: Conversation) -> tuple[bool, bool]:
         own, _ = agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)
     except PlatformError:
         return False, True
-    return True, row.channel in own.channels
+    return True, row.account_id is not None or row.channel in own.channels
 
 
 def _sent(session: Transaction, row: Conversation) -> list[datetime]:

@@ -11,6 +11,7 @@ from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Invalid
+from platform_app.models.channel import ChannelIdentity
 from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Address, Contact, Holder, Lead, Note, RefusedRow, Task
 from platform_app.models.event import ActivityKind, Event
@@ -20,7 +21,7 @@ from platform_app.models.sending import Dispatch
 from platform_app.services.crm import contacts, crm_values
 from platform_app.services.feed import activity
 
-_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address, Dispatch, RefusedRow)
+_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, ChannelIdentity, Event, Address, Dispatch, RefusedRow)
 
 
 @dataclass

@@ -10,9 +10,8 @@ from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services.chat import approvals, conversations, hand_off, held_messages
+from platform_app.services.chat import approvals, conversations, hand_off, held_messages, reply_streams
 from platform_app.services.scripts import guided_scripts
-from platform_app.state.chat import reply_streams
 from platform_app.state.chat.chat_view import (
     IN_PROGRESS,
     MessageRow,

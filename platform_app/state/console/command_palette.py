@@ -33,6 +33,7 @@ DESTINATIONS = [
     ("Webhooks", "/webhooks"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
+    ("Channels", "/settings/channels"),
     ("E-mail", "/settings/mail"),
     ("Members", "/settings/members"),
 ]

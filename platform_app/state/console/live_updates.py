@@ -9,11 +9,11 @@ import reflex as rx
 from reflex_base.event.context import EventContext
 
 from platform_app.api.security import session_token
+from platform_app.hub import Update, hub
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sessions
 from platform_app.state.console import browser
 from platform_app.state.console.base import current_identity, current_user
-from platform_app.state.console.hub import Update, hub
 
 ACCESS_TOPIC = "member"  # changes of members: every subscription checks its session at once
 RECHECK_SECONDS = 1.0  # a session is read again when the last check is older

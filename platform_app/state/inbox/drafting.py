@@ -10,8 +10,8 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Role
+from platform_app.services.chat import reply_streams
 from platform_app.services.inbox import member_scripts, suggestions
-from platform_app.state.chat import reply_streams
 from platform_app.state.chat.chat_view import SourceChip
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe

@@ -13,9 +13,13 @@ STOP_SECONDS = 5  # timeout of `stop` for storing the partial reply
 
 @dataclass
 class LiveReply:
-    """A reply that is being streamed: its text so far, its task, and an event that is set at the end."""
+    """A reply that is being streamed: its text so far, its task, and an event that is set at the end.
+
+    `grown` is set when there is more text, and replaced by another event: take it before reading the text.
+    """
 
     text: str = ""
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
@@ -49,8 +53,11 @@ async def _write(tenant_id: str, reply_id: str, live: LiveReply) -> None:
     try:
         async for piece in replies.stream(tenant_id, reply_id):
             live.text += piece
+            live.grown.set()
+            live.grown = asyncio.Event()
     except Exception:  # users read the error in the reply's row; this is for developers
         log.exception("reply was not written", reply_id=reply_id)
     finally:
         _live.pop(reply_id, None)
         live.done.set()
+        live.grown.set()

@@ -1,9 +1,10 @@
-"""Hub: one Redis listener per web process that tells open pages what changed in their tenant."""
+"""Hub: one Redis listener per web process that tells open pages and visitors of web chats what changed."""
 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._queues: dict[str, set[asyncio.Queue[Update]]] = defaultdict(set)
+        self._watchers: dict[str, dict[str, set[asyncio.Event]]] = {}  # by tenant and id of a row
         self._task: asyncio.Task[None] | None = None
         self.is_connected: Callable[[str], bool] = lambda tab: True  # set by the app: whether a tab has a socket
 
@@ -61,8 +63,7 @@ class Hub:
         """
         queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=500)
         self._queues[tenant_id].add(queue)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen())
+        self._start_listening()
         left = 0.0  # when the tab was first found disconnected
         try:
             while not left or time.monotonic() - left < DISCONNECT_GRACE_SECONDS:
@@ -86,13 +87,39 @@ class Hub:
             if not self._queues[tenant_id]:
                 del self._queues[tenant_id]
 
+    @contextmanager
+    def watch(self, tenant_id: str, subject_id: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set whenever a row of the tenant may have changed; the caller clears it.
+
+        Changes of other rows do not set it. While Redis is unavailable it is set every _POLL_SECONDS.
+        """
+        changed = asyncio.Event()
+        rows = self._watchers.setdefault(tenant_id, {})
+        rows.setdefault(subject_id, set()).add(changed)
+        self._start_listening()
+        try:
+            yield changed
+        finally:
+            rows[subject_id].discard(changed)
+            if not rows[subject_id]:
+                del rows[subject_id]
+            if not rows and self._watchers.get(tenant_id) is rows:
+                del self._watchers[tenant_id]
+
+    def _start_listening(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen())
+
+    def _tenants(self) -> set[str]:
+        return self._queues.keys() | self._watchers.keys()
+
     async def _listen(self) -> None:
         """Read the streams while there are subscribers; while Redis is unavailable, make them poll."""
         last: dict[str, str] = {}
-        while self._queues:
+        while self._tenants():
             client = notifier.subscriber_connection()
             try:
-                while self._queues:
+                while self._tenants():
                     await self._read(client, last)
             except (redis.RedisError, OSError) as error:
                 log.warning("updates are polled", error=type(error).__name__)
@@ -102,13 +129,14 @@ class Hub:
                 await client.aclose()
 
     async def _read(self, client: "redis.asyncio.Redis", last: dict[str, str]) -> None:
-        for tenant_id in list(self._queues):
+        for tenant_id in self._tenants():
             name = notifier.stream_name(tenant_id)
             if name not in last:
                 newest = await client.xrevrange(name, count=1)
                 last[name] = newest[0][0] if newest else "0-0"
                 self._notify(tenant_id, Update("*", ""))  # changes between the page's own read and now
-        streams: dict[Any, Any] = {notifier.stream_name(t): last[notifier.stream_name(t)] for t in self._queues}
+        known = map(notifier.stream_name, self._tenants())
+        streams: dict[Any, Any] = {name: last[name] for name in known if name in last}
         if not streams:
             return
         for name, entries in await client.xread(streams, count=200, block=500) or []:
@@ -117,10 +145,14 @@ class Hub:
                 self._notify(name.rsplit(":", 1)[1], Update(fields["topic"], fields["id"]))
 
     def _notify_all(self) -> None:
-        for tenant_id in list(self._queues):
+        for tenant_id in self._tenants():
             self._notify(tenant_id, Update("*", ""))
 
     def _notify(self, tenant_id: str, update: Update) -> None:
+        rows = self._watchers.get(tenant_id, {})
+        for watched in [rows.get(update.subject_id, set())] if update.subject_id else rows.values():
+            for changed in watched:
+                changed.set()
         for queue in self._queues.get(tenant_id, ()):
             if not queue.full():
                 queue.put_nowait(update)

@@ -1,0 +1,1 @@
+"""Web chat: what visitors of the tenants' sites use."""

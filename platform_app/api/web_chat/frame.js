@@ -1,0 +1,401 @@
+/* Frame of the web chat: the visitor's conversation. Text of others is only ever set as text, never as HTML. */
+(() => {
+  "use strict";
+  const TEXTS = {
+    en: {
+      title: "Chat", greeting: "Hello. How can we help?", placeholder: "Your message", send: "Send", close: "Close the chat",
+      person: "Talk to a person", agent: "Agent", human: "Person", you: "You", writing: "The agent is writing",
+      asked: "A person will answer here.", incharge: "{name} answers here.", ended: "This chat was closed. Write to open it again.",
+      failed: "The answer could not be written. Write again, or talk to a person.", sources: "Sources", earlier: "Earlier messages",
+      name: "Your name", email: "Your e-mail", wait: "Too many messages. Try again in {seconds} s.", refused: "This site may not show this chat.",
+      off: "The chat is switched off.", broken: "Not sent. Check the connection and try again.", invalid: "Check name and e-mail address.",
+      retry: "Try again", sending: "Sending", lost: "No connection. Trying again.",
+    },
+    ru: {
+      title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
+      person: "Позвать человека", agent: "Агент", human: "Сотрудник", you: "Вы", writing: "Агент пишет",
+      asked: "Вам ответит сотрудник.", incharge: "Вам отвечает {name}.", ended: "Чат закрыт. Напишите, чтобы открыть его снова.",
+      failed: "Не удалось написать ответ. Напишите ещё раз или позовите человека.", sources: "Источники", earlier: "Более ранние сообщения",
+      name: "Ваше имя", email: "Ваша почта", wait: "Слишком много сообщений. Повторите через {seconds} с.", refused: "Этому сайту нельзя показывать этот чат.",
+      off: "Чат выключен.", broken: "Не отправлено. Проверьте связь и повторите.", invalid: "Проверьте имя и адрес почты.",
+      retry: "Повторить", sending: "Отправляется", lost: "Нет связи. Повторяем попытку.",
+    },
+    es: {
+      title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
+      person: "Hablar con una persona", agent: "Agente", human: "Persona", you: "Usted", writing: "El agente está escribiendo",
+      asked: "Una persona responderá aquí.", incharge: "{name} responde aquí.", ended: "Este chat se cerró. Escriba para abrirlo de nuevo.",
+      failed: "No se pudo escribir la respuesta. Escriba otra vez o hable con una persona.", sources: "Fuentes", earlier: "Mensajes anteriores",
+      name: "Su nombre", email: "Su correo", wait: "Demasiados mensajes. Inténtelo en {seconds} s.", refused: "Este sitio no puede mostrar este chat.",
+      off: "El chat está apagado.", broken: "No enviado. Compruebe la conexión e inténtelo otra vez.", invalid: "Compruebe el nombre y el correo.",
+      retry: "Reintentar", sending: "Enviando", lost: "Sin conexión. Reintentando.",
+    },
+    pt: {
+      title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
+      person: "Falar com uma pessoa", agent: "Agente", human: "Pessoa", you: "Você", writing: "O agente está escrevendo",
+      asked: "Uma pessoa responderá aqui.", incharge: "{name} responde aqui.", ended: "Este chat foi fechado. Escreva para abri-lo de novo.",
+      failed: "Não foi possível escrever a resposta. Escreva de novo ou fale com uma pessoa.", sources: "Fontes", earlier: "Mensagens anteriores",
+      name: "Seu nome", email: "Seu e-mail", wait: "Mensagens demais. Tente em {seconds} s.", refused: "Este site não pode mostrar este chat.",
+      off: "O chat está desligado.", broken: "Não enviada. Verifique a conexão e tente de novo.", invalid: "Verifique o nome e o e-mail.",
+      retry: "Tentar de novo", sending: "Enviando", lost: "Sem conexão. Tentando de novo.",
+    },
+    uk: {
+      title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
+      person: "Покликати людину", agent: "Агент", human: "Співробітник", you: "Ви", writing: "Агент пише",
+      asked: "Вам відповість співробітник.", incharge: "Вам відповідає {name}.", ended: "Чат закрито. Напишіть, щоб відкрити його знову.",
+      failed: "Не вдалося написати відповідь. Напишіть ще раз або покличте людину.", sources: "Джерела", earlier: "Попередні повідомлення",
+      name: "Ваше ім’я", email: "Ваша пошта", wait: "Забагато повідомлень. Повторіть через {seconds} с.", refused: "Цьому сайту не можна показувати цей чат.",
+      off: "Чат вимкнено.", broken: "Не надіслано. Перевірте зв’язок і повторіть.", invalid: "Перевірте ім’я та адресу пошти.",
+      retry: "Повторити", sending: "Надсилається", lost: "Немає зв’язку. Пробуємо ще раз.",
+    },
+    kk: {
+      title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
+      person: "Адаммен сөйлесу", agent: "Агент", human: "Қызметкер", you: "Сіз", writing: "Агент жазып жатыр",
+      asked: "Сізге қызметкер жауап береді.", incharge: "Сізге {name} жауап береді.", ended: "Чат жабылды. Қайта ашу үшін жазыңыз.",
+      failed: "Жауап жазылмады. Қайта жазыңыз немесе адаммен сөйлесіңіз.", sources: "Дереккөздер", earlier: "Бұрынғы хабарламалар",
+      name: "Атыңыз", email: "Поштаңыз", wait: "Хабарлама тым көп. {seconds} с кейін қайталаңыз.", refused: "Бұл сайт бұл чатты көрсете алмайды.",
+      off: "Чат өшірулі.", broken: "Жіберілмеді. Байланысты тексеріп, қайталаңыз.", invalid: "Атыңыз бен поштаңызды тексеріңіз.",
+      retry: "Қайталау", sending: "Жіберілуде", lost: "Байланыс жоқ. Қайта байқап көреміз.",
+    },
+  };
+  const root = document.documentElement;
+  const language = root.lang;
+  const words = TEXTS[language] || TEXTS.en;
+  const settings = JSON.parse(root.dataset.settings);
+  const base = location.pathname.replace(/\/frame$/, "");
+  const memory = `web-chat-visitor:${base}`;
+  const at = (id) => document.getElementById(id);
+  const make = (name, className, text) => {
+    const node = document.createElement(name);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  const read = (key) => { try { return localStorage.getItem(key) || ""; } catch { return ""; } };
+  const write = (key, value) => { try { localStorage.setItem(key, value); } catch { /* kept until the page is left */ } };
+
+  let site = "", visitor = read(memory), cursor = "", isOpen = false, unread = 0, oldest = "";
+  let hasConversation = false, wantsPerson = false, isStreaming = false, isLoaded = false, wait = 1000;
+  const shown = new Map(); // line of the list by message id
+  const parts = { log: at("log"), list: at("messages"), text: at("text"), first: at("first") };
+
+  /* Answers of the server */
+  const ask = async (path, options = {}) => {
+    const headers = { "X-Embedding-Origin": site, ...options.headers };
+    if (visitor) headers.Authorization = `Bearer ${visitor}`;
+    return fetch(base + path, { ...options, headers, credentials: "omit", cache: "no-store" });
+  };
+  const explain = (answer) => {
+    if (answer.status === 429) return fill(words.wait, { seconds: answer.headers.get("Retry-After") || "60" });
+    return { 403: words.refused, 404: words.off, 422: words.invalid }[answer.status] || words.broken;
+  };
+  const problem = (text) => { at("problem").textContent = text; at("problem").hidden = !text; };
+  const tell = (data) => { if (site) parent.postMessage(data, site); };
+
+  const identify = async () => {
+    if (visitor) return;
+    const answer = await ask("/session", { method: "POST" });
+    if (!answer.ok) throw Object.assign(new Error("no session"), { answer });
+    visitor = (await answer.json()).visitor;
+    write(memory, visitor);
+  };
+
+  /* A subset of Markdown, as nodes */
+  const LINK = /\[([^\]\n]{1,300})\]\((https?:\/\/[^\s)]{1,2000})\)|(https?:\/\/[^\s<>"]{1,2000}[^\s<>".,;:!?)\]])/;
+  const INLINE = new RegExp(`${LINK.source}|\`([^\`\\n]{1,500})\`|\\*\\*([^*\\n]{1,500})\\*\\*|\\*([^*\\s][^*\\n]{0,300})\\*|\\[(\\d{1,2})\\]`);
+  const link = (href, text) => {
+    const node = make("a", "", text);
+    node.href = href;
+    node.target = "_blank";
+    node.rel = "noopener noreferrer nofollow";
+    return node;
+  };
+  const inline = (text, isRich, into) => {
+    let rest = text;
+    for (let left = 500; left && rest; left--) {
+      const found = (isRich ? INLINE : LINK).exec(rest);
+      if (!found) break;
+      if (found.index) into.append(rest.slice(0, found.index));
+      const [whole, label, target, bare, code, bold, slanted, number] = found;
+      if (target) into.append(link(target, label));
+      else if (bare) into.append(link(bare, bare));
+      else if (code) into.append(make("code", "", code));
+      else if (bold) into.append(make("strong", "", bold));
+      else if (slanted) into.append(make("em", "", slanted));
+      else if (number) into.append(make("sup", "", number));
+      rest = rest.slice(found.index + whole.length);
+    }
+    into.append(rest);
+  };
+  const lines = (texts, isRich, into) => texts.forEach((text, index) => {
+    if (index) into.append(make("br"));
+    inline(text, isRich, into);
+  });
+  const blocks = (text, isRich) => {
+    const found = document.createDocumentFragment();
+    let paragraph = [], list = null, code = null;
+    const end = () => {
+      if (paragraph.length) { const node = make("p"); lines(paragraph, isRich, node); found.append(node); }
+      paragraph = [];
+    };
+    for (const line of text.split("\n")) {
+      const item = isRich && /^\s{0,6}(?:[-*•]|\d{1,3}[.)])\s+(.*)$/.exec(line);
+      if (isRich && line.startsWith("```")) {
+        end();
+        list = null;
+        code = code ? null : found.appendChild(make("pre"));
+      } else if (code) code.append(line, "\n");
+      else if (item) {
+        end();
+        const kind = /^\s*\d/.test(line) ? "ol" : "ul";
+        if (!list || list.localName !== kind) list = found.appendChild(make(kind));
+        const node = list.appendChild(make("li"));
+        if (kind === "ol") node.value = parseInt(line, 10);
+        inline(item[1], true, node);
+      } else if (!line.trim()) { end(); if (!isRich || !list) list = null; }
+      else {
+        list = null;
+        const heading = isRich && /^#{1,6}\s+(.*)$/.exec(line);
+        if (heading) { end(); found.append(make("p", "heading", heading[1])); } else paragraph.push(line);
+      }
+    }
+    end();
+    return found;
+  };
+
+  /* Lines of the chat */
+  const isAtEnd = () => parts.log.scrollHeight - parts.log.scrollTop - parts.log.clientHeight < 80;
+  const toEnd = () => { parts.log.scrollTop = parts.log.scrollHeight; };
+  const clock = (when) => {
+    const date = new Date(when);
+    const isToday = date.toDateString() === new Date().toDateString();
+    const day = isToday ? {} : { day: "numeric", month: "short" };
+    return date.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit" });
+  };
+  const paint = (line, message) => {
+    const isRich = message.author === "agent";
+    const who = { visitor: words.you, agent: words.agent, person: words.human }[message.author];
+    const head = make("p", "by");
+    head.append(make("span", "kind", who));
+    if (message.name && message.name !== who) head.append(` ${message.name}`);
+    if (message.at) { const time = make("time", "", clock(message.at)); time.dateTime = message.at; head.append(" ", time); }
+    const bubble = make("div", "bubble");
+    bubble.append(blocks(message.text, isRich));
+    line.className = message.author;
+    line.replaceChildren(head, bubble);
+    if (message.sources?.length) {
+      const sources = make("details", "sources");
+      sources.append(make("summary", "", `${words.sources}: ${message.sources.length}`));
+      const list = sources.appendChild(make("ol"));
+      for (const one of message.sources) {
+        const item = list.appendChild(make("li", "", one.heading ? `${one.title} · ${one.heading}` : one.title));
+        item.value = one.number;
+      }
+      line.append(sources);
+    }
+  };
+  const put = (message, { isEarlier = false, before = null } = {}) => {
+    const follows = isAtEnd();
+    let line = shown.get(message.id);
+    const isNew = !line || line.dataset.partial;
+    if (!line) {
+      line = make("li");
+      shown.set(message.id, line);
+      parts.list.insertBefore(line, before);
+    }
+    delete line.dataset.partial;
+    paint(line, message);
+    if (message.cursor && !isEarlier) cursor = message.cursor;
+    if (isNew && !isEarlier && isLoaded && message.author !== "visitor" && !isOpen) tell({ webChat: "unread", count: ++unread });
+    if (follows && !isEarlier) toEnd();
+  };
+  const greet = () => {
+    if (!shown.has("greeting")) put({ id: "greeting", author: "agent", name: "", text: settings.greeting || words.greeting }, { isEarlier: true, before: parts.list.firstChild });
+  };
+  const partial = ({ id, at: start, text }) => {
+    const follows = isAtEnd();
+    let line = shown.get(id);
+    if (!line) {
+      line = parts.list.appendChild(make("li", "agent"));
+      shown.set(id, line);
+    }
+    line.dataset.partial = "1";
+    line.written = (line.written || "").slice(0, start) + text;
+    paint(line, { author: "agent", name: "", text: line.written });
+    line.setAttribute("aria-busy", "true");
+    if (follows) toEnd();
+  };
+  const drop = (id) => { shown.get(id)?.remove(); shown.delete(id); };
+  const state = ({ state: now, person, writing, failed }) => {
+    const isPerson = now === "person";
+    at("who").textContent = isPerson ? (person ? fill(words.incharge, { name: person }) : words.asked) : now === "closed" ? words.ended : failed ? words.failed : "";
+    at("person").hidden = isPerson;
+    const isShown = [...shown.values()].some((line) => line.dataset.partial);
+    at("typing").hidden = !writing || isShown || isPerson;
+  };
+
+  /* Events */
+  const HANDLERS = {
+    message: (message) => { shown.get(message.id)?.removeAttribute("aria-busy"); at("typing").hidden = true; put(message); },
+    partial: (data) => { at("typing").hidden = true; partial(data); },
+    dropped: ({ id }) => drop(id),
+    reset: () => { shown.clear(); parts.list.replaceChildren(); },
+    gone: () => { hasConversation = false; cursor = ""; HANDLERS.reset(); greet(); },
+    state,
+  };
+  const listen = async () => {
+    if (isStreaming || !hasConversation) return;
+    isStreaming = true;
+    try {
+      const answer = await ask("/events", { headers: cursor ? { "Last-Event-ID": cursor } : {} });
+      if (answer.status === 403 || answer.status === 404) { problem(explain(answer)); hasConversation = false; return; }
+      if (!answer.ok) { wait = Math.max(wait, 1000 * (answer.headers.get("Retry-After") || 5)); throw new Error("refused"); }
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      wait = 1000;
+      if (at("problem").textContent === words.lost) problem("");
+      for (let text = ""; ;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        text += value;
+        for (let end; (end = text.indexOf("\n\n")) >= 0; text = text.slice(end + 2)) {
+          const event = Object.fromEntries(text.slice(0, end).split("\n").map((line) => line.split(/: (.*)/s, 2)));
+          if (event.data && HANDLERS[event.event]) HANDLERS[event.event](JSON.parse(event.data));
+        }
+      }
+    } catch { if (wait > 4000) problem(words.lost); wait = Math.min(wait * 2, 30000); }
+    finally {
+      isStreaming = false;
+      if (hasConversation) setTimeout(listen, wait * (0.75 + Math.random() / 2));
+    }
+  };
+  const load = async () => {
+    if (isLoaded || !site) return;
+    isLoaded = true;
+    greet();
+    parts.first.hidden = settings.asks_first !== "name_and_email";
+    if (!visitor) return;
+    try {
+      const answer = await ask("/history");
+      if (!answer.ok) { problem(explain(answer)); return; }
+      const found = await answer.json();
+      hasConversation = found.has_conversation;
+      isLoaded = false; // what is loaded is not unread
+      found.messages.forEach((message) => put(message));
+      isLoaded = true;
+      if (found.has_earlier) { oldest = found.messages[0].id; drop("greeting"); }
+      at("earlier").hidden = !found.has_earlier;
+      if (hasConversation) { parts.first.hidden = true; state(found); tell({ webChat: "used" }); listen(); }
+      toEnd();
+    } catch { isLoaded = false; problem(words.lost); setTimeout(load, 5000); }
+  };
+  const earlier = async () => {
+    const answer = await ask(`/history?before=${encodeURIComponent(oldest)}`);
+    if (!answer.ok) { problem(explain(answer)); return; }
+    const found = await answer.json();
+    const before = parts.list.firstChild, height = parts.log.scrollHeight;
+    found.messages.forEach((message) => put(message, { isEarlier: true, before }));
+    parts.log.scrollTop += parts.log.scrollHeight - height;
+    oldest = found.messages[0]?.id || oldest;
+    at("earlier").hidden = !found.has_earlier;
+    if (!found.has_earlier) { greet(); parts.log.focus(); }
+  };
+
+  /* Writing */
+  const key = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0")).join("");
+  let draft = { text: "", id: "" }; // a text that is sent again has the same id
+  const send = async () => {
+    const text = parts.text.value.trim();
+    if (!text || !site) return;
+    const isFirst = !parts.first.hidden;
+    if (isFirst && (!at("name").value.trim() || !at("email").checkValidity() || !at("email").value.trim())) {
+      problem(words.invalid);
+      (at("name").value.trim() ? at("email") : at("name")).focus();
+      return;
+    }
+    if (draft.text !== text) draft = { text, id: key() };
+    at("send").disabled = true;
+    problem("");
+    try {
+      await identify();
+      const body = { id: draft.id, text, language, person: wantsPerson };
+      if (isFirst) Object.assign(body, { name: at("name").value, email: at("email").value });
+      const answer = await ask("/messages", { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+      if (!answer.ok) { problem(explain(answer)); return; }
+      const { id, at: when, cursor: place } = await answer.json();
+      put({ id, author: "visitor", name: "", text, at: when, cursor: place });
+      toEnd();
+      if (parts.text.value.trim() === text) parts.text.value = "";
+      draft = { text: "", id: "" };
+      grow();
+      parts.first.hidden = true;
+      hasConversation = true;
+      wantsPerson = false;
+      tell({ webChat: "used" });
+      listen();
+    } catch (error) { problem(error.answer ? explain(error.answer) : words.broken); }
+    finally { at("send").disabled = false; }
+  };
+  const askForPerson = async () => {
+    if (!hasConversation) {
+      wantsPerson = true;
+      state({ state: "person" });
+      parts.text.focus();
+      return;
+    }
+    at("person").disabled = true;
+    try {
+      const answer = await ask("/person", { method: "POST" });
+      if (answer.ok) { state({ state: "person" }); parts.text.focus(); } else problem(explain(answer));
+    } catch { problem(words.broken); }
+    finally { at("person").disabled = false; }
+  };
+  const grow = () => {
+    parts.text.style.height = "auto";
+    parts.text.style.height = `${Math.min(parts.text.scrollHeight + 2, 140)}px`;
+  };
+
+  /* Page */
+  const readableOn = (colour) => {
+    const part = (place) => {
+      const share = parseInt(colour.slice(place, place + 2), 16) / 255;
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    };
+    const light = 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
+    return 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#ffffff" : "#000000";
+  };
+  root.style.setProperty("--colour", settings.colour);
+  root.style.setProperty("--on-colour", readableOn(settings.colour));
+  document.title = words.title;
+  at("title").textContent = words.title;
+  at("person").textContent = words.person;
+  at("person").hidden = false;
+  at("earlier").textContent = words.earlier;
+  at("typing-text").textContent = words.writing;
+  at("text-label").textContent = words.placeholder;
+  at("name-label").textContent = words.name;
+  at("email-label").textContent = words.email;
+  parts.text.placeholder = words.placeholder;
+  parts.log.setAttribute("aria-label", words.title);
+  at("send").setAttribute("aria-label", words.send);
+  at("close").setAttribute("aria-label", words.close);
+  at("form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
+  at("person").addEventListener("click", askForPerson);
+  at("earlier").addEventListener("click", earlier);
+  at("close").addEventListener("click", () => tell({ webChat: "close" }));
+  parts.text.addEventListener("input", grow);
+  parts.text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") tell({ webChat: "close" }); });
+  window.addEventListener("message", (event) => {
+    if (event.source !== parent || parent === window || !event.data?.webChat) return;
+    site = event.origin;
+    isOpen = event.data.webChat === "opened" || (event.data.webChat !== "closed" && isOpen);
+    load();
+    if (isOpen) {
+      unread = 0;
+      toEnd();
+      (parts.first.hidden || at("name").value ? parts.text : at("name")).focus();
+    }
+  });
+})();

@@ -1,0 +1,114 @@
+"""Visitor routes: start a chat, write, read earlier messages, and ask for a person."""
+
+import asyncio
+import secrets
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from platform_app.api.web_chat.access import NEW_VISITORS, Visitor, count, count_message, visitor_route
+from platform_app.channels.web_chat import AsksFirst
+from platform_app.db import session_scope
+from platform_app.errors import Invalid
+from platform_app.services.channels import inbound, visitor_view
+from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
+from platform_app.services.channels.visitor_view import VisitorView
+from platform_app.services.chat import reply_streams
+
+MAX_BODY_BYTES = 40_000  # 4000 characters of four bytes, escaped as JSON
+
+
+class SentMessage(BaseModel):
+    """A message as the frame sends it; `id` makes a repeat recognizable."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    text: str
+    name: Annotated[str, Field(max_length=120)] = ""
+    email: Annotated[str, Field(max_length=254)] = ""
+    language: Annotated[str, Field(max_length=2)] = ""
+    person: bool = False
+
+
+@visitor_route("/session", methods=["POST"], is_known=False)
+async def start(request: Request, visitor: Visitor) -> Response:
+    """Return a new visitor's token. Nothing is stored before the first message."""
+    count(NEW_VISITORS, "session", visitor.account.id, visitor.address)
+    return JSONResponse({"visitor": secrets.token_urlsafe(32)}, 201)
+
+
+@visitor_route("/messages", methods=["POST"])
+async def send(request: Request, visitor: Visitor) -> Response:
+    """Store a message, once for each id, and start the agent's reply. Raises Invalid if it is not accepted."""
+    count_message(visitor)
+    receipt = await asyncio.to_thread(_receive, visitor, await _sent_message(request))
+    if receipt.reply_id:
+        reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
+    return JSONResponse(
+        {
+            "id": receipt.message.id,
+            "at": receipt.message.created_at.isoformat(),
+            "cursor": visitor_view.cursor_of(receipt.message),
+            "repeat": receipt.is_repeat,
+        }
+    )
+
+
+async def _sent_message(request: Request) -> SentMessage:
+    """Return the message in the body. Raises Invalid if it is not one."""
+    parts, size = list[bytes](), 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise Invalid("This message is too long.", field="text")
+        parts.append(part)
+    try:
+        return SentMessage.model_validate_json(b"".join(parts))
+    except ValidationError as error:
+        raise Invalid("This value cannot be taken.") from error
+
+
+def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:
+    details = ContactDetails(" ".join(sent.name.split()), sent.email.strip(), sent.language)
+    needs_details = visitor.settings.asks_first == AsksFirst.NAME_AND_EMAIL
+    message = InboundText(sent.id, sent.text, details, wants_person=sent.person, needs_details=needs_details)
+    with session_scope(visitor.account.tenant_id) as session:
+        return inbound.receive(session, visitor.account, visitor.outside_id, message)
+
+
+@visitor_route("/person", methods=["POST"])
+async def ask_for_person(request: Request, visitor: Visitor) -> Response:
+    """Hand the visitor's conversation to members."""
+    count_message(visitor)
+
+    def work() -> None:
+        with session_scope(visitor.account.tenant_id) as session:
+            inbound.ask_for_person(session, visitor.account, visitor.outside_id)
+
+    await asyncio.to_thread(work)
+    return JSONResponse({"state": "person"})
+
+
+@visitor_route("/history", methods=["GET"])
+async def history(request: Request, visitor: Visitor) -> Response:
+    """Return the newest messages of the visitor's conversation, or those before the message named in the query."""
+    before = request.query_params.get("before", "")[:32]
+
+    def work() -> VisitorView:
+        with session_scope(visitor.account.tenant_id, read_only=True) as session:
+            return visitor_view.read(session, visitor.account, visitor.outside_id, before=before)
+
+    return JSONResponse(_as_json(await asyncio.to_thread(work)))
+
+
+def _as_json(view: VisitorView) -> dict[str, Any]:
+    return {
+        "has_conversation": bool(view.conversation_id),
+        "messages": view.messages,
+        "has_earlier": view.has_earlier,
+        "state": view.state,
+        "person": view.person,
+    }

@@ -1,0 +1,1 @@
+"""Channels: what each kind of channel can do, one class for each."""

@@ -1,0 +1,101 @@
+"""Web chat: a chat on the pages of the tenant's own site, put there by one script tag."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic import Field as Setting
+
+from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
+from platform_app.form_fields import Control, form_info
+from platform_app.models.agent import Channel, Text
+
+MAX_ORIGINS = 20
+_HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*|\[[0-9a-f:]{2,39}\]")
+_PORTS = {"http": 80, "https": 443}
+
+
+class AsksFirst(StrEnum):
+    """What a visitor is asked before the first message."""
+
+    NOTHING = "nothing"
+    NAME_AND_EMAIL = "name_and_email"
+
+
+def parse_origin(text: str) -> str:
+    """Return the origin of a web address as browsers write it. Raises ValueError if it is none."""
+    text = text.strip()
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{host}]"
+    elif not host.isascii():
+        host = host.encode("idna").decode()  # UnicodeError is a ValueError
+    is_plain = parts.path in ("", "/") and not parts.query and not parts.fragment and parts.username is None
+    if parts.scheme not in _PORTS or not is_plain or len(text) > 300 or not _HOST.fullmatch(host):
+        raise ValueError("not an origin")
+    port = parts.port
+    return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
+
+
+def _split_origins(value: object) -> object:
+    return [line for line in re.split(r"[\s,;]+", value) if line] if isinstance(value, str) else value
+
+
+def _origins(given: list[str]) -> list[str]:
+    if len(given) > MAX_ORIGINS:
+        raise ValueError("too many origins")
+    return list(dict.fromkeys(map(parse_origin, given)))
+
+
+class WebChatSettings(ChannelSettings):
+    """The settings of a web chat."""
+
+    allowed_origins: Annotated[list[str], BeforeValidator(_split_origins), AfterValidator(_origins)] = Setting(
+        default_factory=list,
+        title="Sites that may show it",
+        description="One a line, such as https://www.example.com. Any other site is refused.",
+        json_schema_extra=form_info(
+            "account",
+            Control.TEXT_AREA,
+            rows=3,
+            problem="Enter up to 20 addresses of sites, one a line, such as https://www.example.com, without a path.",
+        ),
+    )
+    greeting: Text = Setting(
+        "",
+        title="Greeting",
+        description="The first line of a new chat. Empty: a sentence in the language of the page.",
+        max_length=500,
+        json_schema_extra=form_info(
+            "look", Control.TEXT_AREA, rows=2, problem="The greeting may have at most 500 characters."
+        ),
+    )
+    colour: Text = Setting(
+        "#5b5bd6",
+        title="Colour",
+        description="Of the button and of the visitor's messages.",
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        json_schema_extra=form_info(
+            "look", placeholder="#5b5bd6", problem="Enter a colour as # and six digits, such as #5b5bd6."
+        ),
+    )
+    asks_first: AsksFirst = Setting(
+        AsksFirst.NOTHING,
+        title="Ask before the first message",
+        description="The answers are stored with the contact. They prove nothing, and show no earlier chats.",
+        json_schema_extra=form_info("look", options={"nothing": "Nothing", "name_and_email": "Name and e-mail"}),
+    )
+    daily_messages: int = Setting(
+        2_000,
+        title="Messages a day at most",
+        description="From 1 to 100000, of all visitors together. It bounds what the model costs.",
+        ge=1,
+        le=100_000,
+        json_schema_extra=form_info("limits", problem="The number of messages is from 1 to 100000."),
+    )
+
+
+WEB_CHAT = ChannelKind(Channel.WEB_CHAT, "Web chat", WebChatSettings, longest_text=4_000)

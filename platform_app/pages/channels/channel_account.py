@@ -1,0 +1,105 @@
+"""Channel account: the page of a connected channel."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.channels.web_chat import WEB_CHAT
+from platform_app.components.console.copy_field import copyable_line
+from platform_app.components.console.form import autosaved_field, autosaved_section
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import tenant_page
+from platform_app.components.console.parts import notice, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.state.channels.channel_account import ChannelAccountState
+from platform_app.state.console.base import CurrentUser
+
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+
+
+def show() -> rx.Component:
+    """Return the page."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (ChannelAccountState.account_key != ""), _account(), skeleton_rows(8)),
+        section="Settings",
+    )
+
+
+def _account() -> rx.Component:
+    state = ChannelAccountState
+    return rx.fragment(
+        _head(),
+        rx.cond(
+            state.agent_is_silent,
+            notice(t("The agent is switched off: messages come in, and members answer them in the inbox.")),
+        ),
+        rx.el.div(
+            _settings(
+                _card(t("Account"), *autosaved_section(WEB_CHAT.form, "account", state, {"agent_id": _agent})),
+                _card(t("How it looks"), *autosaved_section(WEB_CHAT.form, "look", state, {})),
+            ),
+            rx.el.div(
+                _on_your_site(),
+                _settings(_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
+                class_name="stack",
+            ),
+            class_name="grid cols-2",
+            key=state.account_key,
+        ),
+    )
+
+
+def _settings(*cards: rx.Component) -> rx.Component:
+    """Return cards whose fields admins alone may change."""
+    return rx.el.fieldset(*cards, disabled=~CAN_EDIT, class_name="stack bare", aria_label=t("Settings"))
+
+
+def _head() -> rx.Component:
+    switch = rx.switch(
+        checked=ChannelAccountState.enabled, on_change=ChannelAccountState.switch, disabled=~CAN_EDIT, id="enabled"
+    )
+    return rx.el.div(
+        rx.el.div(rx.el.h1(ChannelAccountState.name), rx.el.p(ChannelAccountState.kind)),
+        rx.flex(
+            rx.link(
+                t("All channels"), href=f"/manage/{CurrentUser.slug}/settings/channels", size="2", underline="always"
+            ),
+            rx.el.label(switch, t("On"), class_name="status"),
+            spacing="4",
+            align="center",
+            wrap="wrap",
+        ),
+        class_name="page-head",
+    )
+
+
+def _card(title: Any, *parts: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
+
+
+def _agent() -> rx.Component:
+    agents = [rx.foreach(ChannelAccountState.agents, lambda one: rx.select.item(one.name, value=one.id))]
+    return autosaved_field(WEB_CHAT.form["agent_id"], ChannelAccountState, options=agents)
+
+
+def _on_your_site() -> rx.Component:
+    no_site = t("No site may show it yet: name yours under “Sites that may show it”.")
+    trial = rx.link(
+        t("Try it"), href=ChannelAccountState.trial_address, is_external=True, size="2", underline="always", id="try"
+    )
+    return _card(
+        t("On your site"),
+        rx.el.p(t("Put this line into each page, before </body>."), class_name="muted small"),
+        copyable_line(ChannelAccountState.script, t("Script tag"), name="script"),
+        rx.cond(ChannelAccountState.has_origins, rx.fragment(), rx.el.p(no_site, class_name="muted small")),
+        rx.cond(
+            ChannelAccountState.enabled,
+            rx.box(trial),
+            rx.el.p(t("Switch it on to try it."), class_name="muted small"),
+        ),
+    )
+
+
+PAGES = [
+    tenant_page("/settings/channels/[account_id]", "Channel", show, ChannelAccountState.load, ChannelAccountState.watch)
+]

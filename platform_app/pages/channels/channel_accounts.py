@@ -1,0 +1,152 @@
+"""Channel accounts: the page with the list of connected channels."""
+
+import reflex as rx
+
+from platform_app.channels.web_chat import WEB_CHAT
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing
+from platform_app.components.console.page import tenant_page
+from platform_app.components.console.parts import (
+    RETURN_FOCUS,
+    empty_state,
+    field,
+    icon_tool,
+    row_link,
+    time_ago,
+    undo_bar,
+)
+from platform_app.components.console.text import t
+from platform_app.state.channels.channel_accounts import ChannelAccountRow, ChannelAccountsState
+from platform_app.state.console.base import CurrentUser
+
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+
+
+def show() -> rx.Component:
+    """Return the page."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Channels"),
+                t("Where customers write, and which agent answers there."),
+                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
+                rx.cond(CAN_EDIT & (ChannelAccountsState.rows.length() > 0), _create_button()),
+            ),
+            _table(),
+            _creation(),
+            undo_bar(ChannelAccountsState.undo_sentence, ChannelAccountsState.undo),
+        ),
+        section="Settings",
+    )
+
+
+def _create_button() -> rx.Component:
+    return rx.button(
+        rx.icon("plus", size=16), t("Create web chat"), on_click=ChannelAccountsState.set_dialog_open(True)
+    )
+
+
+def _table() -> rx.Component:
+    return listing(
+        loaded=ChannelAccountsState.loaded,
+        total=ChannelAccountsState.rows.length(),
+        filtered=False,
+        table=framed_table(
+            columns(t("Name"), t("Channel"), t("Agent"), t("Last message"), t("On"), None),
+            rx.table.body(rx.foreach(ChannelAccountsState.rows, _row)),
+        ),
+        empty=empty_state(
+            t("No channels yet. A web chat is a button on your site, behind which your agent answers."),
+            rx.cond(CAN_EDIT, _create_button()),
+            icon="messages-square",
+        ),
+    )
+
+
+def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_link(account.name, f"/manage/{CurrentUser.slug}/settings/channels/{account.id}"),
+        ),
+        rx.table.cell(account.kind),
+        rx.table.cell(rx.cond(account.agent != "", account.agent, rx.el.span(t("No agent"), class_name="muted small"))),
+        rx.table.cell(
+            rx.cond(
+                account.when != "",
+                time_ago(account.when, account.exact),
+                rx.el.span(t("Nothing yet"), class_name="muted small"),
+            )
+        ),
+        rx.table.cell(
+            rx.switch(
+                checked=account.enabled,
+                on_change=lambda enabled: ChannelAccountsState.switch(account.id, enabled),
+                disabled=~CAN_EDIT,
+                aria_label=t("Switch “{title}”", title=account.name),
+            )
+        ),
+        rx.table.cell(rx.cond(CAN_EDIT, _menu(account))),
+        align="center",
+        key=account.id,
+    )
+
+
+def _menu(account: rx.Var[ChannelAccountRow]) -> rx.Component:
+    return rx.flex(
+        rx.menu.root(
+            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=account.name))),
+            rx.menu.content(
+                rx.menu.item(t("Delete"), color="red", on_select=ChannelAccountsState.delete(account.id)),
+            ),
+        ),
+        justify="end",
+    )
+
+
+def _creation() -> rx.Component:
+    explained = t("Then you name the sites that may show it, and put one line into their pages.")
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(t("Create web chat"), size="4"),
+            rx.dialog.description(explained, size="2", margin_bottom="16px"),
+            _form(),
+            max_width="560px",
+            on_close_auto_focus=RETURN_FOCUS,
+        ),
+        open=ChannelAccountsState.dialog_open,
+        on_open_change=ChannelAccountsState.set_dialog_open,
+    )
+
+
+def _form() -> rx.Component:
+    agent = rx.el.select(
+        rx.el.option(t("Choose an agent"), value=""),
+        rx.foreach(ChannelAccountsState.agents, lambda one: rx.el.option(one.name, value=one.id)),
+        id="agent_id",
+        name="agent_id",
+        class_name="native",
+    )
+    return rx.form(
+        _field("name", rx.input(id="name", name="name", max_length=120, required=True, auto_focus=True)),
+        _field("agent_id", agent),
+        rx.flex(
+            rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
+            rx.button(t("Create web chat"), type="submit"),
+            spacing="3",
+            justify="end",
+        ),
+        on_submit=ChannelAccountsState.create,
+        class_name="form",
+    )
+
+
+def _field(name: str, control: rx.Component) -> rx.Component:
+    """Return a control with label, help and problem of a field of the class."""
+    shown = WEB_CHAT.form[name]
+    problem = rx.cond(ChannelAccountsState.problem_field == name, ChannelAccountsState.problem, "")
+    return field(t(shown.label), control, name=name, help_text=t(shown.help_text), problem=problem)
+
+
+PAGES = [
+    tenant_page("/settings/channels", "Channels", show, ChannelAccountsState.load, ChannelAccountsState.watch),
+]

@@ -1,0 +1,159 @@
+"""Channel accounts: connect, change, switch, delete and restore the places of channels."""
+
+import secrets
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import col
+
+from platform_app import notifier
+from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
+from platform_app.channels.registry import CHANNEL_KINDS
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.errors import Invalid, LimitReached, NotFound
+from platform_app.form_fields import WRONG_VALUE, Control, format_typed, parse_typed
+from platform_app.models.agent import Channel
+from platform_app.models.channel import ChannelAccount
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.services.agents import agents
+from platform_app.services.feed import activity
+
+MAX_ACCOUNTS = 50  # of a tenant
+_PLACEHOLDERS = {"name": "x", "agent_id": "x"}  # these are columns, beside the settings
+
+
+def list_accounts(session: Transaction, who: Identity) -> list[ChannelAccount]:
+    """Return the tenant's channel accounts, sorted by name."""
+    query = owned(ChannelAccount, who.tenant_id).where(col(ChannelAccount.deleted_at).is_(None))
+    return sorted(session.exec(query).all(), key=lambda row: (row.name.casefold(), row.id))
+
+
+def get(session: Transaction, who: Identity, account_id: str, *, lock: bool = False) -> ChannelAccount:
+    """Return a channel account. Raises NotFound if it does not exist or is deleted."""
+    query = owned(ChannelAccount, who.tenant_id).where(ChannelAccount.id == account_id)
+    row: ChannelAccount | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such channel account.")
+    return row
+
+
+def find_by_token(token: str) -> ChannelAccount:
+    """Return the channel account with a public token. Raises NotFound if there is none, or it is switched off."""
+    with session_scope(reason="a visitor of a channel account", read_only=True) as session:
+        row: ChannelAccount | None = session.exec(unscoped(ChannelAccount).where(ChannelAccount.token == token)).first()
+    if row is None or row.deleted_at is not None or not row.enabled or row.agent_id is None:
+        raise NotFound("There is nothing at this address.")
+    return row
+
+
+def kind_of(row: ChannelAccount) -> ChannelKind:
+    """Return the channel of an account."""
+    return CHANNEL_KINDS[row.kind]
+
+
+def settings_of(row: ChannelAccount) -> ChannelSettings:
+    """Return the settings of an account."""
+    found = kind_of(row).settings.model_validate(row.settings | _PLACEHOLDERS)
+    return found.model_copy(update={"name": row.name, "agent_id": row.agent_id or ""})
+
+
+def form_values(row: ChannelAccount) -> dict[str, Any]:
+    """Return the settings of an account as its form shows them: a list as lines, a number as text."""
+    shown = settings_of(row).model_dump(mode="json")
+    return {
+        name: "\n".join(value) if isinstance(value, list) else value if isinstance(value, bool) else format_typed(value)
+        for name, value in shown.items()
+    }
+
+
+def create(session: Transaction, who: Identity, kind: Channel, *, name: str, agent_id: str) -> ChannelAccount:
+    """Connect an account of a channel, with a random public token.
+
+    Raises LimitReached if the tenant has MAX_ACCOUNTS, Invalid at the field if name or agent are not accepted, and
+    NotFound if the channel cannot be connected or there is no such agent.
+    """
+    if kind not in CHANNEL_KINDS:
+        raise NotFound("There is no such channel.")
+    if len(list_accounts(session, who)) >= MAX_ACCOUNTS:
+        raise LimitReached("There can be {count} channel accounts at most.", count=MAX_ACCOUNTS)
+    row = ChannelAccount(tenant_id=who.tenant_id, kind=kind, name="", token=secrets.token_urlsafe(18))
+    _set_values(session, who, row, {"name": name, "agent_id": agent_id})
+    session.add(row)
+    session.flush()
+    _record(session, who, row, "Channel account “{name}” connected")
+    return row
+
+
+def save(session: Transaction, who: Identity, account_id: str, changes: dict[str, Any]) -> ChannelAccount:
+    """Change settings of an account, by the names of its form.
+
+    Raises NotFound if there is no such account or agent, Invalid at the field for an unknown one or a wrong value.
+    """
+    row = get(session, who, account_id, lock=True)
+    _set_values(session, who, row, changes)
+    _publish_change(session, row)
+    return row
+
+
+def _set_values(session: Transaction, who: Identity, row: ChannelAccount, changes: dict[str, Any]) -> None:
+    form, model = kind_of(row).form, kind_of(row).settings
+    values = settings_of(row).model_dump(mode="json")
+    for field, value in changes.items():
+        if field not in form:
+            raise Invalid(WRONG_VALUE, field=field)
+        shown = form[field]
+        given = parse_typed(shown, value) if shown.control == Control.NUMBER else value
+        try:
+            checked = model.model_validate(_PLACEHOLDERS | {field: given})
+        except ValidationError as error:
+            raise Invalid(shown.problem, field=field) from error
+        values[field] = checked.model_dump(mode="json")[field]
+        if "\x00" in str(values[field]):  # PostgreSQL cannot store it
+            raise Invalid(WRONG_VALUE, field=field)
+    if "agent_id" in changes:
+        agents.get(session, who, values["agent_id"])
+    row.name, row.agent_id = values.pop("name"), values.pop("agent_id") or None
+    row.settings = values
+
+
+def set_enabled(session: Transaction, who: Identity, account_id: str, *, enabled: bool) -> ChannelAccount:
+    """Switch an account on or off; one that is off is answered as not found."""
+    row = get(session, who, account_id, lock=True)
+    if row.enabled != enabled:
+        row.enabled = enabled
+        on, off = "Channel account “{name}” switched on", "Channel account “{name}” switched off"
+        _record(session, who, row, on if enabled else off)
+    return row
+
+
+def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
+    """Delete an account; its conversations stay. It can be restored."""
+    row = get(session, who, account_id, lock=True)
+    row.deleted_at = now()
+    _record(session, who, row, "Channel account “{name}” deleted")
+    return row
+
+
+def restore(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
+    """Restore a deleted account. Raises NotFound if there is no such deleted account."""
+    query = owned(ChannelAccount, who.tenant_id).where(ChannelAccount.id == account_id)
+    row: ChannelAccount | None = session.exec(query).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such channel account.")
+    row.deleted_at = None
+    _publish_change(session, row)
+    return row
+
+
+def _record(session: Transaction, who: Identity, row: ChannelAccount, sentence: str) -> None:
+    link = f"/settings/channels/{row.id}" if row.deleted_at is None else "/settings/channels"
+    activity.record_by(
+        session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name
+    )
+    _publish_change(session, row)
+
+
+def _publish_change(session: Transaction, row: ChannelAccount) -> None:
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "channel", row.id))
