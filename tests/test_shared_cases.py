@@ -17,12 +17,12 @@ from platform_app.models.person import Identity
 from platform_app.rag import vector_index
 from platform_app.services.crm import contacts, custom_field_definitions, imports
 from platform_app.services.webhooks import delivery_bodies
+from tests.crm.test_imports import run, upload
 from tests.fake_provider import FakeProvider, Step, chunk, plays, refuses, says, serving
+from tests.llm.test_shop_questions import found, index_library
 from tests.provider_shapes import END, OVERFLOWS, WELL, answers, error
 from tests.shop_questions import QUESTIONS
 from tests.talking import answered, begin, call, row, say
-from tests.test_imports import run, upload
-from tests.test_shop_questions import found, index_library
 
 FOLDER = Path(__file__).parents[2] / "shared" / "cases"
 

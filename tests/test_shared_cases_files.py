@@ -13,8 +13,8 @@ from platform_app.rag import parsing
 from platform_app.rag.chunking import Piece
 from platform_app.rag.retrieval import retrieve
 from tests import shared
+from tests.knowledge.test_knowledge import source, upload
 from tests.talking import run_jobs
-from tests.test_knowledge import source, upload
 
 FOLDER = "cases"
 READ = ("parse", "parse_joined", "parse_or_say", "parse_says_pages", "chunk_head")

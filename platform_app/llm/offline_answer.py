@@ -1,7 +1,7 @@
 """Offline answer: a reply extracted from the passages and scripts of a prompt, or the sentence that there is none.
 
 There is no model here: words are compared, not meanings. A coverage check decides whether the passages are about the
-question. Measured by tests/test_shop_questions.py and tests/bench/bench_retrieval.py.
+question. Measured by tests/llm/test_shop_questions.py and tests/bench/bench_retrieval.py.
 """
 
 import re

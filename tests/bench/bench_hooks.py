@@ -22,7 +22,7 @@ from tests.bench.bench_console import demo_owner, running
 from tests.conftest import wait_for
 from tests.e2e.conftest import platform_environment
 from tests.hooks import a_webhook, address_of, body_of, events, secret_of
-from tests.test_rules import a_rule
+from tests.rules.test_rules import a_rule
 
 SENDERS = 60  # connections that are kept open, as a system that delivers does
 ORDER = {"order": {"id": 7, "total": 1250.5, "currency": "RUB", "name": "Мойка"}, "contact": {"phone": "+79991234567"}}

@@ -10,7 +10,7 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import imports
 from tests.chaos.conftest import NewWorker, OwnRedis
 from tests.conftest import wait_for
-from tests.test_imports import parts
+from tests.crm.test_imports import parts
 
 ROWS = 10_000
 

@@ -20,8 +20,8 @@ from platform_app.runtime import embedded_servers
 from tests.chaos.conftest import NewWorker, OwnRedis, size
 from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.fake_provider import FakeProvider, says, serving
+from tests.knowledge.test_knowledge import QUESTION, source, upload
 from tests.talking import ELSEWHERE, add_source, answered, begin, row
-from tests.test_knowledge import QUESTION, source, upload
 
 ROUNDS = int(size("ROUNDS", 6, 15))
 OVERHEAD = 3  # seconds that a reply may lose to a vector index that does not answer

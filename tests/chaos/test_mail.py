@@ -9,8 +9,8 @@ from tests.chaos.conftest import NewWorker, OwnRedis
 from tests.conftest import wait_for
 from tests.mail_catcher import Catcher
 from tests.mailing import EMAIL, FORM
+from tests.rules.test_rules import a_rule, runs
 from tests.talking import call
-from tests.test_rules import a_rule, runs
 
 
 def test_a_message_in_doubt_waits_for_a_person(own_redis: OwnRedis, who: Identity, new_worker: NewWorker) -> None:

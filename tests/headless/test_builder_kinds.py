@@ -17,9 +17,9 @@ from platform_app.state.sequences.sequence_words import describe_step
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.headless.test_sequence_pages import opened
+from tests.rules.test_rules import a_rule
 from tests.sequencing import a_lead, a_sequence, do
 from tests.talking import call
-from tests.test_rules import a_rule
 
 
 class Remind(Step):

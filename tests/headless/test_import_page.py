@@ -3,9 +3,9 @@
 from platform_app.models.person import Identity
 from platform_app.services.crm import imports
 from platform_app.state.crm.contact_import import ImportContactsState
+from tests.crm.test_imports import parts
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
-from tests.test_imports import parts
 
 
 def matched(tab: Tab) -> list[tuple[str, str]]:

@@ -18,11 +18,11 @@ from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
 from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
+from tests.chat.test_inbox import add_message
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_live_updates import CountingHub
 from tests.talking import call, published, real_talk, say
-from tests.test_inbox import add_message
 
 PAGE = "/manage/acme/inbox"
 

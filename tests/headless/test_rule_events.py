@@ -27,8 +27,8 @@ from platform_app.state.rules.rules import RulesState
 from platform_app.state.rules.runs import RunsState
 from tests.fake_provider import FakeProvider, serving
 from tests.headless.harness import Tab, sign_in
+from tests.rules.test_rules import runs
 from tests.talking import a_stage, add_agent, call, run_jobs
-from tests.test_rules import runs
 
 OF_THE_INBOX = (
     *(EventKind.TAKEN_OVER, EventKind.MEMBER_REPLIED, EventKind.NOTE_ADDED, EventKind.CONVERSATION_REOPENED),

@@ -18,8 +18,8 @@ from platform_app.state.rules.run import RunPageState as RunPage
 from platform_app.state.rules.runs import RunsState
 from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
+from tests.rules.test_rules import a_rule, is_rich, runs
 from tests.talking import a_stage, call, run_jobs
-from tests.test_rules import a_rule, is_rich, runs
 
 
 def seen(tab: Tab, state: Any, name: str) -> Any:
