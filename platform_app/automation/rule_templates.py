@@ -40,8 +40,8 @@ TEMPLATES: dict[str, DefinitionTemplate] = {
             "trigger": "message_received",
             "condition": _all(_is("message.text", "contains_any", _lines(t("a person|an operator|a manager")))),
             "actions": [
-                {"kind": "hand_off"},
                 {"kind": "send_message", "text": t("A colleague will answer you here in a moment.")},
+                {"kind": "hand_off"},  # the last: it holds what is sent after it
             ],
         },
     ),

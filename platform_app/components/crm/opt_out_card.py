@@ -20,6 +20,7 @@ def opt_out_card(state: Any) -> rx.Component:
                 t("A contact who writes a word of opting out gets no more messages."),
             ),
             class_name="muted small",
+            style={"margin": "8px 0"},
         ),
         rx.cond(
             ~READ_ONLY,

@@ -77,6 +77,7 @@ def build_conversation_row(row: Conversation, who: Identity, language: str) -> C
 def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
     """Return the row of a message."""
     words = STATE_LABELS.get(row.state, "")
+    is_generated = row.author == Author.AGENT and bool(row.answers_id or row.task)  # not the text of a rule or sequence
     return MessageRow(
         id=row.id,
         author=row.author.value,
@@ -89,9 +90,9 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
         without_vectors=row.without_vectors,
-        can_retry=row.author == Author.AGENT,
+        can_retry=row.author == Author.AGENT and row.answers_id is not None,
         can_edit=row.author == Author.CONTACT,
-        has_trace=row.author == Author.AGENT and row.finished_at is not None and bool(row.text),
+        has_trace=is_generated and row.finished_at is not None and not (row.task and not row.text),
         task=row.task if not row.text else "",
     )
 
