@@ -14,7 +14,8 @@ const isOff = () => {
 
 const move = (by) => {
   const links = [...document.querySelectorAll(".inbox-list a.conversation")];
-  const at = links.findIndex((link) => link.getAttribute("aria-current") === "true");
+  const opened = (address) => new URL(address).searchParams.get("c"); // the list marks it only when it is loaded
+  const at = links.findIndex((link) => opened(link.href) === opened(location.href));
   const next = links[at < 0 ? 0 : at + by];
   if (!next) return;
   next.click();
