@@ -35,6 +35,7 @@ def snooze_menu() -> rx.Component:
             rx.menu.separator(),
             rx.menu.item(t("Choose a moment…"), on_select=InboxState.ask_moment(True)),
         ),
+        modal=False,  # or the library hides the rest of the page from screen readers while it holds the focus
     )
 
 
