@@ -273,7 +273,7 @@ async def test_a_conversation_is_snoozed_and_tagged(who: Identity) -> None:
         assert tab.get(InboxState, "snoozed") != "" and "Snoozed until" in tab.scripts()
         await tab.send(InboxState.end_snooze())
         assert row(who, talk).snoozed_until is None
-        await tab.send(InboxState.ask_moment(True))
+        await tab.send(InboxState.snooze("moment"))
         await tab.send(InboxState.snooze_until({"until": "2001-01-01T09:00"}))
         assert "Choose a later moment." in tab.scripts() and tab.get(InboxState, "asks_moment")
         await tab.send(InboxState.snooze_until({"until": "soon"}))

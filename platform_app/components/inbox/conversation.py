@@ -8,7 +8,7 @@ from platform_app.components.console.parts import READ_ONLY, icon_tool, status
 from platform_app.components.console.text import t
 from platform_app.components.inbox.composer import composer
 from platform_app.components.inbox.message import message
-from platform_app.components.inbox.triage import marks, snooze_dialog, snooze_menu, tag_dialog
+from platform_app.components.inbox.triage import marks, snooze_dialog, snooze_list, tag_dialog
 from platform_app.components.rules.condition_values import option
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
@@ -102,7 +102,7 @@ def _triage() -> rx.Component:
             high_contrast=True,
             id="inbox-close",
         ),
-        rx.cond(~is_closed, snooze_menu()),
+        rx.cond(~is_closed, snooze_list()),
         tag_dialog(),
         snooze_dialog(),
     )

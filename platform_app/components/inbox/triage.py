@@ -4,9 +4,10 @@ import reflex as rx
 
 from platform_app.components.chat.message import quiet_button
 from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, icon_tool
+from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.state.inbox.conversation import InboxState
-from platform_app.state.inbox.snoozes import SNOOZES
+from platform_app.state.inbox.snoozes import MOMENT, SNOOZES
 
 
 def marks() -> rx.Component:
@@ -26,16 +27,15 @@ def marks() -> rx.Component:
     )
 
 
-def snooze_menu() -> rx.Component:
-    """Return the menu of moments until which the conversation is snoozed."""
-    return rx.menu.root(
-        rx.menu.trigger(icon_tool("alarm-clock", t("Snooze"))),
-        rx.menu.content(
-            *(rx.menu.item(t(words), on_select=InboxState.snooze(name)) for name, words in SNOOZES.items()),
-            rx.menu.separator(),
-            rx.menu.item(t("Choose a moment…"), on_select=InboxState.ask_moment(True)),
-        ),
-        modal=False,  # or the library hides the rest of the page from screen readers while it holds the focus
+def snooze_list() -> rx.Component:
+    """Return the list of moments until which the conversation is snoozed."""
+    return picker(
+        *(choice(name, t(words)) for name, words in SNOOZES.items()),
+        choice(MOMENT, t("Choose a moment…")),
+        label=t("Snooze"),
+        shown=t("Snooze"),
+        value="",
+        on_pick=InboxState.snooze,
     )
 
 

@@ -33,7 +33,7 @@ from platform_app.state.inbox.inbox_view import (
     time_words,
     title_of,
 )
-from platform_app.state.inbox.snoozes import SNOOZES, parse_moment, snooze_end
+from platform_app.state.inbox.snoozes import MOMENT, SNOOZES, parse_moment, snooze_end
 
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
@@ -149,7 +149,8 @@ class InboxState(rx.State):
 
     @handler(Role.OPERATOR)
     async def snooze(self, choice: str) -> Any:
-        """Hide the conversation until one of SNOOZES."""
+        """Hide the conversation until one of SNOOZES, or ask for the moment."""
+        self.asks_moment = choice == MOMENT
         if choice in SNOOZES:
             return await self._snooze_until(snooze_end(choice, (await current_identity(self)).time_zone))
         return None

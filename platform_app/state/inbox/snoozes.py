@@ -12,6 +12,7 @@ SNOOZES = {
     "tomorrow": "Until tomorrow, 9:00",
     "monday": "Until Monday, 9:00",
 }
+MOMENT = "moment"  # the member chooses
 MORNING = time(9)
 
 
