@@ -188,7 +188,7 @@
       sources.append(make("summary", "", `${words.sources}: ${message.sources.length}`));
       const list = sources.appendChild(make("ol"));
       for (const one of message.sources) {
-        const item = list.appendChild(make("li", "", one.heading ? `${one.title} · ${one.heading}` : one.title));
+        const item = list.appendChild(make("li", "", !one.heading || one.heading.startsWith(one.title) ? one.heading || one.title : `${one.title} · ${one.heading}`));
         item.value = one.number;
       }
       line.append(sources);
