@@ -9,6 +9,7 @@ from sqlmodel import SQLModel, col
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.models.agent import Channel
+from platform_app.models.channel import ChannelAccount, ChannelIdentity
 from platform_app.models.conversation import MessageState
 from platform_app.models.crm import Contact, ContactImport, RefusedRow
 from platform_app.models.event import Event
@@ -63,6 +64,16 @@ def test_a_cooldown_goes_on_for_the_contact_that_stays(who: Identity) -> None:
     merged(who, anna, double)
     with session_scope(who.tenant_id, read_only=True) as session:
         assert [run.subject_id for run in session.exec(owned(RuleRun, who.tenant_id)).all()] == [anna]
+
+
+def add_identity(who: Identity, contact_id: str) -> None:
+    """Write the identity of a visitor of a site who is a contact."""
+    account = ChannelAccount(tenant_id=who.tenant_id, kind=Channel.WEB_CHAT, name="Shop", token=contact_id)
+    with session_scope(who.tenant_id) as session:
+        session.add(account)
+        session.flush()
+        row = ChannelIdentity(tenant_id=who.tenant_id, account_id=account.id, outside_id="a", contact_id=contact_id)
+        session.add(row)
 
 
 def add_run(who: Identity, contact_id: str) -> None:
@@ -121,6 +132,7 @@ def test_no_row_stays_with_the_contact_that_goes(who: Identity) -> None:
     enrolled(who, a_sequence(who, do("a")), double)
     add_run(who, double)
     add_rest(who, double)
+    add_identity(who, double)
     before = counts(who, double)
     assert all(before.values()), f"this test writes a row for each: {before}"
     merged(who, anna, double)
