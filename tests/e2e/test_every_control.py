@@ -21,12 +21,14 @@ from tests.e2e import controls
 from tests.e2e.conftest import PASSWORD, Recorded
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
+from tests.e2e.test_web_chat import connect
 from tests.e2e.test_webhooks import Operator
 
 pytestmark = pytest.mark.e2e
 FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
 LANGUAGES = ("en", "ru")
 ROWS = {
+    "account_id": "channelaccount",
     "agent_id": "agent",
     "contact_id": "contact",
     "delivery_id": "receiveddelivery",
@@ -107,11 +109,12 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
 
 
 def prepared(page: Page, recorded: Recorded) -> None:
-    """Let the demo have a run, a webhook with a delivery, and nothing that is still being done."""
+    """Let the demo have a run, a web chat, a webhook with a delivery, and nothing that is still being done."""
     operator = Operator(page, recorded, "en")
     address, _ = operator.make("Shop", is_signed=False)
     assert operator.send(address, {"order": {"total": 5}}) == 202
     let_rules_run(page, operator.home, "en")
+    connect(page, recorded.address, "en", "http://localhost:1")
     busy = "select count(*) from job where state in ('queued', 'running')"
     wait_for(lambda: recorded.one(busy) == 0 and recorded.all("select 1 from receiveddelivery"), 60)
 
