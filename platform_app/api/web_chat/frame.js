@@ -72,7 +72,7 @@
   };
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   const read = (key) => { try { return localStorage.getItem(key) || ""; } catch { return ""; } };
-  const write = (key, value) => { try { localStorage.setItem(key, value); } catch { /* kept until the page is left */ } };
+  const write = (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; } };
 
   let site = "", visitor = read(memory), cursor = "", isOpen = false, unread = 0, oldest = "";
   let hasConversation = false, wantsPerson = false, isStreaming = false, isLoaded = false, wait = 1000;
@@ -97,7 +97,7 @@
     const answer = await ask("/session", { method: "POST" });
     if (!answer.ok) throw Object.assign(new Error("no session"), { answer });
     visitor = (await answer.json()).visitor;
-    write(memory, visitor);
+    if (!write(memory, visitor)) tell({ webChat: "keep", visitor }); // this browser lets frames of other sites store nothing
   };
 
   /* A subset of Markdown, as nodes */
@@ -390,6 +390,7 @@
   window.addEventListener("message", (event) => {
     if (event.source !== parent || parent === window || !event.data?.webChat) return;
     site = event.origin;
+    if (!visitor && /^[\w-]{20,200}$/.test(event.data.visitor)) visitor = event.data.visitor;
     isOpen = event.data.webChat === "opened" || (event.data.webChat !== "closed" && isOpen);
     load();
     if (isOpen) {

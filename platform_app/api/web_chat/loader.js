@@ -23,6 +23,9 @@
 
   const remembers = () => { try { return localStorage.getItem(memory) === "1"; } catch { return false; } };
   const remember = () => { try { localStorage.setItem(memory, "1"); } catch { /* storage is blocked */ } };
+  /* The visitor's token, where the browser does not let the frame keep it itself. */
+  const kept = () => { try { return localStorage.getItem(`${memory}:visitor`) || ""; } catch { return ""; } };
+  const keep = (visitor) => { try { localStorage.setItem(`${memory}:visitor`, visitor); } catch { /* storage is blocked */ } };
   const style = (node, rules) => { for (const name in rules) node.style.setProperty(name, rules[name], "important"); };
 
   /* The colour of text that is readable on a colour: white or black. */
@@ -77,7 +80,7 @@
       badge.textContent = unread > 9 ? "9+" : String(unread);
       style(badge, { display: unread && !isOpen ? "block" : "none" });
     };
-    const tell = (type) => frame?.contentWindow?.postMessage({ webChat: type }, home);
+    const tell = (type) => frame?.contentWindow?.postMessage({ webChat: type, visitor: kept() }, home);
     const place = () => {
       if (!frame) return;
       const isNarrow = window.innerWidth < 480;
@@ -110,9 +113,10 @@
     window.addEventListener("resize", place);
     window.addEventListener("message", (event) => {
       if (event.origin !== home || !frame || event.source !== frame.contentWindow || !event.data) return;
-      const { webChat, count } = event.data;
+      const { webChat, count, visitor } = event.data;
       if (webChat === "close") show(false);
       else if (webChat === "used") remember();
+      else if (webChat === "keep" && typeof visitor === "string" && visitor.length <= 200) keep(visitor);
       else if (webChat === "ready") tell(isOpen ? "opened" : "hello");
       else if (webChat === "unread" && Number.isInteger(count)) { unread = isOpen ? 0 : count; label(); }
     });
