@@ -13,7 +13,7 @@
 
   const isShown = (one) => {
     const box = one.getBoundingClientRect();
-    return box.width > 0 && box.height > 0 && getComputedStyle(one).visibility !== "hidden";
+    return box.width > 0 && box.height > 0 && one.checkVisibility({ visibilityProperty: true }); // not in closed details
   };
   const overlays = () => [...document.querySelectorAll(OVERLAY)].filter((one) => isShown(one) && !one.closest("[data-state=closed]"));
   const inOverlay = (one) => !!one.closest(OVERLAY);

@@ -44,6 +44,7 @@ ROWS = {
 }
 VIEWS = {
     "/agents/[agent_id]": ("", "?tab=instructions", "?tab=pipelines", "?tab=history"),
+    "/inbox": ("", "?channel=test"),
     "/leads": ("", "?view=list"),
 }
 SKIP: dict[str, str] = {}  # pattern of "page: control" and why it is not pressed
