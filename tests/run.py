@@ -38,7 +38,7 @@ def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 EVERY_PAGE = [f"tests/e2e/test_{name}.py" for name in ("every_control", "pages", "first_look", "hostile_text")]
 # Some run side by side, in this order: the browser takes longest, and the tests that kill processes and look at the
-# clock come when it is nearly done. Those in `POLITE` yield the processors to the browser, which mostly waits.
+# clock come when it is nearly done. Those in `POLITE` yield the processors to the browser.
 GROUPS: dict[str, tuple[str, ...]] = {
     "pages": tuple(EVERY_PAGE),
     "stories": ("tests/e2e", *(f"--ignore={name}" for name in EVERY_PAGE)),
@@ -49,7 +49,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
 POLITE = ("late", "early", "headless", "postgres")
-WORKERS = max(2, min(4, (os.cpu_count() or 1) + 1))
+WORKERS = max(2, min(4, os.cpu_count() or 2))
 SECOND_RUNS = 6  # with more failures than this, none is due to a busy machine
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
