@@ -17,7 +17,8 @@ from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
-from platform_app.services.versions.versioned_rows import RowT, VersionedRows, VersionT
+from platform_app.services.versions.deletable_rows import RowT
+from platform_app.services.versions.versioned_rows import VersionedRows, VersionT
 
 
 @dataclass(frozen=True)

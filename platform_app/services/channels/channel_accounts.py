@@ -9,7 +9,6 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
 from platform_app.channels.registry import CHANNEL_KINDS
-from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.form_fields import WRONG_VALUE, Control, format_typed, parse_typed
@@ -19,9 +18,11 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
 from platform_app.services.feed import activity
+from platform_app.services.versions.deletable_rows import DeletableRows
 
 MAX_ACCOUNTS = 50  # of a tenant
 _PLACEHOLDERS = {"name": "x", "agent_id": "x"}  # these are columns, beside the settings
+_ROWS = DeletableRows(model=ChannelAccount, missing="There is no such channel account.")
 
 
 def list_accounts(session: Transaction, who: Identity) -> list[ChannelAccount]:
@@ -32,11 +33,7 @@ def list_accounts(session: Transaction, who: Identity) -> list[ChannelAccount]:
 
 def get(session: Transaction, who: Identity, account_id: str, *, lock: bool = False) -> ChannelAccount:
     """Return a channel account. Raises NotFound if it does not exist or is deleted."""
-    query = owned(ChannelAccount, who.tenant_id).where(ChannelAccount.id == account_id)
-    row: ChannelAccount | None = session.exec(query.with_for_update() if lock else query).first()
-    if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such channel account.")
-    return row
+    return _ROWS.get(session, who, account_id, lock=lock)
 
 
 def find_by_token(token: str) -> ChannelAccount:
@@ -130,19 +127,14 @@ def set_enabled(session: Transaction, who: Identity, account_id: str, *, enabled
 
 def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
     """Delete an account; its conversations stay. It can be restored."""
-    row = get(session, who, account_id, lock=True)
-    row.deleted_at = now()
+    row = _ROWS.delete(session, who, account_id)
     _record(session, who, row, "Channel account “{name}” deleted")
     return row
 
 
 def restore(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
     """Restore a deleted account. Raises NotFound if there is no such deleted account."""
-    query = owned(ChannelAccount, who.tenant_id).where(ChannelAccount.id == account_id)
-    row: ChannelAccount | None = session.exec(query).first()
-    if row is None or row.deleted_at is None:
-        raise NotFound("There is no such channel account.")
-    row.deleted_at = None
+    row = _ROWS.restore(session, who, account_id)
     _publish_change(session, row)
     return row
 

@@ -1,4 +1,4 @@
-"""Versioned rows: what agents, scripts, rules and sequences share: revisions, versions, deletion and restoring."""
+"""Versioned rows: what agents, scripts, rules and sequences share: revisions and versions."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,28 +6,25 @@ from typing import Any, Generic, TypeVar
 
 from sqlmodel import col
 
-from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, NotFound
 from platform_app.models.person import Identity
+from platform_app.services.versions.deletable_rows import DeletableRows, RowT
 from platform_app.services.versions.field_changes import FieldChange, diff_fields
 
-RowT = TypeVar("RowT", bound=Any)
 VersionT = TypeVar("VersionT", bound=Any)
 
 
 @dataclass(frozen=True, kw_only=True)
-class VersionedRows(ABC, Generic[RowT, VersionT]):
+class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
     """The rows of a kind that has versions.
 
     The state of a row is what a member edits and what a version stores: the draft, or the fields of a script.
     """
 
-    model: type[RowT]
     version: type[VersionT]
     parent: str  # column of the version with the id of its row
     editor: str = "draft_saved_by"  # column of the row with the name of the member who changed it last
-    missing: str  # message if there is no such row
 
     @abstractmethod
     def state_in(self, version: VersionT) -> dict[str, Any]:
@@ -40,17 +37,6 @@ class VersionedRows(ABC, Generic[RowT, VersionT]):
     @abstractmethod
     def replace_state(self, session: Transaction, who: Identity, row: RowT, state: dict[str, Any]) -> object:
         """Replace the fields of the state of a locked row that `state` has."""
-
-    def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
-        """Return a row. Raises NotFound if it does not exist or is deleted."""
-        return self._find(session, who, row_id, lock=lock, is_deleted=False)
-
-    def _find(self, session: Transaction, who: Identity, row_id: str, *, lock: bool, is_deleted: bool) -> RowT:
-        query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
-        row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
-        if row is None or (row.deleted_at is not None) != is_deleted:
-            raise NotFound(self.missing)
-        return row
 
     def get_for_update(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
         """Return a locked row. Raises NotFound as `get` does, Conflict if it was changed since `revision`."""
@@ -106,16 +92,4 @@ class VersionedRows(ABC, Generic[RowT, VersionT]):
         """Copy a version into the state of a row. Raises NotFound if there is no such row or version."""
         row = self.get(session, who, row_id, lock=True)
         self.replace_state(session, who, row, self.state_in(self.get_version(session, row, version_id)))
-        return row
-
-    def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Delete a row; it can be restored. Raises NotFound if there is no such row."""
-        row = self.get(session, who, row_id, lock=True)
-        row.deleted_at = now()
-        return row
-
-    def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Restore a deleted row. Raises NotFound if there is no such deleted row."""
-        row = self._find(session, who, row_id, lock=True, is_deleted=True)
-        row.deleted_at = None
         return row

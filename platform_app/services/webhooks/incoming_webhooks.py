@@ -23,10 +23,12 @@ from platform_app.models.person import Identity
 from platform_app.models.webhook import WEBHOOK_FORM, IncomingWebhook
 from platform_app.services.crm import crm_values
 from platform_app.services.feed import activity
+from platform_app.services.versions.deletable_rows import DeletableRows
 from platform_app.services.webhooks import webhook_secrets
 
 MAX_WEBHOOKS = 100  # of a tenant
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
+_ROWS = DeletableRows(model=IncomingWebhook, missing="There is no such webhook.")
 
 
 def hash_address(address: str) -> str:
@@ -42,11 +44,7 @@ def list_webhooks(session: Transaction, who: Identity) -> list[IncomingWebhook]:
 
 def get(session: Transaction, who: Identity, webhook_id: str, *, lock: bool = False) -> IncomingWebhook:
     """Return a webhook. Raises NotFound if it does not exist or is deleted."""
-    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
-    row: IncomingWebhook | None = session.exec(query.with_for_update() if lock else query).first()
-    if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such webhook.")
-    return row
+    return _ROWS.get(session, who, webhook_id, lock=lock)
 
 
 def is_valid_filter(session: Transaction, who: Identity, webhook_id: str) -> bool:
@@ -151,19 +149,14 @@ def rotate_secret(session: Transaction, who: Identity, webhook_id: str) -> Incom
 
 def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
     """Delete a webhook: its address is answered as not found. It can be restored."""
-    row = get(session, who, webhook_id, lock=True)
-    row.deleted_at = now()
+    row = _ROWS.delete(session, who, webhook_id)
     _record(session, who, row, "Webhook “{name}” deleted")
     return row
 
 
 def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
     """Restore a deleted webhook. Raises NotFound if there is no such deleted webhook."""
-    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
-    row: IncomingWebhook | None = session.exec(query).first()
-    if row is None or row.deleted_at is None:
-        raise NotFound("There is no such webhook.")
-    row.deleted_at = None
+    row = _ROWS.restore(session, who, webhook_id)
     _publish_change(session, row)
     return row
 

@@ -18,13 +18,14 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.channels import channel_accounts
 from platform_app.state.console.base import call, current_user, fetch, handler
+from platform_app.state.console.field_problems import FieldProblems
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
 
 MAX_VALUE_CHARS = 10_000
 
 
-class ChannelAccountState(rx.State):
+class ChannelAccountState(FieldProblems, rx.State):
     """The channel account in the address."""
 
     account_key: str = ""  # changes with every load, which redraws the fields
@@ -33,7 +34,6 @@ class ChannelAccountState(rx.State):
     initial: dict[str, str] = {}
     choices: dict[str, str] = {}  # the selected value by field
     flags: dict[str, bool] = {}
-    problems: dict[str, str] = {}
     agents: list[Option] = []
     enabled: bool = True
     agent_is_silent: bool = False  # it is switched off, or not published
@@ -65,14 +65,8 @@ class ChannelAccountState(rx.State):
         """Save a setting, or show the problem at the field. Raises Invalid if the field is unknown."""
         if field not in WEB_CHAT.form or (isinstance(value, str) and len(value) > MAX_VALUE_CHARS):
             raise Invalid(WRONG_VALUE)
-        try:
-            await call(self, channel_accounts.save, self._id(), {field: value})
-        except Invalid as error:
-            words = translate((await current_user(self)).language, error.sentence, **error.values)
-            self.problems = self.problems | {field: words}
-            return
-        self.problems = {name: words for name, words in self.problems.items() if name != field}
-        await self._fetch()
+        if await self._save_field(field, channel_accounts.save, self._id(), {field: value}):
+            await self._fetch()
 
     @handler(Role.ADMIN)
     async def switch(self, enabled: bool) -> None:

@@ -15,6 +15,7 @@ from platform_app.models.webhook import WEBHOOK_FORM, IncomingWebhook, ReceivedD
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
 from platform_app.services.webhooks.webhook_fields import FieldSuggestion
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.field_problems import FieldProblems
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.one_time_secret import reveal_once
 from platform_app.state.console.option_lists import Option, agent_options
@@ -56,7 +57,7 @@ class _PageData:
     agents: list[Option]
 
 
-class WebhookState(rx.State):
+class WebhookState(FieldProblems, rx.State):
     """The webhook in the address."""
 
     webhook_key: str = ""  # changes with every load, which redraws the fields
@@ -70,7 +71,6 @@ class WebhookState(rx.State):
     enabled: bool = True
     renewal_note: str = ""
     renewal_dialog_open: bool = False
-    problems: dict[str, str] = {}
     fields: list[WebhookFieldLine] = []
     fields_key: int = 0
     suggestions: list[SuggestedFieldLine] = []
@@ -100,14 +100,8 @@ class WebhookState(rx.State):
         """Save a setting, or show the problem at the field. Raises Invalid if the field is unknown."""
         if field not in WEBHOOK_FORM:
             raise Invalid(WRONG_VALUE)
-        try:
-            await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NONE else value})
-        except Invalid as error:
-            words = translate((await current_user(self)).language, error.sentence, **error.values)
-            self.problems = self.problems | {field: words}
-            return
-        self.problems = {name: words for name, words in self.problems.items() if name != field}
-        await self._fetch()
+        if await self._save_field(field, incoming_webhooks.save, self._id(), {field: "" if value == NONE else value}):
+            await self._fetch()
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
