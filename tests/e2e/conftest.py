@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ FLAGS = [
     "--disable-sync",
 ]
 FOLDERS: dict[str, Path] = {}  # the data folders of the platforms that were started, by address
+FAILED = pytest.StashKey[bool]()
 PASSWORD = "Correct horse 7 battery"
 expect.set_options(timeout=30_000)  # a busy machine is not a fault; what has to be quick says so itself
 
@@ -142,9 +143,27 @@ def sign_in_at_form(page: Page, address: str) -> None:
 NewPerson = Callable[[str], BrowserContext]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep how a test ended for the fixtures that are taken down after it."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+def shown(contexts: list[BrowserContext]) -> str:
+    """Return the address and the text of every open page."""
+    pages = [page for context in contexts for page in context.pages]
+    return "\n\n".join(f"{page.url}\n{page.locator('body').inner_text(timeout=5_000)[:3_000]}" for page in pages)
+
+
 @pytest.fixture
-def new_person(browser: Browser) -> Iterator[NewPerson]:
-    """Make a browser profile for a language; every page of it fails the test on an error of the console."""
+def new_person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPerson]:
+    """Make a browser profile for a language; every page of it fails the test on an error of the console.
+
+    What the pages show when a test fails is printed.
+    """
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
@@ -165,6 +184,8 @@ def new_person(browser: Browser) -> Iterator[NewPerson]:
         return context
 
     yield make
+    if request.node.stash.get(FAILED, False):
+        print(shown(contexts), *problems, sep="\n\n")
     for context in contexts:
         context.close()
     assert problems == []

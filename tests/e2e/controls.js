@@ -204,7 +204,16 @@
     const found = overlays();
     return found.length ? `${found.at(-1).getAttribute("role")} ${found.length}` : "";
   };
+  /* Where a control is, once what is just being closed covers it no more; nothing when it is not there. */
+  const uncovered = async (scope, key, most) => {
+    let found = null;
+    await until(() => { found = aim(scope, key); return !found || !found.covered; }, most);
+    return found;
+  };
+  const appeared = (scope, key, most) => until(() => !!find(scope, key), most);
+  const opened = (most) => until(overlayNow, most);
+  const changedFrom = (before, most) => until(() => overlayNow() !== before, most);
   const closeToasts = () => document.querySelectorAll("[data-sonner-toast] [data-close-button]").forEach((one) => one.click());
   const words = () => [...document.querySelectorAll("[data-sonner-toast], [role=alert]")].map((one) => one.textContent.trim());
-  window.__controls = { list, aim, arm, effected, settled, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };
+  window.__controls = { list, arm, effected, settled, uncovered, appeared, opened, changedFrom, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };
 })();

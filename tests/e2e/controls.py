@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, Response
 
 SCRIPT = Path(__file__).with_name("controls.js")
-PATIENCE = 8.0  # seconds for an effect: a busy machine is not a fault
+PATIENCE = 8_000  # milliseconds for an effect: a busy machine is not a fault
 QUIET = 50  # milliseconds without a change after which a page has answered
 SLICE = 300  # milliseconds for which the page is asked at once; what the browser itself does is looked at between
 DEPTH = 3  # a menu, its dialog, a list in it
@@ -163,11 +163,7 @@ class Presser:
     def _find(self, control: Control, scope: str) -> dict[str, Any] | None:
         """Return where a control is now, and put it into view."""
         self.call("closeToasts")
-        end = time.monotonic() + PATIENCE / 2
-        found: dict[str, Any] | None = self.call("aim", scope, control.key)
-        while found and found["covered"] and time.monotonic() < end:  # by what is just being closed
-            self.page.wait_for_timeout(15)
-            found = self.call("aim", scope, control.key)
+        found: dict[str, Any] | None = self.call("uncovered", scope, control.key, PATIENCE / 2)
         return found
 
     def _press(self, control: Control, scope: str, way: list[Control]) -> None:
@@ -215,7 +211,7 @@ class Presser:
         return effect
 
     def _effect(self) -> str:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE / 1000
         while time.monotonic() < end:
             if self.events:
                 return self.events[0]
@@ -264,17 +260,12 @@ class Presser:
             if found is None:
                 return False
             self._do(step, place, found)
-        end = time.monotonic() + PATIENCE / 2
-        while not (is_open := bool(self._overlay())) and time.monotonic() < end:
-            self.page.wait_for_timeout(15)
-        return is_open
+        return bool(self._ask("opened", "", PATIENCE / 2))
 
     def _await(self, control: Control, scope: str) -> dict[str, Any] | None:
         """Return where a control is as soon as it is shown; nothing when it is not."""
-        end = time.monotonic() + PATIENCE / 2
-        while (found := self._find(control, scope)) is None and time.monotonic() < end:
-            self.page.wait_for_timeout(50)
-        return found
+        self.call("appeared", scope, control.key, PATIENCE / 2)
+        return self._find(control, scope)
 
     def _close(self) -> None:
         """Close what is open over the page; the server may have to be asked for it."""
@@ -282,9 +273,7 @@ class Presser:
             if not (before := self._overlay()):
                 return
             self.page.keyboard.press("Escape")
-            end = time.monotonic() + PATIENCE / 2
-            while self._overlay() == before and time.monotonic() < end:
-                self.page.wait_for_timeout(15)
+            self._ask("changedFrom", True, before, PATIENCE / 2)
             self.settle()
 
 

@@ -158,7 +158,7 @@ addEventListener("keydown", (event) => {
 
 
 def test_what_is_wrong_with_a_page_is_found(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controls, "PATIENCE", 0.5)
+    monkeypatch.setattr(controls, "PATIENCE", 500)
     context = new_context(browser)
     context.route("**/*", lambda route: route.fulfill(status=404, body=""))
     context.route(
