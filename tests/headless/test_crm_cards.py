@@ -8,6 +8,7 @@ from platform_app.services.crm import contacts
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.contacts import ContactsState
 from tests.headless.harness import Tab, sign_in
+from tests.talking import call, real_talk
 
 
 def seen(tab: Tab, name: str) -> Any:
@@ -44,3 +45,12 @@ async def test_of_another_tenant_a_card_stays_empty(who: Identity, other: Identi
         assert (tab.get(ContactState, "card_key"), tab.get(ContactState, "name")) == ("", "")
     with session_scope(other.tenant_id) as session:
         assert contacts.get(session, other, theirs.id).name == "Theirs"
+
+
+async def test_conversations_of_a_card_open_where_they_are_read(who: Identity) -> None:
+    contact = call(who, contacts.create, name="Anna")
+    talk = real_talk(who, contact_id=contact.id)
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(f"/manage/acme/contacts/{contact.id}", settle=False)
+        await tab.until(lambda: seen(tab, "conversations"))
+        assert [one.path for one in seen(tab, "conversations")] == [f"/inbox?c={talk}"]

@@ -182,7 +182,7 @@ def conversations(state: Any) -> rx.Component:
 
     def one(conversation: rx.Var[ConversationLine]) -> rx.Component:
         return rx.el.li(
-            rx.link(conversation.title, href=f"/manage/{CurrentUser.slug}/test-chat?c={conversation.id}", size="2"),
+            rx.link(conversation.title, href=f"/manage/{CurrentUser.slug}{conversation.path}", size="2"),
             " ",
             time_ago(conversation.when, conversation.exact),
         )

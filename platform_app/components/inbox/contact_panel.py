@@ -138,7 +138,7 @@ def _enrollment(row: rx.Var[EnrollmentRow]) -> rx.Component:
 def _conversation(row: rx.Var[EarlierConversation]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            row_link(row.title, f"{HOME}/{row.path}"),
+            row_link(row.title, f"{HOME}{row.path}"),
             rx.el.div(row.channel, " · ", time_ago(row.when, row.exact), class_name="muted small"),
             class_name="grow",
         ),

@@ -80,9 +80,7 @@ def _used() -> rx.Component:
             rx.el.ul(
                 rx.foreach(
                     ScriptState.conversations,
-                    lambda talk: rx.el.li(
-                        rx.link(talk.name, href=f"/manage/{CurrentUser.slug}/test-chat?c={talk.id}", size="2")
-                    ),
+                    lambda one: rx.el.li(rx.link(one.name, href=f"/manage/{CurrentUser.slug}{one.id}", size="2")),
                 ),
                 class_name="plain-list",
             ),

@@ -52,7 +52,7 @@ def _table() -> rx.Component:
         total=ChannelAccountsState.rows.length(),
         filtered=False,
         table=framed_table(
-            columns(t("Name"), t("Channel"), t("Agent"), t("Last message"), t("On"), None),
+            columns(t("Name"), t("Agent"), t("Last message"), t("On"), None),
             rx.table.body(rx.foreach(ChannelAccountsState.rows, _row)),
         ),
         empty=empty_state(
@@ -67,8 +67,8 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_link(account.name, f"/manage/{CurrentUser.slug}/settings/channels/{account.id}"),
+            rx.el.p(account.kind, class_name="muted small"),
         ),
-        rx.table.cell(account.kind),
         rx.table.cell(rx.cond(account.agent != "", account.agent, rx.el.span(t("No agent"), class_name="muted small"))),
         rx.table.cell(
             rx.cond(

@@ -160,7 +160,7 @@ def _links() -> rx.Component:
         rx.el.ul(
             one(view.lead_id, t("Lead"), f"{base}/leads/{view.lead_id}"),
             one(view.contact_id, t("Contact"), f"{base}/contacts/{view.contact_id}"),
-            one(view.conversation_id, t("Conversation"), f"{base}/test-chat?c={view.conversation_id}"),
+            one(view.conversation_path, t("Conversation"), f"{base}{view.conversation_path}"),
             one(view.cause_id, t("The event that led to it"), f"{base}/events/{view.cause_id}"),
             class_name="plain-list",
         ),

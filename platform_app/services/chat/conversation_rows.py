@@ -6,14 +6,16 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
+from platform_app.llm.plain_text import strip_markdown
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
-from platform_app.models.conversation import Conversation, Message
+from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.event import Activity, ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.feed import activity
 
 MAX_MESSAGE_CHARS = 20_000
+_LAST_TEXT_CHARS = 1_000  # of a message, of which a list shows the first line
 
 
 def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
@@ -74,7 +76,8 @@ def first_line(text: str) -> str:
 
 def update_last_message(session: Transaction, row: Conversation, said: Message) -> None:
     """Store a message as the last one of its conversation, which lists show and sort by."""
-    row.last_message_at, row.last_line = now(), first_line(said.text)
+    text = strip_markdown(said.text[:_LAST_TEXT_CHARS]) if said.author == Author.AGENT else said.text
+    row.last_message_at, row.last_line = now(), first_line(text)
     publish_change(session, row)
 
 
@@ -92,6 +95,14 @@ def link_of(row: Conversation) -> str:
     """Return the path of a conversation's page below /manage/{tenant}."""
     page = "test-chat" if row.channel == Channel.TEST else "inbox"
     return f"/{page}?c={row.id}"
+
+
+def find_link(session: Transaction, who: Identity, conversation_id: str | None) -> str:
+    """Return the path of the page of a conversation by its id, "" if it does not exist or is deleted."""
+    try:
+        return link_of(get(session, who, conversation_id or ""))
+    except NotFound:
+        return ""
 
 
 def record(

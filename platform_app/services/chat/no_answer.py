@@ -5,6 +5,7 @@ from platform_app.events import emit
 from platform_app.llm import prompts
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
+from platform_app.services.chat import conversation_rows
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.feed import activity
 
@@ -41,7 +42,7 @@ def create_task(session: Transaction, work: ReplyContext) -> None:
         "Task: answer “{question}”",
         actor=work.settings.name,
         agent_id=work.conversation.agent_id,
-        link=f"/test-chat?c={work.conversation.id}",
+        link=conversation_rows.link_of(work.conversation),
         question=question[:80],
     )
     told.event_id = event.id

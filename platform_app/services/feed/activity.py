@@ -108,6 +108,7 @@ _SUBJECTS: dict[str, tuple[Any, str]] = {
     "webhooks": (IncomingWebhook.name, "name"),
     "scripts": (Script.title, "title"),
     "test-chat": (Conversation.title, "title"),
+    "inbox": (Conversation.title, "title"),
 }
 _LINK = re.compile(r"/(?:agents/[0-9a-f]{32}/)?(\w[\w-]*)(?:/|\?c=)([0-9a-f]{32})$")
 

@@ -18,6 +18,7 @@ from platform_app.models.crm import CustomField, Holder, Note, Task
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.services.accounts import members
+from platform_app.services.chat import conversation_rows
 from platform_app.services.crm import cards, notes, tasks
 from platform_app.services.crm.cards import Card
 from platform_app.state.console.base import (
@@ -79,7 +80,7 @@ class NoteLine:
 class ConversationLine:
     """A conversation on a card."""
 
-    id: str
+    path: str  # of its page, below that of the tenant
     title: str
     when: str
     exact: str
@@ -212,7 +213,7 @@ class CrmCard(rx.State, mixin=True):
         self.notes = [_note_line(row, identity, language) for row in card.notes]
         self.conversations = [
             ConversationLine(
-                conversation.id,
+                conversation_rows.link_of(conversation),
                 conversation.title or translate(language, "New conversation"),
                 relative_time(language, conversation.created_at, now()),
                 exact_time(language, conversation.created_at, identity.time_zone),

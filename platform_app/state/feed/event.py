@@ -14,6 +14,7 @@ from platform_app.i18n import translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
+from platform_app.services.chat import conversation_rows
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
@@ -51,7 +52,7 @@ class EventView:
     cause_id: str = ""
     lead_id: str = ""
     contact_id: str = ""
-    conversation_id: str = ""
+    conversation_path: str = ""  # of its page, below that of the tenant
     rule_runs: list[RuleRunLine] = field(default_factory=list)
 
 
@@ -70,9 +71,9 @@ class EventState(rx.State):
         """Fetch the event, and the explanation for the rule in the address."""
         self.head, self.trial = EventRow(), DryRunView()
         identity, language = await current_identity(self), (await current_user(self)).language
-        event, subject, runs, listed = await fetch(self, _read_event, self._id())
+        (event, subject, path), runs, listed = await fetch(self, _read_event, self._id())
         self.rules = listed
-        self.view = _event_view(event, runs, await view_context(self))
+        self.view = _event_view(event, path, runs, await view_context(self))
         self.head = event_row(event, subject, identity, language=language)
         asked = self.router.url.query_parameters
         self.rule, self.draft = asked.get("rule", "")[:32], asked.get("draft") == "1"
@@ -105,14 +106,18 @@ class EventState(rx.State):
 
 def _read_event(
     session: Transaction, who: Identity, event_id: str
-) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Option]]:
+) -> tuple[tuple[Event, str, str], list[tuple[RuleRun, Event, str]], list[Option]]:
+    """Return the event with the name of its subject and the path of its conversation, its runs, and the rules."""
     event = event_log.get(session, who, event_id)
     listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.list_names(session, who)]
     runs = sorted(rule_runs.list_runs(session, who, event_id=event.id), key=lambda found: found[0].place)
-    return event, event_log.subject_names(session, who, [event])[event.id], runs, listed
+    subject = event_log.subject_names(session, who, [event])[event.id]
+    return (event, subject, conversation_rows.find_link(session, who, event.conversation_id)), runs, listed
 
 
-def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], context: ViewContext) -> EventView:
+def _event_view(
+    event: Event, conversation_path: str, runs: list[tuple[RuleRun, Event, str]], context: ViewContext
+) -> EventView:
     rule_runs = [
         RuleRunLine(run.id, name, translate(context.language, STATES[run.state.value][0]), STATES[run.state.value][1])
         for run, _, name in runs
@@ -124,7 +129,7 @@ def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], context: V
         cause_id=event.cause_id or "",
         lead_id=event.lead_id or "",
         contact_id=event.contact_id or "",
-        conversation_id=event.conversation_id or "",
+        conversation_path=conversation_path,
         rule_runs=rule_runs,
     )
 

@@ -10,13 +10,12 @@ from platform_app.db import Transaction
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
-from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Contact, Task
 from platform_app.models.person import Identity, Role
 from platform_app.models.sending import OptOutCause
 from platform_app.models.sequence import Enrollment
-from platform_app.services.chat import opt_outs
+from platform_app.services.chat import conversation_rows, opt_outs
 from platform_app.services.inbox import open_conversation
 from platform_app.services.inbox.open_conversation import ContactPanel
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
@@ -160,7 +159,7 @@ def _task(row: Task, who: Identity, language: str) -> PanelTask:
 def _conversation(row: Conversation, who: Identity, language: str) -> EarlierConversation:
     return EarlierConversation(
         row.id,
-        f"{'test-chat' if row.channel == Channel.TEST else 'inbox'}?c={row.id}",
+        conversation_rows.link_of(row),
         row.title or translate(language, "New conversation"),
         translate(language, CHANNELS[row.channel]),
         relative_time(language, row.last_message_at, now()),

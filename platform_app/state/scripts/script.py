@@ -18,6 +18,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script, ScriptVersion
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
+from platform_app.services.chat.conversation_rows import link_of
 from platform_app.services.crm import leads
 from platform_app.services.scripts import script_selection, scripts
 from platform_app.services.versions.versioned_rows import VersionedRows
@@ -84,7 +85,7 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
     why: str = ""
     proof: list[ProofLine] = []
     change: list[str] = []
-    conversations: list[Option] = []
+    conversations: list[Option] = []  # with the path of its page as id
     _text: str = ""
 
     @handler(Role.VIEWER)
@@ -178,7 +179,9 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
         self.saved = translate(language, "Saved {when}", when=clock)
         await self._show_versions(await fetch(self, scripts.list_versions, row.id))
         untitled = translate(language, "New conversation")
-        self.conversations = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
+        self.conversations = [
+            Option(link_of(one), one.title or untitled) for one in await fetch(self, _used_in, row.id)
+        ]
 
     async def _update_preview(self) -> None:
         """Show the first mistake of the text and the preview."""
