@@ -8,7 +8,6 @@ from pydantic import BaseModel, ValidationError
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.i18n import translate
@@ -18,7 +17,8 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
 from platform_app.services.versions.deletable_rows import RowT
-from platform_app.services.versions.versioned_rows import VersionedRows, VersionT
+from platform_app.services.versions.published_rows import PublishedRows
+from platform_app.services.versions.versioned_rows import VersionT
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class DefinitionPage(Generic[RowT]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Definitions(VersionedRows[RowT, VersionT]):
-    """The operations on a kind of definition, whose state is the draft.
+class Definitions(PublishedRows[RowT, VersionT]):
+    """The operations on a kind of definition.
 
     `problems` returns a sentence by field for what prevents a draft from being published.
     """
@@ -60,7 +60,7 @@ class Definitions(VersionedRows[RowT, VersionT]):
     messages: DefinitionMessages
     problems: Callable[[Transaction, Identity, RowT], dict[str, str]]
     validate: Callable[[dict[str, Any]], None]
-    on_publish: Callable[[Transaction, Identity, RowT], None]
+    after_publish: Callable[[Transaction, Identity, RowT], None]
     on_switch: Callable[[Transaction, Identity, RowT], None]
 
     def of_tenant(self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "") -> list[RowT]:
@@ -106,7 +106,7 @@ class Definitions(VersionedRows[RowT, VersionT]):
         rows = self.of_tenant(session, who)
         if len(rows) >= self.max_rows:
             raise LimitReached(self.messages.limit_reached, count=self.max_rows)
-        row: RowT = self.model(tenant_id=who.tenant_id, name="", draft_saved_by=who.name, is_demo=is_demo)
+        row: RowT = self.model(tenant_id=who.tenant_id, name="", updated_by=who.name, is_demo=is_demo)
         row.position = max((other.position for other in rows), default=0) + 1
         row.name, row.agent_id = _validate_name(name), _validate_agent(session, who, agent_id)
         row.draft = self.schema.model_validate(draft or {}).model_dump(mode="json")
@@ -142,34 +142,20 @@ class Definitions(VersionedRows[RowT, VersionT]):
         self.validate(found)
         return found
 
-    def state_in(self, version: VersionT) -> dict[str, Any]:
-        """Return the definition of a version."""
-        return dict(version.definition)
-
-    def state_of(self, row: RowT) -> dict[str, Any]:
-        """Return the draft of a row."""
-        return dict(row.draft)
-
-    def replace_state(self, session: Transaction, who: Identity, row: RowT, state: dict[str, Any]) -> None:
-        """Replace the fields of the draft of a locked row that `state` has."""
-        row.draft, row.revision = row.draft | state, row.revision + 1
-        row.updated_at, row.draft_saved_by = now(), who.name
-
-    def publish(self, session: Transaction, who: Identity, row_id: str, *, revision: int | None = None) -> VersionT:
-        """Publish the draft as a new version and return it.
-
-        Raises Invalid if the draft is incomplete, and Conflict if nothing has changed or the draft was changed since
-        `revision`.
-        """
-        row = self.get_for_update(session, who, row_id, revision)
-        if row.published_number and row.published == row.draft:
-            raise Conflict("Nothing has changed since it was published.")
+    def check_draft(self, session: Transaction, who: Identity, row: RowT) -> None:
+        """Raise Invalid if the draft is incomplete."""
         if self.problems(session, who, row):
             raise Invalid(self.messages.incomplete, field="actions")
-        version = self.add_version(session, row, definition=dict(row.draft), published_by=who.name)
-        row.published, row.published_number, row.trigger = version.definition, version.number, row.draft["trigger"]
-        self.on_publish(session, who, row)
-        self.record_activity(session, who, row, "published")
+
+    def on_publish(self, session: Transaction, who: Identity, row: RowT) -> None:
+        """Listen to the trigger of the newest version."""
+        row.trigger = row.published["trigger"]
+        self.after_publish(session, who, row)
+
+    def publish(self, session: Transaction, who: Identity, row_id: str, *, revision: int | None = None) -> VersionT:
+        """Publish as `PublishedRows.publish` does, and record the activity."""
+        version = super().publish(session, who, row_id, revision=revision)
+        self.record_activity(session, who, self.get(session, who, row_id), "published")
         return version
 
     def switch(self, session: Transaction, who: Identity, row_id: str, *, enabled: bool) -> RowT:

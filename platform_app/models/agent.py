@@ -1,17 +1,15 @@
 """Agent models: agents, their settings and their published versions."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Setting
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.clock import now
 from platform_app.form_fields import Control, form_fields, form_info
-from platform_app.models.base import Instant, Owned, factory
+from platform_app.models.versioned import PublishedRow, RowVersion
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
@@ -200,27 +198,17 @@ class AgentSettings(BaseModel):
 AGENT_FORM = form_fields(AgentSettings)
 
 
-class Agent(Owned, table=True):
-    """An agent: its draft settings and a link to its published version."""
+class Agent(PublishedRow, table=True):
+    """An agent. Draft and versions are AgentSettings."""
 
     name: str = Field(max_length=120)  # the draft's name, for lists and search
     active: bool = False
-    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    draft_saved_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
-    draft_saved_by: str = Field(default="", max_length=200)  # a person's name
-    revision: int = 1  # incremented with each change of the draft, for optimistic locking
-    published_id: str | None = Field(default=None, max_length=32)  # an AgentVersion
-    published_number: int = 0
-    changed_since_publish: bool = True
+    changed_since_publish: bool = True  # draft and published differ, for lists
     is_demo: bool = False
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-class AgentVersion(Owned, table=True):
+class AgentVersion(RowVersion, table=True):
     """A published version of an agent's settings."""
 
     __table_args__ = (UniqueConstraint("agent_id", "number"),)
     agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32, ondelete="CASCADE")
-    number: int
-    settings: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    author_name: str = Field(default="", max_length=200)

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlmodel import Field
 
-from platform_app.clock import now
 from platform_app.models.base import Instant, Owned, enum_column, factory
+from platform_app.models.versioned import PublishedRow, RowVersion
 
 
-class Rule(Owned, table=True):
-    """A trigger, a condition and actions. The published definition runs; `draft` is edited."""
+class Rule(PublishedRow, table=True):
+    """A trigger, a condition and actions, an automation.RuleDefinition. What is published runs."""
 
     __table_args__ = (
         Index("ix_rule_listening", "tenant_id", "trigger", "enabled"),
@@ -23,29 +23,17 @@ class Rule(Owned, table=True):
     enabled: bool = False
     position: int = 0  # priority: the lowest runs first
     trigger: str = Field(default="", max_length=40)  # of the published definition; "": never published
-    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # an automation.RuleDefinition
-    published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    published_number: int = 0
-    revision: int = 0  # incremented with each change of the draft, for optimistic locking
-    draft_saved_by: str = Field(default="", max_length=200)
-    created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
-    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     next_at: datetime | None = Field(default=None, sa_type=Instant, index=True)  # of a schedule
     is_demo: bool = False
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     runs_forgotten: int = 0  # that fired and are no longer in the log
     last_forgotten: datetime | None = Field(default=None, sa_type=Instant)  # when the latest of them was
 
 
-class RuleVersion(Owned, table=True):
+class RuleVersion(RowVersion, table=True):
     """A published version of a rule's definition."""
 
     __table_args__ = (UniqueConstraint("rule_id", "number"),)
     rule_id: str = Field(foreign_key="rule.id", max_length=32, ondelete="CASCADE")
-    number: int
-    definition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    published_by: str = Field(default="", max_length=200)
-    published_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class RunState(StrEnum):

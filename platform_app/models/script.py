@@ -1,14 +1,13 @@
 """Script models: scripts, their versions, their use, and the progress of guided ones."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, enum_column, factory
+from platform_app.models.base import Owned, enum_column, factory
+from platform_app.models.versioned import RowVersion, VersionedRow
 
 
 class ScriptKind(StrEnum):
@@ -21,7 +20,7 @@ class ScriptKind(StrEnum):
     CLOSING = "closing"
 
 
-class Script(Owned, table=True):
+class Script(VersionedRow, table=True):
     """A sales script for one agent or all, in one stage or any, ordered by position."""
 
     __table_args__ = (Index("ix_script_order", "tenant_id", "position"),)
@@ -35,20 +34,13 @@ class Script(Owned, table=True):
     steps: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # a list of automation.GuidedStep
     enabled: bool = True
     position: int = 0
-    revision: int = 1  # incremented with each change, for optimistic locking
-    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
-    updated_by: str = Field(default="", max_length=200)
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-class ScriptVersion(Owned, table=True):
+class ScriptVersion(RowVersion, table=True):
     """A former state of a script; changes by one person within ten minutes share one."""
 
     __table_args__ = (UniqueConstraint("script_id", "number"),)
     script_id: str = Field(foreign_key="script.id", max_length=32, ondelete="CASCADE")
-    number: int
-    data: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    author_name: str = Field(default="", max_length=200)
 
 
 class ScriptUse(Owned, table=True):

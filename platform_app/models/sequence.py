@@ -9,10 +9,11 @@ from sqlmodel import Field
 
 from platform_app.clock import now
 from platform_app.models.base import Instant, Owned, enum_column, factory
+from platform_app.models.versioned import PublishedRow, RowVersion
 
 
-class Sequence(Owned, table=True):
-    """A trigger, a condition, exits and steps. The published definition runs; `draft` is edited."""
+class Sequence(PublishedRow, table=True):
+    """A trigger, a condition, exits and steps, an automation.SequenceDefinition. What is published runs."""
 
     __table_args__ = (Index("ix_sequence_listening", "tenant_id", "trigger", "enabled"),)
     agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, index=True)  # None: every agent
@@ -20,28 +21,16 @@ class Sequence(Owned, table=True):
     enabled: bool = False
     position: int = 0
     trigger: str = Field(default="", max_length=40)  # of the published definition; "": never published
-    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # an automation.SequenceDefinition
-    published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    published_number: int = 0
-    revision: int = 0  # incremented with each change of the draft, for optimistic locking
-    draft_saved_by: str = Field(default="", max_length=200)
-    created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
-    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     late: dict[str, str] = Field(default_factory=factory(dict), sa_type=JSON)  # by step: latest time of a postponed one
     late_told_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-class SequenceVersion(Owned, table=True):
+class SequenceVersion(RowVersion, table=True):
     """A published version of a sequence's definition."""
 
     __table_args__ = (UniqueConstraint("sequence_id", "number"),)
     sequence_id: str = Field(foreign_key="sequence.id", max_length=32, ondelete="CASCADE")
-    number: int
-    definition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    published_by: str = Field(default="", max_length=200)
-    published_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class EnrollmentState(StrEnum):

@@ -55,7 +55,7 @@ def names(who: Identity, **asked: Any) -> list[str]:
 
 def test_a_new_agent_is_an_inactive_draft(who: Identity) -> None:
     agent = make(who, "  Anna  ")
-    assert (agent.name, agent.active, agent.published_id, agents.status_of(agent)) == ("Anna", False, None, "draft")
+    assert (agent.name, agent.active, agent.published, agents.status_of(agent)) == ("Anna", False, {}, "draft")
     assert agent.draft == AgentSettings(name="Anna").model_dump(mode="json")
     assert sentences(who) == ["Agent “Anna” created"]
     settings, number = effective(who, agent, draft=True)
@@ -121,7 +121,7 @@ def test_good_fields_are_saved_although_another_is_bad(who: Identity) -> None:
 
 def test_nobody_assigns_what_is_not_a_setting(who: Identity, other: Identity) -> None:
     agent = make(who)
-    changes = {"tenant_id": other.tenant_id, "id": "x", "active": True, "published_id": "x", "is_demo": True}
+    changes = {"tenant_id": other.tenant_id, "id": "x", "active": True, "published_number": 7, "is_demo": True}
     assert save(who, agent, changes) == (1, {})
     held = fresh(who, agent)
     assert (held.tenant_id, held.id, held.active, held.is_demo) == (who.tenant_id, agent.id, False, False)
@@ -160,7 +160,7 @@ def test_publishing_makes_a_version_that_later_drafts_leave_alone(who: Identity)
     assert effective(who, agent, draft=False)[1] == 2
     with session_scope(who.tenant_id, read_only=True) as session:
         found = agents.list_versions(session, who, agent.id)
-    assert [(v.number, v.settings["instructions"], v.author_name) for v in found] == [
+    assert [(v.number, v.content["instructions"], v.author_name) for v in found] == [
         (2, "second", who.name),
         (1, "first", who.name),
     ]
@@ -236,7 +236,7 @@ def test_a_copy_is_a_draft_of_its_own(who: Identity, language: str, name: str) -
     publish(person, agent)
     with session_scope(who.tenant_id) as session:
         copy = agents.duplicate(session, person, agent.id)
-    assert (copy.name, copy.draft["temperature"], copy.published_id, copy.active) == (name, 1.7, None, False)
+    assert (copy.name, copy.draft["temperature"], copy.published, copy.active) == (name, 1.7, {}, False)
     longest = make(person, "x" * 120)
     with session_scope(who.tenant_id) as session:
         assert len(agents.duplicate(session, person, longest.id).name) == 120

@@ -3,16 +3,21 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from platform_app import db, migrations
 from platform_app.models import message_search
+
+PUBLISHED = datetime(2026, 2, 3, 4, 5)
+CONTENT = {"name": "Vera", "steps": [1]}
 
 
 @pytest.fixture
@@ -81,3 +86,54 @@ def test_four_processes_at_once(empty: str, tmp_path: Path) -> None:
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
     assert all(code == 0 for _, code in ended), ended
     migrations.check(empty)
+
+
+def insert(address: str, table: str, **values: Any) -> None:
+    """Insert a row into a table of any revision; columns without a value become empty."""
+    empty_values = {bool: False, int: 0, float: 0.0, str: "", datetime: PUBLISHED, object: {}}  # object: JSON
+    with plain(address).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT set_config('app.tenant', '*', true)"))
+        columns = Table(table, MetaData(), autoload_with=connection)
+        needed = {column.name: empty_values[column.type.python_type] for column in columns.c if not column.nullable}
+        connection.execute(columns.insert().values(needed | values))
+
+
+def stored(address: str, table: str) -> Any:
+    """Return the only row of a table by column."""
+    with plain(address).connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT set_config('app.tenant', '*', true)"))
+        return connection.execute(Table(table, MetaData(), autoload_with=connection).select()).mappings().one()
+
+
+def insert_published_rows(address: str) -> None:
+    insert(address, "tenant", id="t")
+    ids = {"id": "1", "tenant_id": "t"}
+    insert(address, "agent", **ids, draft_saved_by="Anna", published_id="v", published_number=3)
+    insert(address, "agentversion", id="v", tenant_id="t", agent_id="1", number=3, settings=CONTENT, author_name="Anna")
+    insert(address, "script", **ids, kind="closing")
+    insert(address, "scriptversion", **ids, script_id="1", number=1, data=CONTENT, author_name="Boris")
+    insert(address, "rule", **ids, draft_saved_by="Boris")
+    insert(address, "sequence", **ids, draft_saved_by="Vera")
+    for kind in ("rule", "sequence"):
+        parent, earlier = {f"{kind}_id": "1"}, datetime(2026, 1, 1)
+        dates = {"created_at": earlier, "published_at": PUBLISHED}
+        insert(address, f"{kind}version", **ids, **parent, **dates, number=1, definition=CONTENT, published_by="Vera")
+
+
+def test_versions_keep_their_data_when_their_columns_become_the_same(empty: str) -> None:
+    migrations.upgrade(empty, "0021")
+    insert_published_rows(empty)
+    migrations.upgrade(empty, "0022")
+    authors = {"agent": "Anna", "script": "Boris", "rule": "Vera", "sequence": "Vera"}
+    for kind, author in authors.items():
+        version = stored(empty, f"{kind}version")
+        assert (version["content"], version["author_name"], version["created_at"]) == (CONTENT, author, PUBLISHED)
+    agent = stored(empty, "agent")
+    assert (agent["published"], agent["published_number"], agent["updated_by"]) == (CONTENT, 3, "Anna")
+    assert (agent["updated_at"], stored(empty, "rule")["updated_by"]) == (PUBLISHED, "Boris")
+    migrations.downgrade(empty, "0021")
+    assert (stored(empty, "agent")["published_id"], stored(empty, "agentversion")["settings"]) == ("v", CONTENT)
+    version = stored(empty, "ruleversion")
+    assert (version["definition"], version["published_by"], version["published_at"]) == (CONTENT, "Vera", PUBLISHED)

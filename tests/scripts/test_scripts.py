@@ -92,7 +92,7 @@ def test_changes_are_versions_and_come_back(who: Identity) -> None:
     with pytest.raises(Conflict):
         call(who, scripts.save, script_id, {"text": "third"}, revision=2)
     (version,) = call(who, scripts.list_versions, script_id)
-    assert (version.number, version.data["text"], version.author_name) == (1, "first", who.name)
+    assert (version.number, version.content["text"], version.author_name) == (1, "first", who.name)
     call(who, scripts.restore_version, script_id, version.id)
     assert (row(who, script_id).text, row(who, script_id).title) == ("first", "Hello")
     with pytest.raises(NotFound):

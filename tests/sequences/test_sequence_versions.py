@@ -259,7 +259,7 @@ def broken(who: Identity, sequence_id: str, steps: list[dict[str, Any]]) -> None
     """Let the published versions hold what the platform does not know any more."""
     with session_scope(who.tenant_id) as session:
         for version in session.exec(owned(SequenceVersion, who.tenant_id)).all():
-            version.definition = version.definition | {"steps": steps}
+            version.content = version.content | {"steps": steps}
         row = DEFINITIONS.get(session, who, sequence_id)
         row.published = row.published | {"steps": steps}
 

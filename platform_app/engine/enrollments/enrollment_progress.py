@@ -187,7 +187,7 @@ def get_version(session: Transaction, tenant_id: str, sequence_id: str, *, numbe
         query = owned(SequenceVersion, tenant_id).where(
             SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == number
         )
-        held[key] = cached_sequence(sequence_id, session.exec(query).one().definition)
+        held[key] = cached_sequence(sequence_id, session.exec(query).one().content)
     return held[key]
 
 

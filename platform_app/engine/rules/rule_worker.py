@@ -250,7 +250,7 @@ def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place
 def published_definition(session: Transaction, tenant_id: str, rule_id: str, number: int) -> RuleDefinition:
     """Return a published version of a rule's definition."""
     query = owned(RuleVersion, tenant_id).where(RuleVersion.rule_id == rule_id, RuleVersion.number == number)
-    return parse_rule(session.exec(query).one().definition)
+    return parse_rule(session.exec(query).one().content)
 
 
 def _record_failure(

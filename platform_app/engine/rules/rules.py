@@ -95,7 +95,7 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     ),
     problems=problems,
     validate=_validate,
-    on_publish=_set_next_schedule,
+    after_publish=_set_next_schedule,
     on_switch=_set_next_schedule,
 )
 

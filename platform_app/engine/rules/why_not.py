@@ -36,8 +36,8 @@ def why_no_run(session: Transaction, row: Rule, event: Event) -> list[Note]:
         return []
     query = owned(RuleVersion, row.tenant_id).where(RuleVersion.rule_id == row.id).order_by(RuleVersion.number)
     first: RuleVersion | None = session.exec(query).first()
-    if first is not None and first.published_at > event.at:
-        return [Note("It did not look at this event: it was first published later, {at}.", {"at": first.published_at})]
+    if first is not None and first.created_at > event.at:
+        return [Note("It did not look at this event: it was first published later, {at}.", {"at": first.created_at})]
     if not row.enabled:
         return [Note("It did not look at this event: it is switched off.", {})]
     return [Note("It did not look at this event: it was switched off then, or waited for something else.", {})]

@@ -125,7 +125,7 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     ),
     problems=problems,
     validate=_validate,
-    on_publish=lambda session, who, row: None,
+    after_publish=lambda session, who, row: None,
     on_switch=_on_switch,
 )
 

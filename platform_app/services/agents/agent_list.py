@@ -33,11 +33,11 @@ class AgentRow:
 
 def status_of(agent: Agent) -> str:
     """Return "active", "inactive" or "draft" (never published)."""
-    return _status(agent.active, agent.published_id)
+    return _status(agent.active, agent.published_number)
 
 
-def _status(active: bool, published_id: str | None) -> str:
-    if published_id is None:
+def _status(active: bool, published_number: int) -> str:
+    if not published_number:
         return "draft"
     return "active" if active else "inactive"
 
@@ -91,19 +91,19 @@ def _rows(session: Transaction, who: Identity, search: str) -> list[AgentRow]:
     for agent_id, count in session.execute(counted).all():
         counts[agent_id] = count
     query = owned(Agent, who.tenant_id).where(col(Agent.deleted_at).is_(None))
-    columns = ("id", "name", "active", "published_id", "published_number", "changed_since_publish", "draft_saved_at")
+    columns = ("id", "name", "active", "published_number", "changed_since_publish", "updated_at")
     wanted = search.strip().casefold()
     return [
         AgentRow(
             id=agent.id,
             name=agent.name,
             active=agent.active,
-            status=_status(agent.active, agent.published_id),
+            status=_status(agent.active, agent.published_number),
             model="",
             published_number=agent.published_number,
             changed=agent.changed_since_publish,
             conversations=counts.get(agent.id, 0),
-            updated_at=agent.draft_saved_at,
+            updated_at=agent.updated_at,
         )
         for agent in session.execute(_only(query, *columns)).all()
         if wanted in agent.name.casefold()

@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from platform_app import notifier
-from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.form_fields import WRONG_VALUE
@@ -16,7 +15,7 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.agents.agent_list import SORT_KEYS, AgentRow, list_agents, status_of
 from platform_app.services.feed import activity
-from platform_app.services.versions.versioned_rows import VersionedRows
+from platform_app.services.versions.published_rows import PublishedRows
 
 __all__ = ["SORT_KEYS", "AgentRow", "list_agents", "status_of"]
 
@@ -49,7 +48,7 @@ def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Age
         raise Invalid(problems.get(field, AGENT_FORM["name"].problem), field=field)
     full = AgentSettings.model_validate(good)
     draft = full.model_dump(mode="json")
-    agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=draft, draft_saved_by=who.name)
+    agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=draft, updated_by=who.name)
     session.add(agent)
     session.flush()
     _record(session, who, agent, "Agent “{name}” created")
@@ -75,24 +74,27 @@ def _publish_change(session: Transaction, agent: Agent) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _AgentRows(VersionedRows[Agent, AgentVersion]):
-    """Agents, whose state is the draft of their settings."""
+class _AgentRows(PublishedRows[Agent, AgentVersion]):
+    """Agents, whose draft and versions are settings."""
 
-    def state_in(self, version: AgentVersion) -> dict[str, Any]:
-        return AgentSettings.model_validate(version.settings).model_dump(mode="json")
-
-    def state_of(self, row: Agent) -> dict[str, Any]:
-        return AgentSettings.model_validate(row.draft).model_dump(mode="json")
+    def normalize(self, content: dict[str, Any]) -> dict[str, Any]:
+        return AgentSettings.model_validate(content).model_dump(mode="json")
 
     def replace_state(self, session: Transaction, who: Identity, row: Agent, state: dict[str, Any]) -> None:
-        row.draft, row.name, row.revision = state, state["name"], row.revision + 1
-        row.draft_saved_at, row.draft_saved_by = now(), who.name
-        published = self.get_version(session, row, row.published_id) if row.published_id else None
-        row.changed_since_publish = published is None or state != self.state_in(published)
+        super().replace_state(session, who, row, state)
+        row.name, row.changed_since_publish = row.draft["name"], self.has_changes(row)
         _publish_change(session, row)
 
+    def check_draft(self, session: Transaction, who: Identity, row: Agent) -> None:
+        _, problems = validate_settings(row.draft)
+        for field, problem in problems.items():
+            raise Invalid(problem, field=field)
 
-AGENTS: VersionedRows[Agent, AgentVersion] = _AgentRows(
+    def on_publish(self, session: Transaction, who: Identity, row: Agent) -> None:
+        row.changed_since_publish = False
+
+
+AGENTS: PublishedRows[Agent, AgentVersion] = _AgentRows(
     model=Agent, version=AgentVersion, parent="agent_id", missing="There is no such agent."
 )
 get = AGENTS.get
@@ -111,7 +113,7 @@ def save_draft(
     agent = AGENTS.get_for_update(session, who, agent_id, revision)
     good, problems = validate_settings(changes)
     if agent.draft | good != agent.draft:
-        AGENTS.replace_state(session, who, agent, agent.draft | good)
+        AGENTS.replace_state(session, who, agent, good)
     return agent.revision, problems
 
 
@@ -123,17 +125,8 @@ def publish(
     Raises Conflict if nothing has changed since the last version, or the draft was changed since `revision`, and
     Invalid if a setting is no longer valid.
     """
-    agent = AGENTS.get_for_update(session, who, agent_id, revision)
-    if agent.published_id is not None and not agent.changed_since_publish:
-        raise Conflict("Nothing has changed since it was published.")
-    _, problems = validate_settings(agent.draft)
-    if problems:
-        field = next(iter(problems))
-        raise Invalid(problems[field], field=field)
-    settings = AGENTS.state_of(agent)
-    version = AGENTS.add_version(session, agent, settings=settings, author_name=who.name)
-    agent.published_id, agent.published_number = version.id, version.number
-    agent.changed_since_publish = False
+    version = AGENTS.publish(session, who, agent_id, revision=revision)
+    agent = get(session, who, agent_id)
     is_switched_on = switch_on and not agent.active
     agent.active = agent.active or switch_on
     sentence = "Agent “{name}” published and switched on" if is_switched_on else "Agent “{name}” published"
@@ -144,7 +137,7 @@ def publish(
 def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bool) -> Agent:
     """Switch an agent on or off. Raises Conflict if it is switched on before it was published."""
     agent = get(session, who, agent_id, lock=True)
-    if active and agent.published_id is None:
+    if active and not agent.published_number:
         raise Conflict("Publish the agent first.")
     if agent.active == active:
         return agent
@@ -182,7 +175,6 @@ def effective_settings(
     agent: Agent | None = session.exec(owned(Agent, tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is not None:
         raise NotFound("There is no such agent.")
-    if draft or agent.published_id is None:
+    if draft or not agent.published_number:
         return AgentSettings.model_validate(agent.draft), 0
-    version = session.exec(owned(AgentVersion, tenant_id).where(AgentVersion.id == agent.published_id)).one()
-    return AgentSettings.model_validate(version.settings), version.number
+    return AgentSettings.model_validate(agent.published), agent.published_number

@@ -119,9 +119,9 @@ def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list
         agents.save_draft(session, who, agent.id, changes, revision=agent.revision)
         version = agents.publish(session, who, agent.id)
         agents.set_active(session, who, agent.id, active=True)
-        version.created_at = agent.draft_saved_at = days_ago(who, *when)
+        version.created_at = agent.updated_at = days_ago(who, *when)
         _backdate(session, who, f"/agents/{agent.id}", version.created_at)
-        versions.append((version.created_at, AgentSettings.model_validate(version.settings)))
+        versions.append((version.created_at, AgentSettings.model_validate(version.content)))
     return agent, versions
 
 

@@ -24,12 +24,12 @@ def add_published(
     `row` and `version` come with the columns of their kind (name, agent, parent); `drawn` is the definition, `place`
     the position in the list from 0, `at` the time of publication.
     """
-    row.draft_saved_by, version.published_by = who.name, who.name
+    row.updated_by, version.author_name = who.name, who.name
     row.enabled, row.is_demo, row.position = True, True, place + 1
     row.trigger, row.draft, row.published, row.published_number = drawn["trigger"], drawn, drawn, 1
     row.created_at = row.updated_at = at
     session.add(row)
     session.flush()
-    version.number, version.definition, version.published_at = 1, drawn, at
+    version.number, version.content, version.created_at = 1, drawn, at
     session.add(version)
     return row

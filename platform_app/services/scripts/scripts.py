@@ -137,7 +137,7 @@ class _ScriptRows(VersionedRows[Script, ScriptVersion]):
     """Scripts, whose state is FIELDS. A change takes effect at once and stores the former state as a version."""
 
     def state_in(self, version: ScriptVersion) -> dict[str, Any]:
-        return version.data
+        return dict(version.content)
 
     def state_of(self, row: Script) -> dict[str, Any]:
         return {name: getattr(row, name) for name in FIELDS}
@@ -149,12 +149,12 @@ class _ScriptRows(VersionedRows[Script, ScriptVersion]):
             return
         last = next(iter(self.versions_of(session, row.tenant_id, row.id, limit=1)), None)
         if last is None or last.author_name != who.name or now() - last.created_at >= VERSION_WINDOW:
-            self.add_version(session, row, data=before, author_name=who.name)
+            self.add_version(session, who, row, before)
         row.revision, row.updated_at, row.updated_by = row.revision + 1, now(), who.name
 
 
 SCRIPTS: VersionedRows[Script, ScriptVersion] = _ScriptRows(
-    model=Script, version=ScriptVersion, parent="script_id", editor="updated_by", missing="There is no such script."
+    model=Script, version=ScriptVersion, parent="script_id", missing="There is no such script."
 )
 get = SCRIPTS.get
 restore = SCRIPTS.restore

@@ -24,7 +24,6 @@ class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
 
     version: type[VersionT]
     parent: str  # column of the version with the id of its row
-    editor: str = "draft_saved_by"  # column of the row with the name of the member who changed it last
 
     @abstractmethod
     def state_in(self, version: VersionT) -> dict[str, Any]:
@@ -42,10 +41,9 @@ class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
         """Return a locked row. Raises NotFound as `get` does, Conflict if it was changed since `revision`."""
         row = self.get(session, who, row_id, lock=True)
         if revision is not None and row.revision != revision:
-            editor = getattr(row, self.editor)
-            if editor == who.name:
+            if row.updated_by == who.name:
                 raise Conflict("You changed this in another window meanwhile.")
-            raise Conflict("{name} changed this meanwhile.", name=editor)
+            raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
         return row
 
     def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
@@ -67,11 +65,11 @@ class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
             raise NotFound("There is no such version.")
         return version
 
-    def add_version(self, session: Transaction, row: RowT, **columns: Any) -> VersionT:
-        """Add the next version of a row with these columns, and return it."""
+    def add_version(self, session: Transaction, who: Identity, row: RowT, content: dict[str, Any]) -> VersionT:
+        """Add the next version of a row with this content, and return it."""
         last = self.versions_of(session, row.tenant_id, row.id, limit=1)
-        number = last[0].number + 1 if last else 1
-        version: VersionT = self.version(tenant_id=row.tenant_id, number=number, **{self.parent: row.id} | columns)
+        columns = {self.parent: row.id, "number": last[0].number + 1 if last else 1, "content": content}
+        version: VersionT = self.version(tenant_id=row.tenant_id, author_name=who.name, **columns)
         session.add(version)
         session.flush()
         return version

@@ -185,9 +185,9 @@ class AgentState(VersionedEditor, rx.State):
     def _set_status(self, agent: Agent, identity: Identity, language: str) -> None:
         self.name, self.active = agent.name, agent.active
         self.status = agents.status_of(agent)
-        self.is_published = agent.published_id is not None
+        self.is_published = agent.published_number > 0
         self.has_changes = agent.changed_since_publish
-        clock = exact_time(language, agent.draft_saved_at, identity.time_zone)
+        clock = exact_time(language, agent.updated_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
 
 

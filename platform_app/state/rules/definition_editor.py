@@ -21,7 +21,7 @@ from platform_app.state.console.base import (
     success_toast,
 )
 from platform_app.state.console.option_lists import Option
-from platform_app.state.console.versioned_editor import VersionedEditor, VersionLine
+from platform_app.state.console.versioned_editor import VersionedEditor
 from platform_app.state.rules.proof_view import ViewContext, view_context
 
 ALL = "all"
@@ -93,10 +93,6 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
         context = await view_context(self)
         return lambda field, value: self._describe_field(field, value, context, names)
 
-    def _version_line(self, version: Any, language: str, zone: str) -> VersionLine:
-        when = exact_time(language, version.published_at, zone)
-        return VersionLine(version.id, str(version.number), when, version.published_by)
-
     async def _load_form(self) -> None:
         row = await fetch(self, self._definitions().get, self._id())
         self._revision = row.revision
@@ -124,7 +120,7 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
         """Update name, publishing status and versions from a row."""
         zone, language = (await current_identity(self)).time_zone, (await current_user(self)).language
         self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, row.draft["trigger"]
-        self.enabled, self.has_changes = row.enabled, row.draft != row.published
+        self.enabled, self.has_changes = row.enabled, self._definitions().has_changes(row)
         self.conflict = self.conflict or row.revision > self._revision
         number = row.published_number
         self.published = translate(language, "version {number}", number=number) if number else ""

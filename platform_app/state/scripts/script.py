@@ -154,7 +154,7 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
         return "The script is as it was."
 
     def _version_line(self, version: ScriptVersion, language: str, zone: str) -> VersionLine:
-        return replace(super()._version_line(version, language, zone), text=version.data["text"])
+        return replace(super()._version_line(version, language, zone), text=version.content["text"])
 
     def _agent_id(self) -> str:
         return agent_of(self.router.url.path)

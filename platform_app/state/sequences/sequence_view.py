@@ -94,7 +94,7 @@ def step_mapping_lines(
     """Return where the people inside older versions would move to."""
     names: dict[str, str] = {}
     for row in versions[::-1]:
-        for place in tree.layout(row.definition.get("steps") or []):
+        for place in tree.layout(row.content.get("steps") or []):
             if not place.branch:
                 names[place.step["id"]] = describe_steps([place.step], context, named).partition(" — ")[2]
     language = context.language
@@ -121,7 +121,7 @@ def step_names(
     )
     row: SequenceVersion | None = session.exec(query).first()
     found: dict[str, str] = {}
-    for place in tree.layout((row.definition if row else {}).get("steps") or []):
+    for place in tree.layout((row.content if row else {}).get("steps") or []):
         if not place.branch:
             found[f"{version}:{place.step['id']}"] = _one(place.step, context, named)[1]
     return found
