@@ -5,10 +5,36 @@ import { find, forget, keep, tell } from "./unsent.js";
 const COMPARED = 500; // characters by which a text is known to have been taken
 const PATIENCE = 10_000; // milliseconds in which a message that is being sent is not sent again
 
+/* Shows a text that grows while it is rewritten, and puts the result into the field; until then the text stays kept. */
+const useRewriting = (area, put, keepText, { draftKey, rewriteKey, isRewriting, liveText, replaceText, replaceCount }) => {
+  const isLive = Boolean(isRewriting) && rewriteKey === draftKey;
+  const before = useRef(null);
+  const replaced = useRef(replaceCount);
+  useEffect(() => {
+    const box = area.current;
+    const isNew = Boolean(replaceCount) && replaceCount !== replaced.current;
+    replaced.current = replaceCount;
+    if (isLive) {
+      if (!before.current) before.current = { key: draftKey, text: box.value };
+      if (liveText) put(liveText);
+      return;
+    }
+    const was = before.current;
+    before.current = null;
+    if (isNew && rewriteKey === draftKey) {
+      put(replaceText);
+      keepText(replaceText);
+      box.focus();
+      box.selectionStart = box.selectionEnd = box.value.length;
+    } else if (was && was.key === draftKey) put(was.text);
+  }, [isLive, liveText, replaceCount, draftKey]);
+  return isLive;
+};
+
 /* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed.
 
 With `draftKey` the text stays in the field, and in this browser, until `sentCount` says that the server has it. */
-export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent, insertText, insertCount }) {
+export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent, insertText, insertCount, ...rewriting }) {
   const area = useRef(null);
   const sending = useRef(null);
   const known = useRef({ key: "", sent: sentCount });
@@ -77,6 +103,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     box.focus();
     box.selectionStart = box.selectionEnd = (before + gap + insertText).length;
   }, [insertCount, draftKey]);
+  const isLive = useRewriting(area, put, (text) => keep(place(draftKey), text), { draftKey, ...rewriting });
   useEffect(() => {
     const form = area.current && area.current.form;
     if (!form) return undefined;
@@ -84,7 +111,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     const submit = (event) => {
       const now = sending.current;
       if (!draftKey) return;
-      if (!area.current.value.trim() || (now && Date.now() - now.at < PATIENCE)) {
+      if (area.current.readOnly || !area.current.value.trim() || (now && Date.now() - now.at < PATIENCE)) {
         event.preventDefault();
         event.stopPropagation();
         return;
@@ -108,6 +135,8 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
       placeholder={narrow ? label : hint}
       defaultValue={initial}
       disabled={disabled}
+      readOnly={isLive}
+      aria-busy={isLive}
       maxLength={20000}
       rows={1}
       onInput={(event) => {

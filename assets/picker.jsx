@@ -3,8 +3,9 @@ import { useId, useLayoutEffect, useRef, useState } from "react";
 const folded = (text) => text.toLowerCase().replaceAll("ё", "е");
 
 /* A button that opens a list which is searched as one types: arrows choose, Enter takes, Escape closes. The options
-   lie inside, each with data-option; what stands in one is what it is found by. Groups without a match are hidden. */
-export function Picker({ children, label, shown, search, nothing, value, disabled, onPick }) {
+   lie inside, each with data-option; what stands in one is what it is found by. Groups without a match are hidden.
+   `onPickText` is given the text of the field that the selector `textOf` names, too. */
+export function Picker({ children, label, shown, search, nothing, value, disabled, textOf, onPick, onPickText }) {
   const id = useId();
   const whole = useRef(null);
   const button = useRef(null);
@@ -50,6 +51,7 @@ export function Picker({ children, label, shown, search, nothing, value, disable
   const take = (code) => {
     close();
     if (code !== value || !value) onPick && onPick(code);
+    onPickText && onPickText(code, document.querySelector(textOf)?.value || "");
   };
   const move = (by) => {
     const left = options();

@@ -31,7 +31,7 @@ DRAIN_SECONDS = 0.1  # for the end of the response body after [DONE]
 MAX_EXCESS_CHARS = 20_000  # beyond `max_chars`; a stream that exceeds them is closed with an error
 REASONING_TIME_FACTOR = 3  # the total deadline times this, for a model that sends reasoning
 TOKEN_FACTOR = 4  # max_tokens times this, once, for a model that spent them all on reasoning
-_LENGTH_REASONS = ("length", "max_tokens", "model_length", "max_output_tokens")
+LENGTH_REASONS = ("length", "max_tokens", "model_length", "max_output_tokens")
 _FILTER_REASONS = ("content_filter", "safety", "recitation", "sensitive", "prohibited_content", "blocklist")
 _ERROR_REASONS = ("error", "network_error", "insufficient_system_resource", "abort", "cancelled")
 
@@ -105,7 +105,7 @@ class ReplyStream:
 
     def needs_more_tokens(self) -> bool:
         """Prepare a second request with more tokens if reasoning used them all up; return whether to send it."""
-        used_up = self._result.finish_reason in _LENGTH_REASONS and not self.reasoning.answer.strip()
+        used_up = self._result.finish_reason in LENGTH_REASONS and not self.reasoning.answer.strip()
         if not used_up or self._limitations.token_factor > 1 or time.monotonic() >= self._deadline_at:
             return False
         self._limitations = replace(self._limitations, token_factor=TOKEN_FACTOR)
@@ -120,7 +120,7 @@ class ReplyStream:
             raise ModelFailure(FailureReason.FILTERED)
         if reason in _ERROR_REASONS or (not reason and not (self._is_done and not is_empty)):
             raise ModelFailure(FailureReason.INTERRUPTED)
-        if reason in _LENGTH_REASONS and is_empty:
+        if reason in LENGTH_REASONS and is_empty:
             raise ModelFailure(FailureReason.TOKENS_USED_UP)
         opens = self.reasoning.opened_by_template
         model_limitations.remember(

@@ -9,7 +9,7 @@ from platform_app.i18n import lookup
 from tests import contact_side
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
 from tests.e2e.test_pages import faults
-from tests.fake_provider import says
+from tests.fake_provider import refuses, says
 
 pytestmark = pytest.mark.e2e
 LIVE = 10_000  # milliseconds within which a busy machine shows what has happened; the hub itself takes under a second
@@ -60,6 +60,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     a_message_of_a_rule_is_held(inbox, talk)
     the_agent_answers_again(inbox, talk)
     keys_and_drafts(inbox, talk)
+    a_text_is_rewritten(inbox)
     a_reply_is_approved(inbox, checked)
 
 
@@ -150,6 +151,26 @@ def keys_and_drafts(inbox: Inbox, talk: str) -> None:
     expect(page.locator(".chat-bar")).to_contain_text("09:00")
     inbox.button("End the snooze").click()
     expect(inbox.button("End the snooze")).to_have_count(0)
+
+
+def a_text_is_rewritten(inbox: Inbox) -> None:
+    field, menu = inbox.page.locator(".reply-form textarea"), inbox.page.locator(".of-reply .picker")
+    inbox.page.locator("#write-reply").check(force=True)
+    field.fill("Your bicycle will be ready on Sunday at ten.")
+    inbox.agent_says("Ready on Sunday.")
+    menu.get_by_role("button", name=inbox.words("Rewrite")).click()
+    expect(menu.locator("[data-option=ja]")).to_be_visible()
+    inbox.no_faults("rewriting")
+    menu.locator("[data-option=shorter]").click()
+    expect(field).to_have_value("Ready on Sunday.")
+    inbox.button("Put my text back").click()
+    expect(field).to_have_value("Your bicycle will be ready on Sunday at ten.")
+    inbox.recorded.provider.will(refuses(401))
+    menu.get_by_role("button", name=inbox.words("Rewrite")).click()
+    menu.locator("[data-option=friendlier]").click()
+    expect(inbox.page.locator(".below-field .problem")).to_be_visible()
+    expect(field).to_have_value("Your bicycle will be ready on Sunday at ten.")
+    field.fill("")
 
 
 def a_reply_is_approved(inbox: Inbox, talk: str) -> None:

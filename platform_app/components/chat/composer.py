@@ -22,6 +22,11 @@ class Composer(rx.Component):
     last_sent: rx.Var[str]  # the beginning of the last stored message
     insert_text: rx.Var[str]  # text that is put into the field
     insert_count: rx.Var[int]  # incremented for each text that is put into the field
+    rewrite_key: rx.Var[str]  # the draft key whose text is rewritten
+    is_rewriting: rx.Var[bool]
+    live_text: rx.Var[str]  # the rewritten text as it grows
+    replace_text: rx.Var[str]  # text that takes the place of what is in the field
+    replace_count: rx.Var[int]  # incremented for each text that takes it
 
 
 class StickToEnd(rx.Component):

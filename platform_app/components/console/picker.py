@@ -12,6 +12,10 @@ def _picked(code: rx.Var[str]) -> tuple[rx.Var[str]]:
     return (code,)
 
 
+def _picked_text(code: rx.Var[str], text: rx.Var[str]) -> tuple[rx.Var[str], rx.Var[str]]:
+    return (code, text)
+
+
 class Picker(rx.Component):
     """A button that opens a searched list; what lies inside with data-option are the options."""
 
@@ -24,8 +28,10 @@ class Picker(rx.Component):
     nothing: rx.Var[str]
     value: rx.Var[str]
     disabled: rx.Var[bool]
+    text_of: rx.Var[str]  # selector of the field whose text `on_pick_text` is given
 
     on_pick: rx.EventHandler[_picked]
+    on_pick_text: rx.EventHandler[_picked_text]
 
 
 def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: Any) -> rx.Component:
@@ -39,6 +45,20 @@ def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: 
         value=value,
         disabled=READ_ONLY,
         on_pick=on_pick,
+    )
+
+
+def text_picker(*options: rx.Component, label: Any, text_of: str, on_pick: Any) -> rx.Component:
+    """Return the button of a menu that acts on a text: `on_pick` is given the choice and the text of a field."""
+    return Picker.create(
+        *options,
+        label=label,
+        shown=label,
+        search=t("Search"),
+        nothing=t("Nothing matches."),
+        value="",
+        text_of=text_of,
+        on_pick_text=on_pick,
     )
 
 

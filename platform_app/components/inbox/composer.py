@@ -6,13 +6,16 @@ import reflex as rx
 
 from platform_app.components.chat.composer import Composer
 from platform_app.components.chat.message import quiet_button, source_chip
-from platform_app.components.console.parts import READ_ONLY
-from platform_app.components.console.picker import choice, picker
+from platform_app.components.console.parts import READ_ONLY, problem_line
+from platform_app.components.console.picker import choice, group, picker, text_picker
 from platform_app.components.console.text import t
+from platform_app.llm.rewriting import Style
+from platform_app.services.inbox.rewriting import OFFLINE
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.drafting import DraftingState
+from platform_app.state.inbox.rewriting import RewritingState
 
 
 def composer() -> rx.Component:
@@ -31,7 +34,7 @@ def composer() -> rx.Component:
                 aria_label=t("What to write"),
                 class_name="modes",
             ),
-            rx.el.div(_reply(), class_name="reply-form"),
+            rx.el.div(_reply(), _rewriting(), class_name="reply-form"),
             rx.el.div(_note(), class_name="note-form"),
             class_name="writing",
         ),
@@ -59,6 +62,11 @@ def _reply() -> rx.Component:
                     hint=t("Message to the contact. Enter sends, Shift+Enter breaks the line"),
                     insert_text=DraftingState.insert_text,
                     insert_count=DraftingState.insert_count,
+                    rewrite_key=_draft_key(RewritingState.conversation_id, "reply"),
+                    is_rewriting=RewritingState.is_running,
+                    live_text=RewritingState.live_text,
+                    replace_text=RewritingState.text,
+                    replace_count=RewritingState.count,
                     **_kept("reply"),
                 ),
                 rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
@@ -78,11 +86,15 @@ def _note() -> rx.Component:
 def _kept(mode: str) -> dict[str, Any]:
     """Return the properties with which unsent text is kept for a conversation and a mode."""
     return {
-        "draft_key": f"inbox/{CurrentUser.slug}/{InboxState.current}/{mode}",
+        "draft_key": _draft_key(InboxState.current, mode),
         "sent_count": InboxState.sent_count,
         "failed_count": InboxState.failed_count,
         "last_sent": InboxState.last_sent,
     }
+
+
+def _draft_key(conversation_id: rx.Var[str], mode: str) -> str:
+    return f"inbox/{CurrentUser.slug}/{conversation_id}/{mode}"
 
 
 def _form(mode: str, field: rx.Component, button: rx.Component) -> rx.Component:
@@ -96,10 +108,10 @@ def _form(mode: str, field: rx.Component, button: rx.Component) -> rx.Component:
 
 
 def _sources_of_text() -> rx.Component:
-    """Return the list of scripts and the button that asks the agent for a suggestion."""
+    """Return the list of scripts, the menu that rewrites the text, and the button that asks for a suggestion."""
     return rx.fragment(
         rx.cond(
-            DraftingState.scripts.length() > 0,
+            (DraftingState.scripts.length() > 0) & ~RewritingState.is_running,
             picker(
                 rx.foreach(DraftingState.scripts, lambda one: choice(one.id, one.title, note=one.preview)),
                 label=t("Insert a script"),
@@ -108,6 +120,7 @@ def _sources_of_text() -> rx.Component:
                 on_pick=DraftingState.insert_script,
             ),
         ),
+        rx.cond(~RewritingState.is_running & (InboxState.state != "closed"), _rewrite_menu()),
         rx.cond(
             DraftingState.suggestion_state != "writing",
             rx.button(
@@ -119,6 +132,65 @@ def _sources_of_text() -> rx.Component:
                 type="button",
             ),
         ),
+    )
+
+
+def _rewrite_menu() -> rx.Component:
+    """Return the menu that has the model rewrite the text in the field; without such a model its button says why."""
+    return rx.el.div(
+        rx.cond(
+            RewritingState.is_available,
+            text_picker(
+                choice(Style.SHORTER.value, t("Shorter")),
+                choice(Style.FRIENDLIER.value, t("Friendlier")),
+                rx.cond(
+                    RewritingState.contact_language != "",
+                    choice(
+                        Style.TRANSLATE.value,
+                        t("Into the contact's language: {language}", language=RewritingState.contact_language),
+                    ),
+                ),
+                group(
+                    t("Translate into"),
+                    rx.foreach(RewritingState.languages, lambda language: choice(language.id, language.name)),
+                ),
+                label=t("Rewrite"),
+                text_of=".reply-form textarea",
+                on_pick=RewritingState.rewrite,
+            ),
+            rx.el.button(
+                t("Rewrite"),
+                type="button",
+                on_click=RewritingState.explain,
+                title=t(OFFLINE),
+                class_name="native picker-button",
+                custom_attrs={"aria-disabled": "true"},
+            ),
+        ),
+        class_name="of-reply",
+    )
+
+
+def _rewriting() -> rx.Component:
+    """Return what the rewriting does, the way back to the text before, or why it failed."""
+    state = RewritingState
+    return rx.el.div(
+        rx.cond(
+            state.is_running,
+            rx.fragment(
+                rx.el.span(t("Rewriting…"), class_name="muted small", role="status"),
+                quiet_button(t("Stop"), state.stop),
+            ),
+            rx.cond(
+                state.can_undo & (state.sent_mark == InboxState.sent_count),
+                rx.fragment(
+                    rx.el.span(t("Rewritten."), class_name="muted small", role="status"),
+                    quiet_button(t("Put my text back"), state.undo),
+                ),
+            ),
+        ),
+        problem_line(state.problem),
+        class_name="below-field",
     )
 
 
@@ -144,7 +216,7 @@ def _suggestion() -> rx.Component:
         ),
         rx.flex(
             rx.cond(
-                (state.suggestion_state != "writing") & (state.suggestion_text != ""),
+                (state.suggestion_state != "writing") & (state.suggestion_text != "") & ~RewritingState.is_running,
                 rx.fragment(
                     rx.button(t("Use this text"), on_click=state.use_suggestion, size="1", type="button"),
                     quiet_button(t("Why this reply?"), ChatPanelState.show_trace(state.suggestion_id)),

@@ -15,6 +15,7 @@ from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
+from platform_app.state.inbox.rewriting import RewritingState
 
 
 def show() -> rx.Component:
@@ -52,6 +53,7 @@ PAGES = [
         InboxListState.load,
         ContactPanelState.load,
         DraftingState.load,
+        RewritingState.load,
         ChatPanelState.load,
         InboxState.watch,
         InboxListState.watch,

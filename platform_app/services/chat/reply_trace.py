@@ -5,7 +5,8 @@ from typing import Any
 
 from platform_app.db import Transaction, owned
 from platform_app.llm import pricing, prompts
-from platform_app.models.conversation import Trace
+from platform_app.llm.client import ModelRequest, ModelResult, Provider
+from platform_app.models.conversation import Conversation, Trace
 from platform_app.models.script import ScriptUse
 from platform_app.services.chat.reply_context import ReplyContext
 
@@ -19,23 +20,16 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
         return
     out = work.outcome
     prompt = "\n".join(message["content"] for message in out.messages or work.messages)
-    asked = _count(out.prompt_tokens, prompt)
-    given = _count(out.completion_tokens, work.raw_text)
-    model = out.model or work.model
-    session.add(
-        Trace(
-            tenant_id=work.tenant_id,
-            message_id=work.reply_id,
-            agent_id=work.conversation.agent_id,
-            model=model[:200],
-            prompt_tokens=asked,
-            completion_tokens=given,
-            cost=pricing.cost(model, asked, given, is_offline=work.provider.is_offline),
-            total_ms=round((time.monotonic() - work.started) * 1000),
-            first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
-            data=_data(work),
-        )
+    trace = Trace(
+        tenant_id=work.tenant_id,
+        message_id=work.reply_id,
+        agent_id=work.conversation.agent_id,
+        total_ms=round((time.monotonic() - work.started) * 1000),
+        first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
+        data=_data(work),
     )
+    _add_usage(trace, out, work.provider, model=work.model, prompt=prompt, answer=work.raw_text)
+    session.add(trace)
     session.add_all(
         ScriptUse(
             tenant_id=work.tenant_id,
@@ -46,6 +40,40 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
         for one in work.scripts
         if one.used and work.conversation.is_live
     )
+
+
+def trace_of_request(
+    row: Conversation, message_id: str, out: ModelResult, provider: Provider, *, asked: ModelRequest
+) -> Trace:
+    """Return the trace of a request to the model that is not a reply."""
+    trace = Trace(
+        tenant_id=row.tenant_id,
+        message_id=message_id,
+        agent_id=row.agent_id,
+        total_ms=out.total_ms,
+        first_token_ms=out.first_token_ms,
+        data={
+            "provider": provider.name,
+            "prompt": out.messages or asked.messages,
+            "adapted": [list(pair) for pair in out.adaptations],
+            "thoughts": out.thoughts[:MAX_REASONING_CHARS],
+            "finish_reason": out.finish_reason,
+            "tries": out.attempts,
+            "tokens_counted_by_provider": out.prompt_tokens is not None,
+        },
+    )
+    prompt = "\n".join(message["content"] for message in asked.messages)
+    _add_usage(trace, out, provider, model=asked.model, prompt=prompt, answer=out.text)
+    return trace
+
+
+def _add_usage(trace: Trace, out: ModelResult, provider: Provider, *, model: str, prompt: str, answer: str) -> None:
+    """Fill in the model of a trace, its tokens and their cost; `model` is the requested one."""
+    name = out.model or model
+    trace.model = name[:200]
+    trace.prompt_tokens = _count(out.prompt_tokens, prompt)
+    trace.completion_tokens = _count(out.completion_tokens, answer)
+    trace.cost = pricing.cost(name, trace.prompt_tokens, trace.completion_tokens, is_offline=provider.is_offline)
 
 
 def _count(counted: int | None, text: str) -> int:
