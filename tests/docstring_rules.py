@@ -35,6 +35,13 @@ def public_functions(tree: ast.Module) -> Iterator[tuple[Function, str]]:
             yield node, ast.get_docstring(node) or ""
 
 
+def empty_words(tree: ast.Module) -> Iterator[str]:
+    """Yield the public functions whose docstring says no more than that they return the page."""
+    for function, docstring in public_functions(tree):
+        if docstring.strip() in ("Return the page.", "Show the page."):
+            yield f"{function.name} in line {function.lineno} does not say what the page shows, and to whom"
+
+
 def unsaid_raises(tree: ast.Module) -> Iterator[str]:
     """Yield the public functions that raise something and whose docstring does not say "Raises"."""
     for function, docstring in public_functions(tree):

@@ -91,6 +91,7 @@ def docstrings(source: Source) -> Iterator[str]:
         is_named = isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not node.name.startswith("_")
         if is_named and not ast.get_docstring(node):
             yield f"{node.name} has no docstring"
+    yield from docstring_rules.empty_words(source.tree)
 
 
 def unsaid_raises(source: Source) -> Iterator[str]:
@@ -363,6 +364,7 @@ MANY_LINES = "def long() -> None:\n" + "    pass\n" * FUNCTION_LINES
         (first_lines, "import os"),
         (docstrings, "def one(): ..."),
         (docstrings, "class One: ..."),
+        (docstrings, 'def show():\n    """Return the page."""'),
         (unsaid_raises, "def one():\n    raise ValueError"),
         (transactions, "def one(session):\n    session.commit()"),
         (transactions, "def one(session):\n    with session.begin_nested(): ..."),

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.listing import search_box
-from platform_app.components.console.parts import READ_ONLY, icon_tool, time_ago
+from platform_app.components.console.parts import READ_ONLY, icon_button, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_view import ConversationRow
 from platform_app.state.chat.conversation_list import ConversationListState
@@ -41,13 +41,13 @@ def _conversation(row: rx.Var[ConversationRow]) -> rx.Component:
         rx.cond(
             ~READ_ONLY & (ConversationListState.renaming != row.id),
             rx.el.div(
-                icon_tool(
+                icon_button(
                     "pencil",
                     t("Rename “{title}”", title=row.title),
                     ConversationListState.begin_rename(row.id),
                     small=True,
                 ),
-                icon_tool(
+                icon_button(
                     "trash-2", t("Delete “{title}”", title=row.title), ConversationListState.delete(row.id), small=True
                 ),
                 class_name="row-actions",

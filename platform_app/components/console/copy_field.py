@@ -4,14 +4,14 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import icon_tool
+from platform_app.components.console.parts import icon_button
 from platform_app.components.console.text import t
 from platform_app.state.console.one_time_secret import COPY_SCRIPT, FIELD_ID
 
 
-def copy_tool(text: Any, label: Any) -> rx.Component:
+def copy_button(text: Any, label: Any) -> rx.Component:
     """Return a small button that copies a text."""
-    return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
+    return icon_button("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
 
 
 def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
@@ -19,7 +19,7 @@ def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
     box = rx.el.input(value=text, read_only=True, id=name, class_name="native grow code")
     return rx.el.div(
         rx.el.label(label, html_for=name),
-        rx.flex(box, copy_tool(text, t("Copy")), spacing="2", align="center"),
+        rx.flex(box, copy_button(text, t("Copy")), spacing="2", align="center"),
         class_name="field",
     )
 
@@ -41,7 +41,7 @@ def _one_time_field(label: Any, copy_label: Any, help_text: Any) -> rx.Component
         rx.el.label(label, html_for=FIELD_ID),
         rx.flex(
             rx.el.input(read_only=True, id=FIELD_ID, auto_complete="off", class_name="native grow code"),
-            icon_tool("copy", copy_label, copied, small=True),
+            icon_button("copy", copy_label, copied, small=True),
             spacing="2",
             align="center",
         ),

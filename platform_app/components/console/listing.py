@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, skeleton_rows, undo_bar
+from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, skeleton_rows, undo_bar
 from platform_app.components.console.text import t
 
 
@@ -95,7 +95,7 @@ def actions_head() -> rx.Component:
 
 def delete_cell(title: Any, on_click: Any) -> rx.Component:
     """Return the cell with the button that deletes a row, for those who may."""
-    return rx.cond(~READ_ONLY, rx.table.cell(icon_tool("trash-2", t("Delete “{title}”", title=title), on_click)))
+    return rx.cond(~READ_ONLY, rx.table.cell(icon_button("trash-2", t("Delete “{title}”", title=title), on_click)))
 
 
 def framed_table(head: rx.Component, body: rx.Component, *, label: Any = None) -> rx.Component:

@@ -144,7 +144,7 @@ def download_link(words: Any, address: Any) -> rx.Component:
     return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})
 
 
-def icon_tool(
+def icon_button(
     icon: str, label: Any, on_click: Any = None, *, small: bool = False, disabled: Any = None
 ) -> rx.Component:
     """Show a quiet button that is only an icon; `label` says what it does.
@@ -167,7 +167,7 @@ def icon_tool(
     )
 
 
-def move_tools(
+def move_buttons(
     labels: tuple[Any, Any], on_move: Callable[[bool], Any], *, first: Any, last: Any, small: bool = False
 ) -> rx.Component:
     """Show the two buttons that move a row up and down; `on_move` takes whether it goes up.
@@ -176,8 +176,8 @@ def move_tools(
     """
     up, down = labels
     return rx.fragment(
-        icon_tool("arrow-up", up, on_move(True), small=small, disabled=first),
-        icon_tool("arrow-down", down, on_move(False), small=small, disabled=last),
+        icon_button("arrow-up", up, on_move(True), small=small, disabled=first),
+        icon_button("arrow-down", down, on_move(False), small=small, disabled=last),
     )
 
 

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.parts import READ_ONLY, icon_tool, row_link, status, time_ago
+from platform_app.components.console.parts import READ_ONLY, icon_button, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.leads import LeadRow
@@ -16,7 +16,7 @@ def contact_panel() -> rx.Component:
     """Return the panel; without a contact it says so."""
     return rx.el.aside(
         rx.el.span(
-            icon_tool("x", t("Hide the contact"), ContactPanelState.toggle), class_name="only-medium panel-close"
+            icon_button("x", t("Hide the contact"), ContactPanelState.toggle), class_name="only-medium panel-close"
         ),
         rx.cond(
             ContactPanelState.contact_id != "",

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.chat.composer import StickToEnd
 from platform_app.components.chat.message import quiet_button
-from platform_app.components.console.parts import READ_ONLY, icon_tool, status
+from platform_app.components.console.parts import READ_ONLY, icon_button, status
 from platform_app.components.console.text import t
 from platform_app.components.inbox.composer import composer
 from platform_app.components.inbox.message import message
@@ -65,7 +65,7 @@ def _head() -> rx.Component:
         rx.flex(
             rx.cond(~READ_ONLY, _triage()),
             rx.el.span(
-                icon_tool("panel-right", t("Show or hide the contact"), ContactPanelState.toggle),
+                icon_button("panel-right", t("Show or hide the contact"), ContactPanelState.toggle),
                 class_name="only-medium",
             ),
             spacing="3",

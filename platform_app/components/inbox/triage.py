@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.chat.message import quiet_button
-from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, icon_tool
+from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, icon_button
 from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.state.inbox.conversation import InboxState
@@ -67,7 +67,7 @@ def snooze_dialog() -> rx.Component:
 def tag_dialog() -> rx.Component:
     """Return the button that opens the tags for editing."""
     return rx.dialog.root(
-        rx.dialog.trigger(icon_tool("tag", t("Tags"))),
+        rx.dialog.trigger(icon_button("tag", t("Tags"))),
         rx.dialog.content(
             rx.dialog.title(t("Tags of the conversation"), size="4"),
             rx.dialog.description(t("Separated by commas."), size="2"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import confirm, icon_tool, move_tools
+from platform_app.components.console.parts import confirm, icon_button, move_buttons
 from platform_app.components.console.text import t
 from platform_app.state.knowledge.categories import NO_PARENT, CategoryRow, CategoryState
 
@@ -66,14 +66,14 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
             max_length=120,
             flex="1",
         ),
-        move_tools(
+        move_buttons(
             (t("Move “{name}” up", name=row.name), t("Move “{name}” down", name=row.name)),
             lambda up: CategoryState.move(row.id, up),
             first=row.first,
             last=row.last,
         ),
         confirm(
-            icon_tool("trash-2", t("Delete “{title}”", title=row.name), None),
+            icon_button("trash-2", t("Delete “{title}”", title=row.name), None),
             title=t("Delete this category?"),
             sentence=t("What lies in it is kept and moves to the category around it."),
             verb=t("Delete"),

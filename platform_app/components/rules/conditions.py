@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.automation.facts import CATALOGUE, Fact, FactType
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons
 from platform_app.components.console.picker import choice, group, picker
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native, option, value
@@ -161,14 +161,14 @@ def _fact(fact: Fact) -> rx.Component:
 
 def _tools(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     return rx.flex(
-        move_tools(
+        move_buttons(
             (t("Move line {number} up", number=line.number), t("Move line {number} down", number=line.number)),
             lambda up: state.move_condition(line.path, up),
             first=line.first,
             last=line.last,
             small=True,
         ),
-        icon_tool("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path), small=True),
+        icon_button("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path), small=True),
         spacing="1",
     )
 

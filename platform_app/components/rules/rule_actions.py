@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools, problem_line
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line
 from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
@@ -68,14 +68,14 @@ def _grip(line: rx.Var[ActionLine]) -> rx.Component:
 def _tools(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Component:
     place, number = line.index.to(int), line.number
     return rx.flex(
-        move_tools(
+        move_buttons(
             (t("Move action {number} up", number=number), t("Move action {number} down", number=number)),
             lambda up: state.move_action(place, up),
             first=at == 0,
             last=at == state.action_lines.length() - 1,
             small=True,
         ),
-        icon_tool("x", t("Remove action {number}", number=number), state.remove_action(place), small=True),
+        icon_button("x", t("Remove action {number}", number=number), state.remove_action(place), small=True),
         spacing="2",
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native, option
 from platform_app.state.scripts.guided_steps import CollectedFieldLine, GuidedStepLine
@@ -68,14 +68,14 @@ def _step_head(state: Any, step: rx.Var[GuidedStepLine]) -> rx.Component:
         rx.cond(
             ~READ_ONLY,
             rx.flex(
-                move_tools(
+                move_buttons(
                     (t("Move step {number} up", number=step.number), t("Move step {number} down", number=step.number)),
                     lambda up: state.move_step(step.index, up),
                     first=step.index == 0,
                     last=step.index == state.step_lines.length() - 1,
                     small=True,
                 ),
-                icon_tool(
+                icon_button(
                     "x", t("Remove step {number}", number=step.number), state.remove_step(step.index), small=True
                 ),
                 spacing="2",
@@ -110,7 +110,7 @@ def _field(state: Any, line: rx.Var[CollectedFieldLine]) -> rx.Component:
         ),
         rx.cond(
             ~READ_ONLY,
-            icon_tool(
+            icon_button(
                 "x",
                 t("Do not collect {title}", title=line.words),
                 state.remove_step_field(line.step, line.index),

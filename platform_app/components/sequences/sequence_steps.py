@@ -10,7 +10,7 @@ from platform_app.automation.steps import STEPS
 from platform_app.automation.steps import label as step_words
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools, problem_line
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line
 from platform_app.components.console.picker import choice, group, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
@@ -101,15 +101,15 @@ def _icon(line: rx.Var[SequenceStepLine]) -> rx.Component:
 def _tools(line: rx.Var[SequenceStepLine]) -> rx.Component:
     number = line.number
     return rx.flex(
-        move_tools(
+        move_buttons(
             (t("Move step {number} up", number=number), t("Move step {number} down", number=number)),
             lambda up: STATE.move_step(line.id, up),
             first=line.first,
             last=line.last,
             small=True,
         ),
-        icon_tool("copy", t("Copy step {number}", number=number), STATE.copy_step(line.id), small=True),
-        icon_tool("x", t("Remove step {number}", number=number), STATE.remove_step(line.id), small=True),
+        icon_button("copy", t("Copy step {number}", number=number), STATE.copy_step(line.id), small=True),
+        icon_button("x", t("Remove step {number}", number=number), STATE.remove_step(line.id), small=True),
         spacing="2",
         flex_shrink="0",
     )

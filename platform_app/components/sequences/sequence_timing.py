@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.console.parts import READ_ONLY, icon_button, problem_line
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
 from platform_app.state.sequences.sequence_timing import PeriodLine
@@ -142,7 +142,7 @@ def _period(state: Any, one: rx.Var[PeriodLine], number: Any) -> rx.Component:
         ),
         rx.cond(
             ~READ_ONLY,
-            icon_tool(
+            icon_button(
                 "x", t("Remove hours {place} of step {number}", **named), state.remove_period(one.place), small=True
             ),
         ),

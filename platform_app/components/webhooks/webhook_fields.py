@@ -2,9 +2,9 @@
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copy_tool
+from platform_app.components.console.copy_field import copy_button
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.parts import READ_ONLY, icon_tool
+from platform_app.components.console.parts import READ_ONLY, icon_button
 from platform_app.components.console.text import t
 from platform_app.services.webhooks.webhook_fields import KINDS
 from platform_app.state.crm.crm_settings import FIELD_KINDS
@@ -49,10 +49,10 @@ def _field(one: rx.Var[WebhookFieldLine]) -> rx.Component:
             rx.el.div(rx.el.code(one.path), " → ", rx.el.code(one.variable), class_name="small break muted"),
             class_name="grow stack-small",
         ),
-        copy_tool(one.variable, t("Copy the variable of “{title}”", title=one.name)),
+        copy_button(one.variable, t("Copy the variable of “{title}”", title=one.name)),
         rx.cond(
             ~READ_ONLY,
-            icon_tool("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id), small=True),
+            icon_button("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id), small=True),
         ),
         class_name="card-line",
         key=one.id,
@@ -125,7 +125,7 @@ def _offer(one: rx.Var[SuggestedFieldLine]) -> rx.Component:
             class_name="grow",
         ),
         _badge(one.kind_words),
-        icon_tool(
+        icon_button(
             "plus",
             t("Make a field of {path}", path=one.path),
             WebhookState.add_suggested_field(one.path, one.kind),

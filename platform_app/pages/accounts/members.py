@@ -7,7 +7,7 @@ from platform_app.components.accounts.role_words import role_select_items, role_
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import icon_tool, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import icon_button, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.accounts.members import InvitationRow, MemberRow, MembersState
 from platform_app.state.console.base import CurrentUser
@@ -85,7 +85,7 @@ def _member_menu(row: rx.Var[MemberRow]) -> rx.Component:
     hand_over = rx.menu.item(t("Hand ownership over…"), on_select=MembersState.ask("hand_over", row.id))
     return rx.flex(
         rx.menu.root(
-            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=row.name))),
+            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.name))),
             rx.menu.content(
                 rx.cond((CurrentUser.role == "owner") & ~row.is_disabled, hand_over),
                 rx.cond(
@@ -145,7 +145,7 @@ def _invitation_menu(row: rx.Var[InvitationRow]) -> rx.Component:
     again = rx.menu.item(t("Resend"), on_select=MembersState.renew(row.id, True))
     return rx.flex(
         rx.menu.root(
-            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=row.email))),
+            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.email))),
             rx.menu.content(
                 rx.cond(MembersState.has_mail, again),
                 rx.menu.item(t("Get a new link"), on_select=MembersState.renew(row.id, False)),

@@ -17,7 +17,7 @@ from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members change their profile, password and sessions, and admins the tenant."""
     return frame(
         rx.fragment(
             page_head(t("Settings")),

@@ -17,7 +17,7 @@ from platform_app.state.knowledge.categories import CategoryState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators edit the draft of an agent, publish it and restore versions."""
     return frame(
         # what an earlier visit left in the tab is not drawn: it would be replaced while somebody types
         rx.cond(rx.State.is_hydrated & (AgentState.agent_key != ""), _editor(), skeleton_rows(8)),

@@ -20,7 +20,7 @@ from platform_app.state.feed.dashboard import DashboardState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members look for agents, and operators create, copy, switch and delete them."""
     create = rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create)
     return list_page(
         AgentsState,

@@ -18,7 +18,7 @@ CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which admins change the settings of a connected channel."""
     return frame(
         rx.cond(rx.State.is_hydrated & (ChannelAccountState.account_key != ""), _account(), skeleton_rows(8)),
         section="Settings",

@@ -10,7 +10,7 @@ from platform_app.components.console.parts import (
     RETURN_FOCUS,
     empty_state,
     field,
-    icon_tool,
+    icon_button,
     row_link,
     time_ago,
     undo_bar,
@@ -23,7 +23,7 @@ CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which admins connect, switch and delete the channels on which customers write."""
     return frame(
         rx.fragment(
             page_head(
@@ -94,7 +94,7 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
 def _menu(account: rx.Var[ChannelAccountRow]) -> rx.Component:
     return rx.flex(
         rx.menu.root(
-            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=account.name))),
+            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=account.name))),
             rx.menu.content(
                 rx.menu.item(t("Delete"), color="red", on_select=ChannelAccountsState.delete(account.id)),
             ),

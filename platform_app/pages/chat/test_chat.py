@@ -11,7 +11,7 @@ from platform_app.components.chat.message import delayed_reply, live_reply, mess
 from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_tool, skeleton_rows, undo_bar
+from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_button, skeleton_rows, undo_bar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.conversation_list import ConversationListState
@@ -21,7 +21,7 @@ from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators talk to an agent as a contact would, and see why it replied so."""
     return frame(
         rx.cond(TestChatState.loaded, _chat(), skeleton_rows(8)),
         section="Test chat",
@@ -108,7 +108,7 @@ def _agent_paused() -> rx.Component:
 def _conversation_menu() -> rx.Component:
     """Return the menu that hands the conversation off or closes it."""
     return rx.menu.root(
-        rx.menu.trigger(icon_tool("ellipsis", t("Actions for the conversation"), small=True)),
+        rx.menu.trigger(icon_button("ellipsis", t("Actions for the conversation"), small=True)),
         rx.menu.content(
             rx.menu.item(t("Hand to a person"), on_select=TestChatState.hand_off),
             rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),

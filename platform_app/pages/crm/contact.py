@@ -23,7 +23,7 @@ ZONES = sorted(
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the card of a contact: its fields, leads and history, which operators change."""
     return frame(
         rx.cond(rx.State.is_hydrated & (ContactState.card_key != ""), _card(), skeleton_rows(8)), section="Contacts"
     )

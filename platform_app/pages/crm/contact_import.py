@@ -14,7 +14,7 @@ from platform_app.state.crm.contact_import import ColumnLine, ImportContactsStat
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators import contacts: choose a table, match its columns, follow the import."""
     return frame(
         rx.fragment(
             page_head(

@@ -22,7 +22,7 @@ from platform_app.state.crm.contacts import ContactRow, ContactsState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members look for contacts, and operators create and delete them."""
     create = rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create)
     bring = rx.link(
         rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import icon_tool, move_tools, skeleton_rows
+from platform_app.components.console.parts import icon_button, move_buttons, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm.custom_field_list import CAN_EDIT, delete_button, field_list, named_input
 from platform_app.state.console.base import CurrentUser
@@ -15,7 +15,7 @@ from platform_app.state.crm.leads import STAGE_KINDS
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which admins set up pipelines, stages and custom fields."""
     return frame(
         rx.fragment(
             page_head(
@@ -112,14 +112,14 @@ def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.
         rx.cond(
             CAN_EDIT,
             rx.fragment(
-                move_tools(
+                move_buttons(
                     (t("Move “{name}” up", name=stage.name), t("Move “{name}” down", name=stage.name)),
                     lambda up: CrmSettingsState.move_stage(stage.id, up),
                     first=at == 0,
                     last=at == count - 1,
                     small=True,
                 ),
-                icon_tool(
+                icon_button(
                     "x", t("Delete “{title}”", title=stage.name), CrmSettingsState.delete_stage(stage.id), small=True
                 ),
             ),

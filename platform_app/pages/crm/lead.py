@@ -14,7 +14,7 @@ from platform_app.state.crm.lead import NONE, LeadState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the card of a lead: its fields, stage, contact, notes and history, which operators change."""
     return frame(rx.cond(rx.State.is_hydrated & (LeadState.card_key != ""), _card(), skeleton_rows(8)), section="Leads")
 
 

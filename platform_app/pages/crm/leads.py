@@ -30,7 +30,7 @@ from platform_app.state.crm.leads import LeadRow, LeadsState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see leads as a board of stages or a list, and operators move them."""
     create = rx.button(rx.icon("plus", size=16), t("Create lead"), on_click=LeadsState.create)
     return list_page(
         LeadsState,

@@ -12,7 +12,7 @@ from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, Sta
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see replies, leads, the state of the worker and recent updates."""
     return frame(
         rx.fragment(
             page_head(t("Dashboard"), None, _demo_button()),

@@ -19,7 +19,7 @@ from platform_app.state.inbox.rewriting import RewritingState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators read the conversations of all channels, answer and decide."""
     return frame(
         rx.fragment(
             rx.el.h1(t("Inbox"), class_name="visually-hidden"),

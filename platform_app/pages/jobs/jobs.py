@@ -12,7 +12,7 @@ from platform_app.state.jobs.jobs import KIND_LABELS, STATE_LABELS, JobRow, Jobs
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see jobs by kind and state, and operators retry or cancel them."""
     return frame(
         rx.fragment(
             page_head(

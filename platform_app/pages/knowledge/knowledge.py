@@ -16,7 +16,7 @@ from platform_app.state.knowledge.source_view import STATES, SourceRow
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators upload and sort sources, and members try the retrieval."""
     return frame(
         rx.fragment(
             page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),

@@ -13,7 +13,7 @@ from platform_app.state.knowledge.source_view import SourceRow
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see the state of a source and its chunks as they are stored."""
     return frame(
         rx.cond(SourcePageState.loaded, rx.foreach(SourcePageState.rows, _source), skeleton_rows()),
         section="Knowledge",

@@ -16,7 +16,7 @@ _MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which admins set the SMTP server and send a test message."""
     return frame(
         rx.fragment(
             page_head(

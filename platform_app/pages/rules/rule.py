@@ -22,7 +22,7 @@ from platform_app.state.rules.rule_words import TRIGGER_CODES, TRIGGERS
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators edit the draft of a rule, try it and publish it."""
     return frame(
         rx.cond(rx.State.is_hydrated & (RuleState.form_key != ""), _editor(), skeleton_rows(8)), section="Rules"
     )

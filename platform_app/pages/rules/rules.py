@@ -9,8 +9,8 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
     empty_state,
-    icon_tool,
-    move_tools,
+    icon_button,
+    move_buttons,
     pager,
     row_link,
     status,
@@ -23,7 +23,7 @@ from platform_app.state.rules.rules import RuleRow, RulesState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators order, switch, copy and delete rules, of one agent or all."""
     runs = rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always")
     agent = rx.link(
         RulesState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{RulesState.agent}", underline="always"
@@ -119,7 +119,7 @@ def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
         ),
     )
     menu = rx.menu.root(
-        rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=rule.name))),
+        rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=rule.name))),
         rx.menu.content(
             rx.menu.item(t("Duplicate"), on_select=RulesState.duplicate(rule.id)),
             copies,
@@ -128,7 +128,7 @@ def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
         ),
     )
     return rx.flex(
-        move_tools(
+        move_buttons(
             (t("Move “{name}” up", name=rule.name), t("Move “{name}” down", name=rule.name)),
             lambda up: RulesState.move(rule.id, up),
             first=at == 0,

@@ -20,7 +20,7 @@ from platform_app.state.scripts.scripts import KINDS
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators edit a script and try it on a lead and a message."""
     return frame(
         rx.cond(rx.State.is_hydrated & (ScriptState.script_key != ""), _editor(), skeleton_rows(8)),
         section="Agents",

@@ -5,14 +5,14 @@ import reflex as rx
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.listing import columns, framed_table, list_page, search_box, select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, move_tools, row_link, time_ago
+from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, move_buttons, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.scripts import KINDS, ScriptRow, ScriptsState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators order, switch, copy and delete the scripts of an agent."""
     agent = rx.link(
         ScriptsState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{ScriptsState.agent}", underline="always"
     )
@@ -101,14 +101,14 @@ def _row(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
 
 def _actions(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
     return rx.flex(
-        move_tools(
+        move_buttons(
             (t("Move “{name}” up", name=script.title), t("Move “{name}” down", name=script.title)),
             lambda up: ScriptsState.move(script.id, up),
             first=at == 0,
             last=at == ScriptsState.rows.length() - 1,
         ),
-        icon_tool("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
-        icon_tool("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
+        icon_button("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
+        icon_button("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
         spacing="4",
         justify="end",
     )

@@ -19,7 +19,7 @@ STATE = EnrollmentsState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see who is in which sequence, and operators pause, skip or remove."""
     base = f"/manage/{CurrentUser.slug}/sequences"
     back = rx.cond(
         STATE.sequence_name != "",

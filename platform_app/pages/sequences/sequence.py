@@ -26,7 +26,7 @@ STATE = SequenceState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators edit the draft of a sequence, simulate it and publish it."""
     return frame(
         rx.cond(rx.State.is_hydrated & (STATE.form_key != ""), _editor(), skeleton_rows(8)), section="Sequences"
     )

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line, row_link, skeleton_rows
+from platform_app.components.console.parts import READ_ONLY, icon_button, problem_line, row_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequence_calendar import DueDay, DueLine, HolidayLine, SequenceCalendarState
@@ -13,7 +13,7 @@ STATE = SequenceCalendarState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see the steps of the next two weeks, and operators keep holidays."""
     back = rx.link(t("All sequences"), href=f"/manage/{CurrentUser.slug}/sequences", size="2", underline="always")
     return frame(
         rx.fragment(
@@ -93,7 +93,7 @@ def _holiday(one: rx.Var[HolidayLine]) -> rx.Component:
         rx.el.span(one.words, rx.cond(one.name != "", rx.fragment(" · ", one.name)), class_name="grow"),
         rx.cond(
             ~READ_ONLY,
-            icon_tool("x", t("Remove “{name}”", name=one.words), STATE.remove_holiday(one.id), small=True),
+            icon_button("x", t("Remove “{name}”", name=one.words), STATE.remove_holiday(one.id), small=True),
         ),
         class_name="card-line",
     )

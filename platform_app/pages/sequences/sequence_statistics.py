@@ -16,7 +16,7 @@ STATE = SequenceStatisticsState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see how many entered, what each step led to and why people left."""
     back = rx.link(
         STATE.name, href=f"/manage/{CurrentUser.slug}/sequences/{STATE.address}", size="2", underline="always"
     )

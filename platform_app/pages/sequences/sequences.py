@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.automation.sequence_templates import TEMPLATES
 from platform_app.components.console.listing import columns, framed_table, list_page, search_box
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status
+from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, pager, row_link, status
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.definition_list import NO_AGENT
@@ -15,7 +15,7 @@ STATE = SequencesState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which operators order, switch, copy and delete sequences, of one agent or all."""
     base = f"/manage/{CurrentUser.slug}/sequences"
     people = rx.link(t("Enrollments"), href=f"{base}/enrollments", size="2", underline="always")
     due = rx.link(t("Calendar"), href=f"{base}/calendar", size="2", underline="always")
@@ -101,7 +101,7 @@ def _actions(row: rx.Var[SequenceRow]) -> rx.Component:
         ),
     )
     return rx.menu.root(
-        rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=row.name))),
+        rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.name))),
         rx.menu.content(
             rx.menu.item(t("Duplicate"), on_select=STATE.duplicate(row.id)),
             copies,

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copy_tool
+from platform_app.components.console.copy_field import copy_button
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import skeleton_rows, time_ago
@@ -13,7 +13,7 @@ from platform_app.state.webhooks.deliveries import DeliveryState
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which members see what a delivery contained and what it led to."""
     return frame(rx.cond(DeliveryState.head.id != "", _delivery(), skeleton_rows(6)), section="Webhooks")
 
 
@@ -44,7 +44,7 @@ def _body() -> rx.Component:
     return rx.el.section(
         rx.flex(
             rx.el.h2(t("Body")),
-            rx.cond(view.body != "", copy_tool(view.body, t("Copy the body"))),
+            rx.cond(view.body != "", copy_button(view.body, t("Copy the body"))),
             justify="between",
         ),
         rx.cond(view.body != "", shown, rx.el.p(nothing, class_name="muted small")),

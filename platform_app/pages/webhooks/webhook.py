@@ -28,7 +28,7 @@ CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page on which admins set up an incoming webhook and its fields."""
     return frame(
         rx.cond(rx.State.is_hydrated & (WebhookState.webhook_key != ""), _webhook(), skeleton_rows(8)),
         section="Webhooks",

@@ -11,7 +11,7 @@ from platform_app.components.console.parts import (
     RETURN_FOCUS,
     empty_state,
     field,
-    icon_tool,
+    icon_button,
     row_link,
     status,
     time_ago,
@@ -27,7 +27,7 @@ CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the page."""
+    """Return the page with the incoming webhooks, which admins change, and the log of deliveries."""
     return frame(
         rx.fragment(
             page_head(
@@ -111,7 +111,7 @@ def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
     log = f"/manage/{CurrentUser.slug}/webhooks?tab=received&webhook={webhook.id}"
     return rx.flex(
         rx.menu.root(
-            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=webhook.name))),
+            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=webhook.name))),
             rx.menu.content(
                 rx.menu.item(t("Copy the address"), on_select=copied),
                 rx.menu.item(t("Show what was received"), on_select=rx.redirect(log)),
