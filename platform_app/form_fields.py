@@ -24,6 +24,7 @@ class Control(StrEnum):
     PATH = "path"  # a path within a payload, entered as text
     TEXT_AREA = "text_area"
     NUMBER = "number"
+    TIME = "time"  # a time of day
     EMAIL = "email"
     PASSWORD = "password"  # noqa: S105  # a kind of control
     SWITCH = "switch"
@@ -31,7 +32,8 @@ class Control(StrEnum):
     CUSTOM = "custom"  # drawn by the page itself
 
 
-TYPED = frozenset({Control.TEXT, Control.PATH, Control.TEXT_AREA, Control.NUMBER, Control.EMAIL})  # shown as text
+# shown as text
+TYPED = frozenset({Control.TEXT, Control.PATH, Control.TEXT_AREA, Control.NUMBER, Control.TIME, Control.EMAIL})
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def form_info(section: str = "", control: Control | None = None, **more: Any) ->
 
     `section` is the part of the form. Without `control` it follows from the type: a switch for bool, a number for int
     and float, a list to choose from for an enumeration, text for str, else the page draws it. `more` is what FormField
-    holds beside these: problem, step, rows, placeholder, options, untranslated.
+    holds beside these: problem, step, rows, placeholder, options, untranslated, and the `max_length` of a column
+    without one.
     """
     return {_KEY: {"section": section, "control": control, **more}}
 
@@ -80,6 +83,11 @@ def form_fields(model: type[BaseModel]) -> dict[str, FormField]:
     return found
 
 
+def field_labels(form: Mapping[str, FormField]) -> dict[str, str]:
+    """Return the labels of fields, message ids, by name."""
+    return {name: shown.label for name, shown in form.items()}
+
+
 def _form_field(name: str, info: FieldInfo, shown: dict[str, Any]) -> FormField:
     kind = _plain_type(info.annotation)
     return FormField(
@@ -91,7 +99,7 @@ def _form_field(name: str, info: FieldInfo, shown: dict[str, Any]) -> FormField:
         minimum=_limit(info, "ge"),
         maximum=_limit(info, "le"),
         min_length=_limit(info, "min_length"),
-        max_length=_limit(info, "max_length"),
+        max_length=shown.pop("max_length", None) or _limit(info, "max_length"),
         **shown,
     )
 

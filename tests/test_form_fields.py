@@ -1,4 +1,4 @@
-"""Form fields: what forms show of agents, mail servers and webhooks comes from their classes, in both languages."""
+"""Form fields: what forms show comes from their classes, in both languages."""
 
 import re
 from dataclasses import replace
@@ -6,13 +6,27 @@ from dataclasses import replace
 import pytest
 from pydantic import BaseModel, Field
 
+from platform_app.automation.rules import RULE_FORM, RuleDefinition
+from platform_app.automation.sequences import SEQUENCE_FORM, SequenceDefinition
 from platform_app.form_fields import WRONG_VALUE, Control, FormField, form_fields, form_info, format_typed, parse_typed
 from platform_app.models.agent import AGENT_FORM, AgentSettings
 from platform_app.models.mail import MAIL_FORM, MailServerForm
+from platform_app.models.person import TENANT_FORM
+from platform_app.models.script import SCRIPT_FORM, Script
+from platform_app.models.sending import SENDING_FORM, SendingPolicy
 from platform_app.models.webhook import WEBHOOK_FORM
 from tests.test_house_rules import russian
 
-FORMS = {"agent": AGENT_FORM, "mail server": MAIL_FORM, "webhook": WEBHOOK_FORM}
+FORMS = {
+    "agent": AGENT_FORM,
+    "mail server": MAIL_FORM,
+    "webhook": WEBHOOK_FORM,
+    "rule": RULE_FORM,
+    "sequence": SEQUENCE_FORM,
+    "script": SCRIPT_FORM,
+    "sending": SENDING_FORM,
+    "tenant": TENANT_FORM,
+}
 FIELDS = [pytest.param(one, id=f"{form}: {name}") for form, fields in FORMS.items() for name, one in fields.items()]
 
 
@@ -81,17 +95,27 @@ def test_the_texts_of_a_form_name_the_limits_of_the_class(shown: FormField) -> N
         }
 
 
-def test_every_setting_of_an_agent_is_in_its_form() -> None:
+def test_every_field_of_a_class_is_in_its_form() -> None:
     assert list(AGENT_FORM) == list(AgentSettings.model_fields)
     assert list(MAIL_FORM) == list(MailServerForm.model_fields)
+    assert list(RULE_FORM) == list(RuleDefinition.model_fields)
+    assert list(SEQUENCE_FORM) == list(SequenceDefinition.model_fields)
+    assert list(SENDING_FORM) == [name for name in SendingPolicy.model_fields if name != "opt_out_words"]
     assert all(one.label != name for name, one in AGENT_FORM.items())
 
 
 def test_a_select_offers_every_value_of_its_enumeration() -> None:
-    for form, model in ((AGENT_FORM, AgentSettings), (MAIL_FORM, MailServerForm)):
+    classes: list[tuple[dict[str, FormField], type[BaseModel]]] = [
+        (AGENT_FORM, AgentSettings),
+        (MAIL_FORM, MailServerForm),
+        (SEQUENCE_FORM, SequenceDefinition),
+        (SCRIPT_FORM, Script),
+        (SENDING_FORM, SendingPolicy),
+    ]
+    for form, model in classes:
         for name, one in form.items():
             if one.options:
-                assert list(one.options) == [value.value for value in model.model_fields[name].annotation]  # type: ignore[union-attr]
+                assert list(one.options) == [kind.value for kind in model.model_fields[name].annotation]  # type: ignore[union-attr]
 
 
 def test_wrong_texts_are_noticed() -> None:

@@ -12,24 +12,62 @@ from platform_app.automation.conditions import Group, parse_conditions
 from platform_app.automation.evaluation import ConditionChange, Proof, evaluate, smallest_change
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.errors import Invalid
+from platform_app.form_fields import Control, form_fields, form_info
 
 MAX_CHAIN_DEPTH = 5  # automations that lead to one another
 MAX_ACTIONS = 20
+_DRAWN = form_info(control=Control.CUSTOM)
 
 
 class RuleDefinition(BaseModel):
     """The definition of a rule."""
 
-    trigger: str = Field(default="message_received", max_length=40)  # a kind of event
-    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: minutes without an answer
-    time: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # of schedule, in the tenant's zone
-    weekdays: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], max_length=7)  # of schedule: 1 is Monday
-    webhook_id: str = Field(default="", max_length=32, pattern="^[0-9a-f]*$")  # of webhook_received; "": any
-    condition: dict[str, Any] = Field(default_factory=dict)
-    actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MAX_ACTIONS)
-    stop_after: bool = False
-    cooldown_minutes: int = Field(default=0, ge=0, le=60 * 24 * 365)
-    daily_cap: int = Field(default=0, ge=0, le=1_000_000)
+    trigger: str = Field(  # a kind of event
+        default="message_received", title="When", max_length=40, json_schema_extra=_DRAWN
+    )
+    minutes: int = Field(  # of no_reply: minutes without an answer
+        default=30,
+        title="Minutes of silence",
+        ge=1,
+        le=60 * 24 * 30,
+        json_schema_extra=form_info("trigger", problem="Enter a number."),
+    )
+    time: str = Field(  # of schedule, in the tenant's zone
+        default="09:00",
+        title="Time of day",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        json_schema_extra=form_info("trigger", Control.TIME),
+    )
+    weekdays: list[int] = Field(  # of schedule: 1 is Monday
+        default_factory=lambda: [1, 2, 3, 4, 5], title="Days", max_length=7, json_schema_extra=_DRAWN
+    )
+    webhook_id: str = Field(  # of webhook_received; "": any
+        default="", title="Webhook", max_length=32, pattern="^[0-9a-f]*$", json_schema_extra=_DRAWN
+    )
+    condition: dict[str, Any] = Field(default_factory=dict, title="Condition", json_schema_extra=_DRAWN)
+    actions: list[dict[str, Any]] = Field(
+        default_factory=list, title="Actions", max_length=MAX_ACTIONS, json_schema_extra=_DRAWN
+    )
+    stop_after: bool = Field(default=False, title="No rule after it runs", json_schema_extra=form_info("limits"))
+    cooldown_minutes: int = Field(
+        default=0,
+        title="Pause for one lead or contact, in minutes",
+        description="0: no pause.",
+        ge=0,
+        le=60 * 24 * 365,
+        json_schema_extra=form_info("limits", problem="Enter a number."),
+    )
+    daily_cap: int = Field(
+        default=0,
+        title="At most a day",
+        description="0: as often as it happens.",
+        ge=0,
+        le=1_000_000,
+        json_schema_extra=form_info("limits", problem="Enter a number."),
+    )
+
+
+RULE_FORM = form_fields(RuleDefinition)
 
 
 @dataclass(frozen=True)

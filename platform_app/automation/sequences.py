@@ -15,6 +15,9 @@ from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.step_base import Step
 from platform_app.automation.steps import parse_steps
 from platform_app.errors import Invalid
+from platform_app.form_fields import Control, form_fields, form_info
+
+_DRAWN = form_info(control=Control.CUSTOM)
 
 
 class ReEnrollment(StrEnum):
@@ -35,17 +38,41 @@ class OverduePolicy(StrEnum):
 class SequenceDefinition(BaseModel):
     """The definition of a sequence."""
 
-    trigger: str = Field(default="manual", max_length=40)  # a kind of event; manual: by hand and by rules alone
-    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: minutes without an answer
-    condition: dict[str, Any] = Field(default_factory=dict)
-    leave_on_reply: bool = True
-    leave_on_stage: bool = False
-    leave_if: dict[str, Any] = Field(default_factory=dict)
-    goal: dict[str, Any] = Field(default_factory=dict)
-    again: ReEnrollment = ReEnrollment.FINISHED
-    late: OverduePolicy = OverduePolicy.SPREAD
-    pace: int = Field(default=10, ge=1, le=600)  # of SPREAD: late steps a minute
-    steps: list[dict[str, Any]] = Field(default_factory=list)
+    trigger: str = Field(  # a kind of event; manual: by hand and by rules alone
+        default="manual", title="Begins", max_length=40, json_schema_extra=_DRAWN
+    )
+    minutes: int = Field(  # of no_reply: minutes without an answer
+        default=30, title="Minutes of silence", ge=1, le=60 * 24 * 30, json_schema_extra=_DRAWN
+    )
+    condition: dict[str, Any] = Field(default_factory=dict, title="Condition", json_schema_extra=_DRAWN)
+    leave_on_reply: bool = Field(default=True, title="Leave when they reply", json_schema_extra=_DRAWN)
+    leave_on_stage: bool = Field(default=False, title="Leave when the stage changes", json_schema_extra=_DRAWN)
+    leave_if: dict[str, Any] = Field(default_factory=dict, title="Leave when", json_schema_extra=_DRAWN)
+    goal: dict[str, Any] = Field(default_factory=dict, title="Goal", json_schema_extra=_DRAWN)
+    again: ReEnrollment = Field(
+        default=ReEnrollment.FINISHED,
+        title="Entering again",
+        json_schema_extra=form_info(
+            options={
+                "never": "Never a second time",
+                "finished": "Again, once it has ended",
+                "always": "At any time: whoever is inside begins anew",
+            }
+        ),
+    )
+    late: OverduePolicy = Field(
+        default=OverduePolicy.SPREAD,
+        title="Late steps",
+        description="Steps that are more than 15 minutes late",
+        json_schema_extra=form_info(options={"spread": "They go out one after another", "skip": "They are left out"}),
+    )
+    pace: int = Field(  # of SPREAD
+        default=10, title="Late steps a minute", ge=1, le=600, json_schema_extra=form_info(problem="Enter a number.")
+    )
+    steps: list[dict[str, Any]] = Field(default_factory=list, title="Steps", json_schema_extra=_DRAWN)
+
+
+SEQUENCE_FORM = form_fields(SequenceDefinition)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
     return made
 
 
-def in_form(section: str, control: Control | None = None, **more: Any) -> dict[str, Any]:
+def in_form(section: str = "", control: Control | None = None, **more: Any) -> dict[str, Any]:
     """Return `form_info` as the `schema_extra` of a column."""
     return {"json_schema_extra": form_info(section, control, **more)}
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.models.base import Instant, Owned, Row, enum_column, factory
+from platform_app.form_fields import Control, form_fields
+from platform_app.models.base import Instant, Owned, Row, enum_column, factory, in_form
 
 
 class Role(StrEnum):
@@ -34,9 +35,16 @@ class Tenant(Row, table=True):
     time_zone: str = Field(default="Europe/Moscow", max_length=64)
     country: str = Field(default="", max_length=2)  # of phone numbers without a country code; "": the time zone's
     is_demo: bool = False
-    stop_on_member_reply: bool = True
+    stop_on_member_reply: bool = Field(
+        default=True,
+        title="When a member writes, end the contact's sequences",
+        schema_extra=in_form("sending", Control.SELECT, options={"yes": "Yes", "no": "No"}),
+    )
     run_days: int = 180  # days for which rule runs are kept; 0: for ever
     sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
+
+
+TENANT_FORM = form_fields(Tenant)
 
 
 class User(Row, table=True):

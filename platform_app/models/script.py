@@ -6,8 +6,11 @@ from typing import Any
 from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.models.base import Owned, enum_column, factory
+from platform_app.form_fields import Control, form_fields
+from platform_app.models.base import Owned, enum_column, factory, in_form
 from platform_app.models.versioned import RowVersion, VersionedRow
+
+MAX_TEXT_CHARS = 8_000
 
 
 class ScriptKind(StrEnum):
@@ -24,16 +27,60 @@ class Script(VersionedRow, table=True):
     """A sales script for one agent or all, in one stage or any, ordered by position."""
 
     __table_args__ = (Index("ix_script_order", "tenant_id", "position"),)
-    title: str = Field(max_length=200)
-    kind: ScriptKind = Field(default=ScriptKind.PRESENTATION, sa_type=enum_column(ScriptKind))
-    text: str = ""
-    examples: str = ""  # messages of contacts, one per line: an objection script applies to similar ones
-    agent_id: str | None = Field(default=None, foreign_key="agent.id", index=True, max_length=32)  # None: all
-    stage_id: str | None = Field(default=None, foreign_key="stage.id", index=True, max_length=32)  # None: any
-    condition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # a group of automation.conditions
-    steps: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # a list of automation.GuidedStep
+    title: str = Field(title="Title", max_length=200, schema_extra=in_form())
+    kind: ScriptKind = Field(
+        default=ScriptKind.PRESENTATION,
+        title="Kind",
+        sa_type=enum_column(ScriptKind),
+        schema_extra=in_form(
+            options={
+                "greeting": "Greeting",
+                "qualification": "Qualification",
+                "presentation": "Presentation",
+                "objection": "Objection handling",
+                "closing": "Closing",
+            }
+        ),
+    )
+    text: str = Field(
+        default="",
+        title="Text",
+        description="What the agent is to say. Type {{ for variables. It is saved as you type.",
+        schema_extra=in_form(control=Control.CUSTOM, max_length=MAX_TEXT_CHARS),
+    )
+    examples: str = Field(  # messages of contacts, one per line: an objection script applies to similar ones
+        default="",
+        title="What the contact says",
+        description="One example a line. The script is used when something like one of them is said.",
+        schema_extra=in_form(control=Control.TEXT_AREA, rows=4, max_length=MAX_TEXT_CHARS),
+    )
+    agent_id: str | None = Field(  # None: all
+        default=None,
+        title="Agents",
+        foreign_key="agent.id",
+        index=True,
+        max_length=32,
+        schema_extra=in_form(control=Control.SELECT),
+    )
+    stage_id: str | None = Field(  # None: any
+        default=None,
+        title="Stage",
+        foreign_key="stage.id",
+        index=True,
+        max_length=32,
+        schema_extra=in_form(control=Control.SELECT),
+    )
+    condition: dict[str, Any] = Field(  # a group of automation.conditions
+        default_factory=factory(dict), title="Condition", sa_type=JSON, schema_extra=in_form()
+    )
+    steps: list[dict[str, Any]] = Field(  # a list of automation.GuidedStep
+        default_factory=factory(list), title="Steps", sa_type=JSON, schema_extra=in_form()
+    )
     enabled: bool = True
     position: int = 0
+
+
+SCRIPT_FORM = form_fields(Script)
 
 
 class ScriptVersion(RowVersion, table=True):

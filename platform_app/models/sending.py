@@ -10,12 +10,14 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
+from platform_app.form_fields import Control, form_fields, form_info
 from platform_app.models.base import Instant, Owned, factory
 
 MAX_CAP = 1_000  # automatic messages
 MAX_HAND_BACK_HOURS = 24 * 90
 MAX_APPROVAL_MINUTES = 60 * 24 * 7
 MAX_OPT_OUT_WORDS = 50  # per language
+_CAP_HELP = "To one contact, of all rules and sequences; 0: no limit."
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OptOutWord = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
@@ -49,14 +51,57 @@ class SendingPolicy(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    quiet_from: TimeOfDay = ""  # "HH:MM" in the contact's zone; "" or equal to quiet_to: no quiet hours
-    quiet_to: TimeOfDay = ""
-    daily_cap: int = Setting(0, ge=0, le=MAX_CAP)  # automatic messages to a contact in 24 hours; 0: no cap
-    weekly_cap: int = Setting(0, ge=0, le=MAX_CAP)  # in 7 days
-    hand_back_hours: int = Setting(0, ge=0, le=MAX_HAND_BACK_HOURS)  # after a member's last activity; 0: never
-    approval_minutes: int = Setting(0, ge=0, le=MAX_APPROVAL_MINUTES)  # 0: replies wait for ever
-    approval_overdue: OverdueApproval = OverdueApproval.WAIT
+    quiet_from: TimeOfDay = Setting(  # "HH:MM"; "" or equal to quiet_to: no quiet hours
+        "",
+        title="Quiet hours from",
+        description="In the contact's time zone; empty: none.",
+        json_schema_extra=form_info("limits", Control.TIME),
+    )
+    quiet_to: TimeOfDay = Setting("", title="Quiet hours to", json_schema_extra=form_info("limits", Control.TIME))
+    daily_cap: int = Setting(
+        0,
+        title="Automatic messages in 24 hours",
+        description=_CAP_HELP,
+        ge=0,
+        le=MAX_CAP,
+        json_schema_extra=form_info("limits"),
+    )
+    weekly_cap: int = Setting(
+        0,
+        title="Automatic messages in 7 days",
+        description=_CAP_HELP,
+        ge=0,
+        le=MAX_CAP,
+        json_schema_extra=form_info("limits"),
+    )
+    hand_back_hours: int = Setting(
+        0,
+        title="Hand a conversation back after hours",
+        description="After the last word of a member; 0: only by hand.",
+        ge=0,
+        le=MAX_HAND_BACK_HOURS,
+        json_schema_extra=form_info("limits"),
+    )
+    approval_minutes: int = Setting(
+        0,
+        title="A reply may wait for approval, minutes",
+        description="0: for ever.",
+        ge=0,
+        le=MAX_APPROVAL_MINUTES,
+        json_schema_extra=form_info("approval"),
+    )
+    approval_overdue: OverdueApproval = Setting(
+        OverdueApproval.WAIT,
+        title="After that",
+        json_schema_extra=form_info(
+            "approval",
+            options={"wait": "Keep waiting", "notify": "Notify", "hand_off": "Hand the conversation to a person"},
+        ),
+    )
     opt_out_words: dict[str, list[OptOutWord]] = Setting(default_factory=dict)  # by language; missing: the defaults
+
+
+SENDING_FORM = form_fields(SendingPolicy)
 
 
 class OptOutCause(StrEnum):

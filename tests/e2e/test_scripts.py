@@ -43,7 +43,7 @@ class Story(AtAgent):
 
     def set_up(self, title: str, *, agents: str, stage: str, least: str) -> None:
         """Set whom a script is for, in which stage, and from which budget on; wait until it is kept."""
-        self.page.locator("#agents").click()
+        self.page.locator("#agent_id").click()
         self.page.get_by_role("option", name=self.t(agents)).click()
         self.page.locator("#stage_id").click()
         self.page.get_by_role("option", name=re.compile(rf"· {stage}$")).click()

@@ -24,14 +24,14 @@ FORM = {
 async def test_the_form_is_saved_and_shown(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await tab.goto("/manage/acme/settings")
-        shown = tab.get(SendingSettingsState, "values")
+        shown = tab.get(SendingSettingsState, "initial")
         assert (shown["daily_cap"], shown["quiet_from"], shown["stop_on_member_reply"]) == ("0", "", "yes")
         assert "unsubscribe" in shown["words_en"] and "отписаться" in shown["words_ru"]
         await tab.send(SendingSettingsState.save(FORM))
         policy, stops = call(who, send_policy.get)
         assert (policy.quiet_from, policy.hand_back_hours, policy.weekly_cap, stops) == ("21:00", 24, 0, False)
         assert policy.opt_out_words == {"en": ["stop", "enough"], "ru": ["стоп"]}
-        assert tab.get(SendingSettingsState, "values")["daily_cap"] == "2"
+        assert tab.get(SendingSettingsState, "initial")["daily_cap"] == "2"
         await tab.send(SendingSettingsState.save(FORM | {"daily_cap": "many"}))
         assert tab.get(SendingSettingsState, "problem_field") == "daily_cap"
         assert call(who, send_policy.get)[0].daily_cap == 2

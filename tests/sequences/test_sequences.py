@@ -21,7 +21,6 @@ from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads, tasks
 from platform_app.state.feed import dashboard
 from platform_app.state.jobs import jobs
-from platform_app.state.sequences import sequence_view
 from platform_app.state.sequences import sequence_words as w
 from tests.rules.test_rules import a_rule
 from tests.sequencing import (
@@ -317,8 +316,6 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
     spoken = [
         words
         for table in (
-            w.REENTRY_LABELS,
-            w.OVERDUE_LABELS,
             w.ZONES,
             w.UNITS,
             w.DELAYS,
@@ -329,7 +326,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
         for words in table.values()
     ]
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
-    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_LABELS.values(), *DEFINITIONS.messages.done.values()]
+    spoken += [*w.SHORT_DAYS.values(), *DEFINITIONS.messages.done.values()]
     spoken += [steps.label(kind) for kind in steps.STEPS]
     spoken += [one.label for step in steps.STEPS.values() for one in input_fields(step)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]

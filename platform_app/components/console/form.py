@@ -51,19 +51,38 @@ def autosaved_field(
     )
 
 
+def chosen_field(
+    shown: FormField, value: Any, on_change: Callable[[Any], Any], *, options: list[rx.Component] | None = None
+) -> rx.Component:
+    """Return a select with its label and help, for a state that has its own variable for the value.
+
+    `options` stand in place of those of the class.
+    """
+    control = _select_root(shown, options, value=value, on_change=on_change)
+    return field(t(shown.label), control, name=shown.name, help_text=t(shown.help_text) if shown.help_text else None)
+
+
 def _labels(shown: FormField) -> dict[str, Any]:
     return {value: label if value in shown.untranslated else t(label) for value, label in shown.options.items()}
 
 
 def _select(shown: FormField, state: Any, options: list[rx.Component] | None) -> rx.Component:
+    return _select_root(
+        shown,
+        options,
+        value=state.choices[shown.name],
+        on_change=lambda selected: state.save(shown.name, selected),
+    )
+
+
+def _select_root(shown: FormField, options: list[rx.Component] | None, **given: Any) -> rx.Component:
     items = options or [rx.select.item(label, value=value) for value, label in _labels(shown).items()]
     placeholder = {"placeholder": t(shown.placeholder)} if shown.placeholder else {}
     return rx.select.root(
         rx.select.trigger(id=shown.name, max_width="420px", **placeholder),
         rx.select.content(*items),
-        value=state.choices[shown.name],
-        on_change=lambda selected: state.save(shown.name, selected),
         disabled=READ_ONLY,
+        **given,
     )
 
 
@@ -82,6 +101,11 @@ def _typed(shown: FormField, state: Any) -> rx.Component:
         given["custom_attrs"] |= {name: limit for name, limit in limits.items() if limit is not None}
         return rx.input(**given, type="number", max_width="180px")
     return rx.input(**given, **_input_kind(shown), placeholder=shown.placeholder, max_width="420px")
+
+
+def submitted_section(form: Mapping[str, FormField], section: str, state: Any) -> list[rx.Component]:
+    """Return the controls of a section of a form that is sent as a whole, in the order of the class."""
+    return [submitted_field(shown, state) for shown in form.values() if shown.section == section]
 
 
 def submitted_field(shown: FormField, state: Any, *, help_text: Any = None) -> rx.Component:
@@ -116,5 +140,5 @@ def submitted_field(shown: FormField, state: Any, *, help_text: Any = None) -> r
 def _input_kind(shown: FormField) -> dict[str, Any]:
     if shown.control == Control.NUMBER:
         return {"input_mode": "numeric"}
-    kind = {"type": "email"} if shown.control == Control.EMAIL else {}
+    kind = {"type": shown.control.value} if shown.control in (Control.EMAIL, Control.TIME) else {}
     return kind if shown.max_length is None else kind | {"max_length": shown.max_length}

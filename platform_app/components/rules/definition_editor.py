@@ -4,7 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import READ_ONLY, status
+from platform_app.components.console.debounced_input import debounced
+from platform_app.components.console.parts import READ_ONLY, field, status
 from platform_app.components.console.text import t
 
 
@@ -31,6 +32,19 @@ def definition_head(state: Any, *links: rx.Component) -> rx.Component:
         ),
         class_name="page-head",
     )
+
+
+def name_field(state: Any) -> rx.Component:
+    """Return the field of the name."""
+    control = rx.input(
+        id="name",
+        default_value=state.initial["name"],
+        on_change=debounced(lambda value: state.save("name", value)),
+        read_only=READ_ONLY,
+        max_width="420px",
+        max_length=200,
+    )
+    return field(t("Name"), control, name="name", problem=state.problems.get("name", ""))
 
 
 def head_link(words: Any, address: Any) -> rx.Component:

@@ -4,14 +4,15 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import debounced
+from platform_app.automation.rules import RULE_FORM
+from platform_app.components.console.form import autosaved_field, chosen_field
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, history
 from platform_app.components.rules.conditions import builder
-from platform_app.components.rules.definition_editor import definition_head, head_link
+from platform_app.components.rules.definition_editor import definition_head, head_link, name_field
 from platform_app.components.rules.rule_actions import rule_actions
 from platform_app.components.rules.rule_trial import backtest, dry_run
 from platform_app.state.console.base import CurrentUser
@@ -43,19 +44,15 @@ def _editor() -> rx.Component:
 
 
 def _fields() -> rx.Component:
-    agents = [
-        rx.select.item(t("All agents"), value=ALL),
-        rx.foreach(RuleState.agents, lambda one: rx.select.item(one.name, value=one.id)),
-    ]
     triggers = [rx.select.item(t(TRIGGERS[kind]), value=kind) for kind in TRIGGER_CODES]
     return rx.el.div(
-        _input("name", t("Name"), max_length=200),
-        _select("agent_id", t("Agents"), agents, RuleState.agent),
-        _select("trigger", t("When"), triggers, RuleState.trigger),
+        name_field(RuleState),
+        field(t("Agents"), _agent(), name="agent_id"),
+        _chosen("trigger", RuleState.trigger, triggers),
         rx.match(
             RuleState.trigger,
-            ("no_reply", _input("minutes", t("Minutes of silence"), input_mode="numeric")),
-            ("schedule", rx.fragment(_input("time", t("Time of day"), type="time"), _days())),
+            ("no_reply", autosaved_field(RULE_FORM["minutes"], RuleState)),
+            ("schedule", rx.fragment(autosaved_field(RULE_FORM["time"], RuleState), _days())),
             ("webhook_received", _webhook()),
             ("manual", _by_hand()),
             rx.fragment(),
@@ -77,48 +74,41 @@ def _fields() -> rx.Component:
     )
 
 
+def _agent() -> rx.Component:
+    return rx.select.root(
+        rx.select.trigger(id="agent_id", max_width="420px"),
+        rx.select.content(
+            rx.select.item(t("All agents"), value=ALL),
+            rx.foreach(RuleState.agents, lambda agent: rx.select.item(agent.name, value=agent.id)),
+        ),
+        value=RuleState.agent,
+        on_change=lambda selected: RuleState.save("agent_id", selected),
+        disabled=READ_ONLY,
+    )
+
+
 def _limits() -> rx.Component:
-    pause = t("Pause for one lead or contact, in minutes")
     return rx.el.div(
         rx.el.h2(t("Limits")),
-        _input("cooldown_minutes", pause, help_text=t("0: no pause."), input_mode="numeric"),
-        _input("daily_cap", t("At most a day"), help_text=t("0: as often as it happens."), input_mode="numeric"),
+        autosaved_field(RULE_FORM["cooldown_minutes"], RuleState),
+        autosaved_field(RULE_FORM["daily_cap"], RuleState),
         rx.el.label(
             rx.switch(checked=RuleState.stop_after, on_change=RuleState.set_stop_after, disabled=READ_ONLY),
-            t("No rule after it runs"),
+            t(RULE_FORM["stop_after"].label),
             class_name="status",
         ),
         class_name="form",
     )
 
 
-def _input(name: str, label: Any, *, help_text: Any = None, **more: Any) -> rx.Component:
-    control = rx.input(
-        id=name,
-        default_value=RuleState.initial[name],
-        on_change=debounced(lambda value: RuleState.save(name, value)),
-        read_only=READ_ONLY,
-        max_width="420px",
-        **more,
-    )
-    return field(label, control, name=name, help_text=help_text, problem=RuleState.problems.get(name, ""))
-
-
-def _select(name: str, label: Any, items: list[rx.Component], value: Any) -> rx.Component:
-    control = rx.select.root(
-        rx.select.trigger(id=name, max_width="420px"),
-        rx.select.content(*items),
-        value=value,
-        on_change=lambda selected: RuleState.save(name, selected),
-        disabled=READ_ONLY,
-    )
-    return field(label, control, name=name)
+def _chosen(name: str, value: Any, options: list[rx.Component]) -> rx.Component:
+    return chosen_field(RULE_FORM[name], value, lambda selected: RuleState.save(name, selected), options=options)
 
 
 def _days() -> rx.Component:
     days = (_day(int(code), words) for code, words in WEEKDAYS.items())
     return rx.el.div(
-        rx.el.div(*days, role="group", aria_label=t("Days"), class_name="choices"),
+        rx.el.div(*days, role="group", aria_label=t(RULE_FORM["weekdays"].label), class_name="choices"),
         problem_line(RuleState.problems.get("weekdays", "")),
         class_name="field",
     )
@@ -130,7 +120,7 @@ def _webhook() -> rx.Component:
         rx.foreach(RuleState.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
     ]
     return rx.el.div(
-        _select("webhook_id", t("Webhook"), items, RuleState.webhook),
+        _chosen("webhook_id", RuleState.webhook, items),
         problem_line(RuleState.problems.get("webhook_id", "")),
     )
 

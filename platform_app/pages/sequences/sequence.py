@@ -4,14 +4,15 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.debounced_input import debounced
+from platform_app.automation.sequences import SEQUENCE_FORM
+from platform_app.components.console.form import autosaved_field
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows
+from platform_app.components.console.parts import READ_ONLY, confirm, problem_line, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, history, small_button
 from platform_app.components.rules.condition_values import native
-from platform_app.components.rules.definition_editor import definition_head, head_link
+from platform_app.components.rules.definition_editor import definition_head, head_link, name_field
 from platform_app.components.sequences.sequence_conditions import conditions
 from platform_app.components.sequences.sequence_steps import steps
 from platform_app.components.sequences.sequence_trial import backtest, simulate
@@ -20,7 +21,7 @@ from platform_app.state.rules.rule_words import TRIGGERS
 from platform_app.state.sequences.sequence import ALL, SequenceState
 from platform_app.state.sequences.sequence_trial import SequenceTrialState
 from platform_app.state.sequences.sequence_view import StepMappingLine
-from platform_app.state.sequences.sequence_words import OFFERED, OVERDUE_LABELS, REENTRY_LABELS
+from platform_app.state.sequences.sequence_words import OFFERED
 
 STATE = SequenceState
 
@@ -63,55 +64,55 @@ def _fields() -> rx.Component:
     ]
     triggers = [rx.el.option(t(TRIGGERS[kind]), value=kind) for kind in OFFERED]
     return rx.el.div(
-        _input("name", t("Name"), max_length=200),
+        name_field(STATE),
         _select("agent_id", t("Agents"), agents, STATE.agent),
         rx.el.h2(t("Who enters")),
-        _select("trigger", t("Begins"), triggers, STATE.trigger),
+        _chosen("trigger", STATE.trigger, triggers),
         conditions("condition", t("If"), STATE.descriptions["condition"], t("Everybody."), of_events=True),
         problem_line(STATE.problems.get("condition", "")),
-        _select("again", t("Entering again"), _options(REENTRY_LABELS), STATE.again),
+        _chosen("again", STATE.again),
         rx.el.h2(t("Steps")),
         steps(),
         problem_line(STATE.problems.get("steps", "")),
         rx.el.h2(t("Who leaves before the end")),
-        _switch("leave_on_reply", t("Whoever replies"), STATE.leave_on_reply),
-        _switch("leave_on_stage", t("Whoever comes into another stage"), STATE.leave_on_stage),
-        conditions("leave_if", t("Leave when"), STATE.descriptions["leave_if"], t("No condition.")),
-        problem_line(STATE.problems.get("leave_if", "")),
-        conditions("goal", t("Goal"), STATE.descriptions["goal"], t("No goal: it ends with the last step.")),
-        problem_line(STATE.problems.get("goal", "")),
+        _switch("leave_on_reply", STATE.leave_on_reply),
+        _switch("leave_on_stage", STATE.leave_on_stage),
+        *_exit("leave_if", t("No condition.")),
+        *_exit("goal", t("No goal: it ends with the last step.")),
         rx.el.h2(t("After a stop")),
-        _select("late", t("Steps that are more than 15 minutes late"), _options(OVERDUE_LABELS), STATE.late),
-        rx.cond(STATE.late == "spread", _input("pace", t("Late steps a minute"), input_mode="numeric")),
+        _chosen("late", STATE.late),
+        rx.cond(STATE.late == "spread", autosaved_field(SEQUENCE_FORM["pace"], STATE)),
         class_name="form",
     )
 
 
-def _options(words: dict[str, str]) -> list[rx.Component]:
-    return [rx.el.option(t(said), value=code) for code, said in words.items()]
+def _exit(name: str, nothing: Any) -> tuple[rx.Component, rx.Component]:
+    """Return the conditions that end an enrollment, and their problem."""
+    shown = conditions(name, t(SEQUENCE_FORM[name].label), STATE.descriptions[name], nothing)
+    return shown, problem_line(STATE.problems.get(name, ""))
 
 
-def _input(name: str, label: Any, **more: Any) -> rx.Component:
-    control = rx.input(
-        id=name,
-        default_value=STATE.initial[name],
-        on_change=debounced(lambda value: STATE.save(name, value)),
-        read_only=READ_ONLY,
-        max_width="420px",
-        **more,
+def _chosen(name: str, value: Any, options: list[rx.Component] | None = None) -> rx.Component:
+    shown = SEQUENCE_FORM[name]
+    return _select(
+        name,
+        t(shown.label),
+        options or [rx.el.option(t(label), value=code) for code, label in shown.options.items()],
+        value,
+        help_text=t(shown.help_text) if shown.help_text else None,
     )
-    return field(label, control, name=name, problem=STATE.problems.get(name, ""))
 
 
-def _select(name: str, label: Any, options: list[rx.Component], value: Any) -> rx.Component:
+def _select(name: str, label: Any, options: list[rx.Component], value: Any, *, help_text: Any = None) -> rx.Component:
     control = native(options, label=label, value=value, on_change=lambda selected: STATE.save(name, selected))
-    return rx.el.div(rx.el.span(label, class_name="label"), control, class_name="field")
+    words = rx.fragment() if help_text is None else rx.el.span(help_text, class_name="help")
+    return rx.el.div(rx.el.span(label, class_name="label"), control, words, class_name="field")
 
 
-def _switch(name: str, words: Any, on: Any) -> rx.Component:
+def _switch(name: str, on: Any) -> rx.Component:
     return rx.el.label(
         rx.switch(checked=on, on_change=lambda selected: STATE.set_leave_switch(name, selected), disabled=READ_ONLY),
-        words,
+        t(SEQUENCE_FORM[name].label),
         class_name="status",
     )
 

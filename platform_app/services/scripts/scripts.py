@@ -16,15 +16,14 @@ from platform_app.models.agent import Agent
 from platform_app.models.crm import Stage
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
+from platform_app.models.script import MAX_TEXT_CHARS, SCRIPT_FORM, Script, ScriptKind, ScriptUse, ScriptVersion
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
 from platform_app.services.versions.versioned_rows import VersionedRows
 
 MAX_SCRIPTS = 500  # of a tenant
 MAX_EXAMPLES = 200  # lines
-MAX_TEXT_CHARS = 8_000
-FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
+FIELDS = tuple(SCRIPT_FORM)
 VERSION_WINDOW = timedelta(minutes=10)  # changes by one person within this time share a version
 
 

@@ -6,26 +6,22 @@ import reflex as rx
 
 from platform_app.automation.values import parse_whole
 from platform_app.errors import PlatformError
+from platform_app.form_fields import Control
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.models.sending import MAX_APPROVAL_MINUTES, MAX_CAP, MAX_HAND_BACK_HOURS
+from platform_app.models.sending import SENDING_FORM
 from platform_app.services.chat import send_policy
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
 
-NUMBERS = {
-    "daily_cap": MAX_CAP,
-    "weekly_cap": MAX_CAP,
-    "hand_back_hours": MAX_HAND_BACK_HOURS,
-    "approval_minutes": MAX_APPROVAL_MINUTES,
-}
+NUMBERS = {name: int(shown.maximum or 0) for name, shown in SENDING_FORM.items() if shown.control == Control.NUMBER}
 WORDS = {"words_en": "en", "words_ru": "ru"}
 
 
 class SendingSettingsState(rx.State):
     """The form with the limits on what contacts are sent."""
 
-    values: dict[str, str] = {}
+    initial: dict[str, str] = {}
     problem: str = ""
     problem_field: str = ""
     form_key: int = 0
@@ -35,16 +31,16 @@ class SendingSettingsState(rx.State):
         """Fetch the tenant's policy."""
         policy, stops = await fetch(self, send_policy.get)
         data = policy.model_dump(mode="json")
-        self.values = {name: str(data[name]) for name in ("quiet_from", "quiet_to", "approval_overdue", *NUMBERS)}
-        self.values |= {name: "\n".join(policy.opt_out_words[language]) for name, language in WORDS.items()}
-        self.values["stop_on_member_reply"] = "yes" if stops else "no"
+        self.initial = {name: str(data[name]) for name in ("quiet_from", "quiet_to", "approval_overdue", *NUMBERS)}
+        self.initial |= {name: "\n".join(policy.opt_out_words[language]) for name, language in WORDS.items()}
+        self.initial["stop_on_member_reply"] = "yes" if stops else "no"
         self.problem = self.problem_field = ""
         self.form_key += 1
 
     @handler(Role.ADMIN)
     async def save(self, form: dict[str, Any]) -> Any:
         """Save the policy; an empty number is 0."""
-        given = {name: str(form.get(name, ""))[:4_000] for name in (*self.values, *WORDS)}
+        given = {name: str(form.get(name, ""))[:4_000] for name in (*self.initial, *WORDS)}
         wished: dict[str, Any] = {name: given.get(name, "") for name in ("quiet_from", "quiet_to")}
         wished["approval_overdue"] = given.get("approval_overdue", "wait")
         for name, most in NUMBERS.items():

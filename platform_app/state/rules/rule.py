@@ -5,12 +5,13 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.rules import parse_rule
+from platform_app.automation.rules import RULE_FORM, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Invalid
+from platform_app.form_fields import Control, field_labels
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
@@ -34,19 +35,7 @@ from platform_app.state.rules.rule_words import (
     describe_rule,
 )
 
-FIELD_LABELS = {
-    "trigger": "When",
-    "minutes": "Minutes of silence",
-    "time": "Time of day",
-    "weekdays": "Days",
-    "webhook_id": "Webhook",
-    "condition": "Condition",
-    "actions": "Actions",
-    "stop_after": "No rule after it runs",
-    "cooldown_minutes": "Pause for one lead or contact, in minutes",
-    "daily_cap": "At most a day",
-}
-NUMBER_FIELDS = ("minutes", "cooldown_minutes", "daily_cap")
+NUMBER_FIELDS = tuple(name for name, shown in RULE_FORM.items() if shown.control == Control.NUMBER)
 
 
 @dataclass
@@ -89,7 +78,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         """Save a field, or show the problem at the field. Raises Invalid if the field is unknown."""
         if field in NUMBER_FIELDS:
             if not (value.strip().isdecimal() and len(value) < 9):
-                await self._show_problem(field, "Enter a number.")
+                await self._show_problem(field, RULE_FORM[field].problem)
                 return
             await self._save({field: int(value)})
         elif field in ("name", "trigger", "time", "agent_id", "webhook_id"):
@@ -118,7 +107,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         return rules.DEFINITIONS
 
     def _field_labels(self) -> dict[str, str]:
-        return FIELD_LABELS
+        return field_labels(RULE_FORM)
 
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
         if field == "condition":

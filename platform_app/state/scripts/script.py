@@ -12,10 +12,11 @@ from platform_app.automation.facts import NamedValue
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid
+from platform_app.form_fields import field_labels
 from platform_app.i18n import exact_time, translate
 from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity, Role
-from platform_app.models.script import Script, ScriptVersion
+from platform_app.models.script import SCRIPT_FORM, Script, ScriptVersion
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.chat.conversation_rows import link_of
@@ -39,16 +40,6 @@ from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe
 from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.scripts.guided_steps import GuidedStepEditor
 
-FIELD_LABELS = {
-    "title": "Title",
-    "kind": "Kind",
-    "text": "Text",
-    "examples": "What the contact says",
-    "agent_id": "Agents",
-    "stage_id": "Stage",
-    "condition": "Condition",
-    "steps": "Steps",
-}
 ANY = "any"
 NONE = "none"
 
@@ -144,7 +135,7 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
         return scripts.SCRIPTS
 
     def _field_labels(self) -> dict[str, str]:
-        return FIELD_LABELS
+        return field_labels(SCRIPT_FORM)
 
     async def _describe(self, names: dict[str, str]) -> Callable[[str, Any], Any]:
         context = await view_context(self)

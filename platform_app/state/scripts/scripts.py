@@ -10,7 +10,7 @@ from platform_app.db import Transaction
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
-from platform_app.models.script import Script
+from platform_app.models.script import SCRIPT_FORM, Script
 from platform_app.services.agents import agents
 from platform_app.services.scripts import scripts
 from platform_app.services.scripts.scripts import ScriptUsage
@@ -20,13 +20,7 @@ from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.console.page_address import agent_of, replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
-KINDS = {
-    "greeting": "Greeting",
-    "qualification": "Qualification",
-    "presentation": "Presentation",
-    "objection": "Objection handling",
-    "closing": "Closing",
-}
+KINDS = SCRIPT_FORM["kind"].options
 
 
 @dataclass

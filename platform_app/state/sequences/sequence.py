@@ -7,13 +7,14 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.conditions import parse_conditions
-from platform_app.automation.sequences import OverduePolicy, ReEnrollment, is_implied, parse_sequence
+from platform_app.automation.sequences import SEQUENCE_FORM, OverduePolicy, ReEnrollment, is_implied, parse_sequence
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.sequences import sequence_statistics, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
 from platform_app.errors import Invalid
+from platform_app.form_fields import field_labels
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
@@ -30,7 +31,6 @@ from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_steps import SequenceStepEditor
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_view import (
-    FIELD_LABELS,
     TREES,
     StepMappingLine,
     describe_draft,
@@ -80,7 +80,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         if field == "pace":
             pace = parse_whole(value.strip(), 600)
             if not pace:
-                await self._show_problem(field, "Enter a number.")
+                await self._show_problem(field, SEQUENCE_FORM[field].problem)
                 return
             await self._save({field: pace})
         elif field in ("name", "trigger", "agent_id"):
@@ -127,7 +127,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         return DEFINITIONS
 
     def _field_labels(self) -> dict[str, str]:
-        return FIELD_LABELS
+        return field_labels(SEQUENCE_FORM)
 
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
         return describe_field(field, value, context, named)

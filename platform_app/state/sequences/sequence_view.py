@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app.automation.sequences import parse_sequence
+from platform_app.automation.sequences import SEQUENCE_FORM, parse_sequence
 from platform_app.automation.steps import parse_steps as read_steps
 from platform_app.db import Transaction, owned
 from platform_app.engine.sequences.sequences import VersionMove
@@ -16,27 +16,12 @@ from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_words import (
-    OVERDUE_LABELS,
-    REENTRY_LABELS,
     describe_sequence,
     describe_step,
     describe_timing,
 )
 
 TREES = ("condition", "leave_if", "goal")
-FIELD_LABELS = {
-    "trigger": "Begins",
-    "minutes": "Minutes of silence",
-    "condition": "Condition",
-    "leave_on_reply": "Leave when they reply",
-    "leave_on_stage": "Leave when the stage changes",
-    "leave_if": "Leave when",
-    "goal": "Goal",
-    "again": "Entering again",
-    "late": "Late steps",
-    "pace": "Late steps a minute",
-    "steps": "Steps",
-}
 
 
 @dataclass
@@ -54,8 +39,8 @@ def describe_field(field: str, value: Any, context: ViewContext, named: dict[str
         return describe_conditions(value or {}, context, named)
     if field == "steps":
         return describe_steps(value or [], context, named)
-    words = {"again": REENTRY_LABELS, "late": OVERDUE_LABELS}.get(field)
-    return translate(language, words[value]) if words and value in words else value
+    options = SEQUENCE_FORM[field].options
+    return translate(language, options[value]) if value in options else value
 
 
 def describe_steps(data: list[Data], context: ViewContext, named: dict[str, str]) -> str:

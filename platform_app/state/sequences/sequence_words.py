@@ -20,12 +20,6 @@ from platform_app.state.rules.rule_words import TRIGGERS, describe_action, descr
 _WITHOUT_SUBJECT = ("member_invited", "invitation_revoked", "member_joined", "member_changed", "member_removed")
 OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply", *_WITHOUT_SUBJECT)]
 SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
-REENTRY_LABELS = {
-    "never": "Never a second time",
-    "finished": "Again, once it has ended",
-    "always": "At any time: whoever is inside begins anew",
-}
-OVERDUE_LABELS = {"spread": "They go out one after another", "skip": "They are left out"}
 ZONES = {
     "tenant": "Your time zone",
     "contact": "The contact's time zone",
