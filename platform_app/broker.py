@@ -124,11 +124,11 @@ class WakeupConsumer(Consumer):
             self.change.notify_all()
 
     def ack(self, message: MessageProxy) -> None:
-        """Free the thread's place for the next message."""
+        """Let a thread receive its next wake-up; what became of the job is in the ledger, not in Redis."""
         self._done()
 
     def nack(self, message: MessageProxy) -> None:
-        """Free the thread's place for the next message."""
+        """Do as `ack` does: a failed job is retried from the ledger."""
         self._done()
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:

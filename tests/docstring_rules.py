@@ -38,7 +38,7 @@ def public_functions(tree: ast.Module) -> Iterator[tuple[Function, str]]:
 def empty_words(tree: ast.Module) -> Iterator[str]:
     """Yield the public functions whose docstring says no more than that they return the page."""
     for function, docstring in public_functions(tree):
-        if docstring.strip() in ("Return the page.", "Show the page."):
+        if re.fullmatch(r"(Return|Show) the ([\w-]+ )?page\.", docstring.strip()):
             yield f"{function.name} in line {function.lineno} does not say what the page shows, and to whom"
 
 

@@ -33,9 +33,9 @@ class IsolationLock:
 
     @contextmanager
     def exclusive(self, opened: Callable[[], None]) -> Iterator[bool]:
-        """Wait up to the limit for exclusive use and yield whether it was obtained.
+        """Wait for exclusive use, at most the seconds of the lock, and yield whether it was obtained.
 
-        After another `seconds`, `opened` is called and others are admitted.
+        If the use lasts longer than as many seconds again, `opened` is called and others are admitted.
         """
         with self._change:
             self._wanted += 1

@@ -121,7 +121,7 @@ class Ticker:
         self._stop = Event()
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start a thread for each kind of periodic work."""
         for duty in self.threads:
             duty.start(self._stop)
 

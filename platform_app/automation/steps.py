@@ -59,7 +59,7 @@ class ConditionStep(Step):
     no: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
-        """Return both branches."""
+        """Return the steps of the branches "yes" and "no"."""
         return {"yes": self.yes, "no": self.no}
 
     def decide(self, context: StepContext) -> StepDecision:
@@ -107,7 +107,7 @@ class SplitStep(Step):
     b: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
-        """Return both branches."""
+        """Return the steps of the branches "a" and "b"."""
         return {"a": self.a, "b": self.b}
 
     def decide(self, context: StepContext) -> StepDecision:

@@ -67,7 +67,7 @@ def remember_prompt_size(provider: Provider, model: str, prompt_tokens: int) -> 
 
 
 def forget_all() -> None:
-    """Clear the cache."""
+    """Forget the limitations of all models, which are then learned from refusals anew."""
     _known.clear()
 
 

@@ -205,7 +205,9 @@ def _answer(kind: str, wanted: str, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def main(kind: str, wanted: str, path: str) -> int:
-    """Parse a file and print its pieces, or the problem, as lines of JSON; return the exit code."""
+    """Parse the file at `path` and print its pieces, or the problem, as lines of JSON; return the exit code.
+
+    `kind` is the type of the file; `wanted` is "text" for its text in parts, else its chunks are printed."""
     try:
         for line in _answer(kind, wanted, Path(path)):
             print(json.dumps(line, ensure_ascii=False))

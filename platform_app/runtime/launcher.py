@@ -264,7 +264,7 @@ def _reach(host: str) -> str:
 
 
 def start_all(up: Platform) -> tuple[str, str]:
-    """Start every part, in parallel where possible; return the demo's sign-in."""
+    """Start every part, in parallel where possible; return e-mail address and password of the demo, or two ""."""
     with ThreadPoolExecutor(max_workers=6) as pool:
         build = pool.submit(build_console, up)
         _settle(up, [pool.submit(part, up) for part in (start_redis, start_chroma, start_offline, prepare_database)])

@@ -12,7 +12,7 @@ from platform_app.state.agents.agent_stages import AgentStageLine, VisibleField
 
 
 def tab() -> rx.Component:
-    """Return the tab."""
+    """Return the tab on which operators choose the stages of an agent and the fields that it sees."""
     own = {"stage_instructions": _stages, "seen_fields": _visible_fields}
     return rx.el.div(*autosaved_section(AGENT_FORM, "pipelines", AgentState, own), class_name="form")
 

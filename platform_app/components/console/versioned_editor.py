@@ -30,7 +30,7 @@ def history(state: Any) -> rx.Component:
 
 
 def version_card(state: Any, head: Any, buttons: Any) -> rx.Component:
-    """Return the card with the versions; `head` and `buttons` return what is shown of one and its buttons."""
+    """Return the card with the versions; `head` and `buttons` return what is shown of a version, and its buttons."""
     return rx.cond(
         state.versions.length() > 0,
         rx.el.section(

@@ -178,7 +178,7 @@ def _note(state: Any, note: rx.Var[NoteLine]) -> rx.Component:
 
 
 def conversations(state: Any) -> rx.Component:
-    """Return the conversations."""
+    """Return the list of the conversations of a contact or lead."""
 
     def one(conversation: rx.Var[ConversationLine]) -> rx.Component:
         return rx.el.li(
@@ -191,7 +191,7 @@ def conversations(state: Any) -> rx.Component:
 
 
 def history(state: Any) -> rx.Component:
-    """Return the activity."""
+    """Return what happened to a contact or lead, newest first."""
 
     def one(line: rx.Var[HistoryLine]) -> rx.Component:
         return rx.el.li(line.sentence, " ", time_ago(line.when, line.exact))

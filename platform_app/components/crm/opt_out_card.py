@@ -9,7 +9,7 @@ from platform_app.components.console.text import t
 
 
 def opt_out_card(state: Any) -> rx.Component:
-    """Return the card."""
+    """Return the card that says whether a contact wants messages; operators change it."""
     return rx.el.section(
         rx.el.h2(t("Messages")),
         rx.el.p(status(rx.cond(state.opted_out, "amber", "green"), state.opt_out_sentence)),

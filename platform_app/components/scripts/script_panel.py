@@ -13,7 +13,7 @@ from platform_app.state.scripts.script import NONE, ScriptState
 
 
 def script_panel() -> rx.Component:
-    """Return the panel."""
+    """Return what stands beside the form: preview for a lead, variables, uses and history."""
     return rx.el.div(_preview(), _variables(), _used(), _history(), class_name="script-side")
 
 

@@ -16,7 +16,7 @@ _SIGN_OUT = """(() => {
 
 
 def show() -> rx.Component:
-    """Return the invitation page."""
+    """Return the page that an invitation link opens: who is invited to which tenant, and how to join."""
     return entry_page(
         rx.cond(
             rx.State.is_hydrated,

@@ -16,7 +16,7 @@ MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Return the members page."""
+    """Return the page on which members see their colleagues, and admins invite them and change roles."""
     return frame(
         rx.fragment(
             page_head(

@@ -10,7 +10,7 @@ from platform_app.state.accounts.sign_in import HomeState, SignInState
 
 
 def sign_in() -> rx.Component:
-    """Return the sign-in page."""
+    """Return the page on which people sign in."""
     return entry_page(
         rx.el.h1(t("Sign in")),
         UnsentKept.create(
@@ -31,7 +31,7 @@ def sign_in() -> rx.Component:
 
 
 def register() -> rx.Component:
-    """Return the registration page."""
+    """Return the page on which somebody creates a tenant and becomes its owner."""
     zone = rx.Var("Intl.DateTimeFormat().resolvedOptions().timeZone", _var_type=str)
     return entry_page(
         rx.el.h1(t("Register")),

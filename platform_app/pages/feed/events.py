@@ -17,7 +17,7 @@ from platform_app.state.rules.rule_words import TRIGGERS
 
 
 def show() -> rx.Component:
-    """Return the list page."""
+    """Return the page on which members look for events by kind, agent and cause."""
     return frame(
         rx.fragment(
             page_head(t("Events"), t("What has happened: the only thing that starts rules.")),

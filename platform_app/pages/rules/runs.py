@@ -18,7 +18,7 @@ from platform_app.state.rules.runs import FILTER_STATES, RunRow, RunsState
 
 
 def show() -> rx.Component:
-    """Return the log page."""
+    """Return the page on which members look for runs by rule, outcome and kind of event."""
     rules = rx.link(t("All rules"), href=f"/manage/{CurrentUser.slug}/rules", size="2", underline="always")
     return frame(
         rx.fragment(

@@ -16,7 +16,7 @@ STATE = EnrollmentPageState
 
 
 def show() -> rx.Component:
-    """Show the way."""
+    """Return the page on which members see the steps of an enrollment, and operators pause, skip or retry them."""
     return frame(rx.cond(STATE.loaded, _enrollment(), skeleton_rows(6)), section="Sequences")
 
 

@@ -29,7 +29,7 @@ class AutomaticMessage:
 
     @property
     def outbound(self) -> OutboundMessage:
-        """The gate's view of it."""
+        """The message as the send gate judges it."""
         return OutboundMessage(Sender.AUTOMATION, is_exempt=self.is_exempt)
 
 

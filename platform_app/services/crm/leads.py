@@ -219,7 +219,7 @@ def stage_totals(session: Transaction, who: Identity, **filters: str) -> dict[st
 def newest_in_stage(
     session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str
 ) -> list[Lead]:
-    """Return the leads of a stage by their last change, the latest first."""
+    """Return the leads of a stage by their last change, the latest first; `filters` are those of `list_leads`."""
     query = _filtered(who, stage_id=stage_id, **filters).order_by(col(Lead.updated_at).desc(), col(Lead.id).desc())
     return list(session.exec(query.limit(limit)).all())
 

@@ -48,7 +48,7 @@ class ChatPanelState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Close the panel."""
+        """Close the panel that was open on the page before."""
         self.open_panel = ""
 
     @handler(Role.VIEWER)

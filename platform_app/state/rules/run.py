@@ -78,7 +78,7 @@ class RunPageState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the run."""
+        """Fetch the run in the address."""
         self.head = RunRow("", "", "", "", "", "", "", "", "", "", "")
         await self._fetch()
 

@@ -68,7 +68,7 @@ class GuidedStepEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def remove_step(self, index: int) -> None:
-        """Remove a step."""
+        """Remove the step at an index, counted from 0."""
         await self._change_steps(lambda steps: steps.pop(index))
 
     @handler(Role.OPERATOR)
@@ -97,17 +97,17 @@ class GuidedStepEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def remove_step_field(self, step: int, index: int) -> None:
-        """Remove a collected field from a step."""
+        """Remove the field at `index` of a step; both count from 0."""
         await self._change_steps(lambda steps: steps[step]["fields"].pop(index))
 
     @handler(Role.OPERATOR)
     async def set_hint(self, step: int, index: int, hint: str) -> None:
-        """Set the hint on how to ask for a field."""
+        """Set the hint on how to ask for the field at `index` of a step; both count from 0."""
         await self._change_steps(lambda steps: steps[step]["fields"][index].update(hint=hint), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_required(self, step: int, index: int, required: bool) -> None:
-        """Set whether a step is finished only when the field is known."""
+        """Set whether a step is finished only when the field at `index` is known; both count from 0."""
         await self._change_steps(lambda steps: steps[step]["fields"][index].update(required=required), redraw=False)
 
     async def _change_steps(self, change: Any, *, redraw: bool = True) -> None:

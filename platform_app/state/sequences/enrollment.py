@@ -82,7 +82,7 @@ class EnrollmentPageState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the enrollment."""
+        """Fetch the enrollment in the address."""
         self.loaded = False
         await self._fetch()
 

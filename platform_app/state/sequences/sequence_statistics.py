@@ -63,7 +63,7 @@ class SequenceStatisticsState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the statistics."""
+        """Fetch the statistics of the sequence in the address."""
         self.loaded = False
         await self._fetch()
 

@@ -133,7 +133,7 @@ class DeliveryState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the delivery."""
+        """Fetch the delivery in the address."""
         self.head, self.view = DeliveryRow(), DeliveryView()
         identity, language = await current_identity(self), (await current_user(self)).language
         row, names = await fetch(self, _read_delivery, self.router.url.path.rstrip("/").rsplit("/", 1)[-1])
