@@ -112,6 +112,10 @@ class Settings(BaseSettings):
         "",
         description="Networks beside the public internet that webhooks and e-mail may reach: 10.0.0.0/8,127.0.0.1/32.",
     )
+    telegram_api_url: str = Field(
+        "https://api.telegram.org",
+        description="Address of the Telegram Bot API: a Bot API server of your own, or a fake one in tests.",
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",

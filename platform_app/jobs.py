@@ -65,6 +65,13 @@ class Reply(BaseModel):
     message_id: str  # the row of the reply itself
 
 
+class DeliverMessage(BaseModel):
+    """Send the waiting parts of a message to the contact, through the server of its channel."""
+
+    kind: Literal["deliver_message"] = "deliver_message"
+    message_id: str
+
+
 class SendInvitation(BaseModel):
     """Send the e-mail with the link of an invitation."""
 
@@ -87,6 +94,7 @@ AnyPayload = (
     | HandleEvent
     | TakeStep
     | Reply
+    | DeliverMessage
     | SendInvitation
     | SendPasswordReset
 )

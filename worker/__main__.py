@@ -19,6 +19,7 @@ from platform_app.services.chat import approvals, hand_off, held_messages, repli
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from worker import health
+from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
 from worker.schedule import Periodic, SequenceTicker, Ticker
 from worker.tasks import HANDLERS, declare
@@ -64,11 +65,12 @@ def run(handlers: Mapping[str, Handler]) -> int:
     tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
-    stepper = SequenceTicker()
-    probe.checks = [runner.stuck, ticker.stuck, stepper.stuck]
+    stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
+    probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]
     runner.start()
     ticker.start()
     stepper.start()
+    poller.start()
     threads = worker_threads(broker, own.worker_concurrency)
     threads.start()
     gc_tuning.settle()
@@ -77,6 +79,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     log.info("worker stops", running=len(runner.running))
     ticker.stop()
     stepper.stop()
+    poller.stop()
     _stop(threads, runner, own.stop_seconds)
     server.shutdown()
     probe.delete_beat()

@@ -11,7 +11,7 @@ from platform_app.errors import PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import MAX_ATTEMPTS, JobState
 from platform_app.services.jobs import ledger
-from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
+from platform_app.services.jobs.effects import CallFailed, Postponed, UncertainOutcome
 from worker.isolation import IsolationLock
 from worker.ledger_writer import LedgerWriter
 
@@ -104,6 +104,8 @@ class Runner:
             ledger.retry_later(job, error.sentence, max_attempts=most, values=error.values)
         except PlatformError as error:
             ledger.end_attempt(job, JobState.FAILED, error.sentence, values=error.values)
+        except Postponed as error:
+            ledger.postpone(job, error.sentence, seconds=error.seconds, values=error.values)
         except CallFailed as error:
             ledger.retry_later(job, error.sentence, max_attempts=MAX_ATTEMPTS, values=error.values)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 
+from platform_app.api.channel_webhooks import receive_update
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
 from platform_app.api.sign_in import claim_session, sign_out
@@ -29,6 +30,7 @@ api = Starlette(
         upload_contacts,
         refused_rows,
         receive,
+        receive_update,
         healthz,
         readyz,
         *_WEB_CHAT,

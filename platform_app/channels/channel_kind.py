@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Setting
 
+from platform_app.channels.push_channel import PushChannel
 from platform_app.form_fields import Control, FormField, form_fields, form_info
 from platform_app.models.agent import Channel, Id, Text
 
@@ -39,6 +40,7 @@ class ChannelKind:
     label: str  # a message id
     settings: type[ChannelSettings]
     longest_text: int  # characters of one message that comes in
+    push: PushChannel | None = None  # without it contacts fetch their messages themselves
 
     @property
     def form(self) -> dict[str, FormField]:

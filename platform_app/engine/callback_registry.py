@@ -7,6 +7,7 @@ from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
+from platform_app.services.channels import outbound
 from platform_app.services.chat import reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
@@ -31,6 +32,7 @@ def register_callbacks() -> None:
     CALLBACKS["handle_event"] = JobCallbacks(rule_runs.on_failure, rule_runs.on_retry)
     CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
+    CALLBACKS["deliver_message"] = JobCallbacks(outbound.on_failure, outbound.on_retry, outbound.payload_from_keys)
     CALLBACKS["send_invitation"] = JobCallbacks(
         invitation_mail.on_failure, invitation_mail.on_retry, invitation_mail.payload_from_keys
     )

@@ -38,6 +38,18 @@ class Answer:
     text: str  # its beginning
 
 
+@dataclass(frozen=True)
+class Download:
+    """The response to a request, with the whole of its body."""
+
+    status: int
+    body: bytes
+
+
+class ResponseTooLarge(Exception):
+    """A response is longer than the caller accepts."""
+
+
 def check(address: str) -> str:
     """Return an address that can be called. Raises Invalid if it cannot."""
     try:
@@ -66,6 +78,33 @@ async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
                 return Answer(answer.status_code, await _beginning(answer))
         except httpx.InvalidURL as error:
             raise Invalid("This is not an address.", field="url") from error
+
+
+def fetch(
+    address: str, body: bytes, headers: dict[str, str], *, seconds: float = SECONDS, max_bytes: int, is_trusted: bool
+) -> Download:
+    """Post a body, or get the address without one, and return the whole response; redirects are not followed.
+
+    `is_trusted` says that the operator named the address: any may be reached. Raises Invalid if it may not be reached,
+    ResponseTooLarge if the response has more than `max_bytes`, httpx.HTTPError or TimeoutError if there is none.
+    """
+    transport = httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False) if is_trusted else _Transport()
+    client = httpx.AsyncClient(transport=transport, timeout=seconds, follow_redirects=False, trust_env=False)
+    method, content = ("POST", body) if body else ("GET", None)
+    request = client.build_request(method, check(address), content=content, headers=headers | _PLAIN)
+    return asyncio.run(_fetch(client, request, seconds, max_bytes))
+
+
+async def _fetch(client: httpx.AsyncClient, request: httpx.Request, seconds: float, max_bytes: int) -> Download:
+    async with client, asyncio.timeout(seconds * 2):
+        answer = await client.send(request, stream=True)
+        kept = bytearray()
+        async for piece in answer.aiter_raw():
+            kept += piece
+            if len(kept) > max_bytes:
+                raise ResponseTooLarge
+        await answer.aclose()
+        return Download(answer.status_code, bytes(kept))
 
 
 @lru_cache

@@ -28,6 +28,7 @@ class Channel(StrEnum):
     TEST = "test"
     API = "api"
     WEB_CHAT = "web_chat"
+    TELEGRAM = "telegram"
     KOMMO = "kommo"
     EMAIL = "email"
 

@@ -1,17 +1,38 @@
 """Channel models: connected accounts of channels, who writes there, and the messages that came in."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
+from platform_app.clock import now
 from platform_app.models.agent import Channel
 from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
+class AccountState(StrEnum):
+    """Whether the channel accepts what the platform does in an account's name."""
+
+    CONNECTED = "connected"
+    REFUSED = "refused"  # its token was revoked
+
+
+class OutboundState(StrEnum):
+    """How far a part of a message has come on its way to a contact."""
+
+    WAITING = "waiting"
+    SENDING = "sending"  # a request is under way; it stays so if the worker dies
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"  # whether it arrived is not known; only a member sends it again
+
+
 class ChannelAccount(Owned, table=True):
-    """A connected place of a channel, such as a site with the web chat."""
+    """A connected place of a channel, such as a site with the web chat or a Telegram bot."""
 
     kind: Channel = Field(sa_type=enum_column(Channel))
     name: str = Field(max_length=120)
@@ -21,6 +42,10 @@ class ChannelAccount(Owned, table=True):
     )
     settings: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.ChannelKind.settings
     enabled: bool = True
+    state: AccountState = Field(default=AccountState.CONNECTED, sa_type=enum_column(AccountState))
+    problem: str = Field(default="", max_length=500)  # a message id: why nothing comes in or goes out
+    outside_id: str = Field(default="", max_length=64)  # its own id at the channel, such as that of a bot
+    outside_name: str = Field(default="", max_length=120)  # its own name there
     last_message_at: datetime | None = Field(default=None, sa_type=Instant)  # last one that came in, to a minute
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
@@ -30,7 +55,10 @@ class ChannelIdentity(Owned, table=True):
 
     __table_args__ = (UniqueConstraint("account_id", "outside_id"),)
     account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
-    outside_id: str = Field(max_length=200)  # web chat: the SHA-256 hash of the visitor's token
+    outside_id: str = Field(max_length=200)  # web chat: the SHA-256 hash of the visitor's token; else the chat's id
+    source: str = Field(default="", max_length=64)  # the payload of the link by which the contact came first
+    blocked_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact blocked the account
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked
     contact_id: str | None = Field(
         default=None, foreign_key="contact.id", index=True, max_length=32, ondelete="SET NULL"
     )
@@ -49,3 +77,42 @@ class InboundMessage(Owned, table=True):
     account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
     outside_id: str = Field(max_length=120)
     message_id: str = Field(foreign_key="message.id", max_length=32, ondelete="CASCADE")
+    edited_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last changed it
+
+
+class OutboundPart(Owned, table=True):
+    """A part of a message that goes out on a channel whose server is called: the ledger of what was sent."""
+
+    __table_args__ = (
+        UniqueConstraint("message_id", "place"),
+        Index("ix_outboundpart_account", "tenant_id", "account_id", "state"),
+    )
+    message_id: str = Field(foreign_key="message.id", max_length=32, ondelete="CASCADE")
+    conversation_id: str = Field(foreign_key="conversation.id", index=True, max_length=32, ondelete="CASCADE")
+    account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
+    identity_id: str | None = Field(
+        default=None, foreign_key="channelidentity.id", index=True, max_length=32, ondelete="SET NULL"
+    )
+    place: int  # within the message, from 0
+    text: str
+    is_markdown: bool = False
+    state: OutboundState = Field(default=OutboundState.WAITING, sa_type=enum_column(OutboundState))
+    outside_id: str = Field(default="", max_length=120)  # its id at the channel
+    attempts: int = 0
+    failures: int = 0  # since a member last asked for it
+    next_at: datetime | None = Field(default=None, sa_type=Instant)  # of the next attempt
+    error: str = Field(default="", max_length=500)  # a message id whose placeholders `error_values` fill
+    error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ChannelReceiver(Owned, table=True):
+    """How messages of an account come in: what is in force at the channel, and the worker that asks for messages."""
+
+    __table_args__ = (Index("ix_channelreceiver_due", "due_at"),)
+    account_id: str = Field(foreign_key="channelaccount.id", unique=True, max_length=32, ondelete="CASCADE")
+    mode: str = Field(default="", max_length=500)  # "polling", the address of the webhook, or "": nothing comes in
+    cursor: str = Field(default="", max_length=64)  # of the next message to ask for
+    due_at: datetime | None = Field(default_factory=factory(now), sa_type=Instant)  # next look at it
+    worker: str | None = Field(default=None, max_length=32)  # that holds it by a lease
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)

@@ -12,7 +12,9 @@ from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Conflict
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS
-from platform_app.models.conversation import Message, MessageState
+from platform_app.models.agent import Channel
+from platform_app.models.channel import ChannelAccount, OutboundState
+from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import ImportState
 from platform_app.models.event import Activity, EventKind
 from platform_app.models.invitation import MailState
@@ -21,7 +23,8 @@ from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState
 from platform_app.services.accounts import invitations, password_resets
-from platform_app.services.chat import conversations
+from platform_app.services.channels import outbound_decisions
+from platform_app.services.chat import conversations, member_messages, outbound_parts
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
@@ -32,7 +35,7 @@ from tests.jobs.test_job_callbacks import Ending, cancelled, change, crashed, gi
 from tests.jobs.test_unreadable_jobs import damage, work
 from tests.rules.test_rules import a_rule, runs
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
-from tests.talking import begin, call, say
+from tests.talking import begin, call, real_talk, say
 from worker.tasks import HANDLERS
 
 
@@ -128,6 +131,25 @@ def reply_says(who: Identity, reply_id: str) -> str:
     return str(row.error)
 
 
+def a_delivery(who: Identity) -> str:
+    """Write a message that goes out on Telegram, of an account that nobody has asked Telegram about."""
+    talk_id = real_talk(who)
+    with session_scope(who.tenant_id) as session:
+        row = session.exec(owned(Conversation, who.tenant_id).where(Conversation.id == talk_id)).one()
+        account = ChannelAccount(tenant_id=who.tenant_id, kind=Channel.TELEGRAM, name="Bot", token="t")
+        session.add(account)
+        session.flush()
+        row.channel, row.account_id = Channel.TELEGRAM, account.id
+    return str(call(who, member_messages.send, talk_id, "Hello").id)
+
+
+def delivery_says(who: Identity, message_id: str) -> str:
+    with session_scope(who.tenant_id, read_only=True) as session:
+        state = outbound_parts.delivery_states(session, who.tenant_id, [message_id])[message_id]
+    assert state.state in (OutboundState.FAILED, OutboundState.WAITING)
+    return state.error
+
+
 def an_invitation(who: Identity) -> str:
     return str(invited(who, by_mail=True)[0].id)
 
@@ -160,6 +182,9 @@ CASES = {
         an_invitation, invitation_says, lambda who, one: call(who, invitations.renew, one, by_mail=True)
     ),
     "send_password_reset": Case(a_password_reset, told("Password reset email to {name} not sent: {reason}"), by_job),
+    "deliver_message": Case(
+        a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
+    ),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

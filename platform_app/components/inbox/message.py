@@ -1,5 +1,7 @@
 """Message: a message of a conversation in the inbox, with its author, its state and what a member may do with it."""
 
+from typing import Any
+
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer, safe_markdown
@@ -20,11 +22,14 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
                 rx.el.strong(row.name),
                 rx.el.span(row.label, class_name="muted small"),
                 rx.el.time(row.when, title=row.exact, class_name="muted small"),
+                rx.cond(row.is_edited, rx.el.span(t("Edited"), class_name="muted small")),
+                rx.cond(row.delivery_label != "", _delivery(row)),
                 rx.cond(row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True)),
                 class_name="message-head",
             ),
             rx.cond(row.state == "to_approve", _approval(row), _text(row)),
             rx.cond(row.reason != "", rx.el.p(row.reason, class_name="small reason")),
+            rx.cond(row.delivery_reason != "", rx.el.p(row.delivery_reason, class_name="small reason")),
             rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
             rx.cond(row.review != "", rx.el.p(row.review, class_name="muted small reason")),
             rx.cond(row.difference.length() > 0, _difference(row)),
@@ -64,16 +69,36 @@ def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
     )
 
 
+def _delivery(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return how far a message has come; what a member has to decide stands out."""
+    badge = rx.badge(row.delivery_label, variant="surface", high_contrast=True, color_scheme="amber")
+    return rx.cond(is_stuck(row), badge, rx.el.span(row.delivery_label, class_name="muted small"))
+
+
+def is_stuck(row: rx.Var[InboxMessage]) -> Any:
+    """Return whether a message did not arrive, or it is not known whether it did."""
+    return (row.delivery == "failed") | (row.delivery == "uncertain")
+
+
+def _delivery_actions(row: rx.Var[InboxMessage]) -> rx.Component:
+    return rx.fragment(
+        quiet_button(t("Send again"), InboxState.send_again(row.id)),
+        rx.cond(row.delivery == "uncertain", quiet_button(t("Mark as delivered"), InboxState.mark_delivered(row.id))),
+    )
+
+
 def _actions(row: rx.Var[InboxMessage]) -> rx.Component:
     held = rx.fragment(
         rx.button(t("Send"), on_click=InboxState.release(row.id), size="1"),
         quiet_button(t("Discard"), InboxState.discard(row.id)),
     )
     is_held = (row.state == "held") & ~READ_ONLY
+    awaits_decision = is_stuck(row) & ~READ_ONLY
     return rx.cond(
-        is_held | row.has_trace,
+        is_held | row.has_trace | awaits_decision,
         rx.flex(
             rx.cond(is_held, held),
+            rx.cond(awaits_decision, _delivery_actions(row)),
             rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
             spacing="4",
             align="center",

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.channels.web_chat import WEB_CHAT
+from platform_app.components.channels.telegram_dialog import connect_button, telegram_dialog
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
 from platform_app.components.console.page import tenant_page
@@ -30,10 +31,14 @@ def show() -> rx.Component:
                 t("Channels"),
                 t("Where customers write, and which agent answers there."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
-                rx.cond(CAN_EDIT & (ChannelAccountsState.rows.length() > 0), _create_button()),
+                rx.cond(
+                    CAN_EDIT & (ChannelAccountsState.rows.length() > 0),
+                    rx.flex(connect_button(), _create_button(), spacing="3", wrap="wrap"),
+                ),
             ),
             _table(),
             _creation(),
+            telegram_dialog(),
             undo_bar(ChannelAccountsState.undo_sentence, ChannelAccountsState.undo),
         ),
         section="Settings",
@@ -56,8 +61,8 @@ def _table() -> rx.Component:
             rx.table.body(rx.foreach(ChannelAccountsState.rows, _row)),
         ),
         empty=empty_state(
-            t("No channels yet. A web chat is a button on your site, behind which your agent answers."),
-            rx.cond(CAN_EDIT, _create_button()),
+            t("No channels yet. Put a web chat on your site, or connect a Telegram bot: your agent answers there."),
+            rx.cond(CAN_EDIT, rx.flex(_create_button(), connect_button(), spacing="3", wrap="wrap")),
             icon="messages-square",
         ),
     )
@@ -68,6 +73,7 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
         rx.table.row_header_cell(
             row_link(account.name, f"/manage/{CurrentUser.slug}/settings/channels/{account.id}"),
             rx.el.p(account.kind, class_name="muted small"),
+            rx.cond(account.problem != "", rx.el.p(account.problem, class_name="small reason")),
         ),
         rx.table.cell(rx.cond(account.agent != "", account.agent, rx.el.span(t("No agent"), class_name="muted small"))),
         rx.table.cell(

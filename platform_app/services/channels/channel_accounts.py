@@ -9,14 +9,16 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
 from platform_app.channels.registry import CHANNEL_KINDS
-from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.form_fields import WRONG_VALUE, Control, format_typed, parse_typed
 from platform_app.models.agent import Channel
-from platform_app.models.channel import ChannelAccount
+from platform_app.models.channel import AccountState, ChannelAccount
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
+from platform_app.services.channels import channel_access
+from platform_app.services.channels.channel_access import VerifiedAccess
 from platform_app.services.feed import activity
 from platform_app.services.versions.deletable_rows import DeletableRows
 
@@ -65,11 +67,19 @@ def form_values(row: ChannelAccount) -> dict[str, Any]:
     }
 
 
-def create(session: Transaction, who: Identity, kind: Channel, *, name: str, agent_id: str) -> ChannelAccount:
-    """Connect an account of a channel, with a random public token.
+def create(
+    session: Transaction,
+    who: Identity,
+    kind: Channel,
+    *,
+    name: str,
+    agent_id: str,
+    access: VerifiedAccess | None = None,
+) -> ChannelAccount:
+    """Connect an account of a channel, with a random token of its own; `access` is for channels that have a server.
 
-    Raises LimitReached if the tenant has MAX_ACCOUNTS, Invalid at the field if name or agent are not accepted, and
-    NotFound if the channel cannot be connected or there is no such agent.
+    Raises LimitReached if the tenant has MAX_ACCOUNTS, Invalid at the field if name, agent or access are not accepted,
+    and NotFound if the channel cannot be connected or there is no such agent.
     """
     if kind not in CHANNEL_KINDS:
         raise NotFound("There is no such channel.")
@@ -79,8 +89,48 @@ def create(session: Transaction, who: Identity, kind: Channel, *, name: str, age
     _set_values(session, who, row, {"name": name, "agent_id": agent_id})
     session.add(row)
     session.flush()
+    if kind_of(row).push is not None:
+        channel_access.store(session, row, access)
     _record(session, who, row, "Channel account “{name}” connected")
     return row
+
+
+def replace_access(session: Transaction, who: Identity, account_id: str, access: VerifiedAccess) -> ChannelAccount:
+    """Store a new token of an account, which is connected again.
+
+    Raises NotFound if there is no such account, Invalid at the field if the token belongs to another bot.
+    """
+    row = get(session, who, account_id, lock=True)
+    if kind_of(row).push is None:
+        raise NotFound("There is no such channel account.")
+    channel_access.store(session, row, access)
+    _record(session, who, row, "Channel account “{name}” connected")
+    return row
+
+
+def set_problem(session: Transaction, tenant_id: str, account_id: str, sentence: str) -> None:
+    """Store why messages of an account do not come in, or "" if they do."""
+    update = owned_update(ChannelAccount, tenant_id).where(
+        col(ChannelAccount.id) == account_id,
+        col(ChannelAccount.problem) != sentence,
+        col(ChannelAccount.state) == AccountState.CONNECTED,
+    )
+    changed = update.values(problem=sentence).execution_options(synchronize_session=False)
+    # execute() is typed as Result; an update returns a CursorResult
+    if session.execute(changed).rowcount:  # type: ignore[attr-defined]
+        session.after_commit.append(lambda: notifier.publish(tenant_id, "channel", account_id))
+
+
+def set_refused(session: Transaction, tenant_id: str, account_id: str, sentence: str) -> None:
+    """Mark an account as refused by its channel, with the reason, and record an activity once."""
+    query = owned(ChannelAccount, tenant_id).where(ChannelAccount.id == account_id)
+    row: ChannelAccount = session.exec(query.with_for_update()).one()
+    if row.state == AccountState.REFUSED:
+        return
+    row.state, row.problem = AccountState.REFUSED, sentence
+    told, link = "The channel refuses the account “{name}”: {reason}", f"/settings/channels/{row.id}"
+    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, name=row.name, reason=sentence)
+    publish_change(session, row)
 
 
 def save(session: Transaction, who: Identity, account_id: str, changes: dict[str, Any]) -> ChannelAccount:
@@ -90,7 +140,8 @@ def save(session: Transaction, who: Identity, account_id: str, changes: dict[str
     """
     row = get(session, who, account_id, lock=True)
     _set_values(session, who, row, changes)
-    _publish_change(session, row)
+    channel_access.look_again(session, row)
+    publish_change(session, row)
     return row
 
 
@@ -120,6 +171,7 @@ def set_enabled(session: Transaction, who: Identity, account_id: str, *, enabled
     row = get(session, who, account_id, lock=True)
     if row.enabled != enabled:
         row.enabled = enabled
+        channel_access.look_again(session, row)
         on, off = "Channel account “{name}” switched on", "Channel account “{name}” switched off"
         _record(session, who, row, on if enabled else off)
     return row
@@ -128,6 +180,7 @@ def set_enabled(session: Transaction, who: Identity, account_id: str, *, enabled
 def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
     """Delete an account; its conversations stay. It can be restored."""
     row = _ROWS.delete(session, who, account_id)
+    channel_access.look_again(session, row)
     _record(session, who, row, "Channel account “{name}” deleted")
     return row
 
@@ -135,7 +188,8 @@ def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccou
 def restore(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
     """Restore a deleted account. Raises NotFound if there is no such deleted account."""
     row = _ROWS.restore(session, who, account_id)
-    _publish_change(session, row)
+    channel_access.look_again(session, row)
+    publish_change(session, row)
     return row
 
 
@@ -144,8 +198,9 @@ def _record(session: Transaction, who: Identity, row: ChannelAccount, sentence: 
     activity.record_by(
         session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name
     )
-    _publish_change(session, row)
+    publish_change(session, row)
 
 
-def _publish_change(session: Transaction, row: ChannelAccount) -> None:
+def publish_change(session: Transaction, row: ChannelAccount) -> None:
+    """Notify open pages of a change to an account after the transaction commits."""
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "channel", row.id))

@@ -16,7 +16,7 @@ from platform_app.models.channel import ChannelAccount, ChannelIdentity, Inbound
 from platform_app.models.conversation import Conversation, ConversationState, Message, MessageState
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.services.channels import channel_accounts
-from platform_app.services.chat import conversation_rows, conversations, hand_off
+from platform_app.services.chat import conversation_rows, conversations, hand_off, pending_replies
 from platform_app.services.crm import contacts, crm_values
 
 _SEEN_EVERY = timedelta(minutes=1)
@@ -56,22 +56,26 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def find_identity(session: Transaction, account: ChannelAccount, outside_id: str) -> ChannelIdentity | None:
-    """Return who an outside id is on an account, or None if nothing has come in from it."""
-    row: ChannelIdentity | None = session.exec(_identity_query(account, outside_id)).first()
+def find_identity(
+    session: Transaction, account: ChannelAccount, outside_id: str, *, lock: bool = False
+) -> ChannelIdentity | None:
+    """Return who an outside id is on an account, locked if `lock`, or None if nothing has come in from it."""
+    query = _identity_query(account, outside_id)
+    row: ChannelIdentity | None = session.exec(query.with_for_update() if lock else query).first()
     return row
 
 
 def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent: InboundText) -> Receipt:
     """Store a message of a contact on an account, once for each id, and start the agent's reply.
 
+    On a channel with a server a worker writes the reply, else the caller streams it.
     The contact and the conversation are created with the first message. Raises Invalid for what is not accepted.
     """
     text = conversation_rows.checked_text(sent.text)
     longest = channel_accounts.kind_of(account).longest_text
     if len(text) > longest:
         raise Invalid("This is longer than {count} characters.", field="text", count=longest)
-    identity = _locked_identity(session, account, outside_id)
+    identity = lock_identity(session, account, outside_id)
     key = f"{identity.id}:{sent.outside_id}"
     known = owned(InboundMessage, account.tenant_id).where(
         InboundMessage.account_id == account.id, InboundMessage.outside_id == key
@@ -84,6 +88,8 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     if sent.wants_person:
         hand_off.hand_off(session, who, talk.id)
     said, reply = conversations.receive(session, who, talk.id, text)
+    if reply is not None and channel_accounts.kind_of(account).push is not None:
+        pending_replies.queue_reply(session, talk, reply)
     session.flush()
     session.add(InboundMessage(tenant_id=account.tenant_id, account_id=account.id, outside_id=key, message_id=said.id))
     _note_message(session, account)
@@ -95,7 +101,7 @@ def ask_for_person(session: Transaction, account: ChannelAccount, outside_id: st
 
     Raises NotFound if the contact has not written yet.
     """
-    identity = _locked_identity(session, account, outside_id)
+    identity = lock_identity(session, account, outside_id)
     if identity.conversation_id is None:
         raise NotFound("There is no such conversation.")
     who = _identity_of(session, account, ContactDetails())
@@ -111,7 +117,7 @@ def _identity_query(account: ChannelAccount, outside_id: str) -> Any:
     )
 
 
-def _locked_identity(session: Transaction, account: ChannelAccount, outside_id: str) -> ChannelIdentity:
+def lock_identity(session: Transaction, account: ChannelAccount, outside_id: str) -> ChannelIdentity:
     """Return an identity, created if it is new, locked so that its messages are received one after another."""
     query = _identity_query(account, outside_id)
     row: ChannelIdentity | None = session.exec(query.with_for_update()).first()

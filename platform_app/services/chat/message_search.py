@@ -40,6 +40,18 @@ def add(session: Transaction, message: Message) -> None:
         session.before_commit.append(insert)
 
 
+def replace(session: Transaction, message: Message) -> None:
+    """Index a message anew whose text has changed, at the end of the transaction."""
+
+    def remove() -> None:
+        matches = literal_column(TABLE).op("MATCH")(f'scope : "{message.id}"')
+        session.execute(messagesearch.delete().where(matches))
+
+    if session.get_bind().dialect.name == "sqlite":
+        session.before_commit.append(remove)
+    add(session, message)
+
+
 def find(session: Transaction, tenant_id: str, search: str) -> list[Hit]:
     """Return conversations with a message that has every word of a search, or begins with it, the newest first.
 

@@ -49,15 +49,16 @@ def answer_last(session: Transaction, row: Conversation) -> None:
         return
     if not sending.check(session, row, OutboundMessage(Sender.REPLY)).sends:
         return
-    reply = start_reply(session, row, said=last, settings=agent_settings(session, row))
-    if reply.state == MessageState.STREAMING:
-        reply.state, reply.due_at = MessageState.DELAYED, now()
-        enqueue(
-            session,
-            row.tenant_id,
-            Reply(conversation_id=row.id, message_id=reply.id),
-            dedupe_key=f"reply:{reply.id}",
-        )
+    queue_reply(session, row, start_reply(session, row, said=last, settings=agent_settings(session, row)))
+
+
+def queue_reply(session: Transaction, row: Conversation, reply: Message) -> None:
+    """Let a worker write a reply that was to be streamed by the caller; one with a delay has its job already."""
+    if reply.state != MessageState.STREAMING:
+        return
+    reply.state, reply.due_at = MessageState.DELAYED, now()
+    payload = Reply(conversation_id=row.id, message_id=reply.id)
+    enqueue(session, row.tenant_id, payload, dedupe_key=f"reply:{reply.id}")
 
 
 def list_pending(session: Transaction, row: Conversation) -> list[Message]:

@@ -26,7 +26,7 @@ from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sending import Dispatch, GateReason, OverdueApproval, SendingPolicy
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversation_rows, message_search
+from platform_app.services.chat import conversation_rows, message_search, outbound_parts
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 from platform_app.services.chat.gate_sentences import HELD_SENTENCES, REFUSALS
 
@@ -182,6 +182,7 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None, **told).event_id = event.id
     update_last_message(session, row, message)
     message_search.add(session, message)
+    outbound_parts.add(session, row, message)
 
 
 def send_context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool = False) -> SendContext:

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 
+from sqlmodel import col
+
 from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned
+from platform_app.models.channel import InboundMessage
 from platform_app.models.conversation import Message
 from platform_app.models.crm import Contact, Holder
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
-from platform_app.services.chat import conversation_rows, conversations, member_messages
+from platform_app.services.chat import conversation_rows, conversations, member_messages, outbound_parts
+from platform_app.services.chat.outbound_parts import DeliveryState
 from platform_app.services.crm import cards
 from platform_app.services.crm.cards import Card
 from platform_app.services.inbox import inbox_list
@@ -23,6 +27,8 @@ class OpenConversation:
     messages: list[Message]
     has_earlier: bool
     is_plain: bool  # its agent writes without Markdown
+    deliveries: dict[str, DeliveryState]  # of messages that go out on a channel with a server, by id
+    edited: frozenset[str]  # ids of messages that the contact has changed
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,23 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
     row = conversation_rows.get(session, who, conversation_id)
     (line,) = inbox_list.lines_of(session, who, [row])
     messages, has_earlier = conversations.newest_messages(session, who, row.id, limit=limit)
-    return OpenConversation(line, messages, has_earlier, conversations.is_plain(session, who, row.id))
+    ids = [message.id for message in messages]
+    return OpenConversation(
+        line,
+        messages,
+        has_earlier,
+        conversations.is_plain(session, who, row.id),
+        outbound_parts.delivery_states(session, who.tenant_id, ids),
+        _edited(session, who, ids),
+    )
+
+
+def _edited(session: Transaction, who: Identity, message_ids: list[str]) -> frozenset[str]:
+    """Return the ids of those messages that the contact has changed after sending them."""
+    query = owned(InboundMessage, who.tenant_id).where(
+        col(InboundMessage.message_id).in_(message_ids), col(InboundMessage.edited_at).is_not(None)
+    )
+    return frozenset(session.exec(query.with_only_columns(InboundMessage.message_id)).all())
 
 
 def read_contact(session: Transaction, who: Identity, conversation_id: str) -> ContactPanel:

@@ -26,6 +26,14 @@ class CallFailed(Exception):
         self.values = values
 
 
+class Postponed(CallFailed):
+    """The call has to wait for `seconds`; however often that happens, the job is not given up."""
+
+    def __init__(self, sentence: str, *, seconds: float, **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.seconds = seconds
+
+
 class UncertainOutcome(Exception):
     """Whether the call had an effect is not known; a person decides."""
 

@@ -216,6 +216,11 @@ def retry_later(
     end_attempt(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause), values=values)
 
 
+def postpone(job: RunningJob, error: str, *, seconds: float, values: Mapping[str, object] | None = None) -> None:
+    """Queue a job again in some seconds, however often it was."""
+    end_attempt(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=seconds), values=values)
+
+
 def release_jobs(held: list[RunningJob]) -> None:
     """Put running jobs of a stopping worker back into the queue; the attempt does not count."""
     with session_scope(reason="a worker stops") as session:

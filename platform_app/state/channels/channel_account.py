@@ -1,23 +1,23 @@
-"""Channel account: the settings of a connected channel, and how it is put on a site."""
+"""Channel account: the settings of a connected channel, whether it works, and how it is put on a site."""
 
+import asyncio
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
 import reflex as rx
 
-from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.config import settings
 from platform_app.db import Transaction
-from platform_app.errors import Invalid, NotFound
+from platform_app.errors import Invalid, NotFound, Unavailable
 from platform_app.form_fields import TYPED, WRONG_VALUE, Control
 from platform_app.i18n import translate
 from platform_app.models.agent import Agent
-from platform_app.models.channel import ChannelAccount
+from platform_app.models.channel import AccountState, ChannelAccount
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
-from platform_app.services.channels import channel_accounts
-from platform_app.state.console.base import call, current_user, fetch, handler
+from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
 from platform_app.state.console.field_problems import FieldProblems
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
@@ -31,6 +31,12 @@ class ChannelAccountState(FieldProblems, rx.State):
     account_key: str = ""  # changes with every load, which redraws the fields
     name: str = ""
     kind: str = ""
+    channel: str = ""  # a value of Channel
+    outside_name: str = ""  # the bot's name with @
+    bot_link: str = ""
+    is_refused: bool = False
+    problem: str = ""  # why nothing comes in or goes out
+    receives: str = ""  # how messages come in, in words
     initial: dict[str, str] = {}
     choices: dict[str, str] = {}  # the selected value by field
     flags: dict[str, bool] = {}
@@ -48,7 +54,8 @@ class ChannelAccountState(FieldProblems, rx.State):
         self.account_key, self.problems = "", {}
         row = await self._fetch()
         values = channel_accounts.form_values(row)
-        self.initial = {name: str(values[name]) for name, one in WEB_CHAT.form.items() if one.control in TYPED}
+        form = channel_accounts.kind_of(row).form
+        self.initial = {name: str(values[name]) for name, shown in form.items() if shown.control in TYPED}
         self._loads += 1
         self.account_key = f"{row.id}-{self._loads}"
 
@@ -62,17 +69,32 @@ class ChannelAccountState(FieldProblems, rx.State):
 
     @handler(Role.ADMIN)
     async def save(self, field: str, value: Any) -> None:
-        """Save a setting, or show the problem at the field. Raises Invalid if the field is unknown."""
-        if field not in WEB_CHAT.form or (isinstance(value, str) and len(value) > MAX_VALUE_CHARS):
+        """Save a setting, or show the problem at the field. Raises Invalid if the value is far too long."""
+        if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
             raise Invalid(WRONG_VALUE)
         if await self._save_field(field, channel_accounts.save, self._id(), {field: value}):
             await self._fetch()
 
     @handler(Role.ADMIN)
     async def switch(self, enabled: bool) -> None:
-        """Switch the account on or off; visitors no longer see one that is off."""
+        """Switch the account on or off; nothing comes in or goes out on one that is off."""
         await call(self, channel_accounts.set_enabled, self._id(), enabled=enabled)
         await self._fetch()
+
+    @handler(Role.ADMIN)
+    async def replace_token(self, form: dict[str, Any]) -> Any:
+        """Check a new token at the channel and store it, or show the problem at the field."""
+        row = await fetch(self, channel_accounts.get, self._id())
+        try:
+            access = await asyncio.to_thread(channel_access.verify, row.kind, str(form.get("token", ""))[:1_000])
+            await call(self, channel_accounts.replace_access, row.id, access)
+        except (Invalid, Unavailable) as error:
+            words = translate((await current_user(self)).language, error.sentence, **error.values)
+            self.problems = self.problems | {"token": words}
+            return None
+        self.problems = {name: words for name, words in self.problems.items() if name != "token"}
+        await self._fetch()
+        return await success_toast(self, "The new token is in use.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -80,23 +102,36 @@ class ChannelAccountState(FieldProblems, rx.State):
     async def _fetch(self) -> ChannelAccount:
         """Fetch everything but the typed fields; return the account."""
         language = (await current_user(self)).language
-        row, self.agents, agent = await fetch(self, _read, self._id())
-        values = channel_accounts.form_values(row)
-        self.name, self.kind = row.name, translate(language, channel_accounts.kind_of(row).label)
-        self.choices = {n: str(values[n]) for n, one in WEB_CHAT.form.items() if one.control == Control.SELECT}
-        self.enabled, self.has_origins = row.enabled, bool(values["allowed_origins"])
+        row, self.agents, agent, mode = await fetch(self, _read, self._id())
+        values, kind = channel_accounts.form_values(row), channel_accounts.kind_of(row)
+        self.name, self.kind, self.channel = row.name, translate(language, kind.label), row.kind.value
+        self.choices = {n: str(values[n]) for n, shown in kind.form.items() if shown.control == Control.SELECT}
+        self.enabled, self.has_origins = row.enabled, bool(values.get("allowed_origins"))
         self.agent_is_silent = agent is None or not agent.active
+        self._show_access(row, mode, language)
         parts = urlsplit(settings().public_url or self.router.headers.origin)
         home = f"{parts.scheme}://{parts.netloc}"
         self.script = f'<script src="{escape(home)}/web-chat/files/loader.js" data-token="{row.token}" async></script>'
         self.trial_address = f"/web-chat/{row.token}/try?lang={language}"
         return row
 
+    def _show_access(self, row: ChannelAccount, mode: str, language: str) -> None:
+        """Show whether the channel accepts the account, and how messages come in."""
+        self.outside_name, self.is_refused = row.outside_name, row.state == AccountState.REFUSED
+        self.problem = translate(language, row.problem) if row.problem else ""
+        self.bot_link = f"https://t.me/{row.outside_name.lstrip('@')}"
+        ways = {"": "Being set up by the worker", receivers.POLLING: "The platform asks for messages (polling)"}
+        self.receives = translate(language, ways.get(mode, "Telegram posts messages (webhook)"))
+        if not row.enabled or self.is_refused:
+            self.receives = translate(language, "Nothing comes in")
 
-def _read(session: Transaction, who: Identity, account_id: str) -> tuple[ChannelAccount, list[Option], Agent | None]:
+
+def _read(
+    session: Transaction, who: Identity, account_id: str
+) -> tuple[ChannelAccount, list[Option], Agent | None, str]:
     row = channel_accounts.get(session, who, account_id)
     try:
         agent = agents.get(session, who, row.agent_id or "")
     except NotFound:
         agent = None
-    return row, agent_options(session, who), agent
+    return row, agent_options(session, who), agent, channel_access.mode_of(session, row)

@@ -32,6 +32,7 @@ class ChannelAccountRow:
     enabled: bool
     when: str
     exact: str
+    problem: str  # why nothing comes in or goes out
 
 
 class ChannelAccountsState(Undo, rx.State):
@@ -77,7 +78,7 @@ class ChannelAccountsState(Undo, rx.State):
 
     @handler(Role.ADMIN)
     async def switch(self, account_id: str, enabled: bool) -> None:
-        """Switch an account on or off; visitors no longer see one that is off."""
+        """Switch an account on or off; nothing comes in or goes out on one that is off."""
         await call(self, channel_accounts.set_enabled, account_id, enabled=enabled)
         await self._fetch()
 
@@ -121,4 +122,5 @@ def _row(row: ChannelAccount, names: dict[str, str], identity: Identity, languag
         enabled=row.enabled,
         when=relative_time(language, at, now()) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
+        problem=translate(language, row.problem) if row.problem else "",
     )

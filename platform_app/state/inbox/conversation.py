@@ -10,6 +10,7 @@ from platform_app.i18n import translate
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
+from platform_app.services.channels import outbound_decisions
 from platform_app.services.chat import approvals, hand_off, held_messages, member_messages, triage
 from platform_app.services.inbox import open_conversation
 from platform_app.services.inbox.open_conversation import OpenConversation
@@ -189,6 +190,18 @@ class InboxState(rx.State):
         await self._open()
 
     @handler(Role.OPERATOR)
+    async def send_again(self, message_id: str) -> None:
+        """Send a message again that did not arrive, or may not have."""
+        await call(self, outbound_decisions.send_again, message_id[:32], despite_opt_out=self.despite_opt_out)
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def mark_delivered(self, message_id: str) -> None:
+        """Store the member's word that a message has arrived."""
+        await call(self, outbound_decisions.mark_delivered, message_id[:32])
+        await self._open()
+
+    @handler(Role.OPERATOR)
     async def approve(self, form: dict[str, Any]) -> None:
         """Send a reply that waits for approval, with its edited text."""
         reply_id, text = str(form.get("reply_id", ""))[:32], str(form.get("text", ""))
@@ -246,7 +259,7 @@ class InboxState(rx.State):
         self.has_earlier = found.has_earlier
         last = next((one.text for one in reversed(found.messages) if one.author_id == identity.user_id), "")
         self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]
-        rows = build_inbox_messages(found.messages, identity, language, is_plain=found.is_plain)
+        rows = build_inbox_messages(found, identity, language)
         if self.messages != rows:  # an assignment sends the whole list
             self.messages = rows
 

@@ -10,9 +10,11 @@ from babel.dates import format_date
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.agent import Channel
+from platform_app.models.channel import OutboundState
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.models.person import Identity
 from platform_app.services.inbox.inbox_list import ConversationLine
+from platform_app.services.inbox.open_conversation import OpenConversation
 from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip
 from platform_app.state.console.send_gate_words import gate_words
 
@@ -20,6 +22,7 @@ CHANNELS = {
     Channel.TEST: "Test chat",
     Channel.API: "API",
     Channel.WEB_CHAT: "Web chat",
+    Channel.TELEGRAM: "Telegram",
     Channel.KOMMO: "Kommo",
     Channel.EMAIL: "E-mail",
 }
@@ -34,6 +37,15 @@ _REVIEWS = {
     "rejected": "Rejected by {name}",
     "released": "Sent by {name} after it was held back",
     "discarded": "Discarded by {name}",
+}
+_DELIVERIES = {
+    OutboundState.WAITING: "On its way",
+    OutboundState.SENDING: "On its way",
+    OutboundState.SENT: "Sent",
+    OutboundState.DELIVERED: "Delivered",
+    OutboundState.READ: "Read",
+    OutboundState.FAILED: "Not delivered",
+    OutboundState.UNCERTAIN: "Delivery unconfirmed",
 }
 _INTERNAL = (MessageState.NOTE, MessageState.BRIEFING)
 
@@ -78,6 +90,10 @@ class InboxMessage:
     sources: list[SourceChip]
     has_trace: bool
     review: str
+    delivery: str = ""  # how far it has come on its channel: a value of OutboundState
+    delivery_label: str = ""
+    delivery_reason: str = ""  # why it has come no further
+    is_edited: bool = False  # the contact has changed it
     difference: list[str] = field(default_factory=list)  # lines of the agent's text and of what was sent
 
 
@@ -104,14 +120,20 @@ def build_inbox_row(line: ConversationLine, href: str, who: Identity, language: 
     )
 
 
-def build_inbox_messages(rows: list[Message], who: Identity, language: str, *, is_plain: bool) -> list[InboxMessage]:
+def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -> list[InboxMessage]:
     """Return the rows of a conversation's messages; the first of each day carries the day's heading."""
     zone, last, found = ZoneInfo(who.time_zone), None, []
-    for row in rows:
+    for row in read.messages:
         day = row.created_at.astimezone(zone).date()
         heading = "" if day == last else day_words(day, now().astimezone(zone).date(), language)
         found.append(_message(row, heading, who, language))
-        found[-1].is_plain = is_plain or row.author != Author.AGENT
+        found[-1].is_plain = read.is_plain or row.author != Author.AGENT
+        found[-1].is_edited = row.id in read.edited
+        if (delivery := read.deliveries.get(row.id)) is not None:
+            found[-1].delivery = delivery.state.value
+            found[-1].delivery_label = translate(language, _DELIVERIES[delivery.state])
+            if delivery.error:
+                found[-1].delivery_reason = translate(language, delivery.error, **(delivery.values or {}))
         last = day
     return found
 

@@ -24,6 +24,7 @@ KIND_LABELS = {
     "handle_event": "Handle an event",
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
+    "deliver_message": "Send a message on a channel",
     "send_invitation": "Send an invitation",
     "send_password_reset": "Send a password reset",
 }

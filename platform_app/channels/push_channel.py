@@ -1,0 +1,125 @@
+"""Push channel: a channel whose server is called for each message; what comes in from it, and how calls fail."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ChannelError(Exception):
+    """A call to a channel failed. `sentence` is a message id whose placeholders `values` fill."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence = sentence
+        self.values = values
+
+
+class TemporaryFailure(ChannelError):
+    """Nothing was done; the call may be made again after `seconds`, or after a growing pause if that is 0."""
+
+    def __init__(self, sentence: str, *, seconds: float = 0, **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.seconds = seconds
+
+
+class MessageRefused(ChannelError):
+    """The channel does not take this message."""
+
+
+class ContactBlocked(ChannelError):
+    """The contact has blocked the account or is gone: nothing can be sent to it."""
+
+
+class AccountRefused(ChannelError):
+    """The channel does not know the account's token any more."""
+
+
+class OutcomeUnknown(ChannelError):
+    """The request was sent and there was no answer: whether it had an effect is not known."""
+
+
+class ReceivedElsewhere(ChannelError):
+    """Another program receives the messages of this account."""
+
+
+class UpdateKind(StrEnum):
+    """What an update of a channel says."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
+
+
+@dataclass(frozen=True)
+class Update:
+    """Something that came in from a channel."""
+
+    kind: UpdateKind
+    chat_id: str
+    at: datetime
+    message_id: str = ""
+    text: str = ""  # "" if there are attachments alone
+    attachments: Sequence[str] = ()  # message ids of what was attached: "Photo"
+    group_id: str = ""  # several updates with it are one message
+    name: str = ""
+    language: str = ""
+    source: str = ""  # the payload of the link by which the contact came
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An account as its channel knows it."""
+
+    outside_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Updates that were asked for, unread, and the cursor of the next request."""
+
+    updates: list[Any]
+    cursor: str
+
+
+class PushChannel(ABC):
+    """The calls of a channel. Each raises a ChannelError if it fails; `secret` is the account's token."""
+
+    secret_header: str  # of a request to the webhook: the secret that was named to the channel
+    messages_per_second: int  # of an account
+    chat_messages_per_second: int  # of an account to one contact
+
+    @abstractmethod
+    def profile(self, secret: str) -> Profile:
+        """Return who the account is."""
+
+    @abstractmethod
+    def split(self, text: str) -> list[str]:
+        """Return a text in parts that fit into messages."""
+
+    @abstractmethod
+    def send(self, secret: str, chat_id: str, text: str, *, is_markdown: bool) -> str:
+        """Send a part to a contact; return its id at the channel."""
+
+    @abstractmethod
+    def show_typing(self, secret: str, chat_id: str) -> None:
+        """Show the contact for some seconds that an answer is being written."""
+
+    @abstractmethod
+    def set_webhook(self, secret: str, address: str, key: str) -> None:
+        """Let updates be posted to an address with a key in `secret_header`; with "" they are kept to be asked for."""
+
+    @abstractmethod
+    def fetch(self, secret: str, cursor: str, *, seconds: float) -> Batch:
+        """Return the updates after a cursor, waiting up to `seconds` for the first one."""
+
+    @abstractmethod
+    def read_update(self, data: Any) -> Update | None:
+        """Return what an update says, or None if it concerns no conversation.
+
+        Raises ValueError if it cannot be read.
+        """

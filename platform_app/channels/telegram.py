@@ -1,0 +1,159 @@
+"""Telegram: a bot in whose private chats contacts write (core.telegram.org/bots/api)."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field as Setting
+
+from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
+from platform_app.channels.message_parts import split_text
+from platform_app.channels.push_channel import Batch, MessageRefused, Profile, PushChannel, Update, UpdateKind
+from platform_app.channels.telegram_api import call_method
+from platform_app.channels.telegram_html import to_html
+from platform_app.form_fields import form_info
+from platform_app.models.agent import Channel
+
+MAX_TEXT = 4_096  # of a message, after its entities are parsed
+ALLOWED_UPDATES = ["message", "edited_message", "my_chat_member"]
+_START = re.compile(r"/start(?:@\w+)?(?:[ ]+([A-Za-z0-9_-]{1,64}))?")
+_ATTACHMENTS = {  # the field of a message, and what it is called
+    "photo": "Photo",
+    "animation": "Animation",
+    "video": "Video",
+    "video_note": "Video",
+    "voice": "Voice message",
+    "audio": "Audio",
+    "document": "File",
+    "location": "Place on the map",
+    "contact": "Contact card",
+    "poll": "Poll",
+    "story": "Story",
+}
+
+
+class Receives(StrEnum):
+    """How messages of a bot come in."""
+
+    AUTOMATIC = "automatic"
+    WEBHOOK = "webhook"
+    POLLING = "polling"
+
+
+class TelegramSettings(ChannelSettings):
+    """The settings of a Telegram bot."""
+
+    receives: Receives = Setting(
+        Receives.AUTOMATIC,
+        title="How messages come in",
+        description="By webhook if the platform has a public https address, else the platform asks Telegram for them.",
+        json_schema_extra=form_info(
+            "account",
+            options={
+                "automatic": "Automatic",
+                "webhook": "Telegram posts them (webhook)",
+                "polling": "The platform asks for them (polling)",
+            },
+        ),
+    )
+
+
+class TelegramBot(PushChannel):
+    """The calls of a Telegram bot, whose secret is its token."""
+
+    secret_header = "x-telegram-bot-api-secret-token"  # noqa: S105  # a name of a header
+    messages_per_second = 25  # the FAQ says about 30
+    chat_messages_per_second = 1
+
+    def profile(self, secret: str) -> Profile:
+        """Return the bot's id and its name with @."""
+        found = call_method(secret, "getMe")
+        return Profile(str(found.get("id", ""))[:64], f"@{found.get('username', '')}"[:120])
+
+    def split(self, text: str) -> list[str]:
+        """Return a text in parts that fit into messages."""
+        return split_text(text, MAX_TEXT)
+
+    def send(self, secret: str, chat_id: str, text: str, *, is_markdown: bool) -> str:
+        """Send a text; one whose formatting is refused is sent without it."""
+        if is_markdown and (html := to_html(text)):
+            try:
+                sent = call_method(secret, "sendMessage", chat_id=chat_id, text=html, parse_mode="HTML")
+                return str(sent.get("message_id", ""))
+            except MessageRefused as error:
+                if "parse" not in str(error):
+                    raise
+        sent = call_method(secret, "sendMessage", chat_id=chat_id, text=text)
+        return str(sent.get("message_id", ""))
+
+    def show_typing(self, secret: str, chat_id: str) -> None:
+        """Show for some five seconds that the bot is typing."""
+        call_method(secret, "sendChatAction", seconds=3, chat_id=chat_id, action="typing")
+
+    def set_webhook(self, secret: str, address: str, key: str) -> None:
+        """Set the webhook, or remove it; updates that are kept stay."""
+        if address:
+            fields: dict[str, Any] = {"allowed_updates": ALLOWED_UPDATES, "max_connections": 20}
+            call_method(secret, "setWebhook", url=address, secret_token=key, **fields)
+        else:
+            call_method(secret, "deleteWebhook", drop_pending_updates=False)
+
+    def fetch(self, secret: str, cursor: str, *, seconds: float) -> Batch:
+        """Return the updates from an offset on."""
+        fields: dict[str, Any] = {"timeout": int(seconds), "limit": 100, "allowed_updates": ALLOWED_UPDATES}
+        fields |= {"offset": int(cursor)} if cursor else {}
+        updates = call_method(secret, "getUpdates", seconds=seconds + 10, **fields)
+        numbers = [one["update_id"] for one in updates if isinstance(one, dict) and isinstance(one["update_id"], int)]
+        return Batch(updates, str(max(numbers) + 1) if numbers else cursor)
+
+    def read_update(self, data: Any) -> Update | None:
+        """Return what an update says; groups, channels and other bots are ignored.
+
+        Raises ValueError if it is none of Telegram's.
+        """
+        try:
+            return _read_update(data)
+        except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+            raise ValueError("This is not an update of Telegram.") from error
+
+
+def _read_update(data: dict[str, Any]) -> Update | None:
+    for field, kind in (("message", UpdateKind.MESSAGE), ("edited_message", UpdateKind.EDIT)):
+        if said := data.get(field):
+            is_private = said["chat"]["type"] == "private" and not said["from"].get("is_bot", False)
+            return _message(said, kind) if is_private else None
+    changed = data.get("my_chat_member")
+    if not changed or changed["chat"]["type"] != "private":
+        data["update_id"] + 0  # an update of another kind has a number
+        return None
+    kind = UpdateKind.BLOCKED if changed["new_chat_member"]["status"] == "kicked" else UpdateKind.UNBLOCKED
+    return Update(kind, str(int(changed["chat"]["id"])), _at(changed["date"]))
+
+
+def _message(said: dict[str, Any], kind: UpdateKind) -> Update | None:
+    sender = said["from"]
+    text = str(said.get("text") or said.get("caption") or (said.get("sticker") or {}).get("emoji") or "")
+    attachments = tuple(dict.fromkeys(label for field, label in _ATTACHMENTS.items() if said.get(field)))
+    if not text and not attachments:
+        return None  # of the chat itself, such as a pinned message
+    start = _START.fullmatch(text.strip())
+    return Update(
+        kind,
+        str(int(said["chat"]["id"])),
+        _at(said.get("edit_date") or said["date"]),
+        message_id=str(int(said["message_id"])),
+        text=text[:MAX_TEXT],
+        attachments=attachments[:1] if "animation" in said else attachments,
+        group_id=str(said.get("media_group_id") or "")[:60],
+        name=f"{sender.get('first_name') or ''} {sender.get('last_name') or ''}".strip()[:200],
+        language=str(sender.get("language_code") or "")[:2].lower(),
+        source=(start[1] or "") if start else "",
+    )
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+TELEGRAM = ChannelKind(Channel.TELEGRAM, "Telegram", TelegramSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())

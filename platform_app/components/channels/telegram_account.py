@@ -1,0 +1,85 @@
+"""Telegram account: a connected bot: whether it works, its settings, its token and the link to give to customers."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.channels.telegram import TELEGRAM
+from platform_app.components.channels.telegram_dialog import token_field
+from platform_app.components.console.copy_field import copyable_line
+from platform_app.components.console.form import autosaved_field, autosaved_section
+from platform_app.components.console.parts import notice, status
+from platform_app.components.console.text import t
+from platform_app.state.channels.channel_account import ChannelAccountState
+from platform_app.state.console.base import CurrentUser
+
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+
+
+def telegram_account() -> rx.Component:
+    """Return what the page of a bot shows below its heading."""
+    state = ChannelAccountState
+    return rx.fragment(
+        rx.cond(state.problem != "", notice(state.problem)),
+        rx.el.div(
+            rx.el.fieldset(
+                _card(t("Account"), *autosaved_section(TELEGRAM.form, "account", state, {"agent_id": _agent})),
+                _card(t("Bot token"), _token()),
+                disabled=~CAN_EDIT,
+                class_name="stack bare",
+                aria_label=t("Settings"),
+            ),
+            rx.el.div(_connection(), _link(), class_name="stack"),
+            class_name="grid cols-2",
+            key=state.account_key,
+        ),
+    )
+
+
+def _card(title: Any, *parts: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
+
+
+def _agent() -> rx.Component:
+    agents = [rx.foreach(ChannelAccountState.agents, lambda option: rx.select.item(option.name, value=option.id))]
+    return autosaved_field(TELEGRAM.form["agent_id"], ChannelAccountState, options=agents)
+
+
+def _token() -> rx.Component:
+    return rx.form(
+        token_field(ChannelAccountState.problems.get("token", "")),
+        rx.box(rx.button(t("Replace token"), type="submit", variant="soft", high_contrast=True)),
+        on_submit=ChannelAccountState.replace_token,
+        reset_on_submit=True,
+        class_name="form",
+    )
+
+
+def _connection() -> rx.Component:
+    state = ChannelAccountState
+    word = rx.cond(
+        state.is_refused,
+        status("red", t("Refused by Telegram")),
+        rx.cond(state.enabled, status("green", t("Connected to Telegram")), status("", t("Switched off"))),
+    )
+    return _card(
+        t("Connection"),
+        rx.el.dl(
+            rx.el.dt(t("State")),
+            rx.el.dd(word),
+            rx.el.dt(t("Bot")),
+            rx.el.dd(rx.link(state.outside_name, href=state.bot_link, is_external=True, underline="always")),
+            rx.el.dt(t("Incoming")),
+            rx.el.dd(state.receives),
+            class_name="facts",
+        ),
+    )
+
+
+def _link() -> rx.Component:
+    explained = t("With ?start=… at its end the link says where the contact came from, such as ?start=spring.")
+    return _card(
+        t("Link for customers"),
+        copyable_line(ChannelAccountState.bot_link, t("Link to the bot"), name="bot_link"),
+        rx.el.p(explained, class_name="muted small"),
+    )

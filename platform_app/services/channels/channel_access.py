@@ -1,0 +1,114 @@
+"""Channel access: the token with which the platform acts at a channel's server, checked there and kept encrypted."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlmodel import col
+
+from platform_app.channels.push_channel import AccountRefused, ChannelError, Profile
+from platform_app.channels.registry import CHANNEL_KINDS
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
+from platform_app.errors import Conflict, Invalid, NotFound, Unavailable
+from platform_app.llm.reply_text import to_storable
+from platform_app.models.agent import Channel
+from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
+from platform_app.services.accounts import tenant_secrets
+
+MAX_TOKEN_CHARS = 200
+UNREADABLE = "The token of this account cannot be read. Enter it again under Settings, Channels."
+UNKNOWN_TO_CHANNEL = "The channel does not know this token. Copy it once more; for a Telegram bot @BotFather shows it."
+CONNECTED_ALREADY = "This account is connected already. Delete it there first, or enter the token of another one."
+ANOTHER_ACCOUNT = "This is the token of {name}, another account. Connect it as a channel of its own."
+
+
+@dataclass(frozen=True)
+class VerifiedAccess:
+    """A token that the channel has accepted, whom it belongs to, and which account has been connected as that."""
+
+    token: str
+    profile: Profile
+    connected_as: str = ""
+
+
+def verify(kind: Channel, token: str) -> VerifiedAccess:
+    """Ask a channel whom a token belongs to; to be called outside a transaction.
+
+    Raises Invalid at the field `token` if the channel does not know it, Unavailable if the channel does not answer, and
+    NotFound if accounts of the channel have no token.
+    """
+    push = CHANNEL_KINDS[kind].push if kind in CHANNEL_KINDS else None
+    if push is None:
+        raise NotFound("There is no such channel.")
+    token = to_storable(token).strip()
+    if not token or len(token) > MAX_TOKEN_CHARS:
+        raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
+    try:
+        profile = push.profile(token)
+    except AccountRefused:
+        raise Invalid(UNKNOWN_TO_CHANNEL, field="token") from None
+    except ChannelError as error:
+        raise Unavailable(error.sentence, field="token", **error.values) from None
+    with session_scope(reason="an account that is connected twice", read_only=True) as session:
+        query = unscoped(ChannelAccount).where(
+            ChannelAccount.kind == kind,
+            ChannelAccount.outside_id == profile.outside_id,
+            col(ChannelAccount.deleted_at).is_(None),
+        )
+        row = session.exec(query).first()
+    return VerifiedAccess(token, profile, row.id if row is not None else "")
+
+
+def store(session: Transaction, row: ChannelAccount, access: VerifiedAccess | None) -> None:
+    """Store the token of an account, which is connected by it, and a new key for its webhook.
+
+    Raises Invalid at the field `token` if there is none, or it belongs to another account than before.
+    """
+    if access is None:
+        raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
+    if row.outside_id and row.outside_id != access.profile.outside_id:
+        raise Invalid(ANOTHER_ACCOUNT, field="token", name=access.profile.name)
+    if access.connected_as not in ("", row.id):
+        raise Invalid(CONNECTED_ALREADY, field="token")
+    row.outside_id, row.outside_name = access.profile.outside_id, access.profile.name
+    row.state, row.problem = AccountState.CONNECTED, ""
+    tenant_secrets.store(session, row.tenant_id, _purpose(row, "token"), access.token)
+    tenant_secrets.store(session, row.tenant_id, _purpose(row, "webhook"), secrets.token_urlsafe(32))
+    receivers = owned(ChannelReceiver, row.tenant_id).where(ChannelReceiver.account_id == row.id)
+    receiver = session.exec(receivers).first() or ChannelReceiver(tenant_id=row.tenant_id, account_id=row.id)
+    receiver.mode, receiver.due_at = "", now()  # the webhook is set anew, with its new key
+    session.add(receiver)
+
+
+def look_again(session: Transaction, row: ChannelAccount) -> None:
+    """Let a worker look at once whether messages of an account come in as its settings say."""
+    due = owned_update(ChannelReceiver, row.tenant_id).where(col(ChannelReceiver.account_id) == row.id)
+    session.execute(due.values(due_at=now()).execution_options(synchronize_session=False))
+
+
+def mode_of(session: Transaction, row: ChannelAccount) -> str:
+    """Return how messages of an account come in now: see `ChannelReceiver.mode`."""
+    query = owned(ChannelReceiver, row.tenant_id).where(ChannelReceiver.account_id == row.id)
+    receiver = session.exec(query).first()
+    return receiver.mode if receiver is not None else ""
+
+
+def get_token(session: Transaction, row: ChannelAccount) -> str:
+    """Return the token of an account. Raises Conflict if there is none or it cannot be decrypted."""
+    return _get(session, row, "token")
+
+
+def get_webhook_key(session: Transaction, row: ChannelAccount) -> str:
+    """Return the key that posts to the account's webhook carry. Raises Conflict as `get_token` does."""
+    return _get(session, row, "webhook")
+
+
+def _get(session: Transaction, row: ChannelAccount, name: str) -> str:
+    secret = tenant_secrets.read(session, row.tenant_id, _purpose(row, name))
+    if secret is None:
+        raise Conflict(UNREADABLE)
+    return secret
+
+
+def _purpose(row: ChannelAccount, name: str) -> str:
+    return f"channel {row.id} {name}"

@@ -1,0 +1,168 @@
+"""Updates: what comes in from channels with a server, by webhook or asked for, each stored once.
+
+A message is known by its id in its chat, so that an update that is repeated, in whatever order, changes nothing: a
+stronger key than the update's own number. Updates that cannot be read are logged and not asked for again.
+"""
+
+from typing import Any
+
+import structlog
+
+from platform_app.channels.push_channel import Update, UpdateKind
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import PlatformError
+from platform_app.i18n import translate
+from platform_app.llm.reply_text import to_storable
+from platform_app.models.channel import ChannelAccount, ChannelIdentity, InboundMessage
+from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.crm import Contact
+from platform_app.models.person import Tenant
+from platform_app.services.channels import channel_accounts, inbound
+from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
+from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
+
+log = structlog.get_logger()
+CANNOT_OPEN = "I cannot open attachments. A person will look at it and answer here."
+
+
+def accept(account: ChannelAccount, data: Any) -> None:
+    """Store what an update says, in a transaction of its own; one that cannot be read is logged."""
+    push = channel_accounts.kind_of(account).push
+    assert push is not None
+    try:
+        update = push.read_update(data)
+    except ValueError:
+        log.warning("an update of a channel cannot be read", account_id=account.id)
+        return
+    if update is None:
+        log.info("an update of a channel concerns no conversation", account_id=account.id)
+        return
+    try:
+        with session_scope(account.tenant_id) as session:
+            _apply(session, account, update)
+    except PlatformError as error:
+        if error.status >= 500:  # the database is busy: the channel sends it again
+            raise
+        log.warning("an update of a channel was not accepted", account_id=account.id, reason=error.sentence)
+
+
+def _apply(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    if update.kind in (UpdateKind.BLOCKED, UpdateKind.UNBLOCKED):
+        identity = inbound.find_identity(session, account, update.chat_id, lock=True)
+        if identity is not None:
+            _note_block(identity, update)
+        return
+    identity = inbound.lock_identity(session, account, update.chat_id)
+    _note_block(identity, update)
+    identity.source = identity.source or update.source
+    text = _text(session, account, update)
+    known = _find(session, account, identity, update.message_id)
+    if known is not None:
+        if update.kind == UpdateKind.EDIT:
+            _edit(session, known, update, text)
+    elif update.group_id and (first := _find(session, account, identity, _group_key(update))) is not None:
+        _link(session, account, f"{identity.id}:{update.message_id}", first.message_id)
+        _append(session, first, text)
+    else:
+        _receive(session, account, identity, update=update, text=text)
+
+
+def _note_block(identity: ChannelIdentity, update: Update) -> None:
+    """Store whether the contact has blocked the account, as the newest update says."""
+    if update.kind == UpdateKind.BLOCKED:
+        if identity.seen_at is None or update.at >= identity.seen_at:
+            identity.blocked_at = update.at
+    elif identity.seen_at is None or update.at >= identity.seen_at:
+        identity.seen_at = update.at
+        if identity.blocked_at is not None and identity.blocked_at <= update.at:
+            identity.blocked_at = None
+
+
+def _text(session: Transaction, account: ChannelAccount, update: Update) -> str:
+    """Return the text of a message, which names what is attached in the language of the tenant."""
+    tenant = session.get(Tenant, account.tenant_id)
+    language = tenant.language if tenant else "en"
+    attached = [f"[{translate(language, label)}]" for label in update.attachments]
+    return to_storable("\n".join(filter(None, (*attached, update.text.strip()))))
+
+
+def _group_key(update: Update) -> str:
+    return f"group-{update.group_id}"
+
+
+def _find(
+    session: Transaction, account: ChannelAccount, identity: ChannelIdentity, message_id: str
+) -> InboundMessage | None:
+    """Return the row of a message that has come in, by its id in the chat."""
+    query = owned(InboundMessage, account.tenant_id).where(
+        InboundMessage.account_id == account.id, InboundMessage.outside_id == f"{identity.id}:{message_id}"
+    )
+    row: InboundMessage | None = session.exec(query).first()
+    return row
+
+
+def _receive(
+    session: Transaction, account: ChannelAccount, identity: ChannelIdentity, *, update: Update, text: str
+) -> None:
+    details = ContactDetails(name=update.name, language=update.language)
+    receipt = inbound.receive(session, account, identity.outside_id, InboundText(update.message_id, text, details))
+    row = _find(session, account, identity, update.message_id)
+    if row is not None and update.kind == UpdateKind.EDIT:  # the edit came before the message
+        row.edited_at = update.at
+    if update.group_id:
+        key = f"{identity.id}:{_group_key(update)}"
+        _link(session, account, key, receipt.message.id)
+    if update.attachments:
+        _hand_over(session, receipt)
+
+
+def _link(session: Transaction, account: ChannelAccount, key: str, message_id: str) -> None:
+    row = InboundMessage(tenant_id=account.tenant_id, account_id=account.id, outside_id=key, message_id=message_id)
+    session.add(row)
+
+
+def _message(session: Transaction, row: InboundMessage) -> Message:
+    found: Message = session.exec(owned(Message, row.tenant_id).where(Message.id == row.message_id)).one()
+    return found
+
+
+def _edit(session: Transaction, row: InboundMessage, update: Update, text: str) -> None:
+    """Store the newest text of a message that the contact changed; a reply that is not written yet answers it."""
+    if row.edited_at is not None and row.edited_at >= update.at:
+        return
+    row.edited_at = update.at
+    _set_text(session, _message(session, row), text)
+
+
+def _append(session: Transaction, first: InboundMessage, text: str) -> None:
+    """Add the text of a further item of an album to its message."""
+    message = _message(session, first)
+    _set_text(session, message, f"{message.text}\n{text}"[: conversation_rows.MAX_MESSAGE_CHARS])
+
+
+def _set_text(session: Transaction, message: Message, text: str) -> None:
+    if not text or message.text == text:
+        return
+    row = conversation_rows.lock(session, message.tenant_id, message.conversation_id)
+    message.text = text
+    message_search.replace(session, message)
+    conversation_rows.publish_change(session, row)
+
+
+def _hand_over(session: Transaction, receipt: Receipt) -> None:
+    """Say that the agent cannot open attachments, and hand the conversation to a person."""
+    row = conversation_rows.lock(session, receipt.message.tenant_id, receipt.message.conversation_id)
+    reply = next((one for one in pending_replies.list_pending(session, row) if not one.task), None)
+    if reply is None:
+        return  # a person is in charge already, or the agent does not answer here
+    reply.text = translate(_language(session, row), CANNOT_OPEN)
+    reply.due_at, reply.state = None, MessageState.STREAMING
+    sending.send(session, row, reply)
+    hand_off.hand_off_by_clock(session, row)
+
+
+def _language(session: Transaction, row: Conversation) -> str:
+    """Return the contact's language if it is known, else that of the tenant."""
+    contact = session.get(Contact, row.contact_id) if row.contact_id else None
+    tenant = session.get(Tenant, row.tenant_id)
+    return (contact.language if contact else "") or (tenant.language if tenant else "en")

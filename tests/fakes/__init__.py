@@ -1,0 +1,1 @@
+"""Fakes: outside systems over real sockets, each behaviour with its reference."""
