@@ -291,6 +291,17 @@ def user_reset_link(email: Annotated[str, typer.Argument(help="E-mail address of
         _refuse(error)
 
 
+@user.command("disable-two-factor")
+def user_disable_two_factor(email: Annotated[str, typer.Argument(help="E-mail address of the account.")]) -> None:
+    """Turn the two-factor of a user off who has lost app and recovery codes, and end their sessions."""
+    from platform_app.services.accounts import two_factor_resets
+
+    try:
+        typer.echo(f"Two-factor of {two_factor_resets.reset_for_email(email)} is off.")
+    except PlatformError as error:
+        _refuse(error)
+
+
 @tenant.command("add")
 def tenant_add(
     email: Annotated[str, typer.Option(help="E-mail of its owner.")],

@@ -1,4 +1,4 @@
-"""Encryption: secrets of tenants, encrypted with AES-GCM and bound to a tenant and a purpose.
+"""Encryption: secrets of tenants and users, encrypted with AES-GCM and bound to their owner and a purpose.
 
 Keys come from PLATFORM_SECRET_KEY, the newest first, else from a file in the data folder that is created once. An
 encrypted text names its key, so that a missing key can be told from an altered text.
@@ -30,14 +30,14 @@ class _Key:
     cipher: AESGCM
 
 
-def encrypt(secret: str, tenant_id: str, purpose: str) -> str:
-    """Return a secret encrypted with the newest key, bound to a tenant and a purpose."""
+def encrypt(secret: str, owner_id: str, purpose: str) -> str:
+    """Return a secret encrypted with the newest key, bound to a tenant or user and a purpose."""
     key, nonce = _keys()[0], os.urandom(_NONCE_BYTES)
-    closed = key.cipher.encrypt(nonce, secret.encode(), _associated_data(tenant_id, purpose))
+    closed = key.cipher.encrypt(nonce, secret.encode(), _associated_data(owner_id, purpose))
     return f"{_FORMAT}.{key.name}.{urlsafe_b64encode(nonce + closed).decode()}"
 
 
-def decrypt(sealed: str, tenant_id: str, purpose: str) -> str:
+def decrypt(sealed: str, owner_id: str, purpose: str) -> str:
     """Return a secret in clear. Raises Conflict if its key is missing, or it was altered or bound to something else."""
     form, name, written = [*sealed.split(".", 2), "", ""][:3]
     key = next((key for key in _keys() if key.name == name), None)
@@ -48,7 +48,7 @@ def decrypt(sealed: str, tenant_id: str, purpose: str) -> str:
         if key is None or form != _FORMAT or urlsafe_b64encode(closed).decode() != written:
             raise ValueError("not written by us")
         return key.cipher.decrypt(
-            closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], _associated_data(tenant_id, purpose)
+            closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], _associated_data(owner_id, purpose)
         ).decode()
     except (ValueError, InvalidTag) as error:
         raise Conflict("What is kept here cannot be read. Enter it again.") from error
@@ -83,5 +83,5 @@ def _derive(key: str, use: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=f"platform {_FORMAT} {use}".encode()).derive(key.encode())
 
 
-def _associated_data(tenant_id: str, purpose: str) -> bytes:
-    return "\n".join((_FORMAT, tenant_id, purpose)).encode()
+def _associated_data(owner_id: str, purpose: str) -> bytes:
+    return "\n".join((_FORMAT, owner_id, purpose)).encode()

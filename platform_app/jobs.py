@@ -86,6 +86,13 @@ class SendPasswordReset(BaseModel):
     user_id: str
 
 
+class SendTwoFactorReset(BaseModel):
+    """Send a user the e-mail that their second factor was reset."""
+
+    kind: Literal["send_two_factor_reset"] = "send_two_factor_reset"
+    user_id: str
+
+
 AnyPayload = (
     IndexSource
     | RemoveSource
@@ -97,6 +104,7 @@ AnyPayload = (
     | DeliverMessage
     | SendInvitation
     | SendPasswordReset
+    | SendTwoFactorReset
 )
 Payload = Annotated[AnyPayload, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)

@@ -17,7 +17,7 @@ from platform_app.config import settings
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import sessions
+from platform_app.services.accounts import sessions, two_factor_policy
 from platform_app.storage_errors import as_unavailable
 
 log = structlog.get_logger()
@@ -86,16 +86,23 @@ async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> 
     if role == ANYONE:
         return await endpoint(request)
     token, slug = cookie_token(request), request.path_params["tenant"]
-    who: Identity | None = await asyncio.to_thread(sessions.get_identity, token, slug) if token else None
+    who = await _find_identity(token, slug)
     if who is None:
-        somebody = await asyncio.to_thread(sessions.get_identity, token, None) if token else None
+        somebody = await _find_identity(token, None)
         if somebody is None:
             return problem(401, "Sign in to go on.", request.state.language)
         return problem(404, "There is nothing here.", somebody.language)
     request.state.language = who.language
+    if who.must_enroll:
+        return problem(403, two_factor_policy.REQUIRED, who.language)
     if not who.role.includes(Role(role)):
         return problem(403, "Your role does not allow this.", who.language)
     return await endpoint(request, who)
+
+
+async def _find_identity(token: str, slug: str | None) -> Identity | None:
+    """Return the identity of a session token, also of a user who still has to set up a second factor."""
+    return await asyncio.to_thread(sessions.get_identity, token, slug, unenrolled=True) if token else None
 
 
 def _internal_error(request: Request, path: str, error: Exception) -> Response:

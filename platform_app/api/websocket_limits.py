@@ -152,7 +152,7 @@ async def _user_id(token: str) -> str:
     if not token:
         return ""
     try:
-        found = await asyncio.to_thread(sessions.get_identity, token, None, extend=False)
+        found = await asyncio.to_thread(sessions.get_identity, token, None, extend=False, unenrolled=True)
     except Exception:  # the database does not answer: the client has the limits of an anonymous one
         return ""
     limits.record_session(token, is_valid=found is not None)

@@ -40,6 +40,7 @@ class Tenant(Row, table=True):
         title="When a member writes, end the contact's sequences",
         schema_extra=in_form("sending", Control.SELECT, options={"yes": "Yes", "no": "No"}),
     )
+    require_two_factor: bool = False  # members without a second factor have to set it up before anything else
     run_days: int = 180  # days for which rule runs are kept; 0: for ever
     sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
 
@@ -79,11 +80,12 @@ class Session(Row, table=True):
 
 
 class SignInTicket(Row, table=True):
-    """A one-time ticket to fetch a session cookie, valid for a minute. Only its SHA-256 is stored."""
+    """A one-time ticket to fetch a session cookie, valid for a few minutes. Only its SHA-256 is stored."""
 
     ticket_hash: str = Field(unique=True, max_length=64)
     user_id: str = Field(foreign_key="user.id", max_length=32, ondelete="CASCADE")
     expires_at: datetime = Field(sa_type=Instant)
+    needs_code: bool = False  # the password was right, the code of the second factor has not been given yet
 
 
 class PasswordReset(Row, table=True):
@@ -117,3 +119,4 @@ class Identity:
     time_zone: str  # of the tenant
     theme: str = "system"
     session_id: str = ""
+    must_enroll: bool = False  # the tenant requires a second factor, which this user has not set up

@@ -14,11 +14,14 @@ from platform_app.db import session_scope, unscoped, unscoped_delete
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role, Session, User
 from platform_app.platform_app import app
-from platform_app.state.console.base import ANYONE, ROLE_MARK, CurrentUser
+from platform_app.services.accounts import two_factor_policy
+from platform_app.state.console.base import ANYONE, BEFORE_ENROLLMENT_MARK, ROLE_MARK, CurrentUser
 from platform_app.state.console.frame import FrameState
 from tests import shared
 from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
+from tests.second_factor import set_up
+from tests.talking import call
 
 HANDLERS = {name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()}
 OURS = {name: fn for name, fn in HANDLERS.items() if fn.__module__.startswith("platform_app")}
@@ -51,6 +54,8 @@ def test_an_open_handler_is_a_known_one() -> None:
         "load",
         "load_not_found",
         "sign_in",
+        "enter_code",
+        "continue_sign_in",
         "register",
         "change_language",
         "open_link",
@@ -122,6 +127,26 @@ async def test_a_role_that_is_not_enough_is_refused(acme: Identity) -> None:
     before = rows()
     await knock(cookie, [name for name in GUARDED if weaker(getattr(OURS[name], ROLE_MARK)) is not None])
     assert rows() == before
+
+
+async def test_without_a_required_second_factor_nothing_of_the_tenant_is_read_or_written(acme: Identity) -> None:
+    member = make_member(acme, Role.OWNER)
+    cookie = sign_in(member)
+    async with Tab(cookie) as tab:
+        await tab.goto(QUIET)
+        set_up(acme)
+        call(acme, two_factor_policy.set_required, True)
+        await tab.goto(QUIET)
+        assert "/two-factor?next=%2Fmanage%2Facme%2Fsettings" in tab.scripts()
+        assert tab.get(CurrentUser, "view") == "loading"
+        tab.said.clear()
+        await tab.send(FrameState.toggle_sidebar())
+        assert "/two-factor" in tab.scripts() and tab.get(FrameState, "sidebar_collapsed") is False
+    before = rows()
+    await knock(cookie, [name for name in GUARDED if not getattr(OURS[name], BEFORE_ENROLLMENT_MARK)])
+    assert rows() == before
+    opened = {name.rsplit(".", 1)[1] for name in GUARDED if getattr(OURS[name], BEFORE_ENROLLMENT_MARK)}
+    assert opened == {"load", "confirm", "leave", "sign_out"}
 
 
 async def test_a_role_change_counts_at_the_next_event(acme: Identity) -> None:

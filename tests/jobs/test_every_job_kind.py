@@ -20,20 +20,22 @@ from platform_app.models.event import Activity, EventKind
 from platform_app.models.invitation import MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
-from platform_app.models.person import Identity
+from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services.accounts import invitations, password_resets
+from platform_app.services.accounts import invitations, password_resets, two_factor_resets
 from platform_app.services.channels import outbound_decisions
 from platform_app.services.chat import conversations, member_messages, outbound_parts
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.state.jobs.jobs import KIND_LABELS
+from tests.conftest import make_member
 from tests.crm.test_imports import begun
 from tests.inviting import invited, use_platform_mail
 from tests.jobs.test_job_callbacks import Ending, cancelled, change, crashed, given_up, job_of
 from tests.jobs.test_unreadable_jobs import damage, work
 from tests.rules.test_rules import a_rule, runs
+from tests.second_factor import set_up
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, real_talk, say
 from worker.tasks import HANDLERS
@@ -165,6 +167,13 @@ def a_password_reset(who: Identity) -> str:
     return ""
 
 
+def a_two_factor_reset(who: Identity) -> str:
+    colleague = make_member(who, Role.OPERATOR)
+    set_up(colleague)
+    assert two_factor_resets.reset_for_member(who, colleague.user_id)
+    return ""
+
+
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(
@@ -185,6 +194,7 @@ CASES = {
     "deliver_message": Case(
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
+    "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

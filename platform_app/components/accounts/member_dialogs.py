@@ -127,6 +127,11 @@ def _confirmations() -> dict[str, tuple[Any, Any, Any]]:
             t("They get full control and you become an admin. Only they can give it back."),
             t("Hand over"),
         ),
+        "reset_two_factor": (
+            t("Reset the two-factor of {name}?", name=name),
+            t("They are signed out, and the password alone signs them in. Do it only if they asked you themselves."),
+            t("Reset"),
+        ),
         "revoke": (
             t("Revoke the invitation of {name}?", name=name),
             t("The link stops working at once."),

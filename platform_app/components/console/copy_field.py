@@ -27,20 +27,45 @@ def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
 def one_time_secret() -> rx.Component:
     """Return the field in which a new secret is shown once, by `state.console.one_time_secret.reveal_once`."""
     help_text = t("Keep it where the other system needs it. It is not shown again.")
-    return _one_time_field(t("Secret"), t("Copy the secret"), help_text)
+    return one_time_field(t("Secret"), t("Copy the secret"), help_text)
 
 
 def one_time_link(label: Any, help_text: Any) -> rx.Component:
     """Return the field in which a new link is shown once, by `state.console.one_time_secret.reveal_once`."""
-    return _one_time_field(label, t("Copy the link"), help_text)
+    return one_time_field(label, t("Copy the link"), help_text)
 
 
-def _one_time_field(label: Any, copy_label: Any, help_text: Any) -> rx.Component:
+def one_time_lines(label: Any, help_text: Any, *, name: str, count: int) -> rx.Component:
+    """Return the field in which a new list of `count` lines is shown once, by `reveal_once` with its `name`."""
+    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.textarea(
+            read_only=True, id=name, rows=str(count), auto_complete="off", class_name="native code shown-once"
+        ),
+        rx.el.span(help_text, class_name="help"),
+        rx.box(
+            rx.button(
+                rx.icon("copy", size=16),
+                t("Copy"),
+                on_click=copied,
+                type="button",
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+            )
+        ),
+        class_name="field",
+    )
+
+
+def one_time_field(label: Any, copy_label: Any, help_text: Any) -> rx.Component:
+    """Return a field in which a new secret is shown once, by `state.console.one_time_secret.reveal_once`."""
     copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
     return rx.el.div(
         rx.el.label(label, html_for=FIELD_ID),
         rx.flex(
-            rx.el.input(read_only=True, id=FIELD_ID, auto_complete="off", class_name="native grow code"),
+            rx.el.input(read_only=True, id=FIELD_ID, auto_complete="off", class_name="native grow code shown-once"),
             icon_button("copy", copy_label, copied, small=True),
             spacing="2",
             align="center",

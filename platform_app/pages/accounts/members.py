@@ -60,7 +60,10 @@ def _member(row: rx.Var[MemberRow]) -> rx.Component:
             rx.el.div(row.email, class_name="muted small"),
         ),
         rx.table.cell(rx.cond(row.may_change, _role_select(row), role_words(row.role))),
-        rx.table.cell(rx.cond(row.is_disabled, status("red", t("No access")), status("green", t("Has access")))),
+        rx.table.cell(
+            rx.cond(row.is_disabled, status("red", t("No access")), status("green", t("Has access"))),
+            rx.cond(row.two_factor, rx.el.div(t("Two-factor is on"), class_name="muted small")),
+        ),
         rx.table.cell(
             rx.cond(
                 row.seen != "", time_ago(row.seen, row.seen_exact), rx.el.span(t("Not yet"), class_name="muted small")
@@ -96,6 +99,10 @@ def _member_menu(row: rx.Var[MemberRow]) -> rx.Component:
                     rx.menu.item(
                         t("Get a link for a new password"), on_select=MembersState.reset_password(row.id, False)
                     ),
+                ),
+                rx.cond(
+                    row.two_factor,
+                    rx.menu.item(t("Reset two-factor…"), on_select=MembersState.ask("reset_two_factor", row.id)),
                 ),
                 rx.cond(
                     row.is_disabled,

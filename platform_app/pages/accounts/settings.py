@@ -180,6 +180,7 @@ def _clock() -> rx.Component:
 def _more() -> rx.Component:
     places = [
         (t("Members"), t("Colleagues, their roles and invitations."), "/settings/members"),
+        (t("Sign-in and security"), t("Two-factor authentication."), "/settings/security"),
         (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
         (t("Channels"), t("Where customers write: the chat on your site."), "/settings/channels"),
         (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),

@@ -10,8 +10,56 @@ from platform_app.state.accounts.sign_in import HomeState, SignInState
 
 
 def sign_in() -> rx.Component:
-    """Return the page on which people sign in."""
+    """Return the page on which people sign in, in its steps."""
     return entry_page(
+        rx.match(SignInState.step, ("code", _code()), ("recovery", _recovery_code_used()), _password()),
+    )
+
+
+def _code() -> rx.Component:
+    return rx.el.div(
+        rx.el.h1(t("Enter the code")),
+        rx.el.p(t("Two-factor is on for your account."), class_name="muted small"),
+        rx.el.form(
+            entry_input(
+                SignInState,
+                "code",
+                t("Code from the app"),
+                t("Or one of your recovery codes."),
+                complete="one-time-code",
+                max_length=40,
+            ),
+            entry_problem(SignInState),
+            entry_submit(SignInState, t("Continue")),
+            on_submit=SignInState.enter_code,
+            method="post",
+            class_name="form",
+        ),
+        rx.box(
+            rx.button(
+                t("Back to the password"),
+                on_click=SignInState.load,
+                variant="ghost",
+                color_scheme="gray",
+                high_contrast=True,
+                size="2",
+            ),
+            margin_top="18px",
+        ),
+    )
+
+
+def _recovery_code_used() -> rx.Component:
+    return rx.el.div(
+        rx.el.h1(t("You used a recovery code")),
+        rx.el.p(SignInState.recovery_left, class_name="muted small"),
+        rx.button(t("Continue"), id="continue", on_click=SignInState.continue_sign_in, size="3"),
+        class_name="form",
+    )
+
+
+def _password() -> rx.Component:
+    return rx.el.div(
         rx.el.h1(t("Sign in")),
         UnsentKept.create(
             words=t("Your session has ended. What you typed and did not send is kept in this browser: sign in again.")

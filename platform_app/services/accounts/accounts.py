@@ -118,17 +118,27 @@ def change_password(who: Identity, current: str, new: str) -> None:
     Raises Forbidden if `current` is wrong, Invalid if `new` breaks a rule for passwords, LimitReached after too many
     wrong attempts, and Unavailable if too many passwords are being hashed.
     """
-    with session_scope(reason="change of password", read_only=True) as session:
-        user = _get_user(session, who.user_id)
-    place = f"session of {user.id}"  # limited per user, not per IP address
-    sign_in_throttle.count_attempt(user.email, place)
-    if not passwords.verify_password(current, user.password_hash):
-        raise Forbidden("The current password is wrong.", field="current")
-    sign_in_throttle.record_success(user.email, place)
+    user = check_password(who, current, field="current")
     hashed = passwords.hash_password(passwords.validate_password(new, user.email, user.name, who.tenant_name))
     with session_scope(reason="change of password") as session:
         _get_user(session, who.user_id).password_hash = hashed
         sessions.end_all_sessions(session, who.user_id, except_id=who.session_id)
+
+
+def check_password(who: Identity, password: str, *, field: str) -> User:
+    """Return the signed-in user if the password is right.
+
+    Raises Forbidden at `field` if it is wrong, LimitReached after too many wrong attempts, and Unavailable if too many
+    passwords are being hashed.
+    """
+    with session_scope(reason="check of a password", read_only=True) as session:
+        user = _get_user(session, who.user_id)
+    place = f"session of {user.id}"  # limited per user, not per IP address
+    sign_in_throttle.count_attempt(user.email, place)
+    if not passwords.verify_password(password, user.password_hash):
+        raise Forbidden("The current password is wrong.", field=field)
+    sign_in_throttle.record_success(user.email, place)
+    return user
 
 
 def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:

@@ -15,7 +15,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Lead, Task
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, Role, User
-from platform_app.services.accounts import sessions
+from platform_app.services.accounts import sessions, two_factor_policy
 from platform_app.services.feed import activity
 
 MEMBERS_LINK = "/settings/members"
@@ -32,6 +32,7 @@ class MemberView:
     is_disabled: bool
     seen_at: datetime | None
     joined_at: datetime
+    two_factor: bool
 
 
 def list_views(session: Transaction, who: Identity) -> list[MemberView]:
@@ -42,6 +43,8 @@ def list_views(session: Transaction, who: Identity) -> list[MemberView]:
         .join(User, User.id == Member.user_id)
         .order_by(Member.created_at, Member.id)
     )
+    rows = list(session.execute(query))
+    enabled = two_factor_policy.enabled_users(session, [user.id for _, user in rows])
     return [
         MemberView(
             user_id=user.id,
@@ -51,8 +54,9 @@ def list_views(session: Transaction, who: Identity) -> list[MemberView]:
             is_disabled=member.disabled_at is not None or user.disabled_at is not None,
             seen_at=member.seen_at,
             joined_at=member.created_at,
+            two_factor=user.id in enabled,
         )
-        for member, user in session.execute(query)
+        for member, user in rows
     ]
 
 

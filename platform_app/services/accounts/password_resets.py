@@ -13,12 +13,11 @@ from platform_app.integrations import platform_smtp
 from platform_app.jobs import SendPasswordReset, enqueue
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, PasswordReset, Role, User
-from platform_app.services.accounts import link_tokens, members, passwords, sessions, sign_in_throttle
+from platform_app.services.accounts import link_tokens, member_records, members, passwords, sessions, sign_in_throttle
 from platform_app.services.feed import activity
 
 LIFETIME = timedelta(hours=1)
 PAGE = "/reset-password"
-MEMBERS_LINK = "/settings/members"
 INVALID_LINK = "This link has expired or was used already. Request a new one."
 
 
@@ -85,8 +84,8 @@ def start_for_member(who: Identity, user_id: str, *, by_mail: bool) -> str:
             token = issue_token(session, user.id)
         after = {"user_id": user.id, "name": user.name, "password_reset": "mail" if by_mail else "link"}
         event = emit(session, who.tenant_id, EventKind.MEMBER_CHANGED, after=after)
-        sentence = "Password reset of {name} started"
-        told = activity.record_by(session, who, ActivityKind.PERSON, sentence, link=MEMBERS_LINK, name=user.name)
+        sentence, link = "Password reset of {name} started", member_records.MEMBERS_LINK
+        told = activity.record_by(session, who, ActivityKind.PERSON, sentence, link=link, name=user.name)
         told.event_id = event.id
         return token
 
@@ -114,25 +113,9 @@ def reset(token: str, password: str) -> User:
         user.password_hash = hashed
         session.add(user)
         sessions.end_all_sessions(session, user.id)
-        for tenant, _ in members.list_tenants(session, user.id):
-            _record_reset(session, tenant.id, user)
+        after = {"password_reset": "done"}
+        member_records.record(session, user.id, "{name} set a new password with a reset link", after)
         return user
-
-
-def _record_reset(session: Transaction, tenant_id: str, user: User) -> None:
-    after = {"user_id": user.id, "name": user.name, "password_reset": "done"}
-    event = emit(session, tenant_id, EventKind.MEMBER_CHANGED, after=after)
-    told = activity.record(
-        session,
-        tenant_id,
-        ActivityKind.PERSON,
-        "{name} set a new password with a reset link",
-        actor=user.name,
-        user_id=user.id,
-        link=MEMBERS_LINK,
-        name=user.name,
-    )
-    told.event_id = event.id
 
 
 def _user_of(session: Transaction, token: str) -> User:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col
 
@@ -11,22 +11,43 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned_update, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
+from platform_app.models.second_factor import SecondFactor
 
 LIFETIME = timedelta(days=14)  # since the last use
 MAX_LIFETIME = timedelta(days=90)  # since the sign-in
 SEEN_PRECISION = timedelta(minutes=5)
 TICKET_LIFETIME = timedelta(seconds=60)
+EXPIRED = "This sign-in has expired. Sign in again."
 
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def issue_ticket(session: Transaction, user_id: str) -> str:
-    """Create a one-time sign-in ticket, valid for 60 seconds, and return it. Only its SHA-256 is stored."""
+def issue_ticket(
+    session: Transaction, user_id: str, *, lifetime: timedelta = TICKET_LIFETIME, needs_code: bool = False
+) -> str:
+    """Create a one-time sign-in ticket and return it. Only its SHA-256 is stored.
+
+    A ticket that `needs_code` cannot be redeemed: `two_factor.redeem_challenge` replaces it when the code is right.
+    """
     ticket = secrets.token_urlsafe(32)
-    session.add(SignInTicket(ticket_hash=_hash(ticket), user_id=user_id, expires_at=now() + TICKET_LIFETIME))
+    row = SignInTicket(user_id=user_id, ticket_hash=_hash(ticket), expires_at=now() + lifetime, needs_code=needs_code)
+    session.add(row)
     return ticket
+
+
+def find_ticket(session: Transaction, ticket: str, *, needs_code: bool = False) -> SignInTicket:
+    """Return the row of a ticket of either kind.
+
+    Raises Forbidden if it is unknown, used or expired, or if its user is disabled.
+    """
+    query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(col(User.disabled_at).is_(None))
+    query = query.where(SignInTicket.ticket_hash == _hash(ticket), col(SignInTicket.needs_code).is_(needs_code))
+    row: SignInTicket | None = session.exec(query).first()
+    if row is None or row.expires_at < now():
+        raise Forbidden(EXPIRED)
+    return row
 
 
 def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
@@ -35,10 +56,8 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
     Expired tickets and sessions of all users are deleted. Raises Forbidden if the ticket is unknown, used or expired,
     or if its user is disabled.
     """
-    query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(col(User.disabled_at).is_(None))
-    held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
-    if held is None or held.expires_at < now() or not _consume_ticket(session, held):
-        raise Forbidden("This sign-in has expired. Sign in again.")
+    held = find_ticket(session, ticket)
+    consume_ticket(session, held)
     session.execute(unscoped_delete(SignInTicket).where(col(SignInTicket.expires_at) < now()))
     session.execute(unscoped_delete(Session).where(col(Session.expires_at) < now()))
     token = secrets.token_urlsafe(32)
@@ -53,35 +72,27 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
     return token
 
 
-def _consume_ticket(session: Transaction, ticket: SignInTicket) -> bool:
-    """Delete a ticket; return whether this call deleted it, so that of two concurrent calls one succeeds."""
+def consume_ticket(session: Transaction, ticket: SignInTicket) -> None:
+    """Delete a ticket. Raises Forbidden if another call has deleted it: of two concurrent calls one succeeds."""
     mine = unscoped_delete(SignInTicket).where(col(SignInTicket.id) == ticket.id)
-    return session.execute(mine.returning(col(SignInTicket.id))).first() is not None
+    if session.execute(mine.returning(col(SignInTicket.id))).first() is None:
+        raise Forbidden(EXPIRED)
 
 
-def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
+def get_identity(token: str, slug: str | None, *, extend: bool = True, unenrolled: bool = False) -> Identity | None:
     """Return the identity of a session token in a tenant; None if it ended, is disabled, or is not a member.
 
-    Without a slug it is the user's first tenant. Nothing is cached: every call reads the rows. With `extend`, the
-    session's expiry moves forward.
+    Without a slug it is the user's first tenant. None too for a user without the second factor that the tenant
+    requires, except with `unenrolled`; the identity then has `must_enroll` set. Nothing is cached: every call reads the
+    rows. With `extend`, the session's expiry moves forward.
     """
-    with session_scope(reason="who holds this token", read_only=True) as session:
-        query = (
-            unscoped(Session)
-            .with_only_columns(Session, User, Member, Tenant)
-            .join(User, User.id == Session.user_id)
-            .join(Member, Member.user_id == User.id)
-            .join(Tenant, Tenant.id == Member.tenant_id)
-            .where(Session.token_hash == _hash(token), Session.expires_at > now())
-            .where(col(User.disabled_at).is_(None), col(Member.disabled_at).is_(None))
-            .order_by(Member.created_at)
-        )
-        if slug is not None:
-            query = query.where(Tenant.slug == slug)
-        found = session.execute(query).first()
+    found = _find_session(token, slug)
     if found is None:
         return None
-    held, user, member, tenant = found
+    held, user, member, tenant, enrolled_at = found
+    must_enroll = tenant.require_two_factor and enrolled_at is None
+    if must_enroll and not unenrolled:
+        return None
     if extend:
         _extend(held)
         _note_visit(member)
@@ -97,7 +108,31 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
         time_zone=tenant.time_zone,
         theme=user.theme,
         session_id=held.id,
+        must_enroll=must_enroll,
     )
+
+
+def _find_session(token: str, slug: str | None) -> tuple[Session, User, Member, Tenant, datetime | None] | None:
+    """Return a session with its user, membership and tenant, and since when the user has a second factor."""
+    with session_scope(reason="who holds this token", read_only=True) as session:
+        query = (
+            unscoped(Session)
+            .with_only_columns(Session, User, Member, Tenant, SecondFactor.confirmed_at)
+            .join(User, User.id == Session.user_id)
+            .join(Member, Member.user_id == User.id)
+            .join(Tenant, Tenant.id == Member.tenant_id)
+            .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
+            .where(Session.token_hash == _hash(token), Session.expires_at > now())
+            .where(col(User.disabled_at).is_(None), col(Member.disabled_at).is_(None))
+            .order_by(Member.created_at)
+        )
+        if slug is not None:
+            query = query.where(Tenant.slug == slug)
+        found = session.execute(query).first()
+    if found is None:
+        return None
+    held, user, member, tenant, enrolled_at = found
+    return held, user, member, tenant, enrolled_at
 
 
 def _extend(held: Session) -> None:

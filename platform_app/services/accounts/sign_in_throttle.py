@@ -101,6 +101,32 @@ def count_password_reset(email: str, address: str) -> None:
     _run_transaction(lambda session: _count_attempts(session, counts, watched=counts))
 
 
+def _code_limits(user_id: str, address: str) -> list[AttemptLimit]:
+    return [
+        AttemptLimit(_key("codes of", user_id), 5, timedelta(minutes=15)),
+        AttemptLimit(_key("codes from", network(address)), 20, timedelta(minutes=15)),
+    ]
+
+
+def count_code(user_id: str, address: str) -> None:
+    """Count an attempt at a code of a second factor, by user and by IP address. Raises LimitReached in a pause."""
+    counts = _code_limits(user_id, address)
+    _run_transaction(lambda session: _count_attempts(session, counts, watched=counts))
+
+
+def record_right_code(user_id: str, address: str) -> None:
+    """Delete the failures of a user whose code was right, and undo its count for the address."""
+    own, shared = _code_limits(user_id, address)
+
+    def work(session: Transaction) -> None:
+        session.execute(unscoped_delete(SignInFailure).where(col(SignInFailure.key) == own.key))
+        row = _row(session, shared.key)
+        if row is not None:
+            row.count = max(row.count - 1, 0)
+
+    _run_transaction(work)
+
+
 def record_success(email: str, address: str) -> None:
     """Undo the count of an attempt that succeeded, and remember the address as known for the account.
 

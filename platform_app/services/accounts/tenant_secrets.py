@@ -11,9 +11,11 @@ from sqlmodel import col
 from platform_app import encryption
 from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
 from platform_app.errors import Conflict
+from platform_app.models.second_factor import SecondFactor
 from platform_app.models.secret import Secret
 from platform_app.models.webhook import WEBHOOK_SECRET_COLUMNS, IncomingWebhook
 
+SECOND_FACTOR_PURPOSE = "second factor"
 _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 
 
@@ -21,9 +23,10 @@ _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 class _SecretColumn:
     """A column with encrypted values; "" means that a row has none."""
 
-    model: type[Secret | IncomingWebhook]
+    model: type[Secret | IncomingWebhook | SecondFactor]
     column: str
     purpose: Callable[[Any], str]
+    owner: Callable[[Any], str] = attrgetter("tenant_id")  # what the value is bound to beside its purpose
 
     def all(self) -> Any:
         """Return the query of all rows that have a value."""
@@ -31,12 +34,13 @@ class _SecretColumn:
 
     def unseal(self, row: Any) -> str:
         """Return a row's value in clear. Raises Conflict if it cannot be decrypted."""
-        return encryption.decrypt(getattr(row, self.column), row.tenant_id, self.purpose(row))
+        return encryption.decrypt(getattr(row, self.column), self.owner(row), self.purpose(row))
 
 
 _SECRET_COLUMNS = (
     _SecretColumn(Secret, "sealed", attrgetter("purpose")),
     *(_SecretColumn(IncomingWebhook, name, methodcaller("secret_purpose", name)) for name in WEBHOOK_SECRET_COLUMNS),
+    _SecretColumn(SecondFactor, "sealed", lambda row: SECOND_FACTOR_PURPOSE, attrgetter("user_id")),
 )
 
 
@@ -87,7 +91,7 @@ def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
                 except Conflict:
                     lost += 1
                     continue
-                setattr(row, place.column, encryption.encrypt(secret, row.tenant_id, place.purpose(row)))
+                setattr(row, place.column, encryption.encrypt(secret, place.owner(row), place.purpose(row)))
                 done += 1
         if not rows:
             return done, lost

@@ -56,7 +56,7 @@ def _row(session: Transaction, tenant_id: str, import_id: str) -> ContactImport:
 
 def _author(row: ContactImport) -> Identity:
     """Return the identity in whose name rows are written: an operator without a user."""
-    known = {"email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
+    known: dict[str, Any] = {"email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
     return Identity(user_id="", tenant_id=row.tenant_id, role=Role.OPERATOR, name=row.author_name, **known)
 
 

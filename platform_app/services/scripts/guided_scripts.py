@@ -177,7 +177,14 @@ def _contact(session: Transaction, who: Identity, talk: Conversation, name: str)
 
 
 def _agent_identity(talk: Conversation) -> Identity:
-    known_of = {"name": "", "email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
+    known_of: dict[str, Any] = {
+        "name": "",
+        "email": "",
+        "slug": "",
+        "tenant_name": "",
+        "language": "en",
+        "time_zone": "UTC",
+    }
     return Identity(user_id="", tenant_id=talk.tenant_id, role=Role.OPERATOR, **known_of)
 
 

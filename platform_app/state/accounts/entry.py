@@ -29,7 +29,10 @@ class Entry(rx.State, mixin=True):
         return browser.set_language((await current_user(self)).language)
 
     async def _claim_session(self, work: Callable[[], tuple[str, str]]) -> AsyncIterator[Any]:
-        """Run work that returns a ticket and the next path, then claim the cookie; show an expected error."""
+        """Run work that returns a ticket and the next path, then claim the cookie; show an expected error.
+
+        With the ticket "" there is more to do before the cookie is claimed.
+        """
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
@@ -37,7 +40,12 @@ class Entry(rx.State, mixin=True):
         except PlatformError as error:
             yield await self._show_error(error)
             return
-        yield browser.call_function(_CLAIM, ticket, target)
+        if ticket:
+            yield self._claim(ticket, target)
+
+    def _claim(self, ticket: str, target: str) -> Any:
+        """Return the event that fetches the session cookie for a ticket and opens the target."""
+        return browser.call_function(_CLAIM, ticket, target)
 
     async def _show_error(self, error: PlatformError) -> Any:
         """Show an expected error in the form; return the event that focuses its field."""

@@ -26,6 +26,7 @@ class MemberRow:
     email: str
     role: str
     is_disabled: bool
+    two_factor: bool
     seen: str
     seen_exact: str
     is_me: bool
@@ -55,6 +56,7 @@ def member_row(one: MemberView, identity: Identity, language: str) -> MemberRow:
         email=one.email,
         role=one.role.value,
         is_disabled=one.is_disabled,
+        two_factor=one.two_factor,
         seen=relative_time(language, one.seen_at, now()) if one.seen_at else "",
         seen_exact=exact_time(language, one.seen_at, identity.time_zone) if one.seen_at else "",
         is_me=one.user_id == identity.user_id,

@@ -11,7 +11,7 @@ from platform_app.i18n import plural, translate
 from platform_app.integrations import platform_smtp
 from platform_app.models.invitation import Invitation
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import invitations, link_tokens, member_changes, password_resets
+from platform_app.services.accounts import invitations, link_tokens, member_changes, password_resets, two_factor_resets
 from platform_app.services.accounts.member_changes import MemberView
 from platform_app.state.accounts.member_rows import InvitationRow, MemberRow, invitation_row, member_row
 from platform_app.state.console import browser
@@ -20,7 +20,7 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.one_time_secret import reveal_once
 from platform_app.state.console.option_lists import Option
 
-ACTIONS = ("disable", "remove", "hand_over", "revoke")
+ACTIONS = ("disable", "remove", "hand_over", "revoke", "reset_two_factor")
 
 
 class MembersState(rx.State):
@@ -160,10 +160,19 @@ class MembersState(rx.State):
         elif action == "revoke":
             await call(self, invitations.revoke, row_id)
             done = "Invitation revoked."
+        elif action == "reset_two_factor":
+            done = await self._reset_two_factor(row_id)
         else:
             return None
         await self._fetch()
         return await success_toast(self, done)
+
+    async def _reset_two_factor(self, user_id: str) -> str:
+        identity = await current_identity(self)
+        mailed = await asyncio.to_thread(two_factor_resets.reset_for_member, identity, user_id[:32])
+        if mailed:
+            return "Two-factor reset, member signed out. They are told by email."
+        return "Two-factor reset, member signed out. Tell them: the platform has no mail server of its own."
 
     async def _read_assigned(self, user_id: str) -> None:
         language = (await current_user(self)).language

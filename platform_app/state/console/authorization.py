@@ -16,7 +16,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.refusal_log import refusals
 from platform_app.services.accounts import sessions
 from platform_app.state.console import background_access, browser
-from platform_app.state.console.base import ANYONE, ROLE_MARK, CurrentUser
+from platform_app.state.console.base import ANYONE, BEFORE_ENROLLMENT_MARK, ROLE_MARK, CurrentUser
 from platform_app.state.console.unsafe_text import TAG, has_tag
 
 _TENANT = re.compile(r"^/manage/([^/?#]+)")
@@ -61,7 +61,7 @@ class AuthorizationMiddleware(rx.Middleware):
         if has_tag(event.payload):
             refusals.record("event refused: it holds a reserved text", source, handler=event.name)
             return _reserved_text_update(identity)
-        user._set_identity(identity, "ok" if identity or not slug else "not_found" if token else "loading")
+        user._set_identity(identity, _view(identity, slug, token))
         fn = registered.handler.fn
         role = getattr(fn, ROLE_MARK, None)
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
@@ -71,6 +71,8 @@ class AuthorizationMiddleware(rx.Middleware):
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
             refusals.record("event refused", source, handler=event.name, known=identity is not None)
             return StateUpdate()
+        if identity is not None and identity.must_enroll and not getattr(fn, BEFORE_ENROLLMENT_MARK, False):
+            return StateUpdate(events=[browser.load_address(two_factor_address(state.router.url.path))])
         return None if identity is not None else await self._signed_out(state, token)
 
     def _bind(self, user: CurrentUser, state: BaseState, event: Event, identity: Identity | None) -> StateUpdate | None:
@@ -105,7 +107,21 @@ class AuthorizationMiddleware(rx.Middleware):
 
 async def _identity(token: str, slug: str) -> Identity | None:
     """Return the identity of a session token in a tenant (any with slug ""), or None if there is none."""
-    return await asyncio.to_thread(sessions.get_identity, token, slug or None) if token else None
+    if not token:
+        return None
+    return await asyncio.to_thread(sessions.get_identity, token, slug or None, unenrolled=True)
+
+
+def _view(identity: Identity | None, slug: str, token: str) -> str:
+    """Return what a page shows: its content, "not found", or nothing yet while the browser is led elsewhere."""
+    if identity is not None:
+        return "loading" if identity.must_enroll else "ok"
+    return "ok" if not slug else "not_found" if token else "loading"
+
+
+def two_factor_address(target: str) -> str:
+    """Return the address of the page on which a second factor is set up, which leads on to the target path."""
+    return f"/two-factor?{urlencode({'next': target})}"
 
 
 def _reserved_text_update(identity: Identity | None) -> StateUpdate:

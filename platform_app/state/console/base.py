@@ -22,6 +22,7 @@ log = structlog.get_logger()
 P = ParamSpec("P")
 R = TypeVar("R")
 ROLE_MARK = "_platform_role"
+BEFORE_ENROLLMENT_MARK = "_platform_before_enrollment"  # a user without a required second factor may call it
 ON_LOAD_MARK = "_platform_opens"  # set on handlers that run when a page loads, its watchers included
 ANYONE = "anyone"
 
@@ -68,17 +69,21 @@ def _argument_validator(function: Any) -> Callable[[tuple[Any, ...], dict[str, A
     return validated
 
 
-def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
+def handler(
+    role: Role | str, *, background: bool = False, supersedes: bool = False, before_enrollment: bool = False
+) -> Callable[[Any], Any]:
     """Return a decorator for event handlers: required role, validated arguments, expected errors shown as toasts.
 
     `role` is the lowest role that may call the handler, or ANYONE before sign-in. A background handler acts as its
-    caller and reaches only the caller's tab. With `supersedes` a new call cancels the running one.
+    caller and reaches only the caller's tab. With `supersedes` a new call cancels the running one. Users who still have
+    to set up the second factor that their tenant requires may call it only with `before_enrollment`.
     """
 
     def wrap(function: Any) -> Any:
         wrapper = _wrap_generator if inspect.isasyncgenfunction(function) else _wrap_coroutine
         run = wrapper(function, role, background=background)
         setattr(run, ROLE_MARK, role)
+        setattr(run, BEFORE_ENROLLMENT_MARK, before_enrollment)
         if background:
             return rx.event(background=True, supersedes=supersedes)(run)
         return rx.event(run)

@@ -36,6 +36,7 @@ DESTINATIONS = [
     ("Channels", "/settings/channels"),
     ("E-mail", "/settings/mail"),
     ("Members", "/settings/members"),
+    ("Sign-in and security", "/settings/security"),
 ]
 MAX_ENTRIES = len(DESTINATIONS) + 3  # every page, and some rows
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."

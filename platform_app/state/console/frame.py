@@ -92,7 +92,7 @@ class FrameState(rx.State):
         await asyncio.to_thread(save)
         (await current_user(self)).theme = theme
 
-    @handler(Role.VIEWER)
+    @handler(Role.VIEWER, before_enrollment=True)
     async def sign_out(self) -> Any:
         """Post to the sign-out route, which ends the session."""
         return browser.call_function(_SIGN_OUT)

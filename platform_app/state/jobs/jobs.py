@@ -27,6 +27,7 @@ KIND_LABELS = {
     "deliver_message": "Send a message on a channel",
     "send_invitation": "Send an invitation",
     "send_password_reset": "Send a password reset",
+    "send_two_factor_reset": "Tell of a two-factor reset",
 }
 STATE_LABELS = {
     "queued": "Queued",
