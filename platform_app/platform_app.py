@@ -14,6 +14,7 @@ from platform_app.runtime import database_roles, gc_tuning
 from platform_app.state.console import frame, socket_sessions
 from platform_app.state.console.authorization import AuthorizationMiddleware
 from platform_app.state.console.error_messages import report_error
+from platform_app.state.console.open_tabs import open_tabs
 
 logs.configure()
 app = rx.App(
@@ -42,5 +43,6 @@ hub.is_connected = _is_connected
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
 frame.load_events = app.get_load_events
+app.register_lifespan_task(open_tabs.run)
 app.register_lifespan_task(database_roles.warn)
 app.register_lifespan_task(gc_tuning.settle)

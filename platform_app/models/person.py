@@ -67,7 +67,9 @@ class Member(Owned, table=True):
     role: Role = Field(default=Role.VIEWER, sa_type=enum_column(Role))
     assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was last assigned in turn
     disabled_at: datetime | None = Field(default=None, sa_type=Instant)  # access to this tenant is switched off
-    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # last use of the console, to a few minutes
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # a page was last open, to a few minutes
+    is_away: bool = False  # the member said so
+    working_hours: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.availability
 
 
 class Session(Row, table=True):

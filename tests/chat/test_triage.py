@@ -11,6 +11,7 @@ from platform_app.models.conversation import Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
 from platform_app.models.sending import OptOutCause, SendingPolicy
+from platform_app.services.accounts import availability
 from platform_app.services.chat import (
     agent_messages,
     approvals,
@@ -25,6 +26,11 @@ from tests.conftest import make_member
 from tests.rules.test_rules import a_rule, runs
 from tests.sequencing import at
 from tests.talking import activities, call, conversation, events, real_talk, row, run_jobs, say, set_policy
+
+NOT_ASSIGNED = (
+    "Not assigned: nobody is available. Away: {away}, day off: {day_off}, outside working hours: {outside_hours}, "
+    "no page open in the last 30 minutes: {idle}"
+)
 
 
 def contact(who: Identity) -> Contact:
@@ -63,7 +69,7 @@ def test_the_words_are_the_tenants_own_by_language() -> None:
 
 def test_a_rule_opts_a_contact_out_and_assigns_in_turn(who: Identity) -> None:
     second = make_member(who, Role.OPERATOR)
-    make_member(who, Role.VIEWER)
+    come(who, second, make_member(who, Role.VIEWER))
     a_rule(who, "message_received", {"kind": "assign_conversation"}, {"kind": "opt_out"})
     talks = [real_talk(who) for _ in range(3)]
     for talk in talks:
@@ -74,6 +80,33 @@ def test_a_rule_opts_a_contact_out_and_assigns_in_turn(who: Identity) -> None:
     with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Contact, who.tenant_id)).all()
         assert {(one.opt_out_cause, one.opt_out_by) for one in found} == {(OptOutCause.AUTOMATION, "Rule")}
+
+
+def come(*people: Identity) -> None:
+    """Let members have a page open now."""
+    availability.note_present((one.tenant_id, one.user_id) for one in people)
+
+
+def test_a_rule_assigns_only_to_members_who_are_available(who: Identity) -> None:
+    second, third = make_member(who, Role.OPERATOR), make_member(who, Role.ADMIN)
+    come(who, second)
+    call(who, availability.set_away, True)
+    assert third.user_id  # has never had a page open
+    a_rule(who, "message_received", {"kind": "assign_conversation"})
+    talks = [real_talk(who) for _ in range(3)]
+    for talk in talks[:2]:
+        call(who, conversations.receive, talk, "Hello")
+        run_jobs(who)
+    assert [conversation(who, talk).assignee_id for talk in talks[:2]] == [second.user_id] * 2
+    call(second, availability.save_hours, {"days_off": [{"first": "2000-01-01", "last": "2099-01-01"}]})
+    call(who, conversations.receive, talks[2], "Hello")
+    run_jobs(who)
+    assert conversation(who, talks[2]).assignee_id is None
+    assert "“{title}” not assigned: nobody is available" in activities(who)
+    lines = {run.actions[0]["sentence"]: run.actions[0] for run in runs(who)}
+    assert set(lines) == {"Conversation assigned to {name}, in turn", NOT_ASSIGNED}
+    assert lines[NOT_ASSIGNED]["state"] == "done"
+    assert lines[NOT_ASSIGNED]["values"] == {"away": "1", "day_off": "1", "outside_hours": "0", "idle": "1"}
 
 
 def test_assigned_to_a_member_or_to_nobody(who: Identity, other: Identity) -> None:

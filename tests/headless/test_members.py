@@ -94,7 +94,7 @@ async def test_a_role_in_the_link_or_the_form_changes_nothing(who: Identity) -> 
             await tab.goto(f"/invitation?{query}")
             await tab.send(InvitationState.open_link(token))
             assert tab.get(InvitationState, "view") == "refused"
-            assert tab.get(InvitationState, "refusal") == "This invitation link was changed. Open it as you got it."
+            assert tab.get(InvitationState, "refusal") == "This link was changed. Open it as you got it."
         await tab.goto("/invitation")
         await tab.send(InvitationState.open_link(f"{token}&role=owner"))
         assert tab.get(InvitationState, "refusal") == "This invitation link does not work. Ask for a new one."

@@ -49,6 +49,28 @@ async def test_a_new_password_is_set_with_the_link(who: Identity) -> None:
     assert accounts.authenticate(who.email, PASSWORD, "198.51.100.7").id == who.user_id
 
 
+async def test_another_signed_in_person_is_refused(who: Identity, other: Identity) -> None:
+    with session_scope(reason="tests") as session:
+        token = password_resets.issue_token(session, who.user_id)
+    async with Tab(sign_in(other)) as tab:
+        await tab.goto("/reset-password")
+        await tab.send(ResetPasswordState.open_link(token))
+        assert tab.get(ResetPasswordState, "view") == "other_person"
+        assert tab.get(ResetPasswordState, "signed_in_as") == other.email
+        await tab.send(ResetPasswordState.set_password({"password": PASSWORD}))
+        assert tab.get(ResetPasswordState, "problem") == (
+            f"This link is for {who.email}. You are signed in as {other.email}."
+        )
+    async with Tab(sign_in(who)) as tab:  # the person themselves may be signed in
+        for query in ("role=owner", "email=x@y.test", "user=x"):
+            await tab.goto(f"/reset-password?{query}")
+            await tab.send(ResetPasswordState.open_link(token))
+            assert tab.get(ResetPasswordState, "refusal") == "This link was changed. Open it as you got it."
+        await tab.goto("/reset-password")
+        await tab.send(ResetPasswordState.open_link(token))
+        assert tab.get(ResetPasswordState, "view") == "form"
+
+
 async def test_an_admin_is_shown_a_link_once(who: Identity) -> None:
     colleague = make_member(who, Role.OPERATOR)
     async with Tab(sign_in(who)) as tab:

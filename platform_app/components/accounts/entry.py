@@ -5,8 +5,13 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.parts import field
+from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.frame import FrameState
+
+_SIGN_OUT = """(() => {
+  fetch('/auth/sign-out', { method: 'POST', redirect: 'manual' }).then(() => window.location.reload());
+})()"""
 
 
 def entry_page(*content: rx.Component) -> rx.Component:
@@ -104,3 +109,12 @@ def entry_link(question: Any, verb: Any, address: Any) -> rx.Component:
 def refusal(words: Any) -> rx.Component:
     """Return why a link cannot be used."""
     return rx.callout(words, icon="circle-alert", color_scheme="red", role="alert", size="1")
+
+
+def other_person(words: Any) -> rx.Component:
+    """Return that a link is for somebody else than who is signed in, and the button that signs them out."""
+    return rx.el.div(
+        rx.callout(words, icon="circle-alert", color_scheme="amber", high_contrast=True, role="alert", size="1"),
+        rx.button(t("Sign out and continue"), on_click=rx.call_script(_SIGN_OUT), size="3"),
+        class_name="form",
+    )

@@ -7,6 +7,7 @@ from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.console.command_palette import StoredTheme, palette
+from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
 from platform_app.state.console.base import CurrentUser
@@ -168,6 +169,17 @@ def _selected_item(holds: rx.Var[bool]) -> dict[str, Any]:
     return {"aria-current": rx.cond(holds, "true", "false")}
 
 
+def _presence_items() -> list[rx.Component]:
+    return [
+        rx.menu.item(
+            status(colour, t(label)),
+            on_select=FrameState.set_away(away),
+            custom_attrs=_selected_item(FrameState.is_away == away),
+        )
+        for label, colour, away in (("Online", "green", False), ("Away", "amber", True))
+    ]
+
+
 def _user_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
@@ -182,6 +194,8 @@ def _user_menu() -> rx.Component:
         rx.menu.content(
             rx.menu.item(CurrentUser.email, disabled=True),
             rx.foreach(FrameState.tenants, _other_tenant),
+            rx.menu.separator(),
+            *_presence_items(),
             rx.menu.separator(),
             *(
                 rx.menu.item(

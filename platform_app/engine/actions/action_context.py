@@ -37,6 +37,19 @@ class ActionPlan:
     message: AutomaticMessage | None = None
 
 
+@dataclass(frozen=True)
+class ActionResult:
+    """What an action did, where that was not known when it was planned; a message id and its values."""
+
+    sentence: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+def result_of(plan: ActionPlan, outcome: object) -> ActionResult:
+    """Return what an action did: what it reports itself, or what it had planned."""
+    return outcome if isinstance(outcome, ActionResult) else ActionResult(plan.sentence, plan.values)
+
+
 def send_gate_outcome(outcome: object) -> dict[str, Any]:
     """Return why the send gate held or dropped an action's message; {} if none was made or it was sent.
 

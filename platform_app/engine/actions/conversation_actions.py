@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from platform_app.automation.availability import Availability
+from platform_app.db import Transaction
 from platform_app.engine.actions.action_base import (
     Action,
     ActionInput,
@@ -9,7 +11,8 @@ from platform_app.engine.actions.action_base import (
     find_member,
     limits_field,
 )
-from platform_app.engine.actions.action_context import ActionContext, ActionPlan
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan, ActionResult
+from platform_app.models.person import Identity
 from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
 from platform_app.services.chat.automatic_messages import AutomaticMessage
 from platform_app.services.crm import contacts
@@ -85,10 +88,13 @@ class HandOff(Action):
         )
 
 
+UNAVAILABLE = [one for one in Availability if one != Availability.AVAILABLE]
+
+
 class AssignConversation(Action):
     """Assign the conversation
 
-    To a member, or in turn to those who can answer.
+    To a member, or in turn to those who can answer and are available.
     """
 
     icon: ClassVar[str] = "user-plus"
@@ -101,13 +107,25 @@ class AssignConversation(Action):
         conversation = context.conversation()
         if not self.user_id:
             words = "Assign the conversation in turn"
-            return ActionPlan(words, apply=lambda session, who: triage.assign_in_turn(session, who, conversation.id))
+            return ActionPlan(words, apply=lambda session, who: _assign_in_turn(session, who, conversation.id))
         member = find_member(context, self.user_id)
         return ActionPlan(
             "Assign the conversation to {name}",
             {"name": member.name},
             apply=lambda session, who: triage.assign(session, who, conversation.id, member.id),
         )
+
+
+def _assign_in_turn(session: Transaction, who: Identity, conversation_id: str) -> ActionResult:
+    """Assign a conversation in turn; return to whom, or why to nobody."""
+    assignee, reasons = triage.assign_in_turn(session, who, conversation_id)
+    if assignee is not None:
+        return ActionResult("Conversation assigned to {name}, in turn", {"name": assignee.name})
+    sentence = (
+        "Not assigned: nobody is available. Away: {away}, day off: {day_off}, outside working hours: "
+        "{outside_hours}, no page open in the last 30 minutes: {idle}"
+    )
+    return ActionResult(sentence, {name.value: str(reasons[name]) for name in UNAVAILABLE})
 
 
 class OptOut(Action):

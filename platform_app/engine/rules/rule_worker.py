@@ -12,7 +12,7 @@ from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.automation.send_gate import Verdict
 from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import ActionContext, ActionPlan, send_gate_outcome
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan, result_of, send_gate_outcome
 from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation, rule_runs
 from platform_app.errors import PlatformError, Unavailable
@@ -144,14 +144,15 @@ class _EventHandler:
         self._deadline = self._deadline or began + TRANSACTION_SECONDS
         try:
             plan = _plan(session, run, rule, event=self._event, place=place)
-            gate: dict[str, Any] = {}
+            outcome: object = None
             if plan.apply is not None:
                 with session.savepoint():
                     cause = Cause(self._event.id, self._event.depth + 1, run.id, self._event.origin_id)
                     set_cause(session, cause)
-                    gate = send_gate_outcome(plan.apply(session, rule_runs.acting_identity(session, rule)))
+                    outcome = plan.apply(session, rule_runs.acting_identity(session, rule))
+            gate, result = send_gate_outcome(outcome), result_of(plan, outcome)
             rule_runs.update_action(
-                run, place, sentence=plan.sentence, values=plan.values, **({"gate": gate} if gate else {})
+                run, place, sentence=result.sentence, values=result.values, **({"gate": gate} if gate else {})
             )
             if plan.call is not None and not self._passes_gate(session, plan, run, place=place):
                 return

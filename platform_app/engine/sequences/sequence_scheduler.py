@@ -16,7 +16,7 @@ from platform_app.automation.step_base import Step, StepContext, StepDecision, S
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import ActionContext, send_gate_outcome
+from platform_app.engine.actions.action_context import ActionContext, result_of, send_gate_outcome
 from platform_app.engine.enrollments import due_enrollments, enrollment_progress
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import overdue_policy
@@ -233,7 +233,9 @@ def _run_action(
         return
     if plan.apply is not None:
         set_cause(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
-        line.gate = send_gate_outcome(plan.apply(session, context.who))
+        outcome = plan.apply(session, context.who)
+        result = result_of(plan, outcome)
+        line.sentence, line.values, line.gate = result.sentence, result.values, send_gate_outcome(outcome)
         if line.gate:
             line.state = StepState.HELD
     if row.state == EnrollmentState.ACTIVE:  # the action may have ended the enrollment

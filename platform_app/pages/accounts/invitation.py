@@ -2,17 +2,13 @@
 
 import reflex as rx
 
-from platform_app.components.accounts.entry import entry_input, entry_page, entry_problem, entry_submit
+from platform_app.components.accounts.entry import entry_input, entry_page, entry_problem, entry_submit, other_person
 from platform_app.components.accounts.link_reader import link_reader
 from platform_app.components.accounts.role_words import role_words
 from platform_app.components.console.page import Page
 from platform_app.components.console.text import t
 from platform_app.services.accounts.invitations import PAGE
 from platform_app.state.accounts.invitation import InvitationState
-
-_SIGN_OUT = """(() => {
-  fetch('/auth/sign-out', { method: 'POST', redirect: 'manual' }).then(() => window.location.reload());
-})()"""
 
 
 def show() -> rx.Component:
@@ -107,11 +103,7 @@ def _other_person() -> rx.Component:
         email=InvitationState.email,
         other=InvitationState.signed_in_as,
     )
-    return rx.el.div(
-        rx.callout(words, icon="circle-alert", color_scheme="amber", high_contrast=True, role="alert", size="1"),
-        rx.button(t("Sign out and continue"), on_click=rx.call_script(_SIGN_OUT), size="3"),
-        class_name="form",
-    )
+    return other_person(words)
 
 
 PAGES = [Page(PAGE, "Invitation", show, [InvitationState.load])]

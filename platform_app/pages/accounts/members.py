@@ -61,7 +61,7 @@ def _member(row: rx.Var[MemberRow]) -> rx.Component:
         ),
         rx.table.cell(rx.cond(row.may_change, _role_select(row), role_words(row.role))),
         rx.table.cell(
-            rx.cond(row.is_disabled, status("red", t("No access")), status("green", t("Has access"))),
+            rx.cond(row.is_disabled, status("red", t("No access")), status(row.colour, row.availability)),
             rx.cond(row.two_factor, rx.el.div(t("Two-factor is on"), class_name="muted small")),
         ),
         rx.table.cell(

@@ -8,6 +8,7 @@ from platform_app.components.accounts.entry import (
     entry_page,
     entry_problem,
     entry_submit,
+    other_person,
     refusal,
 )
 from platform_app.components.accounts.link_reader import link_reader
@@ -60,6 +61,7 @@ def reset_password() -> rx.Component:
             ResetPasswordState.view,
             ("form", _form()),
             ("refused", _refused()),
+            ("other_person", _other_person()),
             ("done", _done()),
             rx.el.p(t("Loading"), class_name="muted small", aria_busy="true"),
         ),
@@ -94,6 +96,15 @@ def _refused() -> rx.Component:
             rx.link(t("Request a new link"), href="/forgot-password", size="2", underline="always"), margin_top="18px"
         ),
     )
+
+
+def _other_person() -> rx.Component:
+    words = t(
+        "This link is for {email}. You are signed in as {other}.",
+        email=ResetPasswordState.email,
+        other=ResetPasswordState.signed_in_as,
+    )
+    return other_person(words)
 
 
 def _done() -> rx.Component:

@@ -6,6 +6,7 @@ import reflex as rx
 from babel import Locale
 
 from platform_app.components.accounts.sending_form import sending_form
+from platform_app.components.accounts.working_hours_form import working_hours_form
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import field, skeleton_rows, time_ago
@@ -25,6 +26,7 @@ def show() -> rx.Component:
                 rx.State.is_hydrated & SettingsState.loaded,
                 rx.el.div(
                     _profile(),
+                    working_hours_form(),
                     _password(),
                     _load_sessions(),
                     _tenant(),

@@ -8,6 +8,7 @@ from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app import notifier
+from platform_app.automation.availability import Availability
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, unscoped
 from platform_app.errors import Conflict, Forbidden, NotFound
@@ -15,7 +16,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Lead, Task
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, Role, User
-from platform_app.services.accounts import sessions, two_factor_policy
+from platform_app.services.accounts import availability, sessions, two_factor_policy
 from platform_app.services.feed import activity
 
 MEMBERS_LINK = "/settings/members"
@@ -33,6 +34,7 @@ class MemberView:
     seen_at: datetime | None
     joined_at: datetime
     two_factor: bool
+    availability: Availability
 
 
 def list_views(session: Transaction, who: Identity) -> list[MemberView]:
@@ -44,6 +46,7 @@ def list_views(session: Transaction, who: Identity) -> list[MemberView]:
         .order_by(Member.created_at, Member.id)
     )
     rows = list(session.execute(query))
+    zone, at = availability.tenant_zone(session, who.tenant_id), now()
     enabled = two_factor_policy.enabled_users(session, [user.id for _, user in rows])
     return [
         MemberView(
@@ -55,6 +58,7 @@ def list_views(session: Transaction, who: Identity) -> list[MemberView]:
             seen_at=member.seen_at,
             joined_at=member.created_at,
             two_factor=user.id in enabled,
+            availability=availability.availability_of(member, zone, at),
         )
         for member, user in rows
     ]

@@ -1,19 +1,22 @@
 """Triage: assignment, snoozes and tags of conversations, and what each member has read."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
 from sqlmodel import col
 
+from platform_app.automation.availability import Availability
 from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
-from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.events import emit
 from platform_app.models.conversation import Conversation, ConversationRead, ConversationTag
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, Role, User
+from platform_app.services.accounts import availability
 from platform_app.services.chat import conversation_rows
 from platform_app.services.crm import crm_values
 
@@ -40,19 +43,32 @@ def assign(session: Transaction, who: Identity, conversation_id: str, user_id: s
     return row
 
 
-def assign_in_turn(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Assign a conversation to the member who was assigned one longest ago.
+def assign_in_turn(
+    session: Transaction, who: Identity, conversation_id: str
+) -> tuple[User | None, Counter[Availability]]:
+    """Assign a conversation to the available member who was assigned one longest ago.
 
-    Raises Conflict if nobody is available: viewers and disabled users are not assigned conversations.
+    Viewers and disabled members are not assigned conversations. If nobody is available the conversation stays
+    as it is. Returns the member's user, if any, and how many of those before them are not available for which
+    reason.
     """
     query = owned(Member, who.tenant_id).join(User, User.id == Member.user_id)
     can_answer = query.where(Member.role != Role.VIEWER, col(User.disabled_at).is_(None))
+    can_answer = can_answer.where(col(Member.disabled_at).is_(None))
     order = can_answer.order_by(col(Member.assigned_at).is_not(None), Member.assigned_at, Member.id)
-    member: Member | None = session.exec(order.limit(1).with_for_update(of=Member)).first()
-    if member is None:
-        raise Conflict("No member is available.")
-    member.assigned_at = now()
-    return assign(session, who, conversation_id, member.user_id)
+    zone, at = availability.tenant_zone(session, who.tenant_id), now()
+    reasons: Counter[Availability] = Counter()
+    for member in session.exec(order.with_for_update(of=Member)).all():
+        state = availability.availability_of(member, zone, at)
+        if state == Availability.AVAILABLE:
+            member.assigned_at = at
+            assign(session, who, conversation_id, member.user_id)
+            return session.get(User, member.user_id), reasons
+        reasons[state] += 1
+    row = conversation_rows.get(session, who, conversation_id)
+    sentence = "“{title}” not assigned: nobody is available"
+    conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
+    return None, reasons
 
 
 def _member_user(session: Transaction, who: Identity, user_id: str) -> User:

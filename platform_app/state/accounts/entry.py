@@ -1,11 +1,11 @@
 """Entry: state shared by the forms before the sign-in: errors, and claiming the session cookie."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import reflex as rx
 
-from platform_app.errors import PlatformError
+from platform_app.errors import Conflict, PlatformError
 from platform_app.i18n import translate
 from platform_app.services.accounts import passwords
 from platform_app.state.console import browser
@@ -13,6 +13,14 @@ from platform_app.state.console.base import current_user
 
 _CLAIM = """(ticket, next) => window.location.assign(
   '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
+
+_CHANGED = frozenset(("role", "tenant", "email", "user"))  # what a link never says: its row does
+
+
+def check_unchanged(query: Mapping[str, str]) -> None:
+    """Raise Conflict if the query of a link's address names what the link's row decides."""
+    if _CHANGED & set(query):
+        raise Conflict("This link was changed. Open it as you got it.")
 
 
 class Entry(rx.State, mixin=True):

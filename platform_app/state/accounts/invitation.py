@@ -8,16 +8,15 @@ import reflex as rx
 
 from platform_app.api.security import session_token
 from platform_app.db import session_scope
-from platform_app.errors import Conflict, Forbidden, PlatformError
+from platform_app.errors import Forbidden, PlatformError
 from platform_app.i18n import translate
 from platform_app.services.accounts import invitation_acceptance, sessions
 from platform_app.services.accounts.invitation_acceptance import Offer
-from platform_app.state.accounts.entry import Entry
+from platform_app.state.accounts.entry import Entry, check_unchanged
 from platform_app.state.console import browser
 from platform_app.state.console.base import ANYONE, current_user, handler
 
 R = TypeVar("R")
-_CHANGED = frozenset(("role", "tenant", "email"))  # what a link never says: the row does
 
 
 class InvitationState(Entry, rx.State):
@@ -43,8 +42,7 @@ class InvitationState(Entry, rx.State):
         """Look up the token and show the view for this browser's user. Raises nothing: a refusal is shown."""
         self._link = link[:200]
         try:
-            if _CHANGED & set(self.router.url.query_parameters):
-                raise Conflict("This invitation link was changed. Open it as you got it.")
+            check_unchanged(self.router.url.query_parameters)
             offer = await asyncio.to_thread(invitation_acceptance.find_offer, self._link)
         except PlatformError as error:
             self.view, self.refusal = "refused", await self._words(error)

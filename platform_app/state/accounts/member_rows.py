@@ -7,6 +7,7 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.invitation import Invitation, MailState
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts.member_changes import MemberView
+from platform_app.state.accounts.availability_words import availability_words
 
 _MAIL = {
     MailState.NONE: ("", "Link created"),
@@ -27,6 +28,8 @@ class MemberRow:
     role: str
     is_disabled: bool
     two_factor: bool
+    colour: str  # of the availability
+    availability: str
     seen: str
     seen_exact: str
     is_me: bool
@@ -50,6 +53,7 @@ class InvitationRow:
 
 def member_row(one: MemberView, identity: Identity, language: str) -> MemberRow:
     """Return the row of a member as the user with this identity sees it."""
+    colour, words = availability_words(language, one.availability)
     return MemberRow(
         id=one.user_id,
         name=one.name,
@@ -57,6 +61,8 @@ def member_row(one: MemberView, identity: Identity, language: str) -> MemberRow:
         role=one.role.value,
         is_disabled=one.is_disabled,
         two_factor=one.two_factor,
+        colour=colour,
+        availability=words,
         seen=relative_time(language, one.seen_at, now()) if one.seen_at else "",
         seen_exact=exact_time(language, one.seen_at, identity.time_zone) if one.seen_at else "",
         is_me=one.user_id == identity.user_id,

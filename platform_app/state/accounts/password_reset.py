@@ -5,10 +5,11 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.errors import PlatformError
+from platform_app.api.security import session_token
+from platform_app.errors import Forbidden, PlatformError
 from platform_app.integrations import platform_smtp
-from platform_app.services.accounts import password_resets, passwords
-from platform_app.state.accounts.entry import Entry
+from platform_app.services.accounts import password_resets, passwords, sessions
+from platform_app.state.accounts.entry import Entry, check_unchanged
 from platform_app.state.console.base import ANYONE, handler
 
 ANSWER_SECONDS = 1.0  # from request to answer, so that its time does not tell whether an account exists
@@ -45,7 +46,8 @@ class ForgotPasswordState(Entry, rx.State):
 class ResetPasswordState(Entry, rx.State):
     """The page that a reset link opens. The token is a backend variable: the browser is never sent it."""
 
-    view: str = "loading"  # form, refused, done
+    view: str = "loading"  # form, refused, other_person, done
+    signed_in_as: str = ""  # the address of somebody else
     email: str = ""
     refusal: str = ""
     _link: str = ""
@@ -61,11 +63,13 @@ class ResetPasswordState(Entry, rx.State):
         """Look the token up and show the form."""
         self._link = link[:200]
         try:
+            check_unchanged(self.router.url.query_parameters)
             user = await asyncio.to_thread(password_resets.find_user, self._link)
         except PlatformError as error:
             self.view, self.refusal = "refused", await self._sentence(error)
             return
-        self.view, self.email = "form", user.email
+        self.email, self.signed_in_as = user.email, await self._other_user(user.id)
+        self.view = "other_person" if self.signed_in_as else "form"
 
     @handler(ANYONE)
     async def set_password(self, form: dict[str, Any]) -> Any:
@@ -74,8 +78,21 @@ class ResetPasswordState(Entry, rx.State):
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
+            await self._check_user()
             await passwords.run_in_hash_threads(lambda: password_resets.reset(link, password))
         except PlatformError as error:
             yield await self._show_error(error)
             return
         self.busy, self.view, self._link = False, "done", ""
+
+    async def _check_user(self) -> None:
+        """Raise Forbidden if somebody else than the user of the link is signed in."""
+        user = await asyncio.to_thread(password_resets.find_user, self._link)
+        if other := await self._other_user(user.id):
+            raise Forbidden("This link is for {email}. You are signed in as {other}.", email=user.email, other=other)
+
+    async def _other_user(self, user_id: str) -> str:
+        """Return the address of who is signed in, "" if nobody or the user with this id."""
+        token = session_token(self.router.headers.cookie)
+        user = await asyncio.to_thread(sessions.get_user, token) if token else None
+        return user.email if user is not None and user.id != user_id else ""

@@ -18,6 +18,7 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import accounts, passwords, sessions
 from platform_app.state.accounts.sending_settings import SendingSettingsState
+from platform_app.state.accounts.working_hours import WorkingHoursState
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.frame import FrameState
@@ -64,7 +65,7 @@ class SettingsState(rx.State):
         await self._load_sessions()
         await self._load_clock()
         self.loaded = True
-        return SendingSettingsState.load
+        return [SendingSettingsState.load, WorkingHoursState.load]
 
     @handler(Role.VIEWER)
     async def save_name(self, form: dict[str, Any]) -> Any:

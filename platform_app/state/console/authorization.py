@@ -17,6 +17,7 @@ from platform_app.refusal_log import refusals
 from platform_app.services.accounts import sessions
 from platform_app.state.console import background_access, browser
 from platform_app.state.console.base import ANYONE, BEFORE_ENROLLMENT_MARK, ROLE_MARK, CurrentUser
+from platform_app.state.console.open_tabs import open_tabs
 from platform_app.state.console.unsafe_text import TAG, has_tag
 
 _TENANT = re.compile(r"^/manage/([^/?#]+)")
@@ -65,6 +66,7 @@ class AuthorizationMiddleware(rx.Middleware):
         fn = registered.handler.fn
         role = getattr(fn, ROLE_MARK, None)
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
+        open_tabs.note(state.router.session.client_token, identity)
         background_access.set_caller(identity, token, user._binding or "")
         if role == ANYONE or (is_own and event.name.endswith(_REFLEX_HANDLERS)):
             return None

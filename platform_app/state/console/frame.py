@@ -11,11 +11,11 @@ from platform_app.clock import now, offset
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
 from platform_app.i18n import LANGUAGES, exact_time
-from platform_app.models.person import Role
-from platform_app.services.accounts import accounts, members
+from platform_app.models.person import Identity, Role
+from platform_app.services.accounts import accounts, availability, members
 from platform_app.services.jobs import job_list
 from platform_app.state.console import browser
-from platform_app.state.console.base import ANYONE, current_identity, current_user, handler
+from platform_app.state.console.base import ANYONE, call, current_identity, current_user, handler, success_toast
 
 _STORE_LANGUAGE = """(language) => {
   document.cookie = `language=${language};path=/;max-age=31536000;samesite=lax`;
@@ -51,6 +51,7 @@ class FrameState(rx.State):
     worker_ok: bool = True
     tenants: list[TenantLink] = []  # other tenants of the user
     clock: str = ""  # the moved time; "" while the clock is real
+    is_away: bool = False  # the user said so
 
     @handler(Role.VIEWER)
     async def toggle_sidebar(self) -> None:
@@ -92,6 +93,14 @@ class FrameState(rx.State):
         await asyncio.to_thread(save)
         (await current_user(self)).theme = theme
 
+    @handler(Role.VIEWER)
+    async def set_away(self, away: bool) -> Any:
+        """Store that the user is away, or online again."""
+        await call(self, availability.set_away, away)
+        self.is_away = away
+        sentence = "You are away: no conversations are assigned to you in turn." if away else "You are online."
+        return await success_toast(self, sentence)
+
     @handler(Role.VIEWER, before_enrollment=True)
     async def sign_out(self) -> Any:
         """Post to the sign-out route, which ends the session."""
@@ -115,13 +124,24 @@ class FrameState(rx.State):
         if identity is None:
             return None
 
-        def read() -> tuple[bool, list[TenantLink]]:
+        def read() -> tuple[bool, bool, list[TenantLink]]:
             with session_scope(identity.tenant_id, read_only=True) as session:
                 is_ok = bool(job_list.worker_status(session, identity).is_healthy)
+                is_away = availability.get_own(session, identity).is_away
             with session_scope(reason="tenants of a person", read_only=True) as session:
                 found = members.list_tenants(session, identity.user_id)
-            return is_ok, [TenantLink(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
+            return (
+                is_ok,
+                is_away,
+                [TenantLink(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id],
+            )
 
-        self.worker_ok, self.tenants = await asyncio.to_thread(read)
+        self.worker_ok, self.is_away, self.tenants = await asyncio.to_thread(read)
         self.clock = exact_time(shown.language, now(), identity.time_zone) if offset() else ""
         return browser.set_language(shown.language)
+
+
+def _other_tenants(who: Identity) -> list[TenantLink]:
+    with session_scope(reason="tenants of a person", read_only=True) as session:
+        found = members.list_tenants(session, who.user_id)
+    return [TenantLink(one.name, f"/manage/{one.slug}") for one, _ in found if one.id != who.tenant_id]

@@ -9,7 +9,6 @@ from platform_app.errors import NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import members
 from platform_app.services.channels import outbound_decisions
 from platform_app.services.chat import approvals, hand_off, held_messages, member_messages, triage
 from platform_app.services.inbox import open_conversation
@@ -26,6 +25,7 @@ from platform_app.state.console.base import (
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
+from platform_app.state.inbox.assignees import list_assignees
 from platform_app.state.inbox.inbox_view import (
     CHANNELS,
     STATES,
@@ -77,8 +77,7 @@ class InboxState(rx.State):
             self._close()
         self.current = wanted
         try:
-            people = await fetch(self, members.list_members)
-            self.members = [Option(user.id, user.name) for user, role in people if role != Role.VIEWER]
+            await self._read_assignees()
             await self._open()
         except NotFound as error:
             self._close()
@@ -90,8 +89,10 @@ class InboxState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
         """Refresh the conversation when it changes."""
-        async for update in subscribe(self, "conversation", "contact"):
+        async for update in subscribe(self, "conversation", "contact", "member"):
             async with self:
+                if update.topic != "conversation":
+                    await self._read_assignees()
                 concerned = self.current and update.subject_id in ("", self.current, self._contact_id)
                 event = await self._refresh() if concerned else None
             if event is not None:
@@ -219,6 +220,12 @@ class InboxState(rx.State):
         """Show PAGE_SIZE more messages."""
         self._message_limit += PAGE_SIZE
         await self._open()
+
+    async def _read_assignees(self) -> None:
+        """Read to whom the conversation can be assigned, if that changed."""
+        found = await fetch(self, list_assignees, (await current_user(self)).language)
+        if self.members != found:
+            self.members = found
 
     async def _act(self, service: Any, *arguments: Any) -> None:
         """Call a service for the open conversation and show the result."""
