@@ -99,7 +99,7 @@ get_bun() {
 }
 
 find_chromium() {
-  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+  for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
     if has "$name"; then command -v "$name"; return; fi
   done
   for found in "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
@@ -109,7 +109,7 @@ find_chromium() {
 }
 
 get_chromium() {
-  [ -n "$(find_chromium)" ] || apt_install chromium || true
+  [ -n "$(find_chromium)" ] || apt_install chromium-headless-shell || apt_install chromium || true
   if [ -z "$(find_chromium)" ]; then
     say "installing Chromium for the tests"
     PLAYWRIGHT_BROWSERS_PATH=$PWD/.tools/browsers .venv/bin/playwright install chromium >.tools/chromium.log 2>&1 || true

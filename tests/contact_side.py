@@ -1,10 +1,12 @@
 """Contact side: what a contact and automation do in conversations of a running platform, in a process of its own.
 
-`python -m tests.contact_side begin NAME [approval]` prints the id of a new conversation; `write ID TEXT` prints the
-agent's reply, or an empty line; `automation ID TEXT` sends a message of a rule.
+The process has the environment of the platform's worker, stays until `stop`, and takes one request on each line:
+`["begin", NAME]` or `["begin", NAME, "approval"]` gives the id of a new conversation, `["write", ID, TEXT]` the agent's
+reply or "", `["automation", ID, TEXT]` sends a message of a rule and gives its state.
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -25,17 +27,32 @@ from tests.talking import row
 SETTINGS = {"knowledge": "none", "channels": ["api"]}
 
 
+_processes: dict[Path, "subprocess.Popen[str]"] = {}  # by data folder
+
+
 def run(folder: Path, *arguments: str) -> str:
-    """Run this module for the platform that keeps its data in a folder; return what it prints, without the log."""
-    asked = subprocess.run(
-        [sys.executable, "-m", "tests.contact_side", *arguments],
-        env=_environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert asked.returncode == 0, asked.stderr[-2_000:]
-    return asked.stdout.rstrip("\n").rsplit("\n", 1)[-1]
+    """Do something for the platform that keeps its data in a folder; return what comes of it."""
+    process = _processes.get(folder)
+    if process is None or process.poll() is not None:
+        process = _processes[folder] = subprocess.Popen(
+            [sys.executable, "-m", "tests.contact_side"],
+            env=_environment(folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps(arguments) + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, f"{arguments} ended the process with {process.wait(10)}"
+    return str(json.loads(answer))
+
+
+def stop(folder: Path) -> None:
+    """End the process of a platform, if there is one."""
+    if process := _processes.pop(folder, None):
+        process.communicate(timeout=20)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -61,7 +78,7 @@ def begin(who: Identity, name: str, approval: str = "") -> str:
         return made.id
 
 
-def write(who: Identity, conversation_id: str, text: str) -> str:
+def write(runner: asyncio.Runner, who: Identity, conversation_id: str, text: str) -> str:
     """Write as the contact; return the reply of the agent, or ""."""
     with session_scope(who.tenant_id) as session:
         _, reply = conversations.receive(session, who, conversation_id, text)
@@ -72,7 +89,7 @@ def write(who: Identity, conversation_id: str, text: str) -> str:
         async for _ in replies.stream(who.tenant_id, reply.id):
             pass
 
-    asyncio.run(stream())
+    runner.run(stream())
     written = row(who, reply)
     return written.text if written.state in (MessageState.COMPLETE, MessageState.TO_APPROVE) else ""
 
@@ -85,11 +102,19 @@ def automation(who: Identity, conversation_id: str, text: str) -> str:
 
 
 def main() -> None:
-    """Do what the arguments say and print the result."""
+    """Do what each line asks for and write what comes of it; whatever else is printed goes to the error output."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     with session_scope(reason="tests", read_only=True) as session:
         who = members.get_owner(session, "demo")
-    print({"begin": begin, "write": write, "automation": automation}[sys.argv[1]](who, *sys.argv[2:]))
+    with asyncio.Runner() as runner:  # one loop, to which the connections of the provider's client belong
+        for line in sys.stdin:
+            name, *arguments = json.loads(line)
+            done = write(runner, who, *arguments) if name == "write" else OTHERS[name](who, *arguments)
+            print(json.dumps(done), file=answers, flush=True)
 
+
+OTHERS = {"begin": begin, "automation": automation}
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,8 +37,8 @@ def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 EVERY_PAGE = [f"tests/e2e/test_{name}.py" for name in ("every_control", "pages", "first_look", "hostile_text")]
-# Some run side by side, in this order: the browser takes longest, and the tests that kill processes and look at the
-# clock come when it is nearly done. Those in `POLITE` yield the processors to the browser.
+# They start in this order, as soon as there is room: two of those with a browser or with processes that are killed at
+# once, and beside them one of `POLITE`, which takes the processor time that these leave.
 GROUPS: dict[str, tuple[str, ...]] = {
     "pages": tuple(EVERY_PAGE),
     "stories": ("tests/e2e", *(f"--ignore={name}" for name in EVERY_PAGE)),
@@ -49,7 +49,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
 POLITE = ("late", "early", "headless", "postgres")
-WORKERS = max(2, min(4, os.cpu_count() or 2))
+ROOM = 2  # groups at once, apart from a polite one
 SECOND_RUNS = 6  # with more failures than this, none is due to a busy machine
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
@@ -102,7 +102,7 @@ class Result:
 def command(name: str, arguments: Sequence[str]) -> list[str]:
     """Return the command of a group; the tests of the data layer get a server of PostgreSQL."""
     served = [sys.executable, "-m", "tests.postgres"] if name == "postgres" else []
-    polite = ["nice", "-n", "5"] if name in POLITE else []
+    polite = ["nice", "-n", "15"] if name in POLITE else []
     return [*polite, *served, *PYTEST, *arguments]
 
 
@@ -125,16 +125,39 @@ def run(name: str, arguments: Sequence[str], folder: Path, report_name: str = ""
 
 def everything(folder: Path) -> tuple[list[Result], set[str]]:
     """Run all groups; return what they did and every test that there is, or its file where no group collected it."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        running = [pool.submit(run, name, arguments, folder) for name, arguments in GROUPS.items()]
+    with ThreadPoolExecutor(len(GROUPS)) as pool:
         try:
-            done = [one.result() for one in running]
+            done = run_groups(pool, folder)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     known = collected(done) | {f"{name} on PostgreSQL" for name in left_out(done)}
     run_failed_again(done, folder)
     return done, known
+
+
+def run_groups(pool: ThreadPoolExecutor, folder: Path) -> list[Result]:
+    """Start each group when there is room for it; return the results in the order of the groups."""
+    waiting = list(GROUPS)
+    started: dict[str, Future[Result]] = {}
+    running: dict[Future[Result], str] = {}
+    while waiting or running:
+        for name in [*waiting]:
+            if has_room(name, list(running.values())):
+                waiting.remove(name)
+                started[name] = pool.submit(run, name, GROUPS[name], folder)
+                running[started[name]] = name
+        for ended in wait(running, return_when=FIRST_COMPLETED).done:
+            del running[ended]
+    return [started[name].result() for name in GROUPS]
+
+
+def has_room(name: str, running: list[str]) -> bool:
+    """Return whether a group may start beside those that run."""
+    polite = [other for other in running if other in POLITE]
+    if name in POLITE:
+        return len(running) < ROOM or not polite
+    return len(running) - len(polite) < ROOM
 
 
 def run_failed_again(done: list[Result], folder: Path) -> None:

@@ -108,6 +108,24 @@ def test_a_group_without_a_test_fails_the_run(folder: Path, capsys: pytest.Captu
     assert "two ended with NO_TESTS_COLLECTED" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "running", "expected"),
+    [
+        ("stories", [], True),
+        ("stories", ["pages"], True),
+        ("late", ["pages", "stories"], True),
+        ("early", ["pages", "stories", "late"], False),
+        ("chaos", ["pages", "stories"], False),
+        ("chaos", ["stories", "late"], True),
+        ("early", ["stories", "late"], False),
+        ("early", ["late"], True),
+        ("headless", ["late", "early"], False),
+    ],
+)
+def test_a_polite_group_runs_beside_two_others(name: str, running: list[str], expected: bool) -> None:
+    assert run.has_room(name, running) is expected
+
+
 def test_both_halves_hold_every_module() -> None:
     early, late = run.halves("m")
     elsewhere = {"e2e", "chaos", "headless"}

@@ -19,6 +19,7 @@ from platform_app.errors import Conflict, Invalid
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sequence import EnrollmentState
 from platform_app.services.crm import leads
+from tests.conftest import FULL
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -128,7 +129,7 @@ def world(zones: dict[str, str], *happens: SimulatedEvent) -> SimulationContext:
 
 def test_the_simulation_finds_the_instants_of_a_plain_search() -> None:
     chance = random.Random(11)
-    for _ in range(10_000):
+    for _ in range(10_000 if FULL else 2_000):
         zones = {"tenant": chance.choice(ZONES), "contact": chance.choice(ZONES)}
         steps = some_steps(chance, chance.randint(1, 4))
         entered = chance.choice(CHANGES) + timedelta(seconds=chance.randrange(-3 * 86_400, 3 * 86_400))

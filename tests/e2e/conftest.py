@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from tests import contact_side
 from tests.conftest import forget_process_state, free_port, wait_for
 from tests.e2e.test_up import Started, is_ready, start
 from tests.fake_provider import FakeProvider, serving
@@ -111,6 +112,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
             given["PLATFORM_EGRESS_ALLOW"] = "127.0.0.1/32"  # servers of the tests
             for address in started_platform(platform_environment(folder / "data") | given, folder):
                 yield Recorded(address, provider, folder / "data")
+                contact_side.stop(folder / "data")
     forget_process_state()
 
 

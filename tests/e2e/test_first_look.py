@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.conftest import NewPerson, sign_in
+from tests.e2e.conftest import NewPerson, Recorded, sign_in
 
 pytestmark = pytest.mark.e2e
 UNKNOWN = "0" * 32
@@ -46,20 +46,20 @@ def standing(page: Page) -> None:
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
-def test_a_dark_page_is_dark_from_its_first_frame(platform: str, russian: BrowserContext) -> None:
+def test_a_dark_page_is_dark_from_its_first_frame(recorded: Recorded, russian: BrowserContext) -> None:
     russian.add_init_script(PAINTED)
     page = russian.new_page()
     for _ in range(3):
-        page.goto(f"{platform}/sign-in")
+        page.goto(f"{recorded.address}/sign-in")
         expect(page.locator("button[type=submit]")).to_be_enabled()
         page.wait_for_function("() => document.documentElement.lang === 'ru'")
         assert page.evaluate("[...window.painted]") == ["rgb(17, 17, 19)"]
     expect(page.locator("html")).to_have_class(re.compile("dark"))
 
 
-def test_a_lost_connection_is_said_in_the_person_s_language(platform: str, russian: BrowserContext) -> None:
+def test_a_lost_connection_is_said_in_the_person_s_language(recorded: Recorded, russian: BrowserContext) -> None:
     page = russian.new_page()
-    page.goto(f"{platform}/sign-in")
+    page.goto(f"{recorded.address}/sign-in")
     expect(page.locator("button[type=submit]")).to_be_enabled()
     page.fill("#email", "half typed")
     russian.set_offline(True)
@@ -70,17 +70,17 @@ def test_a_lost_connection_is_said_in_the_person_s_language(platform: str, russi
     expect(page.locator("#email")).to_have_value("half typed")
 
 
-def test_what_is_not_there_is_said_inside_the_frame(platform: str, russian: BrowserContext) -> None:
+def test_what_is_not_there_is_said_inside_the_frame(recorded: Recorded, russian: BrowserContext) -> None:
     page = russian.new_page()
-    page.goto(f"{platform}/no/such/page")
+    page.goto(f"{recorded.address}/no/such/page")
     expect(page.get_by_role("heading", name="Не найдено")).to_be_visible()
-    sign_in(page, platform)
-    page.goto(f"{platform}/manage/demo/settings")
+    sign_in(page, recorded.address)
+    page.goto(f"{recorded.address}/manage/demo/settings")
     page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
     page.get_by_role("menuitem", name="Русский").click()
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     for path in ("/leads/" + UNKNOWN, "/agents/%D1%8F", "/no/such/page", "/rules/runs/..."):
-        page.goto(f"{platform}/manage/demo{path}")
+        page.goto(f"{recorded.address}/manage/demo{path}")
         expect(page.get_by_role("heading", name="Не найдено")).to_be_visible()
         expect(page.locator("aside.sidebar")).to_be_visible()
         expect(page.locator("[data-sonner-toast]")).to_have_count(0)
@@ -88,10 +88,10 @@ def test_what_is_not_there_is_said_inside_the_frame(platform: str, russian: Brow
     expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
 
 
-def test_a_press_beside_a_switch_changes_nothing(platform: str, new_person: NewPerson) -> None:
+def test_a_press_beside_a_switch_changes_nothing(recorded: Recorded, new_person: NewPerson) -> None:
     page = new_person("en").new_page()
-    sign_in(page, platform)
-    home = f"{platform}/manage/demo"
+    sign_in(page, recorded.address)
+    home = f"{recorded.address}/manage/demo"
     found: list[str] = []
     opened = {path: page_of(page, home, path, link) for path, link in (("/agents", "Bicycle"), ("/rules", "large"))}
     shown = [opened["/agents"], f"{opened['/agents'].split('?')[0]}?tab=pipelines", opened["/rules"]]

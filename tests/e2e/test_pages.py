@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from platform_app.i18n import lookup
 from tests.conftest import FULL
-from tests.e2e.conftest import NewPerson, sign_in
+from tests.e2e.conftest import NewPerson, Recorded, sign_in
 from tests.pairwise import covering
 
 pytestmark = pytest.mark.e2e
@@ -39,9 +39,9 @@ RULES |= {"resultTypes": ["violations"]}
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
 
-def signed_in(context: BrowserContext, platform: str) -> Page:
+def signed_in(context: BrowserContext, address: str) -> Page:
     page = context.new_page()
-    sign_in(page, platform)
+    sign_in(page, address)
     return page
 
 
@@ -120,19 +120,28 @@ def addresses(page: Page, home: str) -> dict[str, str]:
     return {name: address for name, address in found.items() if name != "talk"} | {"talk": found["talk"]}
 
 
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> str:
+    """The platform that the tests of every page share; for pictures one with the offline model."""
+    if PICTURES:
+        return str(request.getfixturevalue("platform"))
+    recorded: Recorded = request.getfixturevalue("recorded")
+    return recorded.address
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson) -> None:
-    page = signed_in(new_person(language), platform)
+def test_no_page_has_a_fault(language: str, address: str, new_person: NewPerson) -> None:
+    page = signed_in(new_person(language), address)
     page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     found: list[str] = []
-    let_rules_run(page, f"{platform}/manage/demo", language)
-    places = addresses(page, f"{platform}/manage/demo")
+    let_rules_run(page, f"{address}/manage/demo", language)
+    places = addresses(page, f"{address}/manage/demo")
     looks = [(theme, width) for spoken, theme, width in LOOKS if spoken == language]
-    for name, address in places.items():
+    for name, target in places.items():
         page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(address)
+        page.goto(target)
         expect(page.locator("h1").first).to_be_attached()
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
         for theme, width in looks:
@@ -197,19 +206,19 @@ def faults_of_step(page: Page, place: str, language: str) -> list[str]:
     return found
 
 
-def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPerson) -> None:
+def test_no_page_before_the_sign_in_has_a_fault(address: str, new_person: NewPerson) -> None:
     page = new_person("en").new_page()
     found: list[str] = []
     for path in ("/sign-in", "/register"):
-        page.goto(f"{platform}{path}")
+        page.goto(f"{address}{path}")
         expect(page.locator("#email")).to_be_visible()
         found += faults(page, path)
     assert "\n".join(found) == ""
 
 
-def test_theme_and_language_come_along_to_another_browser(platform: str, new_person: NewPerson) -> None:
-    page = signed_in(new_person("en"), platform)
-    choose_theme(page, f"{platform}/manage/demo", "dark")
+def test_theme_and_language_come_along_to_another_browser(address: str, new_person: NewPerson) -> None:
+    page = signed_in(new_person("en"), address)
+    choose_theme(page, f"{address}/manage/demo", "dark")
     page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name="Русский").click()
     expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
@@ -217,15 +226,15 @@ def test_theme_and_language_come_along_to_another_browser(platform: str, new_per
     sign_in(elsewhere, platform, language="ru")
     expect(elsewhere.get_by_role("heading", name="Обзор")).to_be_visible()
     expect(elsewhere.locator("html")).to_have_class(re.compile("dark"))
-    choose_theme(elsewhere, f"{platform}/manage/demo", "light")
+    choose_theme(elsewhere, f"{address}/manage/demo", "light")
     elsewhere.get_by_role("button", name=MENU).click()
     elsewhere.get_by_role("menuitem", name="English").click()
     expect(elsewhere.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
-def test_a_source_is_handed_back_as_a_file(platform: str, new_person: NewPerson) -> None:
-    page = signed_in(new_person("en"), platform)
-    page.goto(f"{platform}/manage/demo/knowledge")
+def test_a_source_is_handed_back_as_a_file(address: str, new_person: NewPerson) -> None:
+    page = signed_in(new_person("en"), address)
+    page.goto(f"{address}/manage/demo/knowledge")
     page.locator("table a:has-text('Warranty')").first.click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the file").click()
