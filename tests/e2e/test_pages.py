@@ -223,7 +223,7 @@ def test_theme_and_language_come_along_to_another_browser(address: str, new_pers
     page.get_by_role("menuitem", name="Русский").click()
     expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
     elsewhere = new_person("en").new_page()
-    sign_in(elsewhere, platform, language="ru")
+    sign_in(elsewhere, address, language="ru")
     expect(elsewhere.get_by_role("heading", name="Обзор")).to_be_visible()
     expect(elsewhere.locator("html")).to_have_class(re.compile("dark"))
     choose_theme(elsewhere, f"{address}/manage/demo", "light")
