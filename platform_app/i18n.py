@@ -1,8 +1,10 @@
 """Internationalization: sentences in English and Russian, plurals, dates and times."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -37,6 +39,14 @@ def translate(language: str, msgid: str, **values: object) -> str:
     """Return the translation of a message id with its {placeholders} filled."""
     text = lookup(language, msgid)
     return text.format(**values) if values else text
+
+
+def translate_stored(language: str, msgid: str, values: Mapping[str, Any]) -> str:
+    """Return the translation of a stored message id with its stored values; the value `reason` is a message id too."""
+    filled = dict(values)
+    if isinstance(filled.get("reason"), str):
+        filled["reason"] = lookup(language, filled["reason"])
+    return translate(language, msgid, **filled)
 
 
 def plural(language: str, one: str, many: str, count: int, **values: object) -> str:

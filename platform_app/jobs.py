@@ -93,6 +93,21 @@ class SendTwoFactorReset(BaseModel):
     user_id: str
 
 
+class SendNotification(BaseModel):
+    """E-mail a notification to its member."""
+
+    kind: Literal["send_notification"] = "send_notification"
+    notification_id: str
+
+
+class SendDigest(BaseModel):
+    """E-mail a member the notifications of a day that are still unread."""
+
+    kind: Literal["send_digest"] = "send_digest"
+    user_id: str
+    due: str  # ISO 8601: notifications whose digest is due by then
+
+
 AnyPayload = (
     IndexSource
     | RemoveSource
@@ -105,6 +120,8 @@ AnyPayload = (
     | SendInvitation
     | SendPasswordReset
     | SendTwoFactorReset
+    | SendNotification
+    | SendDigest
 )
 Payload = Annotated[AnyPayload, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)

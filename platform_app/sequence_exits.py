@@ -155,8 +155,8 @@ def end_enrollment(
     leaving: ExitReason | None = None,
     proof: dict[str, Any] | None = None,
     reason: str = "",
-) -> None:
-    """End an enrollment at `at` with a state and record an activity.
+) -> Activity:
+    """End an enrollment at `at` with a state, and record and return an activity.
 
     `leaving` is the exit's reason, `proof` its proof, `reason` the sentence of a failure.
     """
@@ -172,6 +172,7 @@ def end_enrollment(
     tenant_id, told_id = row.tenant_id, told.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "activity", told_id))
     publish_change(session, row)
+    return told
 
 
 def merge_enrollments(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:

@@ -2,7 +2,8 @@
 
 The process has the environment of the platform's worker, stays until `stop`, and takes one request on each line:
 `["begin", NAME]` or `["begin", NAME, "approval"]` gives the id of a new conversation, `["write", ID, TEXT]` the agent's
-reply or "", `["automation", ID, TEXT]` sends a message of a rule and gives its state.
+reply or "", `["automation", ID, TEXT]` sends a message of a rule and gives its state, `["hand_over", ID]` hands it to a
+person.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.agents import agents
-from platform_app.services.chat import agent_messages, conversations, replies
+from platform_app.services.chat import agent_messages, conversations, hand_off, replies
 from platform_app.services.crm import contacts
 from tests.talking import row
 
@@ -101,6 +102,13 @@ def automation(who: Identity, conversation_id: str, text: str) -> str:
         return agent_messages.send_message(session, by, conversation_id, text).state.value
 
 
+def hand_over(who: Identity, conversation_id: str) -> str:
+    """Hand a conversation to a person, as a rule does; return its state."""
+    with session_scope(who.tenant_id) as session:
+        by = members.automation_identity(session, who.tenant_id, "Reminder")
+        return hand_off.hand_off(session, by, conversation_id).state.value
+
+
 def main() -> None:
     """Do what each line asks for and write what comes of it; whatever else is printed goes to the error output."""
     answers = os.fdopen(os.dup(1), "w")
@@ -114,7 +122,7 @@ def main() -> None:
             print(json.dumps(done), file=answers, flush=True)
 
 
-OTHERS = {"begin": begin, "automation": automation}
+OTHERS = {"begin": begin, "automation": automation, "hand_over": hand_over}
 
 if __name__ == "__main__":
     main()

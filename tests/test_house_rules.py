@@ -266,8 +266,8 @@ def test_imports_point_one_way() -> None:
 
 # Functions whose string literals are message ids, and the argument that holds them.
 ERRORS = ("Invalid", "NotFound", "Forbidden", "Conflict", "LimitReached", "Unavailable")
-SPEAKERS = dict.fromkeys(("t", *ERRORS), 0) | dict.fromkeys(
-    ("translate", "plural", "lookup", "problem", "success_toast"), 1
+SPEAKERS = dict.fromkeys(("t", "Notice", *ERRORS), 0) | dict.fromkeys(
+    ("translate", "plural", "lookup", "problem", "success_toast", "_Told"), 1
 )
 
 

@@ -18,6 +18,7 @@ from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
+from platform_app.services.notifications import digests, notification_retention
 from worker import health
 from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
@@ -27,6 +28,7 @@ from worker.tasks import HANDLERS, declare
 log = structlog.get_logger()
 HOUR_SECONDS = 3_600
 MERGE_SECONDS = 10  # seconds between two merges of tallies
+DIGEST_SECONDS = 30  # seconds between two looks for digests that are due
 
 EVERY_SECOND = (
     replies.mark_interrupted,
@@ -40,6 +42,7 @@ EVERY_SECOND = (
 EVERY_HOUR = (
     retention.delete_old_runs,
     retention.delete_old_jobs,
+    notification_retention.delete_old,
     unused_uploads.delete_unused,
     table_statistics.update_statistics,
 )
@@ -64,6 +67,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     declare(broker, runner)
     tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
+    tidying.append(Periodic(digests.enqueue_due, DIGEST_SECONDS))
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]

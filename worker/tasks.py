@@ -12,7 +12,7 @@ from platform_app.services.channels import outbound
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.knowledge import index_rebuild, sources
-from platform_app.services.mail import invitation_mail, password_reset_mail, two_factor_mail
+from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
@@ -27,6 +27,8 @@ HANDLERS: Mapping[str, Handler] = {
     "send_invitation": invitation_mail.send_invitation,
     "send_password_reset": password_reset_mail.send_password_reset,
     "send_two_factor_reset": two_factor_mail.send_two_factor_reset,
+    "send_notification": notification_mail.send_notification,
+    "send_digest": notification_mail.send_digest,
 }
 
 callback_registry.register_callbacks()

@@ -12,7 +12,7 @@ from platform_app.services.chat import reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import index_rebuild, source_jobs
-from platform_app.services.mail import invitation_mail, password_reset_mail, two_factor_mail
+from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 
 
 def register_callbacks() -> None:
@@ -41,6 +41,12 @@ def register_callbacks() -> None:
     )
     CALLBACKS["send_two_factor_reset"] = JobCallbacks(
         two_factor_mail.on_failure, two_factor_mail.on_retry, two_factor_mail.payload_from_keys
+    )
+    CALLBACKS["send_notification"] = JobCallbacks(
+        notification_mail.on_failure, notification_mail.on_retry, notification_mail.payload_from_keys
+    )
+    CALLBACKS["send_digest"] = JobCallbacks(
+        notification_mail.on_failure, notification_mail.on_retry, notification_mail.digest_from_keys
     )
     CALLBACKS[OTHER_KINDS] = JobCallbacks(_on_other_failure, lambda session, tenant_id, payload: None)
 

@@ -186,6 +186,7 @@ class ContactImport(Owned, table=True):
     incomplete: int = 0  # rows imported without some of their values
     error: str = Field(default="", max_length=500)  # a message id: why it failed
     author_name: str = Field(default="", max_length=200)
+    author_id: str | None = Field(default=None, max_length=32)  # user
 
 
 class RefusedRow(Owned, table=True):

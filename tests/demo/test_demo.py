@@ -123,6 +123,8 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "jobtally",
         "knowledgestate",
         "mailserver",
+        "notification",
+        "notificationpreference",
         "outboundpart",
         "receiveddelivery",
         "refusedrow",

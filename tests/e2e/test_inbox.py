@@ -12,6 +12,7 @@ from tests.e2e.test_pages import faults
 from tests.fake_provider import refuses, says
 
 pytestmark = pytest.mark.e2e
+RINGS = 2_000  # milliseconds within which the bell counts what has happened
 LIVE = 10_000  # milliseconds within which a busy machine shows what has happened; the hub itself takes under a second
 
 
@@ -56,6 +57,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     talk = inbox.contact("begin", name)
     page.goto(f"{recorded.address}/manage/demo/inbox")
     the_agent_answers(inbox, talk, name)
+    the_bell_rings(inbox, talk, name)
     a_member_takes_over(inbox, talk)
     a_message_of_a_rule_is_held(inbox, talk)
     the_agent_answers_again(inbox, talk)
@@ -76,6 +78,34 @@ def the_agent_answers(inbox: Inbox, talk: str, name: str) -> None:
     expect(page.locator("a.conversation", has_text=name).first).not_to_have_class(re.compile("unread"))
     expect(page.locator(".inbox-panel")).to_contain_text(name)
     inbox.no_faults("conversation")
+
+
+WATCHED = """() => {
+    window.shown = [];
+    window.Notification = class { static permission = "granted"; constructor(words) { window.shown.push(words); } };
+    Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+}"""
+
+
+def the_bell_rings(inbox: Inbox, talk: str, name: str) -> None:
+    """On another page the member is told of the hand-over, and comes to the conversation by the keyboard."""
+    page, bell = inbox.page, inbox.page.locator(".sidebar .notification-bell")
+    page.goto(f"{inbox.recorded.address}/manage/demo/settings/notifications")
+    expect(page.locator(".preferences > div").first).to_be_visible()
+    before = int(bell.inner_text() or "0")
+    page.evaluate(WATCHED)
+    assert inbox.contact("hand_over", talk) == "handed_off"
+    expect(bell).to_have_text(str(before + 1), timeout=RINGS)
+    words = inbox.words("“{title}” waits for a person", title=name)
+    assert page.evaluate("delete document.hidden && window.shown") == [words]
+    expect(page).to_have_title(re.compile(rf"^\({before + 1}\) "))
+    bell.press("Enter")
+    page.get_by_role("dialog").get_by_role("link", name=words).focus()
+    inbox.no_faults("bell")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(talk))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(bell).to_have_text(str(before or ""))
 
 
 def a_member_takes_over(inbox: Inbox, talk: str) -> None:

@@ -31,6 +31,7 @@ MORE = {
 MORE |= {
     "enrollments": "/sequences/enrollments",
     "settings-members": "/settings/members",
+    "settings-notifications": "/settings/notifications",
     "settings-security": "/settings/security",
 }
 # What passes is counted and not described: to describe it takes longer than to look.

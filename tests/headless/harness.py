@@ -6,6 +6,7 @@ The only file of the tests that leans on Reflex's internals.
 import asyncio
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,9 +19,11 @@ from reflex_base.utils.format import format_event_handler
 
 from platform_app.clock import now
 from platform_app.db import session_scope
+from platform_app.hub import Update
 from platform_app.models.person import Identity, Session
 from platform_app.platform_app import app
 from platform_app.services.accounts.sessions import LIFETIME
+from platform_app.state.console import live_updates, notification_bell
 
 
 def sign_in(who: Identity) -> str:
@@ -37,10 +40,21 @@ def sign_in(who: Identity) -> str:
     return f"session={token}"
 
 
-class Tab:
-    """A browser tab: sends events, keeps what the server sent back."""
+async def no_updates(*given: Any, **named: Any) -> AsyncIterator[Update]:
+    """Yield nothing and end: what a bell follows that does not go on."""
+    for update in ():
+        yield update
 
-    def __init__(self, cookie: str = "", language: str = "en", tab: str = "") -> None:
+
+class Tab:
+    """A browser tab: sends events, keeps what the server sent back.
+
+    The bell of every page is counted when the page is opened; only with `has_bell` it goes on following, and then the
+    loading of a page does not end.
+    """
+
+    def __init__(self, cookie: str = "", language: str = "en", tab: str = "", *, has_bell: bool = False) -> None:
+        self.has_bell = has_bell
         self.cookie, self.language = cookie, language
         self.token = tab or f"tab-{secrets.token_hex(8)}"
         self.seen: dict[str, dict[str, Any]] = {}
@@ -54,6 +68,7 @@ class Tab:
 
     async def __aenter__(self) -> "Tab":
         RegistrationContext.set(app._registration_context)
+        notification_bell.subscribe = live_updates.subscribe if self.has_bell else no_updates
         self.manager = StateManagerMemory()
         self._processor.configure(state_manager=self.manager, event_namespace=self)  # type: ignore[arg-type]
         await self._processor.start()
@@ -62,6 +77,7 @@ class Tab:
     async def __aexit__(self, *error: object) -> None:
         await self._processor.stop()
         await self.manager.close()
+        notification_bell.subscribe = live_updates.subscribe
 
     async def emit_update(self, update: Any, token: str) -> None:
         """Take what the server sends, as the browser would."""

@@ -25,6 +25,7 @@ from platform_app.state.feed.dashboard import DashboardState
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.rules.rules import RulesState
 from platform_app.state.rules.runs import RunsState
+from tests import notifying
 from tests.fake_provider import FakeProvider, serving
 from tests.headless.harness import Tab, sign_in
 from tests.rules.test_rules import runs
@@ -241,5 +242,5 @@ async def test_a_change_at_the_console_runs_its_rule_once_and_is_seen(who: Ident
         assert [row.id for row in desk.seen(RunsState, "rows")] == [run.id]
         await desk.open("", DashboardState, "updates")
         told = [row.sentence for row in desk.seen(DashboardState, "updates")]
-        assert "Rule “Told” ran" in told and f"For {who.name}: Seen" in told
+        assert "Rule “Told” ran" in told and "Told: Seen" in notifying.told(who)
         assert tab.errors == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
+from platform_app.db import owned, owned_update, session_scope
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Conflict
@@ -20,6 +20,7 @@ from platform_app.models.event import Activity, EventKind
 from platform_app.models.invitation import MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
+from platform_app.models.notification import Notification
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
 from platform_app.services.accounts import invitations, password_resets, two_factor_resets
@@ -28,12 +29,15 @@ from platform_app.services.chat import conversations, member_messages, outbound_
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.services.notifications import digests
 from platform_app.state.jobs.jobs import KIND_LABELS
 from tests.conftest import make_member
 from tests.crm.test_imports import begun
 from tests.inviting import invited, use_platform_mail
 from tests.jobs.test_job_callbacks import Ending, cancelled, change, crashed, given_up, job_of
 from tests.jobs.test_unreadable_jobs import damage, work
+from tests.notifications.test_notifications import tell
+from tests.notifying import prefer
 from tests.rules.test_rules import a_rule, runs
 from tests.second_factor import set_up
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
@@ -174,6 +178,21 @@ def a_two_factor_reset(who: Identity) -> str:
     return ""
 
 
+def a_notification(who: Identity) -> str:
+    prefer(who, "task_due", email="at_once")
+    return tell(who, who)[0].id
+
+
+def a_digest(who: Identity) -> str:
+    prefer(who, "task_due", email="daily")
+    tell(who, who)
+    with session_scope(who.tenant_id) as session:
+        session.execute(owned_update(Notification, who.tenant_id).values(digest_at=now()))
+    digests.enqueue_due()
+    return ""
+
+
+UNSENT = "Notification by e-mail to {name} not sent: {reason}"
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(
@@ -195,6 +214,8 @@ CASES = {
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
+    "send_notification": Case(a_notification, told(UNSENT), by_job),
+    "send_digest": Case(a_digest, told(UNSENT), by_job),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

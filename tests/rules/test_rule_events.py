@@ -90,18 +90,24 @@ OF_APPROVALS = (
 )
 
 
-def wait_for_approval(who: Identity, talk: str, kind: EventKind) -> None:
-    """Let a reply wait for approval, and be decided on or not."""
+def wait_for_approval(who: Identity, talk: str) -> str:
+    """Let a reply wait for approval; return its id."""
     set_policy(who, approval_minutes=5, approval_overdue="notify")
     reply = say(who, talk)
     with session_scope(who.tenant_id) as session:
         row, message = conversation_rows.get_locked(session, who, reply.id)
         message.text = "Forty."
         sending.send(session, row, message, needs_approval=True)
+    return reply.id
+
+
+def decide(who: Identity, talk: str, kind: EventKind) -> None:
+    """Let a reply wait for approval, and be decided on or not."""
+    reply_id = wait_for_approval(who, talk)
     if kind == EventKind.REPLY_APPROVED:
-        call(who, approvals.approve, reply.id, "")
+        call(who, approvals.approve, reply_id, "")
     elif kind == EventKind.REPLY_REJECTED:
-        call(who, approvals.reject, reply.id, "Not true")
+        call(who, approvals.reject, reply_id, "Not true")
     elif kind == EventKind.APPROVAL_OVERDUE:
         with time_machine.travel(now() + timedelta(minutes=6), tick=False):
             approvals.handle_overdue()
@@ -157,7 +163,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     assert row.lead_id and row.contact_id
     simple = _acts(who, rule_id, talk)
     if kind in OF_APPROVALS:
-        wait_for_approval(who, talk, kind)
+        decide(who, talk, kind)
     elif kind == EventKind.HANDED_BACK:
         call(who, hand_off.take_over, talk)
         call(who, hand_off.hand_back, talk)

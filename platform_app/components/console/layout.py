@@ -7,6 +7,7 @@ from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.console.command_palette import StoredTheme, palette
+from platform_app.components.console.notification_bell import notification_bell, notification_signals
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
@@ -60,7 +61,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                     on_click=rx.call_script("document.getElementById('main').focus()"),
                     class_name="skip",
                 ),
-                rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
+                rx.el.aside(_sidebar(section, notification_bell()), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
                 rx.el.main(
                     _shifted_clock_notice(),
@@ -70,6 +71,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                     tab_index=-1,
                 ),
                 palette(),
+                notification_signals(),
                 unsent_note(CurrentUser.email),
                 StoredTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
                 class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),
@@ -113,7 +115,7 @@ def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Co
     )
 
 
-def _sidebar(section: str) -> rx.Component:
+def _sidebar(section: str, *beside_name: rx.Component) -> rx.Component:
     groups: list[rx.Component] = []
     for group, links in NAVIGATION:
         groups.append(rx.el.div(t(group), class_name="nav-group"))
@@ -122,6 +124,7 @@ def _sidebar(section: str) -> rx.Component:
         rx.el.div(
             rx.el.span("A", class_name="logo", aria_hidden="true"),
             rx.el.span(CurrentUser.tenant_name, class_name="word clip"),
+            *beside_name,
             class_name="mark",
         ),
         rx.el.nav(*groups, aria_label=t("Pages")),
@@ -236,6 +239,7 @@ def _topbar(section: str) -> rx.Component:
             ),
         ),
         rx.el.span(t(section) if section else "", style={"font-weight": "600"}),
+        notification_bell(),
         class_name="topbar",
     )
 

@@ -9,6 +9,7 @@ import reflex as rx
 
 from platform_app.state.console.base import ON_LOAD_MARK
 from platform_app.state.console.frame import FrameState
+from platform_app.state.console.notification_bell import NotificationBellState
 
 
 @dataclass(frozen=True)
@@ -28,4 +29,4 @@ def tenant_page(route: str, title: str, show: Callable[[], rx.Component], *on_lo
     """
     for one in on_load if "[" in route else ():
         setattr(inspect.unwrap(one.fn), ON_LOAD_MARK, True)
-    return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load])
+    return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load, NotificationBellState.follow])

@@ -32,6 +32,7 @@ from platform_app.models.sequence import (
     SequenceVersion,
     StepState,
 )
+from platform_app.services.notifications import event_notifications
 
 
 def create_enrollment(
@@ -102,8 +103,13 @@ def move_to_step(
         return
     row.due_at = compiled.due_time(step_id, at, calendar_for(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
-        reason = "The window of a step never opens."
-        sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
+        fail(session, row, at, "The window of a step never opens.")
+
+
+def fail(session: Transaction, row: Enrollment, at: datetime, reason: str) -> None:
+    """End an enrollment at `at` as failed, and tell owners and admins; `reason` is a message id."""
+    told = sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
+    event_notifications.notify_of_failure(session, told)
 
 
 def complete(

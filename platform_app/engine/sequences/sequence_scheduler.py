@@ -102,7 +102,7 @@ def _record_failure(session: Transaction, row: Enrollment, error: Exception) -> 
     values = error.values if isinstance(error, PlatformError) else {}
     line = enrollment_progress.record_step(session, row, StepState.FAILED)
     line.error, line.error_values = sentence, {name: str(value) for name, value in values.items()}
-    sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+    enrollment_progress.fail(session, row, now(), sentence)
 
 
 def _run_step(session: Transaction, row: Enrollment, began: datetime) -> None:

@@ -143,7 +143,7 @@ def _fail(
         line.state, line.error = state, sentence
         line.error_values = {name: str(value) for name, value in (values or {}).items()}
     if row is not None:
-        sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+        enrollment_progress.fail(session, row, now(), sentence)
 
 
 def on_failure(
@@ -200,4 +200,4 @@ def _done(job: RunningJob) -> None:
         try:
             enrollment_progress.advance(session, row, enrollment_progress.enrollment_version(session, row))
         except Invalid as error:
-            sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)
+            enrollment_progress.fail(session, row, now(), error.sentence)

@@ -181,6 +181,7 @@ def _clock() -> rx.Component:
 
 def _more() -> rx.Component:
     places = [
+        (t("Notifications"), t("How you are told of what waits for you."), "/settings/notifications"),
         (t("Members"), t("Colleagues, their roles and invitations."), "/settings/members"),
         (t("Sign-in and security"), t("Two-factor authentication."), "/settings/security"),
         (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),

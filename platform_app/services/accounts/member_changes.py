@@ -18,6 +18,7 @@ from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity, Member, Role, User
 from platform_app.services.accounts import availability, sessions, two_factor_policy
 from platform_app.services.feed import activity
+from platform_app.services.notifications import notifications
 
 MEMBERS_LINK = "/settings/members"
 
@@ -130,6 +131,7 @@ def remove(session: Transaction, who: Identity, user_id: str, *, successor_id: s
     _record(session, who, member, "{name} removed", kind=EventKind.MEMBER_REMOVED, before=before, after=after)
     for statement in _of_member(who, user_id):
         session.execute(statement.values(responsible_id=successor_id or None))
+    notifications.delete_of_member(session, who.tenant_id, user_id)
     session.delete(member)
     session.flush()
     _end_sessions(session, member)

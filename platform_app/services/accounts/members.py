@@ -5,10 +5,8 @@ from sqlmodel import col
 from platform_app import email_addresses
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
-from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services.accounts import passwords
-from platform_app.services.feed import activity
 
 
 def get_tenant(session: Transaction, slug: str) -> Tenant:
@@ -80,15 +78,6 @@ def automation_identity(session: Transaction, tenant_id: str, name: str) -> Iden
         language=tenant.language,
         time_zone=tenant.time_zone,
     )
-
-
-def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
-    """Add an activity addressed to a member of the tenant. Raises NotFound if there is no such member."""
-    names = {user.id: user.name for user, _ in list_members(session, who)}
-    if user_id not in names:
-        raise NotFound("There is no such member.")
-    values = {"actor": who.name, "user_id": user_id, "name": names[user_id], "text": text[:400]}
-    activity.record(session, who.tenant_id, ActivityKind.RULE, "For {name}: {text}", **values)
 
 
 def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]:

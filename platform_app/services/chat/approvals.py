@@ -14,6 +14,7 @@ from platform_app.models.person import Identity
 from platform_app.models.sending import OverdueApproval
 from platform_app.services.chat import conversation_rows, hand_off, sending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
+from platform_app.services.notifications import event_notifications
 
 _logger = structlog.get_logger()
 BATCH = 100  # overdue replies handled per run
@@ -60,6 +61,7 @@ def _record(
     links = conversation_rows.event_links(row)
     event = emit(session, row.tenant_id, kind, after=after, message_id=reply.id, **links)
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=who).event_id = event.id
+    event_notifications.notify_of_event(session, event, by=who.user_id)
 
 
 def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conversation, Message]:
@@ -98,5 +100,6 @@ def _handle_one(session: Transaction, tenant_id: str, message_id: str) -> None:
     event = emit(session, tenant_id, EventKind.APPROVAL_OVERDUE, message_id=reply.id, **links)
     sentence = "Reply in “{title}” waits for approval too long"
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None).event_id = event.id
+    event_notifications.notify_of_event(session, event)
     if wish == OverdueApproval.HAND_OFF:
         hand_off.hand_off_by_clock(session, row)

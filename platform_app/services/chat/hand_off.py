@@ -13,10 +13,11 @@ from platform_app.events import emit
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, ConversationState, MessageState
-from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.chat import conversation_rows, conversations, pending_replies, sending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
+from platform_app.services.notifications import event_notifications
 
 _logger = structlog.get_logger()
 BATCH = 100  # conversations handed back per run
@@ -28,7 +29,7 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     if row.state != ConversationState.HANDED_OFF:
         _put_in_charge(session, row)
         event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
-        _record_change(session, who, row, "“{title}” handed to a person", event_id=event.id)
+        _record_change(session, who, row, "“{title}” handed to a person", event=event)
     return row
 
 
@@ -37,7 +38,7 @@ def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
     if row.state == ConversationState.OPEN:
         _put_in_charge(session, row)
         event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
-        _record_change(session, None, row, "“{title}” handed to a person", event_id=event.id)
+        _record_change(session, None, row, "“{title}” handed to a person", event=event)
 
 
 def take_over(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
@@ -54,7 +55,7 @@ def take_over_locked(session: Transaction, who: Identity, row: Conversation) -> 
     _put_in_charge(session, row, who)
     row.assignee_id = row.assignee_id or who.user_id
     event = emit(session, who.tenant_id, EventKind.TAKEN_OVER, after={"by": who.name}, **conversations.event_links(row))
-    _record_change(session, who, row, "“{title}” taken over", event_id=event.id)
+    _record_change(session, who, row, "“{title}” taken over", event=event)
 
 
 def _put_in_charge(session: Transaction, row: Conversation, who: Identity | None = None) -> None:
@@ -94,7 +95,7 @@ def _hand_back(session: Transaction, row: Conversation, who: Identity | None) ->
     event = emit(session, row.tenant_id, EventKind.HANDED_BACK, **conversations.event_links(row))
     by_clock = "“{title}” given back to the agent: the time you set is over"
     sentence = "“{title}” given back to the agent" if who else by_clock
-    _record_change(session, who, row, sentence, event_id=event.id)
+    _record_change(session, who, row, sentence, event=event)
     if row.channel != Channel.TEST:
         pending_replies.answer_last(session, row)
 
@@ -137,7 +138,7 @@ def close(session: Transaction, who: Identity, conversation_id: str) -> Conversa
         _cancel_replies(session, row)
         event = emit(session, who.tenant_id, EventKind.CONVERSATION_CLOSED, **conversations.event_links(row))
         row.state = ConversationState.CLOSED
-        _record_change(session, who, row, "“{title}” closed", event_id=event.id)
+        _record_change(session, who, row, "“{title}” closed", event=event)
     return row
 
 
@@ -159,9 +160,10 @@ def _hold_replies(session: Transaction, row: Conversation) -> None:
 
 
 def _record_change(
-    session: Transaction, who: Identity | None, row: Conversation, sentence: str, *, event_id: str | None = None
+    session: Transaction, who: Identity | None, row: Conversation, sentence: str, *, event: Event
 ) -> None:
-    """Notify open pages and record an activity about a change of state."""
+    """Notify members and open pages, and record an activity about a change of state."""
     conversations.publish_change(session, row)
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
-    told.event_id = event_id
+    told.event_id = event.id
+    event_notifications.notify_of_event(session, event, by=who.user_id if who else "")

@@ -9,6 +9,7 @@ from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.chat import conversation_rows, hand_off, sending
 from platform_app.services.chat.conversation_rows import checked_text
+from platform_app.services.notifications import event_notifications
 
 MAX_MENTIONS = 20
 
@@ -49,4 +50,5 @@ def add_note(
     event = emit(session, row.tenant_id, EventKind.NOTE_ADDED, after=after, message_id=note.id, **links)
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, "Note in “{title}”", who=who)
     told.event_id = event.id
+    event_notifications.notify_of_event(session, event, by=who.user_id)
     return note

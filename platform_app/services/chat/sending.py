@@ -29,6 +29,7 @@ from platform_app.services.agents import agents
 from platform_app.services.chat import conversation_rows, message_search, outbound_parts
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 from platform_app.services.chat.gate_sentences import HELD_SENTENCES, REFUSALS
+from platform_app.services.notifications import event_notifications
 
 Window = Callable[[Transaction, Conversation, datetime], Decision | None]
 WINDOWS: dict[Channel, Window] = {}  # a channel's own decision at a moment, if it has limits
@@ -110,6 +111,7 @@ def _request_approval(session: Transaction, row: Conversation, message: Message)
     event = emit(session, row.tenant_id, EventKind.APPROVAL_REQUESTED, message_id=message.id, **links)
     sentence = "Reply in “{title}” waits for approval"
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None).event_id = event.id
+    event_notifications.notify_of_event(session, event)
     publish_change(session, row)
 
 
@@ -154,7 +156,9 @@ def _emit_held(session: Transaction, row: Conversation, message: Message, reason
     _set_cause(session, message)
     after = {"text": (message.text or message.task)[:2000], "reason": reason.value}
     links = event_links(row)
-    return emit(session, row.tenant_id, EventKind.MESSAGE_HELD, after=after, message_id=message.id, **links).id
+    event = emit(session, row.tenant_id, EventKind.MESSAGE_HELD, after=after, message_id=message.id, **links)
+    event_notifications.notify_of_event(session, event)
+    return event.id
 
 
 def _set_cause(session: Transaction, message: Message) -> None:

@@ -19,6 +19,7 @@ from platform_app.models.person import Identity, Member, Role, User
 from platform_app.services.accounts import availability
 from platform_app.services.chat import conversation_rows
 from platform_app.services.crm import crm_values
+from platform_app.services.notifications import event_notifications, notifications
 
 _logger = structlog.get_logger()
 MAX_TAGS = 20
@@ -39,6 +40,7 @@ def assign(session: Transaction, who: Identity, conversation_id: str, user_id: s
     values = {"name": user.name} if user else {}
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who, **values)
     told.event_id = event.id
+    event_notifications.notify_of_event(session, event, by=who.user_id)
     conversation_rows.publish_change(session, row)
     return row
 
@@ -156,7 +158,7 @@ def tags_of(session: Transaction, who: Identity, conversation_ids: Iterable[str]
 
 
 def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None:
-    """Store that a member has read a conversation up to now."""
+    """Store that a member has read a conversation up to now, and the notifications that lead to it."""
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     query = owned(ConversationRead, who.tenant_id).where(
         ConversationRead.conversation_id == row.id, ConversationRead.user_id == who.user_id
@@ -166,6 +168,7 @@ def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None
         held = ConversationRead(tenant_id=row.tenant_id, conversation_id=row.id, user_id=who.user_id)
         session.add(held)
     held.read_at = now()
+    notifications.mark_link_read(session, who, conversation_rows.link_of(row))
 
 
 def unread_ids(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> set[str]:

@@ -13,11 +13,14 @@ from platform_app.jobs import ImportContacts, RunningJob, enqueue
 from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
+from platform_app.models.notification import NotificationKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, crm_values, csv_files, import_rows, imports
 from platform_app.services.crm.import_rows import RowValues
 from platform_app.services.crm.person_matching import MatchBy, PersonData, best_match
 from platform_app.services.feed import activity
+from platform_app.services.notifications import notifications
+from platform_app.services.notifications.notifications import Notice
 
 BATCH_SIZE = 200  # rows in one transaction
 
@@ -162,19 +165,21 @@ def _record_problem(
 
 
 def _finish(session: Transaction, tenant_id: str, import_id: str) -> None:
+    """Mark an import as done, and tell the feed and the member who began it."""
     row = _row(session, tenant_id, import_id)
     row.state = ImportState.DONE
-    activity.record(
-        session,
-        tenant_id,
-        ActivityKind.PERSON,
-        "Import of “{title}”: {created} new contacts, {changed} changed, {refused} refused",
-        actor=row.author_name,
-        link=f"/contacts/import?i={row.id}",
-        title=row.file_name,
-        created=row.created,
-        changed=row.changed,
-        refused=row.refused,
+    sentence = "Import of “{title}”: {created} new contacts, {changed} changed, {refused} refused"
+    values: dict[str, Any] = {
+        "title": row.file_name,
+        "created": row.created,
+        "changed": row.changed,
+        "refused": row.refused,
+    }
+    link = f"/contacts/import?i={row.id}"
+    activity.record(session, tenant_id, ActivityKind.PERSON, sentence, actor=row.author_name, link=link, **values)
+    notice = Notice(sentence, link, values)
+    notifications.notify(
+        session, tenant_id, {row.author_id or ""}, NotificationKind.IMPORT_DONE, notice=notice, cause=row.id
     )
     path = settings().uploads / row.stored_as
     session.after_commit.append(lambda: path.unlink(missing_ok=True))
@@ -188,9 +193,9 @@ def on_failure(
     row = _locked(session, tenant_id, payload.import_id)
     if row is not None and row.state == ImportState.RUNNING:
         row.state, row.error = ImportState.FAILED, sentence.format_map(values)[:500]
-        link, why = f"/contacts/import?i={row.id}", row.error
+        told = {"link": f"/contacts/import?i={row.id}", "title": row.file_name, "reason": row.error}
         stopped = "Import of “{title}” stands still: {reason}"
-        activity.record(session, tenant_id, ActivityKind.FAILURE, stopped, link=link, title=row.file_name, reason=why)
+        activity.record(session, tenant_id, ActivityKind.FAILURE, stopped, user_id=row.author_id, **told)
         imports.publish_change(session, row)
 
 

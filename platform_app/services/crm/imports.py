@@ -59,6 +59,7 @@ def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
     if not count:
         raise Invalid("The file has no rows below its head.")
     row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
+    row.author_id = who.user_id or None
     row.columns = [cell[:120] for cell in head]
     row.sample = [[cell[:200] for cell in cells] for cells in sample]
     row.rows_total = count

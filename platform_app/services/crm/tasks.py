@@ -15,6 +15,7 @@ from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Member
 from platform_app.services.crm import contacts, crm_values, leads
 from platform_app.services.feed import activity
+from platform_app.services.notifications import event_notifications
 
 
 def create(
@@ -45,8 +46,9 @@ def create(
     row.responsible_id = responsible_id or who.user_id or None
     session.add(row)
     session.flush()
-    event = _emit(session, row, EventKind.TASK_CREATED, {"text": row.text})
-    activity.record_crm(session, who, event, "Task “{text}” created", text=row.text[:80])
+    event = _emit(session, row, EventKind.TASK_CREATED, {"text": row.text, "responsible_id": row.responsible_id})
+    told = activity.record_crm(session, who, event, "Task “{text}” created", text=row.text[:80])
+    event_notifications.notify_of_event(session, event, by=who.user_id, link=told.link)
     return row
 
 

@@ -19,6 +19,7 @@ from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.sequence import Sequence
 from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.notifications import event_notifications
 
 
 def record(
@@ -36,7 +37,7 @@ def record(
     """Add an activity to this transaction; open dashboards are notified after the commit.
 
     `sentence` is a message id whose {placeholders} `values` fill; `link` is a path below /manage/{tenant}. The caller
-    sets `event_id` if the activity is about an event.
+    sets `event_id` if the activity is about an event. Owners and admins are notified of a FAILURE.
     """
     row = Activity(
         tenant_id=tenant_id,
@@ -50,6 +51,8 @@ def record(
     )
     session.add(row)
     session.after_commit.append(lambda: notifier.publish(tenant_id, "activity", row.id))
+    if kind == ActivityKind.FAILURE:
+        event_notifications.notify_of_failure(session, row)
     return row
 
 

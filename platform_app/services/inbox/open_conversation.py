@@ -17,6 +17,7 @@ from platform_app.services.crm import cards
 from platform_app.services.crm.cards import Card
 from platform_app.services.inbox import inbox_list
 from platform_app.services.inbox.inbox_list import ConversationLine
+from platform_app.services.notifications import notifications
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class OpenConversation:
     is_plain: bool  # its agent writes without Markdown
     deliveries: dict[str, DeliveryState]  # of messages that go out on a channel with a server, by id
     edited: frozenset[str]  # ids of messages that the contact has changed
+    is_unread: bool  # by the member: what the contact wrote, or a notification that leads to it
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
         line,
         messages,
         has_earlier,
-        conversations.is_plain(session, who, row.id),
-        outbound_parts.delivery_states(session, who.tenant_id, ids),
-        _edited(session, who, ids),
+        is_plain=conversations.is_plain(session, who, row.id),
+        deliveries=outbound_parts.delivery_states(session, who.tenant_id, ids),
+        edited=_edited(session, who, ids),
+        is_unread=line.is_unread or notifications.is_link_unread(session, who, conversation_rows.link_of(row)),
     )
 
 

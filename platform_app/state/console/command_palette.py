@@ -37,6 +37,7 @@ DESTINATIONS = [
     ("E-mail", "/settings/mail"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
+    ("Notifications", "/settings/notifications"),
 ]
 MAX_ENTRIES = len(DESTINATIONS) + 3  # every page, and some rows
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."

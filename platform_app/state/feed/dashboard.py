@@ -7,7 +7,7 @@ import reflex as rx
 from babel.dates import format_date
 
 from platform_app.clock import now
-from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.i18n import exact_time, plural, relative_time, translate, translate_stored
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
@@ -196,7 +196,7 @@ def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
         id=row.id,
         colour=KINDS[kind][0],
         kind=translate(language, KINDS[kind][1]),
-        sentence=translate(language, row.sentence, **_translate_values(found.values, language)),
+        sentence=translate_stored(language, row.sentence, found.values),
         count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
         actor=found.actor,
         link=f"{below}{row.link}" if row.link else "",
@@ -204,12 +204,6 @@ def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
         when=relative_time(language, row.at, now()),
         exact=exact_time(language, row.at, identity.time_zone),
     )
-
-
-def _translate_values(values: dict[str, object], language: str) -> dict[str, object]:
-    """Return the values of a sentence's placeholders, with nested sentences translated."""
-    reason = values.get("reason")
-    return values | ({"reason": translate(language, reason)} if isinstance(reason, str) else {})
 
 
 def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:

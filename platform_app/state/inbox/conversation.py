@@ -260,7 +260,7 @@ class InboxState(rx.State):
             return
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, open_conversation.read, self.current, limit=self._message_limit)
-        if found.line.is_unread:
+        if found.is_unread:
             await call(self, triage.mark_read, self.current)
         self._show_head(found, identity, language)
         self.has_earlier = found.has_earlier

@@ -28,6 +28,8 @@ KIND_LABELS = {
     "send_invitation": "Send an invitation",
     "send_password_reset": "Send a password reset",
     "send_two_factor_reset": "Tell of a two-factor reset",
+    "send_notification": "E-mail a notification",
+    "send_digest": "E-mail a digest of notifications",
 }
 STATE_LABELS = {
     "queued": "Queued",

@@ -1,0 +1,113 @@
+"""Notification settings: the page on which each member chooses how to be told of what."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import tenant_page
+from platform_app.components.console.parts import notice, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.models.notification import EmailDelivery
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.notifications.notification_settings import NotificationSettingsState, PreferenceRow
+
+EMAIL_LABELS = {
+    EmailDelivery.NEVER: "No e-mail",
+    EmailDelivery.AT_ONCE: "E-mail at once",
+    EmailDelivery.DAILY: "In a daily e-mail",
+}
+
+
+class BrowserPermission(rx.Component):
+    """Says whether this browser shows notifications, and asks for the permission when it is pressed."""
+
+    library = "$/public/notifications.jsx"
+    tag = "BrowserPermission"
+
+    ask: rx.Var[str]
+    granted: rx.Var[str]
+    denied: rx.Var[str]
+    missing: rx.Var[str]
+
+
+def show() -> rx.Component:
+    """Return the page on which each member chooses how to be told of each kind, in the console, browser and e-mail."""
+    state = NotificationSettingsState
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Notifications"),
+                t("How you are told of what waits for you. Each member chooses for themselves."),
+                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
+            ),
+            rx.cond(
+                rx.State.is_hydrated & state.loaded,
+                rx.el.div(rx.cond(~state.has_mail, _no_mail()), _kinds(), _browser(), class_name="form"),
+                skeleton_rows(),
+            ),
+        ),
+        section="Settings",
+    )
+
+
+def _no_mail() -> rx.Component:
+    return notice(
+        t(
+            "No e-mail is sent: the platform has no mail server of its own. Whoever runs it sets PLATFORM_SMTP_URL and "
+            "PLATFORM_MAIL_FROM."
+        )
+    )
+
+
+def _kinds() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("What you are told")),
+        rx.el.p(
+            t("The daily e-mail comes at 9:00 in the company's time zone, with what is still unread."),
+            class_name="muted small",
+        ),
+        rx.el.div(rx.foreach(NotificationSettingsState.rows, _kind), class_name="preferences"),
+        class_name="card section",
+    )
+
+
+def _kind(row: rx.Var[PreferenceRow]) -> rx.Component:
+    state = NotificationSettingsState
+    return rx.el.div(
+        rx.el.span(row.label, id=f"kind-{row.kind}"),
+        _check(row.in_console, t("In the console"), lambda wanted: state.set_in_console(row.kind, wanted)),
+        _check(row.in_browser, t("By the browser"), lambda wanted: state.set_in_browser(row.kind, wanted)),
+        rx.el.select(
+            *(rx.el.option(t(words), value=value.value) for value, words in EMAIL_LABELS.items()),
+            value=row.email,
+            on_change=lambda email: state.set_email(row.kind, email),
+            disabled=~state.has_mail,
+            aria_label=t("By e-mail"),
+            class_name="native",
+        ),
+        role="group",
+        aria_labelledby=f"kind-{row.kind}",
+        key=row.kind,
+    )
+
+
+def _check(checked: Any, words: Any, on_change: Any) -> rx.Component:
+    return rx.el.label(rx.checkbox(checked=checked, on_change=on_change), words, class_name="check")
+
+
+def _browser() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Notifications by the browser")),
+        rx.el.p(t("They are shown while the console is open in a tab that you do not see."), class_name="muted small"),
+        BrowserPermission.create(
+            ask=t("Allow in this browser"),
+            granted=t("This browser shows them."),
+            denied=t("This browser refuses them. Allow notifications of this site in the settings of the browser."),
+            missing=t("This browser has no notifications."),
+        ),
+        class_name="card section",
+    )
+
+
+PAGES = [tenant_page("/settings/notifications", "Notifications", show, NotificationSettingsState.load)]
