@@ -148,6 +148,7 @@ _EVENT_TEXTS: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
     EventKind.REPLY_SENT: (("reply.text", "text"),),
     EventKind.MESSAGE_HELD: (("held.text", "text"),),
+    EventKind.NOTE_ADDED: (("note.text", "text"),),
     EventKind.TASK_CREATED: (("task.text", "text"),),
     EventKind.TASK_COMPLETED: (("task.text", "text"),),
     EventKind.TAG_ADDED: (("event.tag", "tag"),),

@@ -71,6 +71,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("reply.text", "What the agent has replied", event_only=True),
     Fact("held.text", "Text of the message that is held back", event_only=True),
     Fact("task.text", "Text of the task", event_only=True),
+    Fact("note.text", "Text of the note", event_only=True),
     Fact("event.tag", "Tag that was given", choices_from="tag", event_only=True),
     Fact("webhook.name", "Name of the webhook", event_only=True),
     Fact("now", "This moment", FactType.MOMENT),

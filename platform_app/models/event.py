@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     CONVERSATION_REOPENED = "conversation_reopened"
     CONVERSATION_ASSIGNED = "conversation_assigned"
     CONVERSATION_SNOOZED = "conversation_snoozed"
+    SNOOZE_ENDED = "snooze_ended"
     APPROVAL_REQUESTED = "approval_requested"
     APPROVAL_OVERDUE = "approval_overdue"
     REPLY_APPROVED = "reply_approved"

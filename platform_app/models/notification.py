@@ -17,6 +17,7 @@ class NotificationKind(StrEnum):
     HANDED_OFF = "handed_off"
     APPROVAL = "approval"
     HELD = "held"
+    SNOOZE_ENDED = "snooze_ended"
     MENTION = "mention"
     TASK_ASSIGNED = "task_assigned"
     TASK_DUE = "task_due"

@@ -201,6 +201,7 @@ def test_tasks_and_notes_of_a_lead(who: Identity) -> None:
     assert kinds(who)[-2:] == ["task_created", "task_completed"]
     assert call(who, tasks.set_done, task.id, done=False).done_at is None
     note = call(who, notes.create, text="Wants a bell", lead_id=lead.id)
+    assert kinds(who)[-1] == "note_added"
     assert [one.text for one in call(who, cards.get_card, Holder.LEAD, lead.id).notes] == ["Wants a bell"]
     call(who, notes.delete, note.id)
     call(who, tasks.delete, task.id)

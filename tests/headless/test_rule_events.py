@@ -33,9 +33,9 @@ from tests.talking import a_stage, add_agent, call, run_jobs
 
 OF_THE_INBOX = (
     *(EventKind.TAKEN_OVER, EventKind.MEMBER_REPLIED, EventKind.NOTE_ADDED, EventKind.CONVERSATION_REOPENED),
-    *(EventKind.CONVERSATION_ASSIGNED, EventKind.CONVERSATION_SNOOZED, EventKind.OPTED_OUT),
+    *(EventKind.CONVERSATION_ASSIGNED, EventKind.CONVERSATION_SNOOZED, EventKind.SNOOZE_ENDED),
     *(EventKind.APPROVAL_REQUESTED, EventKind.APPROVAL_OVERDUE, EventKind.REPLY_APPROVED, EventKind.REPLY_REJECTED),
-    EventKind.MESSAGE_HELD,
+    *(EventKind.MESSAGE_HELD, EventKind.OPTED_OUT),
 )
 OF_THE_TEAM = (
     *(EventKind.MEMBER_INVITED, EventKind.INVITATION_REVOKED, EventKind.MEMBER_JOINED),

@@ -10,12 +10,13 @@ from platform_app.clock import now
 from platform_app.db import session_scope, unscoped
 from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Invalid
+from platform_app.models.crm import Holder
 from platform_app.models.event import ActivityKind
 from platform_app.models.notification import Notification, NotificationKind, NotificationPreference
 from platform_app.models.person import Identity, Role, User
 from platform_app.services.accounts import member_changes
 from platform_app.services.chat import agent_messages, approvals, hand_off, member_messages, triage
-from platform_app.services.crm import contacts, tasks
+from platform_app.services.crm import cards, contacts, notes, tasks
 from platform_app.services.feed import activity
 from platform_app.services.notifications import notification_retention, notifications, preferences
 from platform_app.services.notifications.notification_words import words_of
@@ -27,7 +28,7 @@ from tests.notifying import prefer, rows, told, unread
 from tests.rules.test_rule_events import wait_for_approval
 from tests.rules.test_rules import a_rule
 from tests.sequencing import a_lead, a_sequence, do, enrolled
-from tests.talking import begin, call, real_talk, run_jobs
+from tests.talking import activities, begin, call, real_talk, run_jobs
 
 
 @pytest.fixture
@@ -94,6 +95,26 @@ def test_a_held_message_is_told_to_who_is_in_charge(who: Identity, boris: Identi
     call(boris, hand_off.take_over, talk)
     call(who, agent_messages.send_message, talk, "Rate us!")
     assert (told(boris), told(who)) == (["A message in “Anna” is held back"], [])
+
+
+def test_an_assignee_is_told_when_a_snooze_is_over(who: Identity, boris: Identity) -> None:
+    talk = real_talk(who)
+    call(boris, triage.assign, talk, boris.user_id)
+    call(boris, triage.snooze, talk, now() + timedelta(hours=1))
+    with time_machine.travel(now() + timedelta(hours=2), tick=False):
+        triage.end_snoozes()
+        triage.end_snoozes()
+    assert told(boris) == ["“Anna” is back: the snooze is over"] and told(who) == []
+
+
+def test_notes_on_cards_are_events_that_rules_read(who: Identity) -> None:
+    a_rule(who, "note_added", {"kind": "write_note", "text": "Seen: {{ note.text }}"})
+    contact = call(who, contacts.create, name="Anna")
+    call(who, notes.create, text="Likes red", contact_id=contact.id)
+    run_jobs(who)
+    found = call(who, cards.get_card, Holder.CONTACT, contact.id).notes
+    assert {one.text for one in found} == {"Likes red", "Seen: Likes red"}  # that of the rule starts no rule
+    assert activities(who).count("Note about “{title}”") == 1
 
 
 def test_mentions_are_told_and_not_to_oneself(who: Identity, boris: Identity) -> None:

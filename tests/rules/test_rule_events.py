@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
+from platform_app.db import Transaction, owned, session_scope
 from platform_app.engine import event_matching
 from platform_app.engine.rules import backtest, dry_run, rule_runs, rules, timers
 from platform_app.errors import Invalid
@@ -61,6 +61,12 @@ def a_talk(who: Identity) -> str:
     return str(talk.id)
 
 
+def snooze_and_end(session: Transaction, who: Identity, talk: str) -> None:
+    """Snooze a conversation and show it again."""
+    triage.snooze(session, who, talk, now() + timedelta(hours=1))
+    triage.end_snooze(session, who, talk)
+
+
 def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, ...]]:
     """Return what brings about the events that one call of a service does."""
     row = conversation(who, talk)
@@ -70,6 +76,7 @@ def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, 
         EventKind.TAKEN_OVER: (hand_off.take_over, talk),
         EventKind.CONVERSATION_ASSIGNED: (triage.assign, talk, who.user_id),
         EventKind.CONVERSATION_SNOOZED: (triage.snooze, talk, now() + timedelta(hours=1)),
+        EventKind.SNOOZE_ENDED: (snooze_and_end, talk),
         EventKind.OPTED_OUT: (opt_outs.opt_out, row.contact_id),
         EventKind.MEMBER_REPLIED: (member_messages.send, talk, "Hello"),
         EventKind.NOTE_ADDED: (member_messages.add_note, talk, "Call them"),

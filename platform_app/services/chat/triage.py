@@ -102,11 +102,19 @@ def end_snooze(session: Transaction, who: Identity, conversation_id: str) -> Con
     """Show a snoozed conversation again; does nothing if it is not snoozed."""
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     if row.snoozed_until is not None:
-        row.snoozed_until = None
-        sentence = "“{title}” is no longer snoozed"
-        conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
-        conversation_rows.publish_change(session, row)
+        _end_snooze(session, row, who)
     return row
+
+
+def _end_snooze(session: Transaction, row: Conversation, who: Identity | None) -> None:
+    row.snoozed_until = None
+    event = emit(session, row.tenant_id, EventKind.SNOOZE_ENDED, **conversation_rows.event_links(row))
+    sentence = "“{title}” is no longer snoozed" if who else "“{title}” is back: the snooze is over"
+    told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
+    told.event_id = event.id
+    if who is None:
+        event_notifications.notify_of_event(session, event)
+    conversation_rows.publish_change(session, row)
 
 
 def end_snoozes() -> None:
@@ -119,10 +127,7 @@ def end_snoozes() -> None:
             with session_scope(tenant_id) as session:
                 row = conversation_rows.lock(session, tenant_id, conversation_id)
                 if row.snoozed_until is not None and row.snoozed_until <= now():
-                    row.snoozed_until = None
-                    sentence = "“{title}” is back: the snooze is over"
-                    conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=None)
-                    conversation_rows.publish_change(session, row)
+                    _end_snooze(session, row, None)
         except Exception:  # retried a second later
             _logger.exception("a snooze was not ended", conversation_id=conversation_id)
 

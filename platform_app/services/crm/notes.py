@@ -1,11 +1,16 @@
 """Notes: texts that members write about a contact or a lead."""
 
+from typing import Any
+
 from platform_app import notifier
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
+from platform_app.events import emit
 from platform_app.models.crm import Note
+from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads
+from platform_app.services.feed import activity
 
 MAX_CHARS = 10_000  # characters
 
@@ -13,7 +18,7 @@ MAX_CHARS = 10_000  # characters
 def create(
     session: Transaction, who: Identity, *, text: str, contact_id: str | None = None, lead_id: str | None = None
 ) -> Note:
-    """Create a note about a lead or, without `lead_id`, a contact.
+    """Create a note about a lead or, without `lead_id`, a contact; that of a member emits `note_added`.
 
     Raises Invalid if the text is empty or longer than MAX_CHARS, and NotFound if the lead or contact does not exist.
     """
@@ -21,13 +26,24 @@ def create(
         raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
     row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
     if lead_id:
-        row.lead_id = leads.get(session, who, lead_id).id
+        lead = leads.get(session, who, lead_id)
+        row.lead_id, of, name = lead.id, {"lead_id": lead.id, "contact_id": lead.contact_id}, lead.title
     else:
-        row.contact_id = contacts.get(session, who, contact_id or "").id
+        contact = contacts.get(session, who, contact_id or "")
+        row.contact_id, of, name = contact.id, {"contact_id": contact.id}, contact.name
     session.add(row)
     session.flush()
+    if who.user_id:
+        _emit_added(session, who, row, of, name=name)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "note", row.id))
     return row
+
+
+def _emit_added(session: Transaction, who: Identity, row: Note, of: dict[str, Any], *, name: str) -> None:
+    """Record a member's note as an event and an activity; those of automation are in its own log."""
+    after = {"note_id": row.id, "text": row.text[:2000], "by": who.name}
+    event = emit(session, row.tenant_id, EventKind.NOTE_ADDED, after=after, **of)
+    activity.record_crm(session, who, event, "Note about “{title}”", title=name[:80])
 
 
 def delete(session: Transaction, who: Identity, note_id: str) -> Note:

@@ -16,6 +16,7 @@ from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pi
 from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source
+from platform_app.models.notification import Notification
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
@@ -64,11 +65,11 @@ def _delete_history(
     leads: list[str],
     sources: list[str],
 ) -> None:
-    """Delete the events of the removed rows, and activities that link to them."""
+    """Delete the events of the removed rows, and activities and notifications that link to them."""
     links = (
         [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
     )
-    links += [f"/contacts/{i}" for i in contacts] + [f"/leads/{i}" for i in leads]
+    links += [f"/contacts/{i}" for i in contacts] + [f"/leads/{i}" for i in leads] + [f"/inbox?c={i}" for i in talks]
     of_lead = and_(col(Event.conversation_id).is_(None), col(Event.lead_id).in_(leads))
     of_contact = and_(
         col(Event.conversation_id).is_(None),
@@ -88,6 +89,7 @@ def _delete_history(
             )
         )
     )
+    session.execute(owned_delete(Notification, tenant).where(col(Notification.link).in_(links)))
 
 
 def _remove_conversations(session: Transaction, tenant: str, talks: list[str]) -> None:

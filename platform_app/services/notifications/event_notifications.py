@@ -67,6 +67,7 @@ _TOLD: dict[EventKind, _Told] = {
         NotificationKind.APPROVAL, "Reply in “{title}” waits for approval too long", assignee_or_all
     ),
     EventKind.MESSAGE_HELD: _Told(NotificationKind.HELD, "A message in “{title}” is held back", _in_charge),
+    EventKind.SNOOZE_ENDED: _Told(NotificationKind.SNOOZE_ENDED, "“{title}” is back: the snooze is over", _in_charge),
     EventKind.NOTE_ADDED: _Told(
         NotificationKind.MENTION, "{by} mentions you in a note in “{title}”", _named("mentions")
     ),

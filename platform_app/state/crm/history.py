@@ -19,6 +19,7 @@ _SENTENCES = {
     EventKind.CONVERSATION_REOPENED: "The conversation was opened again",
     EventKind.CONVERSATION_ASSIGNED: "The conversation was assigned",
     EventKind.CONVERSATION_SNOOZED: "The conversation was snoozed",
+    EventKind.SNOOZE_ENDED: "The snooze of the conversation ended",
     EventKind.MEMBER_REPLIED: "A member wrote",
     EventKind.APPROVAL_REQUESTED: "A reply waited for approval",
     EventKind.APPROVAL_OVERDUE: "A reply waited for approval too long",

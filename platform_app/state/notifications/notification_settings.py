@@ -16,6 +16,7 @@ KIND_LABELS = {
     NotificationKind.HANDED_OFF: "A conversation waits for a person",
     NotificationKind.APPROVAL: "A reply waits for approval",
     NotificationKind.HELD: "A message is held back in a conversation of mine",
+    NotificationKind.SNOOZE_ENDED: "The snooze of a conversation of mine is over",
     NotificationKind.MENTION: "Somebody mentions me in a note",
     NotificationKind.TASK_ASSIGNED: "A task is given to me",
     NotificationKind.TASK_DUE: "A task of mine is due",
