@@ -1,5 +1,7 @@
 """Notification bell: the acting member's notifications in the frame of every page, live."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +17,7 @@ from platform_app.state.console.base import call, current_identity, current_user
 from platform_app.state.console.live_updates import subscribe
 
 REFRESH_SECONDS = 60.0  # between two reads while nothing is told
+PAUSE_SECONDS = 1.0  # at least, between two reads for updates that do not name the member
 
 
 @dataclass
@@ -43,10 +46,14 @@ class NotificationBellState(rx.State):
     async def follow(self) -> None:
         """Count the unread notifications now and whenever the member is told something."""
         identity = await self._begin()
-        async for _ in subscribe(self, notifications.topic_of(identity.user_id), every=REFRESH_SECONDS):
+        fetched_at = 0.0
+        async for update in subscribe(self, notifications.topic_of(identity.user_id), every=REFRESH_SECONDS):
+            if update.topic == "*":  # comes often while much else happens in the tenant
+                await asyncio.sleep(max(0.0, fetched_at + PAUSE_SECONDS - time.monotonic()))
             async with self:
                 await self._fetch_arrivals()
                 await self._fetch()
+            fetched_at = time.monotonic()
 
     @handler(Role.VIEWER)
     async def set_open(self, opened: bool) -> None:
