@@ -293,6 +293,7 @@ def _contact_values(row: Contact, held: list[CustomField], zone: str) -> dict[st
         "contact.language": NamedValue(row.language, row.language) if row.language else None,
         "contact.tags": tuple(row.tags),
         "contact.created": row.created_at,
+        "contact.source": row.source or None,
         **custom_fields.custom_field_values(held, row.fields, Holder.CONTACT, zone),
     }
 

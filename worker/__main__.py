@@ -15,6 +15,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
+from platform_app.services.channels import typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
@@ -36,6 +37,7 @@ EVERY_SECOND = (
     hand_off.hand_back_due,
     approvals.handle_overdue,
     triage.end_snoozes,
+    typing_status.show_typing,
     timers.emit_due_schedules,
     timers.emit_no_replies,
 )

@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 
+from platform_app.api.attachments import attachment
 from platform_app.api.channel_webhooks import receive_update
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
@@ -31,6 +32,7 @@ api = Starlette(
         refused_rows,
         receive,
         receive_update,
+        attachment,
         healthz,
         readyz,
         *_WEB_CHAT,

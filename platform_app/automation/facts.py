@@ -53,6 +53,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("contact.language", "Language of the contact", FactType.CHOICE, "language"),
     Fact("contact.tags", "Tags of the contact", FactType.LIST),
     Fact("contact.created", "When the contact came", FactType.MOMENT),
+    Fact("contact.source", "Source of the contact"),
     Fact("lead.title", "Title of the lead"),
     Fact("lead.budget", "Budget of the lead", FactType.NUMBER),
     Fact("lead.stage", "Stage of the lead", FactType.CHOICE, "stage"),

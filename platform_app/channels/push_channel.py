@@ -45,6 +45,15 @@ class ReceivedElsewhere(ChannelError):
     """Another program receives the messages of this account."""
 
 
+@dataclass(frozen=True)
+class AttachedFile:
+    """Something that a contact attached to a message."""
+
+    label: str  # a message id: "Photo"
+    outside_id: str = ""  # "": it is no file, such as a place on the map
+    name: str = ""
+
+
 class UpdateKind(StrEnum):
     """What an update of a channel says."""
 
@@ -63,11 +72,12 @@ class Update:
     at: datetime
     message_id: str = ""
     text: str = ""  # "" if there are attachments alone
-    attachments: Sequence[str] = ()  # message ids of what was attached: "Photo"
+    attachments: Sequence[AttachedFile] = ()
     group_id: str = ""  # several updates with it are one message
     name: str = ""
     language: str = ""
     source: str = ""  # the payload of the link by which the contact came
+    wants_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,16 @@ class PushChannel(ABC):
         """Let updates be posted to an address with a key in `secret_header`; with "" they are kept to be asked for."""
 
     @abstractmethod
+    def set_commands(self, secret: str) -> None:
+        """Offer contacts the commands that the platform understands, in their languages."""
+
+    @abstractmethod
     def fetch(self, secret: str, cursor: str, *, seconds: float) -> Batch:
         """Return the updates after a cursor, waiting up to `seconds` for the first one."""
+
+    @abstractmethod
+    def download(self, secret: str, outside_id: str) -> bytes:
+        """Return the content of a file that a contact attached."""
 
     @abstractmethod
     def read_update(self, data: Any) -> Update | None:

@@ -9,15 +9,26 @@ from pydantic import Field as Setting
 
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
 from platform_app.channels.message_parts import split_text
-from platform_app.channels.push_channel import Batch, MessageRefused, Profile, PushChannel, Update, UpdateKind
-from platform_app.channels.telegram_api import call_method
+from platform_app.channels.push_channel import (
+    AttachedFile,
+    Batch,
+    MessageRefused,
+    Profile,
+    PushChannel,
+    Update,
+    UpdateKind,
+)
+from platform_app.channels.telegram_api import call_method, download_file
 from platform_app.channels.telegram_html import to_html
 from platform_app.form_fields import form_info
+from platform_app.i18n import translate
 from platform_app.models.agent import Channel
 
 MAX_TEXT = 4_096  # of a message, after its entities are parsed
 ALLOWED_UPDATES = ["message", "edited_message", "my_chat_member"]
 _START = re.compile(r"/start(?:@\w+)?(?:[ ]+([A-Za-z0-9_-]{1,64}))?")
+PERSON_COMMAND = "person"
+_PERSON = re.compile(rf"/{PERSON_COMMAND}(?:@\w+)?")
 _ATTACHMENTS = {  # the field of a message, and what it is called
     "photo": "Photo",
     "animation": "Animation",
@@ -99,6 +110,12 @@ class TelegramBot(PushChannel):
         else:
             call_method(secret, "deleteWebhook", drop_pending_updates=False)
 
+    def set_commands(self, secret: str) -> None:
+        """Offer the command that asks for a person in the bot's menu."""
+        for language in ("", "ru"):
+            command = {"command": PERSON_COMMAND, "description": translate(language or "en", "Talk to a person")}
+            call_method(secret, "setMyCommands", commands=[command], language_code=language)
+
     def fetch(self, secret: str, cursor: str, *, seconds: float) -> Batch:
         """Return the updates from an offset on."""
         fields: dict[str, Any] = {"timeout": int(seconds), "limit": 100, "allowed_updates": ALLOWED_UPDATES}
@@ -106,6 +123,11 @@ class TelegramBot(PushChannel):
         updates = call_method(secret, "getUpdates", seconds=seconds + 10, **fields)
         numbers = [one["update_id"] for one in updates if isinstance(one, dict) and isinstance(one["update_id"], int)]
         return Batch(updates, str(max(numbers) + 1) if numbers else cursor)
+
+    def download(self, secret: str, outside_id: str) -> bytes:
+        """Return the content of a file of at most 20 MB."""
+        found = call_method(secret, "getFile", file_id=outside_id)
+        return download_file(secret, str(found.get("file_path", "")))
 
     def read_update(self, data: Any) -> Update | None:
         """Return what an update says; groups, channels and other bots are ignored.
@@ -134,7 +156,7 @@ def _read_update(data: dict[str, Any]) -> Update | None:
 def _message(said: dict[str, Any], kind: UpdateKind) -> Update | None:
     sender = said["from"]
     text = str(said.get("text") or said.get("caption") or (said.get("sticker") or {}).get("emoji") or "")
-    attachments = tuple(dict.fromkeys(label for field, label in _ATTACHMENTS.items() if said.get(field)))
+    attachments = tuple(_attached(said[field], label) for field, label in _ATTACHMENTS.items() if said.get(field))
     if not text and not attachments:
         return None  # of the chat itself, such as a pinned message
     start = _START.fullmatch(text.strip())
@@ -149,6 +171,17 @@ def _message(said: dict[str, Any], kind: UpdateKind) -> Update | None:
         name=f"{sender.get('first_name') or ''} {sender.get('last_name') or ''}".strip()[:200],
         language=str(sender.get("language_code") or "")[:2].lower(),
         source=(start[1] or "") if start else "",
+        wants_person=_PERSON.fullmatch(text.strip()) is not None,
+    )
+
+
+def _attached(given: Any, label: str) -> AttachedFile:
+    """Return an attachment; of a photo the largest of its sizes."""
+    file = given[-1] if isinstance(given, list) else given
+    return AttachedFile(
+        label,
+        outside_id=str(file.get("file_id") or "")[:300],
+        name=str(file.get("file_name") or "")[:200],
     )
 
 

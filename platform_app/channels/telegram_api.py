@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -21,6 +22,7 @@ from platform_app.integrations import egress
 
 TOKEN = re.compile(r"[0-9]{5,20}:[A-Za-z0-9_-]{30,100}")
 MAX_RESPONSE_BYTES = 5_000_000
+MAX_FILE_BYTES = 20_000_000  # a bot may download no more
 CALL_SECONDS = 15.0
 NO_CONNECTION = "Telegram does not answer. The platform tries again by itself."
 UNREADABLE = "Telegram gave an answer that cannot be read. Whether the message arrived is not known."
@@ -58,6 +60,23 @@ def call_method(token: str, method: str, *, seconds: float = CALL_SECONDS, **fie
     return _result(answer)
 
 
+def download_file(token: str, path: str) -> bytes:
+    """Return the content of a file by the path that getFile gave.
+
+    Raises MessageRefused if there is none or it has more than MAX_FILE_BYTES, TemporaryFailure if there is no answer.
+    """
+    address = f"{settings().telegram_api_url.rstrip('/')}/file/bot{token}/{quote(path)}"
+    try:
+        answer = egress.fetch(address, b"", {}, seconds=CALL_SECONDS, max_bytes=MAX_FILE_BYTES, is_trusted=True)
+    except (httpx.HTTPError, TimeoutError, OSError, Invalid):
+        raise TemporaryFailure(NO_CONNECTION) from None
+    except egress.ResponseTooLarge:
+        raise MessageRefused(REFUSED, reason="file is too big") from None
+    if answer.status != 200:
+        raise MessageRefused(REFUSED, reason=f"error {answer.status}")
+    return answer.body
+
+
 def _result(answer: egress.Download) -> Any:
     """Return the result of an answer, or raise what it says went wrong."""
     try:
@@ -76,7 +95,7 @@ def _result(answer: egress.Download) -> Any:
 
 def _error(status: int, description: str, parameters: dict[str, Any]) -> ChannelError:
     told = description.casefold()
-    if status in (401, 404):
+    if status == 401 or (status == 404 and "method" not in told):
         return AccountRefused(REVOKED)
     if status == 403 or (status == 400 and any(words in told for words in _GONE)):
         return ContactBlocked(BLOCKED)

@@ -80,6 +80,16 @@ class InboundMessage(Owned, table=True):
     edited_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last changed it
 
 
+class Attachment(Owned, table=True):
+    """A file that a contact attached to a message; it stays at the channel and is fetched when a member opens it."""
+
+    message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
+    account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
+    label: str = Field(max_length=40)  # a message id: "Photo"
+    name: str = Field(default="", max_length=200)  # of the file, if it has one
+    outside_id: str = Field(max_length=2_000)  # of the file at the channel
+
+
 class OutboundPart(Owned, table=True):
     """A part of a message that goes out on a channel whose server is called: the ledger of what was sent."""
 

@@ -65,6 +65,7 @@ class Contact(Owned, table=True):
     emails: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     phones: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     language: str = Field(default="", max_length=2)
+    source: str = Field(default="", max_length=64)  # the payload of the link by which the contact came first
     time_zone: str = Field(default="", max_length=60)
     tags: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     fields: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # the tenant's own, by key

@@ -4,17 +4,26 @@ import asyncio
 import random
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
-from platform_app.models.channel import AccountState, ChannelAccount, ChannelIdentity, ChannelReceiver, InboundMessage
+from platform_app.models.channel import (
+    AccountState,
+    Attachment,
+    ChannelAccount,
+    ChannelIdentity,
+    ChannelReceiver,
+    InboundMessage,
+)
 from platform_app.models.conversation import Author, ConversationState, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
-from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.services.channels import channel_access, channel_accounts, receivers, typing_status
 from platform_app.services.chat import hand_off, message_search
+from tests.api_client import client, sign_in
 from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
 from tests.channels.bots import telegram as telegram
 from tests.conftest import forget_process_state
@@ -45,7 +54,7 @@ def test_a_customer_is_a_contact_and_the_agent_is_to_answer(
     assert post_now(bot, update) == [200]
     talk, (contact,), (identity,) = the_talk(who), rows(who, Contact), rows(who, ChannelIdentity)
     assert (talk.channel.value, talk.account_id, contact.name, contact.language) == ("telegram", bot.id, "Анна", "ru")
-    assert (identity.outside_id, identity.source, identity.contact_id) == ("5001", "spring_24", contact.id)
+    assert (identity.outside_id, identity.source, contact.source) == ("5001", "spring_24", "spring_24")
     message, reply = rows(who, Message)
     assert (message.text, reply.state, reply.answers_id) == ("/start spring_24", MessageState.DELAYED, message.id)
 
@@ -134,6 +143,48 @@ def test_an_album_is_one_message_that_a_person_looks_at(
     (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
     assert told.text == "Я не могу открывать вложения. Их посмотрит человек и ответит здесь."
     assert the_talk(who).state == ConversationState.HANDED_OFF
+
+
+def test_members_fetch_attachments_as_files(
+    who: Identity, other: Identity, telegram: FakeTelegram, bot: ChannelAccount
+) -> None:
+    post_now(bot, telegram.customer().photo("Look", content=b"\x89PNG\r\n\x1a\n<script>"))
+    post_now(bot, telegram.customer().write("", location={"latitude": 1, "longitude": 2}))
+    (row,) = rows(who, Attachment)
+
+    async def fetch(whose: Identity) -> httpx.Response:
+        async with client(sign_in(whose)) as member:
+            return await member.get(f"/api/attachments/{whose.slug}/{row.id}")
+
+    answer = asyncio.run(fetch(who))
+    assert (answer.status_code, answer.content) == (200, b"\x89PNG\r\n\x1a\n<script>")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''photo.png"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert asyncio.run(fetch(other)).status_code == 404
+    telegram.files.clear()
+    assert asyncio.run(fetch(who)).status_code == 503
+
+
+def test_the_command_of_the_menu_calls_a_person(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:
+    poll(who, rounds=1)
+    assert telegram.commands[""][0]["command"] == "person" and "человека" in telegram.commands["ru"][0]["description"]
+    post_now(bot, telegram.customer(language="ru").write("/person@shop_bot"))
+    (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
+    assert told.text == "Здесь ответит человек." and the_talk(who).state == ConversationState.HANDED_OFF
+
+
+def test_typing_is_shown_while_the_agent_writes(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:
+    post_now(bot, telegram.customer().write())
+    typing_status.show_typing()
+    assert telegram.typing == []
+    with session_scope(who.tenant_id) as session:
+        reply = rows(who, Message)[1]
+        reply.state = MessageState.STREAMING
+        session.merge(reply)
+    typing_status.show_typing()
+    typing_status.show_typing()
+    assert telegram.typing == [5001]
 
 
 def test_an_attachment_for_a_person_in_charge_says_nothing(

@@ -50,7 +50,7 @@ class Call:
         self.fake, self.method, self.fields, self.answer = fake, method, fields, answer
 
 
-class _Html(HTMLParser):
+class TelegramHtml(HTMLParser):
     """Reads HTML as Telegram does: known tags alone, all of them closed."""
 
     def __init__(self) -> None:
@@ -85,6 +85,7 @@ class FakeTelegram:
         self.started: set[int] = set()
         self.files: dict[str, bytes] = {}
         self.webhook: dict[str, Any] = {}
+        self.commands: dict[str, Any] = {}  # by language
         self.routes: dict[str, str] = {}  # where the start of a webhook's address leads in a test
         self.posts: list[int] = []  # statuses of posts to the webhook
         self.change = Condition()
@@ -93,6 +94,7 @@ class FakeTelegram:
         self._poll, self._is_closed = 0, False
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a caller that died
         Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         Thread(target=self._post_updates, daemon=True).start()
 
@@ -163,6 +165,11 @@ class FakeTelegram:
         """Return what is set."""
         return {"url": self.webhook.get("url", ""), "pending_update_count": len(self.updates)}
 
+    def do_setMyCommands(self, fields: dict[str, Any]) -> bool:
+        """Set the commands in the bot's menu for a language, "" for all others."""
+        self.commands[fields.get("language_code", "")] = fields["commands"]
+        return True
+
     def do_getUpdates(self, fields: dict[str, Any]) -> Any:
         """Return updates from the offset on, waiting for the first one."""
         end = time.monotonic() + min(float(fields.get("timeout", 0)), 30)
@@ -183,7 +190,7 @@ class FakeTelegram:
         """Deliver a text to a customer."""
         chat_id, plain = self._reachable(fields), str(fields["text"])
         if fields.get("parse_mode") == "HTML":
-            read = _Html()
+            read = TelegramHtml()
             read.feed(plain)
             read.close()
             if read.open:

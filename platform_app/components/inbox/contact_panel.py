@@ -48,6 +48,10 @@ def _contact() -> rx.Component:
             class_name="plain-list small",
         ),
         rx.cond(
+            ContactPanelState.source != "",
+            rx.el.p(t("Came by the link “{source}”", source=ContactPanelState.source), class_name="muted small break"),
+        ),
+        rx.cond(
             ContactPanelState.tags.length() > 0,
             rx.flex(
                 rx.foreach(

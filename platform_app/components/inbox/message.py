@@ -28,6 +28,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
                 class_name="message-head",
             ),
             rx.cond(row.state == "to_approve", _approval(row), _text(row)),
+            rx.cond(row.attachments.length() > 0, _attachments(row)),
             rx.cond(row.reason != "", rx.el.p(row.reason, class_name="small reason")),
             rx.cond(row.delivery_reason != "", rx.el.p(row.delivery_reason, class_name="small reason")),
             rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
@@ -66,6 +67,18 @@ def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
             ),
             class_name="difference",
         ),
+    )
+
+
+def _attachments(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return links by which what the contact attached is stored on the member's computer."""
+    return rx.el.ul(
+        rx.foreach(
+            row.attachments,
+            lambda file: rx.el.li(rx.el.a(rx.icon("paperclip", size=14), file.label, href=file.href, download=True)),
+        ),
+        class_name="plain-list small",
+        aria_label=t("Attachments"),
     )
 
 

@@ -29,6 +29,7 @@ class ContactDetails:
     name: str = ""
     email: str = ""
     language: str = ""
+    source: str = ""  # the payload of the link by which the contact came
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, 
         raise Invalid("This is not an e-mail address.", field="email")
     language = details.language if details.language in ("ru", "en") else ""
     emails = crm_values.parse_emails(details.email) if details.email else []
-    made = contacts.create(session, who, name=who.name, emails=emails, language=language, in_feed=False)
+    about: dict[str, Any] = {"name": who.name, "emails": emails, "language": language}
+    made = contacts.create(session, who, in_feed=False, source=details.source, **about)
     session.flush()
     return made.id
 

@@ -29,6 +29,7 @@ POLLING = "polling"
 MAX_POLL_SECONDS = 20.0
 RETRY_SECONDS = 10.0  # after a failure
 RECHECK = timedelta(minutes=5)  # of an account whose channel posts its messages, or that is off
+UNANSWERED = "The channel does not answer. What is written there comes in once it does."
 NO_PUBLIC_URL = "Telegram can post messages to a public https address only. Set PLATFORM_PUBLIC_URL, or choose polling."
 
 
@@ -152,6 +153,8 @@ def _set_mode(lease: Lease, work: _Work) -> None:
     """Set or remove the webhook at the channel, and store what is in force."""
     if work.account.state != AccountState.REFUSED:
         work.push.set_webhook(work.token, "" if work.mode == POLLING else work.mode, work.key)
+        if work.mode:
+            work.push.set_commands(work.token)
     pause = timedelta(0) if work.mode == POLLING else RECHECK
     _finish(lease, pause, _problem(work), mode=work.mode, keeps=work.mode == POLLING)
 
@@ -178,8 +181,8 @@ def _note_failure(lease: Lease, error: ChannelError) -> None:
         _finish(lease, RECHECK, None)
         return
     waits = error.seconds if isinstance(error, TemporaryFailure) else 0
-    is_told = isinstance(error, TemporaryFailure | ReceivedElsewhere)
-    _finish(lease, timedelta(seconds=max(waits, RETRY_SECONDS)), error.sentence if is_told else None)
+    told = {TemporaryFailure: UNANSWERED, ReceivedElsewhere: error.sentence}.get(type(error))
+    _finish(lease, timedelta(seconds=max(waits, RETRY_SECONDS)), told)
 
 
 def _finish(

@@ -17,11 +17,12 @@ from platform_app.models.channel import ChannelAccount, ChannelIdentity, Inbound
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
-from platform_app.services.channels import channel_accounts, inbound
+from platform_app.services.channels import attachments, channel_accounts, inbound
 from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
 from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
 
 log = structlog.get_logger()
+PERSON_COMES = "A person will answer here."
 CANNOT_OPEN = "I cannot open attachments. A person will look at it and answer here."
 
 
@@ -63,6 +64,7 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
     elif update.group_id and (first := _find(session, account, identity, _group_key(update))) is not None:
         _link(session, account, f"{identity.id}:{update.message_id}", first.message_id)
         _append(session, first, text)
+        attachments.add(session, account, first.message_id, update.attachments)
     else:
         _receive(session, account, identity, update=update, text=text)
 
@@ -82,7 +84,7 @@ def _text(session: Transaction, account: ChannelAccount, update: Update) -> str:
     """Return the text of a message, which names what is attached in the language of the tenant."""
     tenant = session.get(Tenant, account.tenant_id)
     language = tenant.language if tenant else "en"
-    attached = [f"[{translate(language, label)}]" for label in update.attachments]
+    attached = [f"[{translate(language, file.label)}]" for file in update.attachments]
     return to_storable("\n".join(filter(None, (*attached, update.text.strip()))))
 
 
@@ -104,7 +106,7 @@ def _find(
 def _receive(
     session: Transaction, account: ChannelAccount, identity: ChannelIdentity, *, update: Update, text: str
 ) -> None:
-    details = ContactDetails(name=update.name, language=update.language)
+    details = ContactDetails(name=update.name, language=update.language, source=update.source)
     receipt = inbound.receive(session, account, identity.outside_id, InboundText(update.message_id, text, details))
     row = _find(session, account, identity, update.message_id)
     if row is not None and update.kind == UpdateKind.EDIT:  # the edit came before the message
@@ -112,8 +114,9 @@ def _receive(
     if update.group_id:
         key = f"{identity.id}:{_group_key(update)}"
         _link(session, account, key, receipt.message.id)
-    if update.attachments:
-        _hand_over(session, receipt)
+    attachments.add(session, account, receipt.message.id, update.attachments)
+    if update.attachments or update.wants_person:
+        _hand_over(session, receipt, CANNOT_OPEN if update.attachments else PERSON_COMES)
 
 
 def _link(session: Transaction, account: ChannelAccount, key: str, message_id: str) -> None:
@@ -149,13 +152,13 @@ def _set_text(session: Transaction, message: Message, text: str) -> None:
     conversation_rows.publish_change(session, row)
 
 
-def _hand_over(session: Transaction, receipt: Receipt) -> None:
-    """Say that the agent cannot open attachments, and hand the conversation to a person."""
+def _hand_over(session: Transaction, receipt: Receipt, sentence: str) -> None:
+    """Say why a person answers, in place of the agent's reply, and hand the conversation to members."""
     row = conversation_rows.lock(session, receipt.message.tenant_id, receipt.message.conversation_id)
     reply = next((one for one in pending_replies.list_pending(session, row) if not one.task), None)
     if reply is None:
         return  # a person is in charge already, or the agent does not answer here
-    reply.text = translate(_language(session, row), CANNOT_OPEN)
+    reply.text = translate(_language(session, row), sentence)
     reply.due_at, reply.state = None, MessageState.STREAMING
     sending.send(session, row, reply)
     hand_off.hand_off_by_clock(session, row)

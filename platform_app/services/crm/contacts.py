@@ -33,14 +33,16 @@ def create(
     at: datetime | None = None,
     is_demo: bool = False,
     in_feed: bool = True,
+    source: str = "",
     **values: Any,
 ) -> Contact:
     """Create a contact and emit `contact_created` and a `tag_added` for each tag.
 
     `values` maps names of FIELDS or `field.{key}` of custom fields to values; `at` (aware) is the time of creation,
-    None is now. `in_feed` says whether an activity is recorded. Raises Invalid at the field if a value is not accepted.
+    None is now; `source` is the link by which the contact came. `in_feed` says whether an activity is recorded.
+    Raises Invalid at the field if a value is not accepted.
     """
-    row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
+    row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo, source=source)
     for field, value in ({"name": name} | values).items():
         _set_field(session, row, field, value)
     _mark_updated(session, row, at)

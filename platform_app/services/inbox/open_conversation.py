@@ -6,7 +6,7 @@ from sqlmodel import col
 
 from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned
-from platform_app.models.channel import InboundMessage
+from platform_app.models.channel import Attachment, InboundMessage
 from platform_app.models.conversation import Message
 from platform_app.models.crm import Contact, Holder
 from platform_app.models.person import Identity
@@ -31,6 +31,7 @@ class OpenConversation:
     deliveries: dict[str, DeliveryState]  # of messages that go out on a channel with a server, by id
     edited: frozenset[str]  # ids of messages that the contact has changed
     is_unread: bool  # by the member: what the contact wrote, or a notification that leads to it
+    attachments: dict[str, list[Attachment]]  # by the message's id
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,16 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
         deliveries=outbound_parts.delivery_states(session, who.tenant_id, ids),
         edited=_edited(session, who, ids),
         is_unread=line.is_unread or notifications.is_link_unread(session, who, conversation_rows.link_of(row)),
+        attachments=_attachments(session, who, ids),
     )
+
+
+def _attachments(session: Transaction, who: Identity, message_ids: list[str]) -> dict[str, list[Attachment]]:
+    query = owned(Attachment, who.tenant_id).where(col(Attachment.message_id).in_(message_ids))
+    attached: dict[str, list[Attachment]] = {}
+    for row in session.exec(query.order_by(Attachment.id)).all():
+        attached.setdefault(row.message_id, []).append(row)
+    return attached
 
 
 def _edited(session: Transaction, who: Identity, message_ids: list[str]) -> frozenset[str]:

@@ -69,6 +69,7 @@ class ContactPanelState(rx.State):
     phones: list[str] = []
     emails: list[str] = []
     tags: list[str] = []
+    source: str = ""  # the link by which the contact came
     opt_out: str = ""  # since when and why, in words; "" if the contact receives messages
     leads: list[LeadRow] = []
     tasks: list[PanelTask] = []
@@ -115,6 +116,7 @@ class ContactPanelState(rx.State):
 
     def _show_contact(self, row: Contact | None) -> None:
         self.contact_id, self.name = (row.id, row.name) if row else ("", "")
+        self.source = row.source if row else ""
         self.phones, self.emails, self.tags = (row.phones, row.emails, row.tags) if row else ([], [], [])
         if row is None:
             self.leads, self.tasks, self.enrollments, self.conversations, self.opt_out = [], [], [], [], ""

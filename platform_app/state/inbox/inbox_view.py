@@ -10,7 +10,7 @@ from babel.dates import format_date
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.agent import Channel
-from platform_app.models.channel import OutboundState
+from platform_app.models.channel import Attachment, OutboundState
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.models.person import Identity
 from platform_app.services.inbox.inbox_list import ConversationLine
@@ -72,6 +72,14 @@ class InboxRow:
 
 
 @dataclass
+class AttachmentLink:
+    """A file that a contact attached."""
+
+    href: str
+    label: str  # its name, else its kind
+
+
+@dataclass
 class InboxMessage:
     """A message of the open conversation."""
 
@@ -94,6 +102,7 @@ class InboxMessage:
     delivery_label: str = ""
     delivery_reason: str = ""  # why it has come no further
     is_edited: bool = False  # the contact has changed it
+    attachments: list[AttachmentLink] = field(default_factory=list)
     difference: list[str] = field(default_factory=list)  # lines of the agent's text and of what was sent
 
 
@@ -129,6 +138,7 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
         found.append(_message(row, heading, who, language))
         found[-1].is_plain = read.is_plain or row.author != Author.AGENT
         found[-1].is_edited = row.id in read.edited
+        found[-1].attachments = [_attachment(file, who, language) for file in read.attachments.get(row.id, [])]
         if (delivery := read.deliveries.get(row.id)) is not None:
             found[-1].delivery = delivery.state.value
             found[-1].delivery_label = translate(language, _DELIVERIES[delivery.state])
@@ -136,6 +146,11 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
                 found[-1].delivery_reason = translate(language, delivery.error, **(delivery.values or {}))
         last = day
     return found
+
+
+def _attachment(row: Attachment, who: Identity, language: str) -> AttachmentLink:
+    label = row.name or translate(language, row.label)
+    return AttachmentLink(f"/api/attachments/{who.slug}/{row.id}", label)
 
 
 def day_words(day: date, today: date, language: str) -> str:
