@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests import contact_side
 from tests.conftest import forget_process_state, free_port, wait_for
 from tests.e2e.test_up import Started, is_ready, start
 from tests.fake_provider import FakeProvider, serving
+from tests.fakes.telegram import FakeTelegram
 
 FLAGS = [
     "--no-sandbox",
@@ -42,6 +44,12 @@ def browser_type_launch_args() -> dict[str, object]:
     return {"executable_path": found, "args": FLAGS}
 
 
+@cache
+def telegram() -> FakeTelegram:
+    """Return the fake Telegram that every platform of this run calls."""
+    return FakeTelegram()
+
+
 def platform_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a platform that keeps its data in a folder."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLATFORM_", "OPENAI_"))}
@@ -50,6 +58,7 @@ def platform_environment(folder: Path) -> dict[str, str]:
         "PLATFORM_PORT": str(free_port()),
         "PLATFORM_WORKER_PORT": str(free_port()),
         "PLATFORM_DEMO_PASSWORD": PASSWORD,
+        "PLATFORM_TELEGRAM_API_URL": telegram().address,
         "NO_COLOR": "1",
     }
 
