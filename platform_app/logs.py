@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from platform_app.config import Settings, settings, split_list
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
+_BOT_TOKEN = re.compile(r"(?<![0-9])([0-9]{5,20}):[A-Za-z0-9_-]{30,100}")  # of Telegram; it stands in addresses
 _NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
 _MAX_VALUE_CHARS = 8000  # per value; hostile input must not fill the log or keep the process busy
 _MAX_REPEATS, _REPEAT_SECONDS = 20, 60.0  # lines per place in a library, and the period
@@ -28,9 +29,9 @@ def _secrets(own: Settings) -> Iterator[str]:
 
 
 def redact(text: str) -> str:
-    """Return a text without passwords in addresses and the platform's secrets, cut to 8000 characters."""
+    """Return a text without passwords in addresses, bots' tokens and the platform's secrets, cut to 8000."""
     text = text if len(text) <= _MAX_VALUE_CHARS else text[:_MAX_VALUE_CHARS] + "…"
-    text = _URL_PASSWORD.sub(r"\1:***@", text)
+    text = _BOT_TOKEN.sub(r"\1:***", _URL_PASSWORD.sub(r"\1:***@", text))
     for secret in _secrets(settings()):
         if len(secret) >= _MIN_SECRET_CHARS and secret in text:
             text = text.replace(secret, "***")

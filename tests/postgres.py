@@ -33,6 +33,7 @@ DATA_LAYER = {
         "test_sessions",
         "test_sign_in_throttle",
         "test_take_over_guarantee",
+        "test_updates",
         "test_encryption",
     ),
     "the guard, row security and the cost of statements": (

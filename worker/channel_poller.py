@@ -9,7 +9,7 @@ from platform_app.services.channels.receivers import Lease
 from worker.schedule import INTERVAL_SECONDS, PeriodicThread
 
 log = structlog.get_logger()
-MAX_ACCOUNTS = 20  # at once in one worker
+MAX_ACCOUNTS = 50  # at once in one worker; with more, each has its turn
 
 
 class ChannelPoller:
@@ -45,12 +45,16 @@ class ChannelPoller:
                 self._open.add(lease.account_id)
             Thread(target=self._work, args=(lease,), name=f"channel {lease.account_id}", daemon=True).start()
 
+    def _is_full(self) -> bool:
+        with self._lock:
+            return len(self._open) >= MAX_ACCOUNTS
+
     def _work(self, lease: Lease) -> None:
         try:
-            while not self._stop.is_set():
-                if not receivers.work_once(lease):
+            while receivers.work_once(lease):
+                if self._stop.is_set() or self._is_full():
+                    receivers.release(lease)
                     return
-            receivers.release(lease)
         except Exception:  # the lease runs out, and the account is leased again
             log.exception("an account of a channel was given up", account_id=lease.account_id)
         finally:

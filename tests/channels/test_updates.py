@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from platform_app import logs
 from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
@@ -27,7 +28,7 @@ from tests.api_client import client, sign_in
 from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
 from tests.channels.bots import telegram as telegram
 from tests.conftest import forget_process_state
-from tests.fakes.telegram import FakeTelegram, refuse
+from tests.fakes.telegram import TOKEN, FakeTelegram, refuse
 from tests.talking import call
 from tests.visiting import rows, texts, the_talk
 
@@ -241,6 +242,11 @@ def test_without_a_public_address_the_platform_asks(who: Identity, telegram: Fak
     telegram.customer().write("Text 3")
     poll(who, rounds=1)
     assert said(who)[-1] == "Text 3" and len(telegram.updates) == 1  # the cursor confirmed the others
+
+
+def test_the_log_holds_no_token() -> None:
+    said = logs.redact(f"POST https://api.telegram.org/bot{TOKEN}/sendMessage failed")
+    assert said == "POST https://api.telegram.org/bot700001:***/sendMessage failed"
 
 
 def test_one_worker_asks_at_a_time_and_another_takes_over(
