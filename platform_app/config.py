@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         "https://api.telegram.org",
         description="Address of the Telegram Bot API: a Bot API server of your own, or a fake one in tests.",
     )
+    max_api_url: str = Field(
+        "https://platform-api.max.ru", description="Address of the MAX Bot API; another one in tests."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",

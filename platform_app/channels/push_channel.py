@@ -99,6 +99,7 @@ class Batch:
 class PushChannel(ABC):
     """The calls of a channel. Each raises a ChannelError if it fails; `secret` is the account's token."""
 
+    setup_help: str  # a message id: where the token of an account is found
     secret_header: str  # of a request to the webhook: the secret that was named to the channel
     messages_per_second: int  # of an account
     chat_messages_per_second: int  # of an account to one contact
@@ -106,6 +107,10 @@ class PushChannel(ABC):
     @abstractmethod
     def profile(self, secret: str) -> Profile:
         """Return who the account is."""
+
+    @abstractmethod
+    def link(self, name: str) -> str:
+        """Return the address at which customers find an account by its name there."""
 
     @abstractmethod
     def split(self, text: str) -> list[str]:

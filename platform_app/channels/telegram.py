@@ -2,12 +2,10 @@
 
 import re
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from pydantic import Field as Setting
-
-from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
+from platform_app.channels.bot_settings import BotSettings
+from platform_app.channels.channel_kind import ChannelKind
 from platform_app.channels.message_parts import split_text
 from platform_app.channels.push_channel import (
     AttachedFile,
@@ -20,7 +18,6 @@ from platform_app.channels.push_channel import (
 )
 from platform_app.channels.telegram_api import call_method, download_file
 from platform_app.channels.telegram_html import to_html
-from platform_app.form_fields import form_info
 from platform_app.i18n import translate
 from platform_app.models.agent import Channel
 
@@ -44,35 +41,10 @@ _ATTACHMENTS = {  # the field of a message, and what it is called
 }
 
 
-class Receives(StrEnum):
-    """How messages of a bot come in."""
-
-    AUTOMATIC = "automatic"
-    WEBHOOK = "webhook"
-    POLLING = "polling"
-
-
-class TelegramSettings(ChannelSettings):
-    """The settings of a Telegram bot."""
-
-    receives: Receives = Setting(
-        Receives.AUTOMATIC,
-        title="How messages come in",
-        description="By webhook if the platform has a public https address, else the platform asks Telegram for them.",
-        json_schema_extra=form_info(
-            "account",
-            options={
-                "automatic": "Automatic",
-                "webhook": "Telegram posts them (webhook)",
-                "polling": "The platform asks for them (polling)",
-            },
-        ),
-    )
-
-
 class TelegramBot(PushChannel):
     """The calls of a Telegram bot, whose secret is its token."""
 
+    setup_help = "Create a bot with @BotFather in Telegram and paste the token that it shows."
     secret_header = "x-telegram-bot-api-secret-token"  # noqa: S105  # a name of a header
     messages_per_second = 25  # the FAQ says about 30
     chat_messages_per_second = 1
@@ -81,6 +53,10 @@ class TelegramBot(PushChannel):
         """Return the bot's id and its name with @."""
         found = call_method(secret, "getMe")
         return Profile(str(found.get("id", ""))[:64], f"@{found.get('username', '')}"[:120])
+
+    def link(self, name: str) -> str:
+        """Return the address at which customers find the bot."""
+        return f"https://t.me/{name.lstrip('@')}"
 
     def split(self, text: str) -> list[str]:
         """Return a text in parts that fit into messages."""
@@ -189,4 +165,4 @@ def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-TELEGRAM = ChannelKind(Channel.TELEGRAM, "Telegram", TelegramSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())
+TELEGRAM = ChannelKind(Channel.TELEGRAM, "Telegram", BotSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())

@@ -81,17 +81,26 @@ async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
 
 
 def fetch(
-    address: str, body: bytes, headers: dict[str, str], *, seconds: float = SECONDS, max_bytes: int, is_trusted: bool
+    address: str,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    method: str = "",
+    seconds: float = SECONDS,
+    max_bytes: int,
+    is_trusted: bool,
 ) -> Download:
-    """Post a body, or get the address without one, and return the whole response; redirects are not followed.
+    """Send a request and return the whole response; redirects are not followed.
+
+    Without a `method` a body is posted, and the address is got without one.
 
     `is_trusted` says that the operator named the address: any may be reached. Raises Invalid if it may not be reached,
     ResponseTooLarge if the response has more than `max_bytes`, httpx.HTTPError or TimeoutError if there is none.
     """
     transport = httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False) if is_trusted else _Transport()
     client = httpx.AsyncClient(transport=transport, timeout=seconds, follow_redirects=False, trust_env=False)
-    method, content = ("POST", body) if body else ("GET", None)
-    request = client.build_request(method, check(address), content=content, headers=headers | _PLAIN)
+    method = method or ("POST" if body else "GET")
+    request = client.build_request(method, check(address), content=body or None, headers=headers | _PLAIN)
     return asyncio.run(_fetch(client, request, seconds, max_bytes))
 
 

@@ -29,6 +29,7 @@ class Channel(StrEnum):
     API = "api"
     WEB_CHAT = "web_chat"
     TELEGRAM = "telegram"
+    MAX = "max"
     KOMMO = "kommo"
     EMAIL = "email"
 

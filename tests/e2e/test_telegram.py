@@ -18,7 +18,7 @@ BOTS = {"en": 710_001, "ru": 710_002}
 def connect(page: Page, platform: str, language: str, fake: FakeTelegram) -> None:
     """Connect the fake's bot with the demo's agent; a token that Telegram does not know is refused first."""
     page.goto(f"{platform}/manage/demo/settings/channels")
-    page.get_by_role("button", name=lookup(language, "Connect Telegram bot")).first.click()
+    page.get_by_role("button", name=lookup(language, "Connect {channel} bot").format(channel="Telegram")).first.click()
     dialog = page.get_by_role("dialog")
     dialog.locator("#agent_id").select_option(index=1)
     for token in (f"{fake.bot_id}:{'x' * 35}", fake.token):
@@ -28,7 +28,7 @@ def connect(page: Page, platform: str, language: str, fake: FakeTelegram) -> Non
             expect(dialog.get_by_role("alert")).to_contain_text("@BotFather")
     page.wait_for_url(re.compile(r"/settings/channels/[0-9a-z]{32}"))
     expect(page.get_by_role("link", name=f"@{fake.username}")).to_be_visible()
-    expect(page.get_by_text(lookup(language, "Connected to Telegram"))).to_be_visible()
+    expect(page.get_by_text(lookup(language, "Connected"), exact=True)).to_be_visible()
     assert faults(page) == []
 
 

@@ -9,9 +9,9 @@ from platform_app.models.channel import AccountState, ChannelAccount, OutboundSt
 from platform_app.models.person import Identity, Role
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import member_messages
+from platform_app.state.channels.bot_connection import BotConnectionState
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.channels.channel_accounts import ChannelAccountsState
-from platform_app.state.channels.telegram_connection import TelegramConnectionState
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.inbox_view import InboxMessage
 from tests.channels.bots import connected, poll, post, states, work
@@ -39,13 +39,13 @@ async def test_connect_see_and_replace_the_token(who: Identity, telegram: FakeTe
     agent_id = published(who, channels=["test"])
     async with Tab(sign_in(who)) as tab:
         await opened(tab, PAGE, ChannelAccountsState, "loaded")
-        await tab.send(TelegramConnectionState.set_open(True))
+        await tab.send(BotConnectionState.open_dialog("telegram"))
         form = {"token": "nonsense", "agent_id": agent_id, "name": ""}
         for changed, field in (({}, "token"), ({"token": telegram.token, "agent_id": ""}, "agent_id")):
-            await tab.send(TelegramConnectionState.connect(form | changed))
-            assert tab.get(TelegramConnectionState, "problem_field") == field
-            assert tab.get(TelegramConnectionState, "problem")
-        await tab.send(TelegramConnectionState.connect(form | {"token": telegram.token}))
+            await tab.send(BotConnectionState.connect(form | changed))
+            assert tab.get(BotConnectionState, "problem_field") == field
+            assert tab.get(BotConnectionState, "problem")
+        await tab.send(BotConnectionState.connect(form | {"token": telegram.token}))
         (row,) = call(who, channel_accounts.list_accounts)
         assert f"{PAGE}/{row.id}" in tab.scripts() and row.name == "@shop_bot"
         await opened(tab, f"{PAGE}/{row.id}", ChannelAccountState, "account_key")
@@ -105,7 +105,7 @@ async def test_others_connect_nothing(who: Identity, telegram: FakeTelegram, rol
         calls = len(telegram.calls)
         await tab.send(ChannelAccountState.replace_token({"token": telegram.token}))
         form = {"token": telegram.token, "agent_id": account.agent_id, "name": ""}
-        await tab.send(TelegramConnectionState.connect(form))
+        await tab.send(BotConnectionState.connect(form))
     assert len(telegram.calls) == calls
     (row,) = call(who, channel_accounts.list_accounts)
     assert row.state == AccountState.CONNECTED

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.channels.web_chat import WEB_CHAT
-from platform_app.components.channels.telegram_account import telegram_account
+from platform_app.components.channels.bot_account import bot_account
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
@@ -34,7 +34,7 @@ def _account() -> rx.Component:
             state.agent_is_silent,
             notice(t("The agent is switched off: messages come in, and members answer them in the inbox.")),
         ),
-        rx.cond(state.channel == "telegram", telegram_account(), _web_chat()),
+        rx.cond(state.channel == "web_chat", _web_chat(), bot_account()),
     )
 
 

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.channels.web_chat import WEB_CHAT
-from platform_app.components.channels.telegram_dialog import connect_button, telegram_dialog
+from platform_app.components.channels.bot_dialog import bot_dialogs, connect_buttons
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
 from platform_app.components.console.page import tenant_page
@@ -33,12 +33,12 @@ def show() -> rx.Component:
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(
                     CAN_EDIT & (ChannelAccountsState.rows.length() > 0),
-                    rx.flex(connect_button(), _create_button(), spacing="3", wrap="wrap"),
+                    rx.flex(*connect_buttons(), _create_button(), spacing="3", wrap="wrap"),
                 ),
             ),
             _table(),
             _creation(),
-            telegram_dialog(),
+            bot_dialogs(),
             undo_bar(ChannelAccountsState.undo_sentence, ChannelAccountsState.undo),
         ),
         section="Settings",
@@ -61,8 +61,8 @@ def _table() -> rx.Component:
             rx.table.body(rx.foreach(ChannelAccountsState.rows, _row)),
         ),
         empty=empty_state(
-            t("No channels yet. Put a web chat on your site, or connect a Telegram bot: your agent answers there."),
-            rx.cond(CAN_EDIT, rx.flex(_create_button(), connect_button(), spacing="3", wrap="wrap")),
+            t("No channels yet. Put a web chat on your site, or connect a messenger's bot: your agent answers there."),
+            rx.cond(CAN_EDIT, rx.flex(_create_button(), *connect_buttons(), spacing="3", wrap="wrap")),
             icon="messages-square",
         ),
     )

@@ -119,9 +119,10 @@ class ChannelAccountState(FieldProblems, rx.State):
         """Show whether the channel accepts the account, and how messages come in."""
         self.outside_name, self.is_refused = row.outside_name, row.state == AccountState.REFUSED
         self.problem = translate(language, row.problem) if row.problem else ""
-        self.bot_link = f"https://t.me/{row.outside_name.lstrip('@')}"
+        push = channel_accounts.kind_of(row).push
+        self.bot_link = push.link(row.outside_name) if push is not None else ""
         ways = {"": "Being set up by the worker", receivers.POLLING: "The platform asks for messages (polling)"}
-        self.receives = translate(language, ways.get(mode, "Telegram posts messages (webhook)"))
+        self.receives = translate(language, ways.get(mode, "The channel posts messages (webhook)"))
         if not row.enabled or self.is_refused:
             self.receives = translate(language, "Nothing comes in")
 

@@ -23,6 +23,7 @@ CHANNELS = {
     Channel.API: "API",
     Channel.WEB_CHAT: "Web chat",
     Channel.TELEGRAM: "Telegram",
+    Channel.MAX: "MAX",
     Channel.KOMMO: "Kommo",
     Channel.EMAIL: "E-mail",
 }

@@ -1,29 +1,31 @@
-"""Telegram account: a connected bot: whether it works, its settings, its token and the link to give to customers."""
+"""Bot account: a connected bot of a messenger: whether it works, its settings, its token, and its link."""
 
 from typing import Any
 
 import reflex as rx
 
-from platform_app.channels.telegram import TELEGRAM
-from platform_app.components.channels.telegram_dialog import token_field
+from platform_app.channels.bot_settings import BotSettings
+from platform_app.components.channels.bot_dialog import token_field
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.parts import notice, status
 from platform_app.components.console.text import t
+from platform_app.form_fields import form_fields
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.console.base import CurrentUser
 
+FORM = form_fields(BotSettings)
 CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
-def telegram_account() -> rx.Component:
+def bot_account() -> rx.Component:
     """Return what the page of a bot shows below its heading."""
     state = ChannelAccountState
     return rx.fragment(
         rx.cond(state.problem != "", notice(state.problem)),
         rx.el.div(
             rx.el.fieldset(
-                _card(t("Account"), *autosaved_section(TELEGRAM.form, "account", state, {"agent_id": _agent})),
+                _card(t("Account"), *autosaved_section(FORM, "account", state, {"agent_id": _agent})),
                 _card(t("Bot token"), _token()),
                 disabled=~CAN_EDIT,
                 class_name="stack bare",
@@ -42,7 +44,7 @@ def _card(title: Any, *parts: rx.Component) -> rx.Component:
 
 def _agent() -> rx.Component:
     agents = [rx.foreach(ChannelAccountState.agents, lambda option: rx.select.item(option.name, value=option.id))]
-    return autosaved_field(TELEGRAM.form["agent_id"], ChannelAccountState, options=agents)
+    return autosaved_field(FORM["agent_id"], ChannelAccountState, options=agents)
 
 
 def _token() -> rx.Component:
@@ -59,8 +61,8 @@ def _connection() -> rx.Component:
     state = ChannelAccountState
     word = rx.cond(
         state.is_refused,
-        status("red", t("Refused by Telegram")),
-        rx.cond(state.enabled, status("green", t("Connected to Telegram")), status("", t("Switched off"))),
+        status("red", t("Refused by the channel")),
+        rx.cond(state.enabled, status("green", t("Connected")), status("", t("Switched off"))),
     )
     return _card(
         t("Connection"),

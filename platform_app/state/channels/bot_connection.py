@@ -1,10 +1,11 @@
-"""Telegram connection: the dialog that connects a bot by its token, which is checked at Telegram first."""
+"""Bot connection: the dialog that connects a bot by its token, which is checked at its channel first."""
 
 import asyncio
 from typing import Any
 
 import reflex as rx
 
+from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.errors import Invalid, NotFound, Unavailable
 from platform_app.i18n import translate
 from platform_app.models.agent import Channel
@@ -13,33 +14,38 @@ from platform_app.services.channels import channel_access, channel_accounts
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, handler
 
+PUSH_CHANNELS = {kind.kind.value for kind in CHANNEL_KINDS.values() if kind.push is not None}
 
-class TelegramConnectionState(rx.State):
+
+class BotConnectionState(rx.State):
     """The dialog in which a bot is connected."""
 
-    is_open: bool = False
+    channel: str = ""  # a value of Channel, "" while no dialog is open
     problem: str = ""
     problem_field: str = ""
 
     @handler(Role.ADMIN)
-    async def set_open(self, is_open: bool) -> None:
-        """Open or close the dialog."""
-        self.is_open, self.problem, self.problem_field = is_open, "", ""
+    async def open_dialog(self, channel: str) -> None:
+        """Open the dialog for a channel, or close it. Raises NotFound if the channel has no server."""
+        if channel and channel not in PUSH_CHANNELS:
+            raise NotFound("There is no such channel.")
+        self.channel, self.problem, self.problem_field = channel, "", ""
 
     @handler(Role.ADMIN)
     async def connect(self, form: dict[str, Any]) -> Any:
-        """Check the token at Telegram, connect the bot and open its page, or show the problem at its field."""
+        """Check the token at its channel, connect the bot and open its page, or show the problem at its field."""
         values = {"name": str(form.get("name", ""))[:1_000], "agent_id": str(form.get("agent_id", ""))[:32]}
         self.problem, self.problem_field = "", ""
+        if self.channel not in PUSH_CHANNELS:
+            return None
+        kind = Channel(self.channel)
         try:
-            access = await asyncio.to_thread(
-                channel_access.verify, Channel.TELEGRAM, str(form.get("token", ""))[:1_000]
-            )
+            access = await asyncio.to_thread(channel_access.verify, kind, str(form.get("token", ""))[:1_000])
             values["name"] = values["name"].strip() or access.profile.name
-            row = await call(self, channel_accounts.create, Channel.TELEGRAM, access=access, **values)
+            row = await call(self, channel_accounts.create, kind, access=access, **values)
         except (Invalid, NotFound, Unavailable) as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field or "agent_id"
             return None
-        self.is_open = False
+        self.channel = ""
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}/settings/channels/{row.id}")

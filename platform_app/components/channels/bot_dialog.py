@@ -1,0 +1,86 @@
+"""Bot dialog: connects a bot of a messenger by the token that the messenger gave for it."""
+
+import reflex as rx
+
+from platform_app.channels.channel_kind import ChannelKind
+from platform_app.channels.registry import CHANNEL_KINDS
+from platform_app.components.console.parts import RETURN_FOCUS, field
+from platform_app.components.console.text import t
+from platform_app.state.channels.bot_connection import BotConnectionState
+from platform_app.state.channels.channel_accounts import ChannelAccountsState
+
+BOT_KINDS = tuple(kind for kind in CHANNEL_KINDS.values() if kind.push is not None)
+
+
+def connect_buttons() -> list[rx.Component]:
+    """Return the buttons that open the dialogs, one for each messenger."""
+    return [
+        rx.button(
+            rx.icon("send", size=16),
+            t("Connect {channel} bot", channel=kind.label),
+            on_click=BotConnectionState.open_dialog(kind.kind.value),
+            variant="soft",
+            high_contrast=True,
+        )
+        for kind in BOT_KINDS
+    ]
+
+
+def bot_dialogs() -> rx.Component:
+    """Return the dialogs."""
+    return rx.fragment(*(_dialog(kind) for kind in BOT_KINDS))
+
+
+def _dialog(kind: ChannelKind) -> rx.Component:
+    assert kind.push is not None
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(t("Connect {channel} bot", channel=kind.label), size="4"),
+            rx.dialog.description(t(kind.push.setup_help), size="2", margin_bottom="16px"),
+            _form(kind),
+            max_width="560px",
+            on_close_auto_focus=RETURN_FOCUS,
+        ),
+        open=BotConnectionState.channel == kind.kind.value,
+        on_open_change=lambda _: BotConnectionState.open_dialog(""),
+    )
+
+
+def token_field(problem: rx.Var[str]) -> rx.Component:
+    """Return the field in which a bot's token is entered; it is never shown again."""
+    control = rx.input(id="token", name="token", type="password", required=True, max_length=200, auto_complete="off")
+    help_text = t("It is stored encrypted and not shown again.")
+    return field(t("Bot token"), control, name="token", help_text=help_text, problem=problem)
+
+
+def _form(kind: ChannelKind) -> rx.Component:
+    agent = rx.el.select(
+        rx.el.option(t("Choose an agent"), value=""),
+        rx.foreach(ChannelAccountsState.agents, lambda option: rx.el.option(option.name, value=option.id)),
+        id="agent_id",
+        name="agent_id",
+        class_name="native",
+    )
+    return rx.form(
+        token_field(_problem("token")),
+        _field(kind, "agent_id", agent),
+        _field(kind, "name", rx.input(id="name", name="name", max_length=120), t("Empty: the bot's own name.")),
+        rx.flex(
+            rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
+            rx.button(t("Connect"), type="submit"),
+            spacing="3",
+            justify="end",
+        ),
+        on_submit=BotConnectionState.connect,
+        class_name="form",
+    )
+
+
+def _problem(name: str) -> rx.Var[str]:
+    return rx.cond(BotConnectionState.problem_field == name, BotConnectionState.problem, "")
+
+
+def _field(kind: ChannelKind, name: str, control: rx.Component, help_text: rx.Component | None = None) -> rx.Component:
+    shown = kind.form[name]
+    words = help_text if help_text is not None else t(shown.help_text)
+    return field(t(shown.label), control, name=name, help_text=words, problem=_problem(name))
