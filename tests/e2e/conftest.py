@@ -59,6 +59,7 @@ def platform_environment(folder: Path) -> dict[str, str]:
         "PLATFORM_WORKER_PORT": str(free_port()),
         "PLATFORM_DEMO_PASSWORD": PASSWORD,
         "PLATFORM_TELEGRAM_API_URL": telegram().address,
+        "PLATFORM_MAX_API_URL": "http://127.0.0.1:1",  # nobody listens
         "NO_COLOR": "1",
     }
 
