@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { find, forget, keep, tell } from "./unsent.js";
 
 const COMPARED = 500; // characters by which a text is known to have been taken
+const TYPING = 2_500; // milliseconds between two reports that somebody types
 const PATIENCE = 10_000; // milliseconds in which a message that is being sent is not sent again
 
 /* Shows a text that grows while it is rewritten, and puts the result into the field; until then the text stays kept. */
@@ -34,9 +35,10 @@ const useRewriting = (area, put, keepText, { draftKey, rewriteKey, isRewriting, 
 /* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed.
 
 With `draftKey` the text stays in the field, and in this browser, until `sentCount` says that the server has it. */
-export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent, insertText, insertCount, ...rewriting }) {
+export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent, insertText, insertCount, onTyping, ...rewriting }) {
   const area = useRef(null);
   const sending = useRef(null);
+  const typedAt = useRef(0);
   const known = useRef({ key: "", sent: sentCount });
   const fit = () => {
     const box = area.current;
@@ -141,6 +143,10 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
       rows={1}
       onInput={(event) => {
         fit();
+        if (onTyping && event.target.value.trim() && Date.now() - typedAt.current > TYPING) {
+          typedAt.current = Date.now();
+          onTyping();
+        }
         keep(place(draftKey), event.target.value);
       }}
       onKeyDown={(event) => {

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
+from typing import TypeVar
 
 import redis
 import redis.asyncio
@@ -14,6 +15,7 @@ from redis.retry import Retry
 from platform_app.broker import send_wakeups
 from platform_app.config import settings
 
+T = TypeVar("T")
 log = structlog.get_logger()
 _RETRY_AFTER = 5.0  # seconds without a try after a failure
 _lock = Lock()
@@ -58,27 +60,29 @@ def stream_name(tenant_id: str) -> str:
 
 def publish(tenant_id: str, topic: str, subject_id: str) -> None:
     """Notify the tenant's open pages of a change of `subject_id`; errors of Redis are logged, not raised."""
-
-    def send() -> None:
-        connection().xadd(stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True)
-
-    _try_send(send)
+    change = {"topic": topic, "id": subject_id}
+    run(lambda client: client.xadd(stream_name(tenant_id), change, maxlen=1000, approximate=True))  # type: ignore[arg-type]
 
 
 def wake_workers(jobs: list[tuple[str, str]]) -> bool:
     """Wake workers for due jobs, each given as kind and id; return whether Redis accepted it."""
-    return _try_send(lambda: send_wakeups(connection(), jobs))
+
+    def send(client: "redis.Redis") -> bool:
+        send_wakeups(client, jobs)
+        return True
+
+    return run(send) or False
 
 
-def _try_send(send: Callable[[], object]) -> bool:
+def run(command: "Callable[[redis.Redis], T]") -> T | None:
+    """Run a command on the process's Redis client; return None if Redis does not answer, which is logged."""
     global _paused_until
     if time.monotonic() < _paused_until:
-        return False
+        return None
     try:
-        send()
+        return command(connection())
     except (redis.RedisError, OSError) as error:
         with _lock:
             _paused_until = time.monotonic() + _RETRY_AFTER
         log.warning("bell is silent", error=type(error).__name__)
-        return False
-    return True
+        return None

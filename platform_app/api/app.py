@@ -18,6 +18,7 @@ _WEB_CHAT = [
     visitor_routes.start,
     visitor_routes.send,
     visitor_routes.ask_for_person,
+    visitor_routes.typing,
     visitor_routes.history,
     event_stream.events,
 ]

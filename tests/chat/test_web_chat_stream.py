@@ -13,8 +13,10 @@ from platform_app.models.channel import ChannelAccount
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_accounts, inbound
-from platform_app.services.chat import member_messages, reply_streams
+from platform_app.services.chat import hand_off, member_messages, reply_streams
 from platform_app.services.chat.reply_streams import LiveReply
+from platform_app.services.inbox import presence
+from platform_app.services.inbox.presence import Activity
 from tests.talking import call, published
 from tests.visiting import TOKEN, a_chat, ask, the_talk, view, write
 
@@ -108,3 +110,25 @@ async def test_a_stream_ends_when_the_chat_is_switched_off(who: Identity) -> Non
     hub._notify(who.tenant_id, Update("conversation", the_talk(who).id))
     assert (await take(lines, 1))[0].startswith("event: gone")
     assert [line async for line in lines] == []
+
+
+async def test_a_visitor_sees_that_a_member_writes_and_members_that_the_visitor_does(
+    who: Identity, live_redis: str
+) -> None:
+    chat = a_chat(who)
+    write(who, chat)
+    talk = the_talk(who)
+    call(who, hand_off.take_over, talk.id)
+    lines = (await stream_of(who, chat)).lines()
+    assert '"writing": false' in (await take(lines, 2))[-1]
+    presence.renew(who, talk.id, Activity.REPLYING)
+    (state,) = await take(lines, 1)
+    assert '"state": "person"' in state and '"writing": true' in state
+    presence.end(who, talk.id)
+    assert '"writing": false' in (await take(lines, 1))[0]
+    await lines.aclose()
+    assert (await ask(chat, "typing", {})).status_code == 204
+    assert [one.user_id for one in presence.list_present(who.tenant_id, talk.id)] == [presence.CONTACT_ID]
+    assert (await ask(chat, "typing", {}, token="w" * 43)).status_code == 204
+    refused = [(await ask(chat, "typing", {})).status_code for _ in range(40)]
+    assert refused[-1] == 429 and refused[0] == 204

@@ -17,11 +17,12 @@ from platform_app.services.crm import contacts
 from platform_app.state.console import live_updates
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.contacts import ContactsState
+from platform_app.state.inbox import presence
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_edit_conflicts import StillHub
 from tests.headless.test_rule_pages import seen
-from tests.talking import call
+from tests.talking import call, real_talk
 
 
 class CountingHub(StillHub):
@@ -184,3 +185,20 @@ async def test_a_reply_in_the_making_is_shown_no_further(
         live.text = "Good day CANARY"
         await anna.until(lambda: "reload" in anna.scripts() or "CANARY" in str(anna.seen))
         assert "CANARY" not in str(anna.seen)
+
+
+async def test_a_page_looks_again_in_time_while_other_topics_change(
+    who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, renewed = real_talk(who), list[str]()
+    monkeypatch.setattr(presence, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "_renew_and_list", lambda who, conversation_id: renewed.append(conversation_id) or [])
+    async with Tab(sign_in(who)) as anna:
+        await opened(anna, hub, f"inbox?c={talk}")
+
+        def is_renewed() -> bool:
+            hub.tell("lead")
+            return len(renewed) > 3
+
+        await anna.until(is_renewed)
+        assert set(renewed) == {talk}

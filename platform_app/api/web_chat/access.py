@@ -34,6 +34,7 @@ REQUESTS = parse_many("300/minute")  # of an address, of any kind
 VISITOR_MESSAGES = parse_many("20/minute; 300/day")
 ADDRESS_MESSAGES = parse_many("60/minute; 1500/day")
 CHAT_MESSAGES = parse_many("600/minute")  # and daily_messages of its settings a day
+VISITOR_TYPING = parse_many("30/minute")
 NEW_VISITORS = parse_many("30/minute; 500/day")  # of an address
 REFUSED_SITE = "This site may not show this chat."
 TOO_MANY = "Too many requests. Try again in {seconds} s."

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -25,9 +26,11 @@ from platform_app.services.channels import visitor_view
 from platform_app.services.channels.visitor_view import VisitorView
 from platform_app.services.chat import reply_streams
 from platform_app.services.chat.reply_streams import LiveReply
+from platform_app.services.inbox import presence
 
 MAX_STREAMS = {"all": 2_000, "address": 600, "visitor": 5}  # open at once in this process
 PING_SECONDS = 15.0
+PRESENCE_SECONDS = 3.0
 LIFETIME_SECONDS = 900.0  # the frame connects again, which checks its access anew
 BATCH_SECONDS = 0.05
 RETRY_SECONDS = 10
@@ -103,16 +106,23 @@ class VisitorStream:
             except NotFound:
                 return VisitorView()
             with session_scope(account.tenant_id, read_only=True) as session:
-                return visitor_view.read(session, account, self._visitor.outside_id)
+                view = visitor_view.read(session, account, self._visitor.outside_id)
+            if view.state == "person" and presence.is_member_replying(account.tenant_id, view.conversation_id):
+                return replace(view, is_writing=True)
+            return view
 
         return await asyncio.to_thread(work)
 
     async def _until_changed(self, view: VisitorView, changed: asyncio.Event) -> AsyncIterator[str]:
-        """Wait for a change; meanwhile yield the text of a reply that this process writes, and pings."""
+        """Wait for a change; meanwhile yield the text of a reply that this process writes, and pings.
+
+        That a member writes ends by itself, so it is read again after PRESENCE_SECONDS.
+        """
+        is_member = view.is_writing and view.state == "person"
         live = reply_streams.find(view.live.id) if view.live else None
         while not changed.is_set():
             if live is None:
-                if not await _is_set(changed, PING_SECONDS):
+                if not await _is_set(changed, PRESENCE_SECONDS if is_member else PING_SECONDS):
                     yield ": ping\n\n"
                     return
                 continue

@@ -4,7 +4,7 @@
   const TEXTS = {
     en: {
       title: "Chat", greeting: "Hello. How can we help?", placeholder: "Your message", send: "Send", close: "Close the chat",
-      person: "Talk to a person", agent: "Agent", human: "Person", you: "You", writing: "The agent is writing",
+      person: "Talk to a person", agent: "Agent", human: "Person", you: "You", writing: "The agent is writing", typing: "{name} is writing",
       asked: "A person will answer here.", incharge: "{name} answers here.", ended: "This chat was closed. Write to open it again.",
       failed: "The answer could not be written. Write again, or talk to a person.", sources: "Sources", earlier: "Earlier messages",
       name: "Your name", email: "Your e-mail", wait: "Too many messages. Try again in {seconds} s.", refused: "This site may not show this chat.",
@@ -13,7 +13,7 @@
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
-      person: "Позвать человека", agent: "Агент", human: "Сотрудник", you: "Вы", writing: "Агент пишет",
+      person: "Позвать человека", agent: "Агент", human: "Сотрудник", you: "Вы", writing: "Агент пишет", typing: "{name} пишет",
       asked: "Вам ответит сотрудник.", incharge: "Вам отвечает {name}.", ended: "Чат закрыт. Напишите, чтобы открыть его снова.",
       failed: "Не удалось написать ответ. Напишите ещё раз или позовите человека.", sources: "Источники", earlier: "Более ранние сообщения",
       name: "Ваше имя", email: "Ваша почта", wait: "Слишком много сообщений. Повторите через {seconds} с.", refused: "Этому сайту нельзя показывать этот чат.",
@@ -22,7 +22,7 @@
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
-      person: "Hablar con una persona", agent: "Agente", human: "Persona", you: "Usted", writing: "El agente está escribiendo",
+      person: "Hablar con una persona", agent: "Agente", human: "Persona", you: "Usted", writing: "El agente está escribiendo", typing: "{name} está escribiendo",
       asked: "Una persona responderá aquí.", incharge: "{name} responde aquí.", ended: "Este chat se cerró. Escriba para abrirlo de nuevo.",
       failed: "No se pudo escribir la respuesta. Escriba otra vez o hable con una persona.", sources: "Fuentes", earlier: "Mensajes anteriores",
       name: "Su nombre", email: "Su correo", wait: "Demasiados mensajes. Inténtelo en {seconds} s.", refused: "Este sitio no puede mostrar este chat.",
@@ -31,7 +31,7 @@
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
-      person: "Falar com uma pessoa", agent: "Agente", human: "Pessoa", you: "Você", writing: "O agente está escrevendo",
+      person: "Falar com uma pessoa", agent: "Agente", human: "Pessoa", you: "Você", writing: "O agente está escrevendo", typing: "{name} está escrevendo",
       asked: "Uma pessoa responderá aqui.", incharge: "{name} responde aqui.", ended: "Este chat foi fechado. Escreva para abri-lo de novo.",
       failed: "Não foi possível escrever a resposta. Escreva de novo ou fale com uma pessoa.", sources: "Fontes", earlier: "Mensagens anteriores",
       name: "Seu nome", email: "Seu e-mail", wait: "Mensagens demais. Tente em {seconds} s.", refused: "Este site não pode mostrar este chat.",
@@ -40,7 +40,7 @@
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
-      person: "Покликати людину", agent: "Агент", human: "Співробітник", you: "Ви", writing: "Агент пише",
+      person: "Покликати людину", agent: "Агент", human: "Співробітник", you: "Ви", writing: "Агент пише", typing: "{name} пише",
       asked: "Вам відповість співробітник.", incharge: "Вам відповідає {name}.", ended: "Чат закрито. Напишіть, щоб відкрити його знову.",
       failed: "Не вдалося написати відповідь. Напишіть ще раз або покличте людину.", sources: "Джерела", earlier: "Попередні повідомлення",
       name: "Ваше ім’я", email: "Ваша пошта", wait: "Забагато повідомлень. Повторіть через {seconds} с.", refused: "Цьому сайту не можна показувати цей чат.",
@@ -49,7 +49,7 @@
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
-      person: "Адаммен сөйлесу", agent: "Агент", human: "Қызметкер", you: "Сіз", writing: "Агент жазып жатыр",
+      person: "Адаммен сөйлесу", agent: "Агент", human: "Қызметкер", you: "Сіз", writing: "Агент жазып жатыр", typing: "{name} жазып жатыр",
       asked: "Сізге қызметкер жауап береді.", incharge: "Сізге {name} жауап береді.", ended: "Чат жабылды. Қайта ашу үшін жазыңыз.",
       failed: "Жауап жазылмады. Қайта жазыңыз немесе адаммен сөйлесіңіз.", sources: "Дереккөздер", earlier: "Бұрынғы хабарламалар",
       name: "Атыңыз", email: "Поштаңыз", wait: "Хабарлама тым көп. {seconds} с кейін қайталаңыз.", refused: "Бұл сайт бұл чатты көрсете алмайды.",
@@ -231,7 +231,8 @@
     at("who").textContent = isPerson ? (person ? fill(words.incharge, { name: person }) : words.asked) : now === "closed" ? words.ended : failed ? words.failed : "";
     at("person").hidden = isPerson;
     const isShown = [...shown.values()].some((line) => line.dataset.partial);
-    at("typing").hidden = !writing || isShown || isPerson;
+    at("typing-text").textContent = isPerson ? fill(words.typing, { name: person || words.human }) : words.writing;
+    at("typing").hidden = !writing || isShown;
   };
 
   /* Events */
@@ -349,6 +350,13 @@
     } catch { problem(words.broken); }
     finally { at("person").disabled = false; }
   };
+  let typedAt = 0;
+  const type = () => {
+    grow();
+    if (!hasConversation || !parts.text.value.trim() || Date.now() - typedAt < 2500) return;
+    typedAt = Date.now();
+    ask("/typing", { method: "POST" }).catch(() => {});
+  };
   const grow = () => {
     parts.text.style.height = "auto";
     parts.text.style.height = `${Math.min(parts.text.scrollHeight + 2, 140)}px`;
@@ -370,7 +378,6 @@
   at("person").textContent = words.person;
   at("person").hidden = false;
   at("earlier").textContent = words.earlier;
-  at("typing-text").textContent = words.writing;
   at("text-label").textContent = words.placeholder;
   at("name-label").textContent = words.name;
   at("email-label").textContent = words.email;
@@ -382,7 +389,7 @@
   at("person").addEventListener("click", askForPerson);
   at("earlier").addEventListener("click", earlier);
   at("close").addEventListener("click", () => tell({ webChat: "close" }));
-  parts.text.addEventListener("input", grow);
+  parts.text.addEventListener("input", type);
   parts.text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
   });

@@ -8,7 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from platform_app.api.web_chat.access import NEW_VISITORS, Visitor, count, count_message, visitor_route
+from platform_app.api.web_chat.access import (
+    NEW_VISITORS,
+    VISITOR_TYPING,
+    Visitor,
+    count,
+    count_message,
+    visitor_route,
+)
 from platform_app.channels.web_chat import AsksFirst
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
@@ -16,6 +23,7 @@ from platform_app.services.channels import inbound, visitor_view
 from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
 from platform_app.services.channels.visitor_view import VisitorView
 from platform_app.services.chat import reply_streams
+from platform_app.services.inbox import presence
 
 MAX_BODY_BYTES = 40_000  # 4000 characters of four bytes, escaped as JSON
 
@@ -45,6 +53,7 @@ async def send(request: Request, visitor: Visitor) -> Response:
     """Store a message, once for each id, and start the agent's reply. Raises Invalid if it is not accepted."""
     count_message(visitor)
     receipt = await asyncio.to_thread(_receive, visitor, await _sent_message(request))
+    await asyncio.to_thread(presence.end_contact, visitor.account.tenant_id, receipt.message.conversation_id)
     if receipt.reply_id:
         reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
     return JSONResponse(
@@ -90,6 +99,21 @@ async def ask_for_person(request: Request, visitor: Visitor) -> Response:
 
     await asyncio.to_thread(work)
     return JSONResponse({"state": "person"})
+
+
+@visitor_route("/typing", methods=["POST"])
+async def typing(request: Request, visitor: Visitor) -> Response:
+    """Show members for some seconds that the visitor is writing; without a conversation nothing happens."""
+    count(VISITOR_TYPING, "typing", visitor.account.id, visitor.outside_id)
+
+    def work() -> None:
+        with session_scope(visitor.account.tenant_id, read_only=True) as session:
+            identity = inbound.find_identity(session, visitor.account, visitor.outside_id)
+        if identity is not None and identity.conversation_id is not None:
+            presence.renew_contact(visitor.account.tenant_id, identity.conversation_id)
+
+    await asyncio.to_thread(work)
+    return Response(status_code=204)
 
 
 @visitor_route("/history", methods=["GET"])

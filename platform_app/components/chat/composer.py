@@ -28,6 +28,8 @@ class Composer(rx.Component):
     replace_text: rx.Var[str]  # text that takes the place of what is in the field
     replace_count: rx.Var[int]  # incremented for each text that takes it
 
+    on_typing: rx.EventHandler[rx.event.no_args_event_spec]  # every few seconds while somebody types
+
 
 class StickToEnd(rx.Component):
     """Keeps the end of a list visible: scrolls if it was there when `mark` changes, always when `force` changes."""

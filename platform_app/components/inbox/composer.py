@@ -15,6 +15,7 @@ from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.drafting import DraftingState
+from platform_app.state.inbox.presence import PresenceState
 from platform_app.state.inbox.rewriting import RewritingState
 
 
@@ -90,6 +91,7 @@ def _kept(mode: str) -> dict[str, Any]:
         "sent_count": InboxState.sent_count,
         "failed_count": InboxState.failed_count,
         "last_sent": InboxState.last_sent,
+        "on_typing": PresenceState.typing(mode),
     }
 
 

@@ -13,6 +13,7 @@ from platform_app.components.rules.condition_values import option
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
 from platform_app.state.inbox.inbox_list import InboxListState
+from platform_app.state.inbox.presence import PresenceState
 
 
 def conversation() -> rx.Component:
@@ -59,6 +60,11 @@ def _head() -> rx.Component:
                 ),
                 marks(),
                 class_name="muted small",
+            ),
+            rx.el.p(
+                rx.foreach(PresenceState.words, lambda sentence: rx.el.span(sentence)),
+                class_name="presence small",
+                role="status",
             ),
             class_name="grow",
         ),

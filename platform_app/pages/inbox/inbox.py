@@ -15,6 +15,7 @@ from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
+from platform_app.state.inbox.presence import PresenceState
 from platform_app.state.inbox.rewriting import RewritingState
 
 
@@ -54,10 +55,12 @@ PAGES = [
         ContactPanelState.load,
         DraftingState.load,
         RewritingState.load,
+        PresenceState.load,
         ChatPanelState.load,
         InboxState.watch,
         InboxListState.watch,
         ContactPanelState.watch,
         DraftingState.watch,
+        PresenceState.watch,
     )
 ]

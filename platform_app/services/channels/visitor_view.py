@@ -41,7 +41,7 @@ class VisitorView:
     person: str = ""  # the name of the member in charge
     messages: list[dict[str, Any]] = field(default_factory=list)  # oldest first
     has_earlier: bool = False
-    is_writing: bool = False  # the agent writes a reply
+    is_writing: bool = False  # the agent, or the person, writes a reply
     live: LiveText | None = None  # the reply that is being written, if its text may be shown
     has_failed: bool = False  # the last reply could not be written
 

@@ -72,12 +72,15 @@ async def subscribe(
     check = await session_check(state, required_role)
     identity, tab = check.identity, state.router.session.client_token
     async with aclosing(hub.subscribe(identity.tenant_id, tab, every, pause)) as updates:
+        yielded_at = time.monotonic()
         async for update in updates:
             is_wanted = not topics or update.topic in (*topics, "*")
             is_access = update.topic == ACCESS_TOPIC
-            if not is_wanted and not is_access:
+            is_overdue = time.monotonic() - yielded_at >= every  # other topics kept the hub from its "*"
+            if not is_wanted and not is_access and not is_overdue:
                 continue
             if not await check.is_valid(at_once=is_access):
                 return
-            if is_wanted:
-                yield update
+            if is_wanted or is_overdue:
+                yielded_at = time.monotonic()
+                yield update if is_wanted else Update("*", "")

@@ -1,5 +1,6 @@
 """Conversation: the open conversation of the inbox, its messages, and what members write and decide."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,9 @@ from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.person import Identity, Role
 from platform_app.services.channels import outbound_decisions
 from platform_app.services.chat import approvals, hand_off, held_messages, member_messages, triage
-from platform_app.services.inbox import open_conversation
+from platform_app.services.inbox import open_conversation, presence
 from platform_app.services.inbox.open_conversation import OpenConversation
+from platform_app.services.inbox.presence import Activity
 from platform_app.state.console.base import (
     call,
     current_identity,
@@ -39,6 +41,7 @@ from platform_app.state.inbox.snoozes import MOMENT, SNOOZES, parse_moment, snoo
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
 NOBODY = "nobody"
+WRITING = (Activity.REPLYING, Activity.NOTING)
 
 
 class InboxState(rx.State):
@@ -121,6 +124,7 @@ class InboxState(rx.State):
             self.failed_count += 1
             return report_error(error)
         self.sent_count += 1
+        await asyncio.to_thread(presence.end, await current_identity(self), self.current, *WRITING)
         await self._open()
         return None
 
