@@ -59,6 +59,7 @@ def test_each_view_holds_what_its_name_says(who: Identity) -> None:
     assert listed(who, View.APPROVAL) == [asked]
     counts = call(who, inbox_list.count_views, InboxFilter())
     assert counts == {
+        View.UNREAD: 3,
         View.MINE: 1,
         View.UNASSIGNED: 2,
         View.PERSON: 1,
@@ -67,6 +68,17 @@ def test_each_view_holds_what_its_name_says(who: Identity) -> None:
         View.SNOOZED: 1,
         View.CLOSED: 1,
     }
+
+
+def test_each_member_has_unread_conversations_of_their_own(who: Identity) -> None:
+    colleague, talk = make_member(who, Role.OPERATOR), real_talk(who)
+    say(who, talk)
+    call(who, triage.mark_read, talk)
+    assert listed(who, View.UNREAD) == [] and listed(colleague, View.UNREAD) == [talk]
+    assert listed(who, View.UNREAD, kept_id=talk) == [talk]
+    assert call(who, inbox_list.count_views, InboxFilter(kept_id=talk))[View.UNREAD] == 0
+    say(who, talk)
+    assert listed(who, View.UNREAD) == [talk]
 
 
 def test_filters_narrow_every_view(who: Identity) -> None:

@@ -74,8 +74,9 @@ async def test_the_list_follows_the_address_and_what_happens(who: Identity, hub:
         await tab.goto(f"{PAGE}?view=mine", settle=False)
         await tab.until(lambda: seen(tab, InboxListState, "loaded"))
         assert [one.id for one in tab.get(InboxListState, "rows")] == [second]
-        assert [(one.name, one.count) for one in tab.get(InboxListState, "views")][:3] == [
+        assert [(one.name, one.count) for one in tab.get(InboxListState, "views")][:4] == [
             ("open", "2"),
+            ("unread", "1"),
             ("mine", "1"),
             ("unassigned", "1"),
         ]
@@ -106,6 +107,24 @@ async def test_opening_marks_as_read_and_marks_who_wrote(who: Identity) -> None:
         assert ("in", "Contact", "Hello?") in shown(tab) and ("out", "Rule “Welcome”", "Good day!") in shown(tab)
         assert seen(tab, InboxState, "messages")[0].day == "Today"
         assert seen(tab, InboxState, "title") == "Anna"
+
+
+async def test_an_unread_conversation_stays_in_the_list_while_it_is_read(who: Identity) -> None:
+    agent = published(who)
+    first, second = real_talk(who, agent), real_talk(who, agent)
+    real_talk(who, agent)  # nobody has written there
+    say(who, first, "Hello?")
+    say(who, second, "Hello?")
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, second, "&view=unread")
+        assert [(one.id, one.is_unread) for one in tab.get(InboxListState, "rows")] == [(second, False), (first, True)]
+        assert tab.get(InboxListState, "views")[1].count == "1"
+        await opened(tab, first, "&view=unread")
+        await tab.until(lambda: [one.id for one in tab.get(InboxListState, "rows")] == [first])
+        assert tab.get(InboxListState, "views")[1].count == ""
+        say(who, second, "And now?")
+        await tab.goto(f"{PAGE}?view=unread", settle=False)
+        await tab.until(lambda: [one.id for one in tab.get(InboxListState, "rows")] == [second])
 
 
 async def test_a_member_writes_and_is_in_charge(who: Identity, hub: CountingHub) -> None:

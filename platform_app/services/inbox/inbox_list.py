@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, or_
+from sqlalchemy import ColumnElement, and_, literal_column, not_, or_
 from sqlmodel import col
 
 from platform_app.automation.values import fold
@@ -14,6 +14,7 @@ from platform_app.models.agent import Agent, Channel
 from platform_app.models.conversation import (
     CURRENT_CONDITIONS,
     Conversation,
+    ConversationRead,
     ConversationState,
     ConversationTag,
     Message,
@@ -33,6 +34,7 @@ _CURRENT: list[ColumnElement[bool]] = [literal_column(f"conversation.{one}") for
 class View(StrEnum):
     """A view of the inbox."""
 
+    UNREAD = "unread"  # by the member
     MINE = "mine"
     UNASSIGNED = "unassigned"
     PERSON = "person"  # a member is in charge
@@ -55,6 +57,7 @@ class InboxFilter:
     channel: Channel | None = None
     tag: str = ""
     search: str = ""  # in all views; the newest conversations that match are one page
+    kept_id: str = ""  # a conversation that stays among the unread ones when it has been read: the open one
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def count_views(session: Transaction, who: Identity, wanted: InboxFilter) -> dic
     """Return how many conversations each view holds with the rest of a filter, at most MAX_COUNT."""
     found: dict[View, int] = {}
     for view in COUNTED:
-        query = _filtered(who, replace(wanted, view=view)).limit(MAX_COUNT)
+        query = _filtered(who, replace(wanted, view=view, kept_id="")).limit(MAX_COUNT)
         found[view] = len(session.execute(query.with_only_columns(Conversation.id)).all())
     return found
 
@@ -173,6 +176,9 @@ def _filtered(who: Identity, wanted: InboxFilter) -> Any:
     query = owned(Conversation, who.tenant_id).where(*_conditions(wanted))
     if wanted.view == View.MINE:
         query = query.where(Conversation.assignee_id == who.user_id)
+    elif wanted.view == View.UNREAD:
+        unread = _is_unread(who)
+        query = query.where(or_(unread, col(Conversation.id) == wanted.kept_id) if wanted.kept_id else unread)
     elif wanted.view == View.UNASSIGNED:
         query = query.where(col(Conversation.assignee_id).is_(None))
     elif wanted.view == View.APPROVAL:
@@ -202,6 +208,18 @@ def _conditions(wanted: InboxFilter) -> list[ColumnElement[bool]]:
     if wanted.view == View.PERSON:
         found.append(col(Conversation.state) == ConversationState.HANDED_OFF)
     return [*found, is_not_closed, is_awake]
+
+
+def _is_unread(who: Identity) -> ColumnElement[bool]:
+    """Return the condition that the contact wrote since the member last read a conversation."""
+    is_read = owned(ConversationRead, who.tenant_id).where(
+        ConversationRead.user_id == who.user_id,
+        ConversationRead.conversation_id == Conversation.id,
+        ConversationRead.read_at >= Conversation.contact_at,
+    )
+    return and_(
+        col(Conversation.contact_at).is_not(None), not_(is_read.with_only_columns(ConversationRead.id).exists())
+    )
 
 
 def _approvals(who: Identity) -> Any:

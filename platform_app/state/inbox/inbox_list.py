@@ -23,6 +23,7 @@ from platform_app.state.inbox.inbox_view import CHANNELS, InboxRow, build_inbox_
 ALL = "all"
 VIEW_LABELS = {
     View.OPEN: "All open",
+    View.UNREAD: "Unread",
     View.MINE: "Mine",
     View.UNASSIGNED: "Unassigned",
     View.PERSON: "With a person",
@@ -139,6 +140,7 @@ class InboxListState(rx.State):
             channel=None if self.channel == ALL else Channel(self.channel),
             tag=self.tag,
             search=self.search,
+            kept_id=self.router.url.query_parameters.get("c", "")[:32],
         )
 
     async def _fetch(self) -> None:
