@@ -189,6 +189,17 @@ def enqueue(
     return job
 
 
+def make_due(session: Transaction, tenant_id: str, lock_key: str) -> bool:
+    """Make the queued jobs with a lock key due now, and wake workers after the commit; return whether there are any."""
+    query = owned(Job, tenant_id).where(Job.lock_key == lock_key, Job.state == JobState.QUEUED)
+    waiting = list(session.exec(query.with_for_update()).all())
+    for job in waiting:
+        job.run_at = job.dispatched_at = now()
+    if woken := [(job.kind, job.id) for job in waiting]:
+        session.after_commit.append(lambda: notifier.wake_workers(woken))
+    return bool(waiting)
+
+
 def add_to_tally(session: Transaction, tenant_id: str, kind: str, count: int = 1) -> None:
     """Add to the number of finished jobs of a kind; a negative count when they are deleted."""
     session.add(JobTally(tenant_id=tenant_id, kind=kind, done=count))

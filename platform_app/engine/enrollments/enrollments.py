@@ -25,6 +25,7 @@ from platform_app.models.sequence import (
     StepState,
     idempotency_key,
 )
+from platform_app.services.chat import sending
 from platform_app.services.jobs import effects
 
 BATCH_SIZE = 500  # enrollments per request, and per transaction
@@ -215,6 +216,36 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.state == EnrollmentState.ACTIVE and not enrollment_entry.get(session, who, row.sequence_id).enabled:
         row.state = EnrollmentState.HELD
     return row
+
+
+def has_held_email(session: Transaction, row: Enrollment) -> bool:
+    """Return whether an enrollment waits at an e-mail that the send gate holds."""
+    return row.state in OPEN_STATES and _held_line(session, row) is not None
+
+
+def release_email(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Send the held e-mail of the next step at once; quiet hours, caps and the step's window do not count.
+
+    Raises Conflict if no e-mail is held, or the enrollment is paused or its sequence is switched off.
+    """
+    row = _get_open(session, who, row_id)
+    line = _held_line(session, row)
+    if line is None:
+        raise Conflict("This e-mail is not held back any more.")
+    if row.state == EnrollmentState.PAUSED:
+        raise Conflict("This enrollment is paused. Resume it first.")
+    enrollment_entry.get_enabled(session, who, row.sequence_id)
+    line.gate = line.gate | {"released": sending.review_of(who, "released")}
+    row.due_at, row.since = now(), None
+    sequence_exits.publish_change(session, row)
+    return row
+
+
+def _held_line(session: Transaction, row: Enrollment) -> EnrollmentStep | None:
+    """Return the next step if the send gate holds its e-mail and no member has decided on it, or None."""
+    line = session.get(EnrollmentStep, row.last_id) if row.last_id else None
+    is_held = line is not None and line.step_id == row.step_id and line.state == StepState.HELD
+    return line if is_held and line is not None and not line.gate.get("released") else None
 
 
 def _is_call_pending(session: Transaction, row: Enrollment) -> bool:

@@ -61,7 +61,7 @@ def hold_run(session: Transaction, run: RuleRun, place: int, *, until: datetime 
     update_action(run, place, state=HELD)
     payload = HandleEvent(event_id=run.event_id, again=run.id)
     enqueue(session, run.tenant_id, payload, run_at=until, lock_key=f"run:{run.id}")
-    _announce(session, run)
+    announce(session, run)
 
 
 def is_held(run: RuleRun) -> bool:
@@ -80,10 +80,10 @@ def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) 
         link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
         told = activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
         told.event_id = run.event_id
-    _announce(session, run)
+    announce(session, run)
 
 
-def _announce(session: Transaction, run: RuleRun) -> None:
+def announce(session: Transaction, run: RuleRun) -> None:
     """Notify open pages once for all runs of a transaction."""
     if not session.info.get("runs announced"):
         session.info["runs announced"] = True
@@ -202,7 +202,7 @@ def _reopen(session: Transaction, run: RuleRun) -> None:
     run.actions = [
         one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
     ]
-    _announce(session, run)
+    announce(session, run)
 
 
 def action_label(kind: str) -> str:

@@ -1,7 +1,7 @@
 """Rule worker: the job that evaluates the rules of an event and runs their actions, each once."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -168,7 +168,8 @@ class _EventHandler:
         if plan.message is None:
             return True
         key = rule_runs.idempotency_key(self._event.id, run.id, place)
-        decision = automatic_messages.admit_email(session, run.tenant_id, plan.message, key)
+        message = replace(plan.message, is_released=bool(run.actions[place].get("released")))
+        decision = automatic_messages.admit_email(session, run.tenant_id, message, key)
         if not decision.sends or run.actions[place].get("gate"):
             rule_runs.update_action(run, place, gate=decision.as_json())
         if decision.verdict == Verdict.DROP:

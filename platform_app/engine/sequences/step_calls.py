@@ -1,5 +1,7 @@
 """Step calls: the job that makes the outbound call of a step, once."""
 
+from dataclasses import replace
+
 import structlog
 
 from platform_app import sequence_exits
@@ -108,8 +110,10 @@ def _passes_gate(session: Transaction, plan: ActionPlan, line: EnrollmentStep, r
     if plan.message is None:
         return True
     compiled = enrollment_progress.enrollment_version(session, row)
-    decision = automatic_messages.admit_email(session, row.tenant_id, plan.message, idempotency_key(line.id))
-    line.gate = decision.as_json()
+    released = line.gate.get("released")
+    message = replace(plan.message, is_released=bool(released))
+    decision = automatic_messages.admit_email(session, row.tenant_id, message, idempotency_key(line.id))
+    line.gate = decision.as_json() | ({"released": released} if released else {})
     if decision.sends:
         return True
     line.state, line.error, line.error_values = StepState.HELD, "", {}

@@ -96,6 +96,16 @@ def show_one() -> rx.Component:
 def _run() -> rx.Component:
     head, view = RunPageState.head, RunPageState.view
     retry = rx.button(rx.icon("rotate-ccw", size=16), t("Try again"), on_click=RunPageState.retry)
+    held = rx.fragment(
+        rx.button(rx.icon("send", size=16), t("Send the held e-mail now"), on_click=RunPageState.release_email),
+        rx.button(
+            t("Discard the held e-mail"),
+            on_click=RunPageState.discard_email,
+            variant="soft",
+            color_scheme="gray",
+            high_contrast=True,
+        ),
+    )
     actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
     nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
     followed = rx.foreach(
@@ -108,6 +118,7 @@ def _run() -> rx.Component:
             rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always"),
             rx.link(t("Rule"), href=f"/manage/{CurrentUser.slug}/rules/{head.rule_id}", size="2", underline="always"),
             rx.cond(view.can_retry & ~READ_ONLY, retry),
+            rx.cond(view.has_held_email & ~READ_ONLY, held),
         ),
         rx.el.div(
             _why(),
@@ -150,6 +161,7 @@ def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
         ),
         rx.cond(line.words != "", rx.el.p(line.words)),
         rx.cond(line.error != "", rx.el.p(line.error, class_name="problem")),
+        rx.cond(line.review != "", rx.el.p(line.review, class_name="muted small")),
         class_name="step-line",
     )
 

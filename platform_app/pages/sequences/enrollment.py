@@ -34,6 +34,10 @@ def _enrollment() -> rx.Component:
             row.subject,
             status(row.colour, row.words),
             rx.link(t("Enrollments"), href=f"{base}/sequences/enrollments", size="2", underline="always"),
+            rx.cond(
+                STATE.has_held_email & ~READ_ONLY,
+                rx.button(rx.icon("send", size=16), t("Send the held e-mail now"), on_click=STATE.release_email),
+            ),
             *(rx.cond(may & ~READ_ONLY, _tool(what, words)) for may, what, words in tools),
         ),
         rx.el.div(

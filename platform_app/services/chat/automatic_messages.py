@@ -26,11 +26,13 @@ class AutomaticMessage:
     conversation: Conversation | None = None
     address: str = ""
     is_test: bool = False  # an e-mail that follows from a test chat
+    is_released: bool = False  # by a member, after it was held
 
     @property
     def outbound(self) -> OutboundMessage:
         """The message as the send gate judges it."""
-        return OutboundMessage(Sender.AUTOMATION, is_exempt=self.is_exempt)
+        sender = Sender.MEMBER if self.is_released and not self.is_test else Sender.AUTOMATION
+        return OutboundMessage(sender, is_exempt=self.is_exempt)
 
 
 def context_of(session: Transaction, tenant_id: str, message: AutomaticMessage) -> SendContext | None:

@@ -6,7 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.db import Transaction
-from platform_app.engine.rules import rule_runs
+from platform_app.engine.rules import held_emails, rule_runs
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
@@ -48,6 +48,7 @@ class ActionRunLine:
     colour: str
     error: str
     took: str
+    review: str  # what a member decided on a held e-mail
 
 
 @dataclass
@@ -68,6 +69,7 @@ class RunView:
     caused: list[CausedEventLine] = field(default_factory=list)
     version: str = ""
     can_retry: bool = False
+    has_held_email: bool = False
 
 
 class RunPageState(rx.State):
@@ -96,6 +98,20 @@ class RunPageState(rx.State):
         await self._fetch()
         return await success_toast(self, "It is tried again.")
 
+    @handler(Role.OPERATOR)
+    async def release_email(self) -> Any:
+        """Send the held e-mail at once."""
+        await call(self, held_emails.release, self.head.id)
+        await self._fetch()
+        return await success_toast(self, "The e-mail is sent now.")
+
+    @handler(Role.OPERATOR)
+    async def discard_email(self) -> Any:
+        """Discard the held e-mail; the later actions go on."""
+        await call(self, held_emails.discard, self.head.id)
+        await self._fetch()
+        return await success_toast(self, "The e-mail is discarded.")
+
     async def _fetch(self) -> None:
         identity, context = await current_identity(self), await view_context(self)
         run_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -108,6 +124,7 @@ class RunPageState(rx.State):
             caused=[CausedEventLine(one.id, translate(context.language, TRIGGERS[one.kind.value])) for one in caused],
             version=translate(context.language, "version {number}", number=run.version),
             can_retry=run.state.value in ("failed", "uncertain"),
+            has_held_email=held_emails.held_place(run) is not None and rule.enabled,
         )
 
 
@@ -123,15 +140,30 @@ def _read_run(session: Transaction, who: Identity, run_id: str) -> Any:
 
 def _action_run_line(place: int, one: dict[str, Any], context: ViewContext) -> ActionRunLine:
     state, language = str(one["state"]), context.language
-    held = gate_words(one.get("gate") or {}, language, context.zone)
+    released, discarded = one.get("released"), one.get("discarded")
+    held = "" if released else gate_words(one.get("gate") or {}, language, context.zone)
+    label = "Discarded" if discarded else "Kept back at the send gate" if held else ACTION_STATES.get(state, state)
     sentence = describe_result(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
     error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
     return ActionRunLine(
         number=str(place + 1),
         title=translate(language, rule_runs.action_label(str(one["kind"]))),
         words=sentence,
-        state=translate(language, "Kept back at the send gate" if held else ACTION_STATES.get(state, state)),
-        colour="amber" if held else ACTION_COLOURS.get(state, ""),
+        state=translate(language, label),
+        colour="" if discarded else "amber" if held else ACTION_COLOURS.get(state, ""),
         error=held or (error if state != "done" else ""),
         took=format_duration(int(one["ms"]), language) if "ms" in one else "",
+        review=_review_words(released, discarded, language, is_done=state == "done"),
     )
+
+
+def _review_words(
+    released: dict[str, Any] | None, discarded: dict[str, Any] | None, language: str, *, is_done: bool
+) -> str:
+    """Return what a member decided on a held e-mail, "" if nobody did."""
+    if discarded:
+        return translate(language, "Discarded by {name}", name=str(discarded["by"]))
+    if released:
+        sentence = "Sent by {name} after it was held back" if is_done else "{name} sends it now"
+        return translate(language, sentence, name=str(released["by"]))
+    return ""

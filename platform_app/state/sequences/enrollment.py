@@ -12,7 +12,7 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, StepState
 from platform_app.state.console.base import call, current_identity, error_toast, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.send_gate_words import gate_words
@@ -59,6 +59,7 @@ class _PageData:
     history: list[EnrollmentStep]
     names: EnrollmentNames
     zone: str
+    has_held_email: bool
 
 
 class EnrollmentPageState(rx.State):
@@ -79,6 +80,7 @@ class EnrollmentPageState(rx.State):
     can_skip: bool = False
     can_remove: bool = False
     can_retry: bool = False
+    has_held_email: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -106,6 +108,13 @@ class EnrollmentPageState(rx.State):
         await self._fetch()
         return await success_toast(self, _ACTION_TOASTS[what])
 
+    @handler(Role.OPERATOR)
+    async def release_email(self) -> Any:
+        """Send the held e-mail at once."""
+        await call(self, enrollments.release_email, self._id())
+        await self._fetch()
+        return await success_toast(self, "The e-mail is sent now.")
+
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
@@ -128,6 +137,7 @@ class EnrollmentPageState(rx.State):
         self.can_resume = state == EnrollmentState.PAUSED
         self.can_retry = state == EnrollmentState.FAILED
         self.can_skip = self.can_remove = inside or self.can_retry
+        self.has_held_email = found.has_held_email and state == EnrollmentState.ACTIVE
         self.loaded = True
 
 
@@ -135,7 +145,8 @@ def _read(session: Transaction, who: Identity, row_id: str) -> _PageData:
     row = enrollments.get(session, who, row_id)
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     zone = contact.time_zone if contact else ""
-    return _PageData(row, enrollments.history(session, who, row_id), read_enrollment_names(session, who, [row]), zone)
+    names, is_held = read_enrollment_names(session, who, [row]), enrollments.has_held_email(session, row)
+    return _PageData(row, enrollments.history(session, who, row_id), names, zone, is_held)
 
 
 def _history_line(
@@ -156,7 +167,7 @@ def _history_line(
         when=relative_time(language, line.taken_at, now()),
         exact=exact_time(language, line.taken_at, identity.time_zone),
         due=exact_time(language, line.due_at, identity.time_zone),
-        result=translate(language, line.sentence, **line.values) if line.sentence else "",
+        result=_result_words(line, language),
         error=translate(language, line.error, **line.error_values)
         if line.error
         else gate_words(line.gate, language, identity.time_zone),
@@ -164,3 +175,13 @@ def _history_line(
         followed=", ".join(followed),
         proof=proof_lines(line.proof, context),
     )
+
+
+def _result_words(line: EnrollmentStep, language: str) -> str:
+    """Return what a step did, and who released its e-mail after it was held."""
+    words = translate(language, line.sentence, **line.values) if line.sentence else ""
+    released = line.gate.get("released")
+    if not released:
+        return words
+    sentence = "{name} sends it now" if line.state == StepState.HELD else "Sent by {name} after it was held back"
+    return f"{words} ({translate(language, sentence, name=str(released['by']))})"
