@@ -73,3 +73,25 @@ async def test_a_version_is_compared_and_restored(
         assert read() == former and seen(tab, state, "conflict") is False
         await tab.send(state.compare(version.id))
         assert tab.get(state, "changes") == []
+
+
+async def test_guided_steps_are_compared_in_words(who: Identity) -> None:
+    agent = call(who, agents.create, {"name": "Vera"})
+    phone = {"fact": "contact.phone", "hint": "", "required": True}
+    steps = [{"goal": "Get to know them", "fields": [phone]}]
+    made = call(who, scripts.create, title="Repair", agent_id=agent.id, steps=steps)
+    name = {"fact": "contact.name", "hint": "Ask politely", "required": False}
+    changed = [{"goal": "Get to know them", "fields": [phone | {"required": False}, name]}]
+    call(who, scripts.save, made.id, {"steps": changed}, revision=1)
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(f"/manage/acme/agents/{agent.id}/scripts/{made.id}", settle=False)
+        await tab.until(lambda: seen(tab, ScriptState, "script_key") and seen(tab, ScriptState, "versions"))
+        await tab.send(ScriptState.compare(tab.get(ScriptState, "versions")[0].id))
+        (difference,) = tab.get(ScriptState, "changes")
+        assert difference.field == "Steps" and "{" not in difference.before + difference.after
+        assert difference.lines == [
+            " Step 1: Get to know them",
+            "-    Collects Phone of the contact (required)",
+            "+    Collects Phone of the contact",
+            "+    Collects Name of the contact: Ask politely",
+        ]

@@ -20,13 +20,13 @@ class FieldChange:
 def diff_fields(old: dict[str, Any], new: dict[str, Any]) -> list[FieldChange]:
     """Return the fields that differ between two states, in the order of the new one."""
     return [
-        FieldChange(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
+        FieldChange(field, old.get(field), new.get(field), changed_lines(old.get(field), new.get(field)))
         for field in new | old
         if old.get(field) != new.get(field)
     ]
 
 
-def _changed_lines(before: Any, after: Any) -> list[str]:
+def changed_lines(before: Any, after: Any) -> list[str]:
     """Return a unified diff, with one line of context, of a text of several lines; else []."""
     if not isinstance(before, str) or "\n" not in f"{before}{after}":
         return []

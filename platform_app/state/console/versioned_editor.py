@@ -9,6 +9,7 @@ import reflex as rx
 
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Role
+from platform_app.services.versions.field_changes import FieldChange, changed_lines
 from platform_app.services.versions.versioned_rows import VersionedRows
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.setting_text import format_setting, names_by_id
@@ -81,14 +82,9 @@ class VersionedEditor(rx.State, mixin=True):
         language, labels = (await current_user(self)).language, self._field_labels()
         names = await fetch(self, names_by_id)
         describe = await self._describe(names)
+        changes = await fetch(self, self._versioned_rows().compare_versions, self._id(), version_id)
         self.changes = [
-            FieldDiff(
-                translate(language, labels[change.field]),
-                format_setting(describe(change.field, change.before), names)[:MAX_DIFF_CHARS],
-                format_setting(describe(change.field, change.after), names)[:MAX_DIFF_CHARS],
-                change.lines[:MAX_DIFF_LINES],
-            )
-            for change in await fetch(self, self._versioned_rows().compare_versions, self._id(), version_id)
+            _field_diff(change, translate(language, labels[change.field]), describe, names) for change in changes
         ]
         self.compared = version_id
 
@@ -110,3 +106,12 @@ class VersionedEditor(rx.State, mixin=True):
     def _version_line(self, version: Any, language: str, zone: str) -> VersionLine:
         when = exact_time(language, version.created_at, zone)
         return VersionLine(version.id, str(version.number), when, version.author_name)
+
+
+def _field_diff(
+    change: FieldChange, label: str, describe: Callable[[str, Any], Any], names: dict[str, str]
+) -> FieldDiff:
+    """Return the difference of a field in words; a value that is described in several lines is compared by line."""
+    before, after = (format_setting(describe(change.field, value), names) for value in (change.before, change.after))
+    lines = change.lines or changed_lines(before, after)
+    return FieldDiff(label, before[:MAX_DIFF_CHARS], after[:MAX_DIFF_CHARS], lines[:MAX_DIFF_LINES])

@@ -54,8 +54,7 @@ class GuidedStepEditor(rx.State, mixin=True):
         """Set the steps to edit."""
         language = (await current_user(self)).language
         self.collectable = [
-            Option(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
-            for name in guided_steps.collectable_facts(known)
+            Option(name, _fact_label(name, known, language)) for name in guided_steps.collectable_facts(known)
         ]
         self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += 1
@@ -137,3 +136,25 @@ class GuidedStepEditor(rx.State, mixin=True):
             )
             for index, step in enumerate(self._steps)
         ]
+
+
+def describe_steps(steps: list[dict[str, Any]], known: Catalogue, language: str) -> str:
+    """Return steps in words, a line for each step and for each field that it collects."""
+    lines = []
+    for number, step in enumerate(steps, 1):
+        lines.append(translate(language, "Step {number}: {goal}", number=number, goal=str(step.get("goal", ""))))
+        lines += [_describe_field(collected, known, language) for collected in step.get("fields", [])]
+    return "\n".join(lines)
+
+
+def _describe_field(collected: dict[str, Any], known: Catalogue, language: str) -> str:
+    sentence = "Collects {field} (required)" if collected.get("required") else "Collects {field}"
+    words = translate(language, sentence, field=_fact_label(str(collected.get("fact", "")), known, language))
+    hint = str(collected.get("hint", ""))
+    return f"    {words}: {hint}" if hint else f"    {words}"
+
+
+def _fact_label(name: str, known: Catalogue, language: str) -> str:
+    """Return the label of a fact, or its name if the fact is gone."""
+    fact = known.get(name)
+    return name if fact is None else fact.label if fact.is_custom else translate(language, fact.label)

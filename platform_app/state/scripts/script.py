@@ -38,7 +38,7 @@ from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines, view_context
 from platform_app.state.rules.rule_words import describe_conditions
-from platform_app.state.scripts.guided_steps import GuidedStepEditor
+from platform_app.state.scripts.guided_steps import GuidedStepEditor, describe_steps
 
 ANY = "any"
 NONE = "none"
@@ -139,7 +139,13 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
 
     async def _describe(self, names: dict[str, str]) -> Callable[[str, Any], Any]:
         context = await view_context(self)
-        return lambda field, value: describe_conditions(value, context, names) if field == "condition" else value
+
+        def describe(field: str, value: Any) -> Any:
+            if field == "condition":
+                return describe_conditions(value, context, names)
+            return describe_steps(value or [], context.known, context.language) if field == "steps" else value
+
+        return describe
 
     def _restored_message(self) -> str:
         return "The script is as it was."
