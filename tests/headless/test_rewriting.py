@@ -59,7 +59,7 @@ async def test_a_text_is_translated_into_the_contacts_language(who: Identity, pr
     say(who, talk, "Guten Tag, wann ist mein Fahrrad fertig?")
     async with Tab(sign_in(who)) as tab:
         await loaded(tab, talk)
-        assert tab.get(RewritingState, "contact_language") == "German"
+        await tab.until(lambda: seen(tab, RewritingState, "contact_language") == "German")
         assert "Japanese" in [option.name for option in tab.get(RewritingState, "languages")]
         await rewrite(tab, "translate", "Tomorrow.")
         assert "into German" in provider.last.prompt

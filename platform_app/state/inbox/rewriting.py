@@ -1,6 +1,7 @@
 """Rewriting: the menu that has the model rewrite the text in the composer, its progress, and the way back."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import reflex as rx
@@ -42,21 +43,22 @@ class RewritingState(rx.State):
     _run: int = 0
 
     @handler(Role.VIEWER)
-    async def load(self) -> None:
+    async def load(self) -> AsyncIterator[None]:
         """Reset the menu for the conversation in the query of the address."""
         language = (await current_user(self)).language
         self.conversation_id = self.router.url.query_parameters.get("c", "")[:32]
         self._run += 1
         self.is_running = self.can_undo = False
-        self.live_text = self.problem = self._contact_language = ""
+        self.live_text = self.problem = self.contact_language = self._contact_language = ""
         self._texts = []
         self.is_available = rewriting.is_available()
+        named = [Option(code, _language_name(code, language)) for code in LANGUAGES]
+        self.languages = sorted(named, key=lambda option: option.name)
+        yield  # the first detection of a language takes a while
         if self.conversation_id and self.is_available:
             with suppress(PlatformError):  # the conversation says that it is gone
                 self._contact_language = await fetch(self, rewriting.contact_language, self.conversation_id)
         self.contact_language = _language_name(self._contact_language, language)
-        named = [Option(code, _language_name(code, language)) for code in LANGUAGES]
-        self.languages = sorted(named, key=lambda option: option.name)
 
     @handler(Role.OPERATOR, background=True)
     async def rewrite(self, choice: str, text: str) -> None:
