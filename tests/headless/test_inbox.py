@@ -8,11 +8,14 @@ import pytest
 import time_machine
 
 from platform_app.clock import now
+from platform_app.hub import Update
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services.chat import conversation_rows, conversations, held_messages, opt_outs, reply_streams, triage
+from platform_app.services.inbox import open_conversation
 from platform_app.services.scripts import scripts
 from platform_app.state.console import live_updates
+from platform_app.state.inbox import inbox_list as inbox_list_page
 from platform_app.state.inbox import snoozes
 from platform_app.state.inbox.contact_panel import ContactPanelState
 from platform_app.state.inbox.conversation import NOBODY, InboxState
@@ -86,6 +89,29 @@ async def test_the_list_follows_the_address_and_what_happens(who: Identity, hub:
         top = tab.get(InboxListState, "rows")[0]
         assert (top.contact, top.last_line, top.is_unread) == ("Anna", "Is it open on Sunday?", True)
         assert top.href == f"{PAGE}?view=mine&c={first}"
+
+
+async def test_an_open_conversation_reads_only_its_own_changes_and_lists_take_turns(
+    who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, another, reads, turns = real_talk(who), real_talk(who), list[str](), list[float]()
+    real, bucket = open_conversation.read, inbox_list_page._refreshes
+
+    def read(session: Any, who: Identity, conversation_id: str, *, limit: int) -> Any:
+        reads.append(conversation_id)
+        return real(session, who, conversation_id, limit=limit)
+
+    monkeypatch.setattr(open_conversation, "read", read)
+    monkeypatch.setattr(bucket, "reserve", lambda: turns.append(0.0) or 0.0)
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, talk)
+        await tab.until(lambda: len(hub.pages) >= 5)
+        before = len(reads)
+        for subject in (another, another, another, talk):
+            for page in hub.pages:
+                page.put_nowait(Update("conversation", subject))
+        await tab.until(lambda: len(reads) > before and turns)
+        assert reads[before:] == [talk]
 
 
 async def test_an_unknown_view_or_conversation_shows_the_list(who: Identity) -> None:

@@ -58,10 +58,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     real = sessions.get_identity
 
-    def read(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
+    def read(token: str, slug: str | None, *, extend: bool = True, **options: bool) -> Identity | None:
         if not extend:
             found.append(str(slug))
-        return real(token, slug, extend=extend)
+        return real(token, slug, extend=extend, **options)
 
     monkeypatch.setattr(sessions, "get_identity", read)
     return found

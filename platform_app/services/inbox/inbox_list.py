@@ -20,8 +20,7 @@ from platform_app.models.conversation import (
     Message,
 )
 from platform_app.models.crm import Contact
-from platform_app.models.person import Identity
-from platform_app.services.accounts import members
+from platform_app.models.person import Identity, Member, User
 from platform_app.services.chat import message_search, triage
 from platform_app.services.crm import search_text
 
@@ -141,7 +140,7 @@ def lines_of(session: Transaction, who: Identity, rows: list[Conversation]) -> l
     )
     people_of = _contacts(session, who, {row.contact_id for row in rows if row.contact_id})
     agents = _agent_names(session, who, {row.agent_id for row in rows})
-    people = {user.id: user.name for user, _ in members.list_members(session, who)}
+    people = _member_names(session, who, {row.assignee_id for row in rows if row.assignee_id})
     return [
         ConversationLine(
             row,
@@ -168,6 +167,16 @@ def _agent_names(session: Transaction, who: Identity, agent_ids: set[str]) -> di
     """Return the names of agents by id, those of deleted ones included."""
     query = owned(Agent, who.tenant_id).where(col(Agent.id).in_(agent_ids))
     found = session.execute(query.with_only_columns(Agent.id, Agent.name)).all()
+    return {str(row_id): str(name) for row_id, name in found}
+
+
+def _member_names(session: Transaction, who: Identity, user_ids: set[str]) -> dict[str, str]:
+    """Return the names of members by user id."""
+    if not user_ids:
+        return {}
+    query = owned(Member, who.tenant_id).join(User, User.id == Member.user_id)
+    query = query.where(col(Member.user_id).in_(user_ids), col(Member.disabled_at).is_(None))
+    found = session.execute(query.with_only_columns(User.id, User.name)).all()
     return {str(row_id): str(name) for row_id, name in found}
 
 
@@ -215,7 +224,7 @@ def _is_unread(who: Identity) -> ColumnElement[bool]:
     is_read = owned(ConversationRead, who.tenant_id).where(
         ConversationRead.user_id == who.user_id,
         ConversationRead.conversation_id == Conversation.id,
-        ConversationRead.read_at >= Conversation.contact_at,
+        col(ConversationRead.read_at) >= col(Conversation.contact_at),
     )
     return and_(
         col(Conversation.contact_at).is_not(None), not_(is_read.with_only_columns(ConversationRead.id).exists())

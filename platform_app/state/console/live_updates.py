@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import reflex as rx
@@ -61,11 +61,17 @@ async def session_check(state: rx.State, required_role: Role = Role.VIEWER) -> S
 
 
 async def subscribe(
-    state: rx.State, *topics: str, every: float = 15.0, pause: float = 0.0, required_role: Role = Role.VIEWER
+    state: rx.State,
+    *topics: str,
+    every: float = 15.0,
+    pause: float = 0.0,
+    required_role: Role = Role.VIEWER,
+    concerns: Callable[[Update], bool] | None = None,
 ) -> AsyncIterator[Update]:
     """Yield updates of these topics, or of all, and a "*" update at least every `every` seconds.
 
-    With `pause` at least so many seconds lie between two updates; what changes meanwhile is one of them.
+    With `pause` at least so many seconds lie between two updates; what changes meanwhile is one of them. With
+    `concerns` only those updates of a row are yielded for which it returns True.
     Ends when the tab has no connection any more, or its user no longer has a session with `required_role`. The state
     is not locked between updates: enter it with `async with` for each change.
     """
@@ -75,6 +81,8 @@ async def subscribe(
         yielded_at = time.monotonic()
         async for update in updates:
             is_wanted = not topics or update.topic in (*topics, "*")
+            if is_wanted and concerns is not None and update.subject_id:
+                is_wanted = concerns(update)
             is_access = update.topic == ACCESS_TOPIC
             is_overdue = time.monotonic() - yielded_at >= every  # other topics kept the hub from its "*"
             if not is_wanted and not is_access and not is_overdue:

@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.errors import NotFound, PlatformError
+from platform_app.hub import Update
 from platform_app.i18n import translate
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.person import Identity, Role
@@ -92,12 +93,15 @@ class InboxState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
         """Refresh the conversation when it changes."""
-        async for update in subscribe(self, "conversation", "contact", "member"):
+
+        def concerns(update: Update) -> bool:
+            return update.topic == "member" or update.subject_id in (self.current, self._contact_id)
+
+        async for update in subscribe(self, "conversation", "contact", "member", concerns=concerns):
             async with self:
                 if update.topic != "conversation":
                     await self._read_assignees()
-                concerned = self.current and update.subject_id in ("", self.current, self._contact_id)
-                event = await self._refresh() if concerned else None
+                event = await self._refresh() if self.current and update.topic != "member" else None
             if event is not None:
                 yield event
 

@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.errors import PlatformError
+from platform_app.hub import Update
 from platform_app.i18n import translate
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Role
@@ -54,10 +55,13 @@ class DraftingState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show the suggestion as it grows."""
-        async for update in subscribe(self, "conversation"):
+
+        def concerns(update: Update) -> bool:
+            return update.subject_id == self._conversation_id
+
+        async for _ in subscribe(self, "conversation", concerns=concerns):
             async with self:
-                if update.subject_id in ("", self._conversation_id):
-                    await self._refresh()
+                await self._refresh()
 
     @handler(Role.OPERATOR)
     async def suggest(self) -> None:

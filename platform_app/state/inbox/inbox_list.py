@@ -1,5 +1,6 @@
 """Inbox list: views, filters, pages and live updates of the list of conversations."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
+from platform_app.api.token_bucket import TokenBucket
 from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.agent import Channel
@@ -32,6 +34,8 @@ VIEW_LABELS = {
     View.CLOSED: "Closed",
 }
 PAUSE_SECONDS = 1.0  # between two live updates, in which further changes are collected
+REFRESHES_PER_SECOND = 20  # of all lists of this process: open conversations come first when many members watch
+_refreshes = TokenBucket(REFRESHES_PER_SECOND, REFRESHES_PER_SECOND)
 
 
 @dataclass
@@ -86,6 +90,7 @@ class InboxListState(rx.State):
     async def watch(self) -> None:
         """Fetch the list again when a conversation of the tenant changes."""
         async for _ in subscribe(self, "conversation", pause=PAUSE_SECONDS):
+            await asyncio.sleep(_refreshes.reserve())
             async with self:
                 await self._fetch()
 

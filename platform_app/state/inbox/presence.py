@@ -7,6 +7,7 @@ from time import monotonic
 import reflex as rx
 
 from platform_app.errors import PlatformError
+from platform_app.hub import Update
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.chat import conversation_rows
@@ -51,10 +52,14 @@ class PresenceState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Renew the member's own presence, and show that of others as it changes."""
-        async for update in subscribe(self, presence.TOPIC, every=TICK_SECONDS):
+
+        def concerns(update: Update) -> bool:
+            return update.subject_id == self._conversation_id
+
+        async for _ in subscribe(self, presence.TOPIC, every=TICK_SECONDS, concerns=concerns):
             async with self:
                 who, open_id = await current_identity(self), self._conversation_id
-            if not open_id or update.subject_id not in ("", open_id):
+            if not open_id:
                 continue
             present = await asyncio.to_thread(_renew_and_list, who, open_id)
             async with self:
