@@ -1,6 +1,7 @@
 """Plain text: removes Markdown from a text, as a CommonMark parser sees it, and changes nothing else."""
 
 import re
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
@@ -16,6 +17,18 @@ _HEADING = re.compile(rf"^({BLOCK_PREFIX})#{{1,6}}(?:[ \t]+|$)")
 _STAR_BULLET = re.compile(r"^([ \t]*)\*(?=[ \t]+[^\s\d])")
 _SERVICE_CODE = re.compile(r"[*#]{1,2}\d[\d*]*#")  # *100#: a service code of telephones
 _LINK_TARGET = re.compile(r"(?!(?:javascript|vbscript|data):)(?:[a-z][a-z0-9+.-]*:|[/#?.]|[^/]*\.[^\d])", re.IGNORECASE)
+_FENCE_LINE = re.compile(r"(`{3,}|~{3,})[^`\n]*$")
+_FENCE_IN = re.compile(rf"{BLOCK_PREFIX}(?:``|~~|`$|~$)")
+_HTML = re.compile(rf"^{BLOCK_PREFIX}<", re.MULTILINE)
+_ENDLESS_HTML = re.compile(rf"{BLOCK_PREFIX}<(?:[!?]|script|pre|style|textarea)", re.IGNORECASE)
+_SPAN = r"(?<!`)(?P<ticks>`+)(?!`)[^`\n]+(?P=ticks)(?!`)"
+_INLINE_LINK = r"\[[^\[\]\n*_~<&\\`!]*\]\([^()\s*_~<&\\`]*\)"
+_MAY_REFER = re.compile(rf"{_SPAN}|(?P<stray>`+)|{_INLINE_LINK}|\[(?:\d+|[ \t]*)\](?![(\[:])|(?P<open>\\*\[)")
+_OPENER = re.compile(rf"[`\[\\!*_~<&]|^{BLOCK_PREFIX}(?:[#>]|[-=]+[ \t]*$)", re.MULTILINE)
+_CLOSED = re.compile(  # what no further text changes
+    rf"{_SPAN}(?=[^`])|{_INLINE_LINK}|\[\d+\](?=[^(\[:])|!(?=[^\[])|\\[A-Za-z0-9*_#~]|<(?=[ \d=])|&(?=[^A-Za-z#])"
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ESCAPED = frozenset("*_`~#[]<>")
 
 
@@ -69,13 +82,81 @@ def _parser() -> MarkdownIt:
 _PARSER = _parser()
 
 
+class _References(dict[str, Any]):
+    """Link references by label, without those that are numbers: [1] is a citation."""
+
+    def __setitem__(self, label: str, reference: Any) -> None:
+        if not label.isdigit():
+            super().__setitem__(label, reference)
+
+
+def stable_length(text: str) -> int:
+    """Return the length of the prefix of an incomplete text whose plain form no further text can change."""
+    begin, offset, fence = 0, 0, ""  # `begin`: of the paragraph or the lines of code that are not complete
+    *complete, last = text.split("\n")
+    for line in complete:
+        end = offset + len(line) + 1
+        if fence:
+            if _FENCE_IN.match(line) and not _is_closing(line, fence):
+                return offset
+            fence, begin = ("" if _is_closing(line, fence) else fence), end
+        elif opening := _FENCE_LINE.match(line):
+            fence = "" if _HTML.search(text, begin, offset) else opening[1]
+            begin = end
+        elif _FENCE_IN.match(line) or _ENDLESS_HTML.match(line):
+            return _without_references(text[:begin])
+        elif not line.strip(" \t"):
+            begin = end
+        offset = end
+    if fence or _FENCE_IN.match(last):
+        return _without_references(text[:begin])
+    return _without_references(text[: _open_length(text, begin)])
+
+
+def _is_closing(line: str, fence: str) -> bool:
+    return line.rstrip(" \t").strip(fence[0]) == "" and line.startswith(fence)
+
+
+def _without_references(text: str) -> int:
+    """Return the length up to the paragraph's first Markdown before brackets that a definition may turn into a link."""
+    reference = _first_reference(text)
+    if reference == len(text):
+        return reference
+    blank = list(_BLANK_LINE.finditer(text, 0, reference))
+    return _open_length(text[:reference], blank[-1].end() if blank else 0)
+
+
+def _first_reference(text: str) -> int:
+    """Return the index of the first brackets that a definition further on may turn into a link, or the length.
+
+    Brackets after backticks that do not end in their line may be code: the index is that of the backticks.
+    """
+    stray = len(text)
+    for match in _MAY_REFER.finditer(text):
+        if match["stray"]:
+            stray = min(stray, match.start())
+        elif match["open"]:
+            return min(stray, match.start())
+    return len(text)
+
+
+def _open_length(text: str, begin: int) -> int:
+    """Return the length up to the first Markdown in an incomplete paragraph, apart from code, links and escapes."""
+    while opener := _OPENER.search(text, begin):
+        closed = _CLOSED.match(text, opener.start())
+        if closed is None:
+            return opener.start()
+        begin = closed.end()
+    return len(text)
+
+
 def strip_markdown(text: str) -> str:
     """Return a text without Markdown. List items keep their markers: "- 5" may be a number."""
     if not _MARKDOWN.search(text):
         return text
     lines = text.split("\n")
     removed: set[int] = set()
-    env: dict[str, dict[str, dict[str, str]]] = {}
+    env: dict[str, dict[str, dict[str, str]]] = {"references": _References()}
     for token in _PARSER.parse(text, env):
         if token.map is None:
             continue
@@ -112,9 +193,10 @@ def _rewrite_inline(token: Token, lines: list[str]) -> None:
         return
     rendered = _render(children).split("\n")
     for number, (old, new) in enumerate(zip(token.content.split("\n"), rendered, strict=False), token.map[0]):
-        column = lines[number].find(old)
+        indent = old[: len(old) - len(old.lstrip(" \t"))]  # the parser drops it from the second line on
+        column = lines[number].rfind(old)
         if column >= 0:
-            lines[number] = lines[number][:column] + new
+            lines[number] = lines[number][:column] + (new if new.startswith(indent) else indent + new)
 
 
 def _render(children: list[Token]) -> str:

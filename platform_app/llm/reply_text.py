@@ -2,8 +2,8 @@
 
 import re
 
-from platform_app.llm.citations import normalize_citations
-from platform_app.llm.plain_text import BLOCK_PREFIX, strip_markdown
+from platform_app.llm.citations import normalize_citations, normalize_partial
+from platform_app.llm.plain_text import stable_length, strip_markdown
 
 __all__ = [
     "normalize_citations",
@@ -15,18 +15,7 @@ __all__ = [
     "truncate",
 ]
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FENCE = re.compile(rf"^{BLOCK_PREFIX}(?:```+[^`\n]*$|~~~)", re.MULTILINE)
 _TRAILING_SPACES = re.compile(r"[ \t]+$", re.MULTILINE)
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_OPENS_CITATION = re.compile(r"[`\[【［〔〖(\\!]")
-_OPENS_MARKDOWN = re.compile(rf"[`\[【［〔〖(\\!*_~<&]|^{BLOCK_PREFIX}(?:[#>]|[-=]+[ \t]*$)", re.MULTILINE)
-_CLOSED = re.compile(  # a complete construct, followed by what makes its meaning unambiguous
-    r"(?P<ticks>`+)(?!`)[^`\n]+(?P=ticks)(?=[^`])"
-    r"|!(?=[^\[])|\\[^\n]"
-    r"|(?:\[[^\[\]\n]*\]|[【［〔〖][^】］〕〗\n]*[】］〕〗])(?:\([^()\n]*\))?"
-    r"(?=[ \t]*\n|[ \t]*[,;]?[ \t]*[^\s,;\[【［〔〖(])"
-    r"|\([^()\n]*\)(?=[ \t]*\n|[ \t]*[^\s])"
-)
 
 
 def join_surrogates(pending: str, text: str) -> tuple[str, str]:
@@ -58,10 +47,11 @@ def format_partial_reply(text: str, known: set[int], *, markdown: bool, limit: i
 
     Text that may turn out to be Markdown, a citation or too long is withheld until that is certain.
     """
-    shown, _ = normalize_citations(
-        text[: _stable_length(text, _OPENS_CITATION if markdown else _OPENS_MARKDOWN)].strip(), known
-    )
-    shown = (shown if markdown else _to_plain(shown)).strip()
+    shown = normalize_partial(text.lstrip(), known)
+    if not markdown:
+        shown = _TRAILING_SPACES.sub("", shown)
+        shown = strip_markdown(shown[: stable_length(shown)])
+    shown = shown.strip()
     half = limit // 2
     if len(shown) <= half:
         return shown
@@ -72,27 +62,6 @@ def format_partial_reply(text: str, known: set[int], *, markdown: bool, limit: i
 def _to_plain(text: str) -> str:
     """Return a text without Markdown, and without spaces at the ends of lines, which Markdown drops in paragraphs."""
     return strip_markdown(_TRAILING_SPACES.sub("", text))
-
-
-def _stable_length(text: str, opens: re.Pattern[str]) -> int:
-    """Return the length of the prefix whose meaning further text cannot change."""
-    begin = 0
-    for blank in _BLANK_LINE.finditer(text):
-        if len(_FENCE.findall(text, begin, blank.start() + 1)) % 2 == 0:
-            begin = blank.end()
-    fences = list(_FENCE.finditer(text, begin))
-    if len(fences) % 2:
-        if "\n" in text[fences[-1].end() :]:
-            return text.rfind("\n") + 1
-        text = text[: fences[-1].start()]  # its line is not complete: another backtick would make it inline code
-    first = begin  # of adjacent constructs: the meaning of the last one depends on what follows
-    while match := opens.search(text, begin):
-        first = match.start() if text[begin : match.start()].strip() else first
-        closed = _CLOSED.match(text, match.start())
-        if closed is None:
-            return first
-        begin = closed.end()
-    return len(text)
 
 
 def truncate(text: str, limit: int) -> str:

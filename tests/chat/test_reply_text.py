@@ -174,6 +174,12 @@ PARTS = st.sampled_from(
     ["Yes", " ", ". ", "\n", "\n\n", "[1]", " [9]", "**", "*", "- 5", "`", "```", "[", "](http://a.b)", "# ", "> ",
      "a_b", "(1)", "---", "【2†s】", "1. ", "! ", "Слово"]
 )  # fmt: skip
+HOSTILE_PARTS = st.sampled_from(
+    ["`", "``", "```", "~~~", "~~", "[", "]", "(", ")", "\\", "!", "*", "**", "_", "<", ">", "&amp;", "\n", "\n\n", " ",
+     " \n", "\t", "a", "Yes", "1", ". ", ",", ";", "http://a.b", "【", "】", "†", "[1]", "[9]", "[2](x)", " (1)",
+     "source 1", "- ", "# ", "> ", "===", "---", "[1]: http://a.b\n", "[a]: /u\n", "<b>", "</b>",
+     "<!--", "&", "1. ", "|"]
+)  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -186,6 +192,27 @@ def test_what_is_shown_early_is_the_beginning_of_what_is_stored(parts: list[str]
         now = reply_text.format_partial_reply(text[:end], {1, 2}, markdown=markdown, limit=limit)
         shown = now if now.startswith(shown) else shown  # what was shown is not taken back
     assert reply_text.format_reply(text, {1, 2}, markdown=markdown, limit=limit)[0].startswith(shown)
+
+
+@settings(max_examples=800, deadline=None, derandomize=True)
+@example("[`](http://a.b)Yes`", False)
+@example("[`](http://a.b)Yes`", True)
+@example("\\[2](x), 【", True)
+@example("\\ \n, _3", False)
+@example("[the docs][d] it is.\n\n[d]: https://a.b", False)
+@example("Yes [9] `a` and", True)
+@example("1. 1\n</b>|", False)
+@given(st.lists(HOSTILE_PARTS, max_size=12).map("".join), st.booleans())
+def test_no_further_text_changes_what_is_shown(text: str, markdown: bool) -> None:
+    whole, _ = reply_text.format_reply(text, {1, 2}, markdown=markdown, limit=4000)
+    for end in range(len(text)):
+        shown = reply_text.format_partial_reply(text[:end], {1, 2}, markdown=markdown, limit=4000)
+        assert whole.startswith(shown), text[:end]
+
+
+def test_lines_keep_their_beginnings_when_markdown_is_removed() -> None:
+    assert reply_text.strip_markdown("1. 1\nand **2**") == "1. 1\nand 2"
+    assert reply_text.strip_markdown("one\n\tand **2**") == "one\n\tand 2"
 
 
 def test_text_is_shown_while_it_grows() -> None:
