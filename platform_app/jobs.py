@@ -23,7 +23,7 @@ class IndexSource(BaseModel):
 
 
 class RemoveSource(BaseModel):
-    """Delete the vectors, chunks and file of a deleted source."""
+    """Delete the vectors and chunks of a deleted source, and its file and row if it is not in the bin."""
 
     kind: Literal["remove_source"] = "remove_source"
     source_id: str

@@ -13,6 +13,7 @@ import structlog
 from platform_app import logs, notifier, table_statistics
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
+from platform_app.engine.bin import bin
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.channels import typing_status
@@ -33,6 +34,7 @@ DIGEST_SECONDS = 30  # seconds between two looks for digests that are due
 
 EVERY_SECOND = (
     replies.mark_interrupted,
+    bin.remove_expired,
     held_messages.release_due,
     hand_off.hand_back_due,
     approvals.handle_overdue,

@@ -25,7 +25,6 @@ from platform_app.services.versions.versioned_rows import VersionT
 class DefinitionMessages:
     """The messages about a kind of definition: message ids, those of `done` with a placeholder for the name."""
 
-    limit_reached: str
     done: dict[str, str]  # by "created", "published", "on", "off" and "deleted"
     incomplete: str
     unpublished: str
@@ -56,7 +55,6 @@ class Definitions(PublishedRows[RowT, VersionT]):
     kind: ActivityKind
     topic: str
     path: str  # of a row, below /manage/{tenant}
-    max_rows: int
     messages: DefinitionMessages
     problems: Callable[[Transaction, Identity, RowT], dict[str, str]]
     validate: Callable[[dict[str, Any]], None]
@@ -105,7 +103,7 @@ class Definitions(PublishedRows[RowT, VersionT]):
         """Create a disabled row with a draft at the end. Raises LimitReached if there are too many."""
         rows = self.of_tenant(session, who)
         if len(rows) >= self.max_rows:
-            raise LimitReached(self.messages.limit_reached, count=self.max_rows)
+            raise LimitReached(self.limit_reached, count=self.max_rows)
         row: RowT = self.model(tenant_id=who.tenant_id, name="", updated_by=who.name, is_demo=is_demo)
         row.position = max((other.position for other in rows), default=0) + 1
         row.name, row.agent_id = _validate_name(name), _validate_agent(session, who, agent_id)
@@ -188,12 +186,28 @@ class Definitions(PublishedRows[RowT, VersionT]):
         moved, other = self.get(session, who, row_id), self.get(session, who, other_id)
         row_order.place_at(self.of_tenant(session, who), moved.id, other.id)
 
-    def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Delete a row, so that it no longer runs; it can be restored."""
-        row = super().delete(session, who, row_id)
+    def delete(self, session: Transaction, who: Identity, row_id: str, *, with_id: str = "") -> RowT:
+        """Delete a row, so that it no longer runs; it can be restored.
+
+        `with_id` is the agent that it is deleted with, whose activity tells of it; "" if it is deleted alone.
+        """
+        row = super().delete(session, who, row_id, with_id=with_id)
         row.enabled = False
         self.on_switch(session, who, row)
-        self.record_activity(session, who, row, "deleted")
+        if with_id:
+            self._publish_change(session, row)
+        else:
+            self.record_activity(session, who, row, "deleted")
+        return row
+
+    def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
+        """Restore a deleted row, switched on if it was; what waited in it goes on.
+
+        Raises NotFound if there is no such deleted row, LimitReached if there are too many.
+        """
+        row = super().restore(session, who, row_id)
+        self.on_switch(session, who, row)
+        self._publish_change(session, row)
         return row
 
     def record_activity(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:
@@ -201,6 +215,9 @@ class Definitions(PublishedRows[RowT, VersionT]):
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
         sentence = self.messages.done[what]
         activity.record_by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
+        self._publish_change(session, row)
+
+    def _publish_change(self, session: Transaction, row: RowT) -> None:
         session.after_commit.append(lambda: notifier.publish(row.tenant_id, self.topic, row.id))
 
 

@@ -2,6 +2,7 @@
 
 from platform_app.models import (
     agent,
+    bin,
     channel,
     conversation,
     crm,
@@ -24,6 +25,7 @@ from platform_app.models import (
 
 __all__ = [
     "agent",
+    "bin",
     "channel",
     "conversation",
     "crm",

@@ -16,6 +16,7 @@ class Category(Owned, table=True):
     name: str = Field(max_length=120)
     parent_id: str | None = Field(default=None, foreign_key="category.id", max_length=32)
     position: int = 0
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class SourceState(StrEnum):

@@ -137,3 +137,15 @@ def test_versions_keep_their_data_when_their_columns_become_the_same(empty: str)
     assert (stored(empty, "agent")["published_id"], stored(empty, "agentversion")["settings"]) == ("v", CONTENT)
     version = stored(empty, "ruleversion")
     assert (version["definition"], version["published_by"], version["published_at"]) == (CONTENT, "Vera", PUBLISHED)
+
+
+def test_what_was_deleted_before_there_was_a_bin_stands_in_it(empty: str) -> None:
+    migrations.upgrade(empty, "0027")
+    insert(empty, "tenant", id="t")
+    gone = {"tenant_id": "t", "deleted_at": PUBLISHED}
+    insert(empty, "incomingwebhook", id="1", name="Ёлка", enabled=True, **gone)
+    insert(empty, "contact", id="2", name="Merged", merged_into="3", **gone)
+    migrations.upgrade(empty)
+    entry = stored(empty, "binentry")
+    assert (entry["kind"], entry["row_id"], entry["name_key"]) == ("incomingwebhook", "1", "елка")
+    assert (entry["deleted_at"], entry["was_enabled"]) == (PUBLISHED, True)

@@ -93,6 +93,32 @@ def test_several_are_deleted_together_and_come_back(desk: Desk) -> None:
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
+def test_deleted_ones_come_back_from_the_bin_or_go_for_good(desk: Desk) -> None:
+    page, name = desk.page, f"Binned {desk.language}"
+    for number in ("first", "second"):
+        desk.create_contact(f"{name} {number}")
+        desk.open(f"/contacts?q={name}")
+        page.get_by_role("button", name=desk.t("Delete “{title}”", title=f"{name} {number}")).click()
+        expect(page.locator("tbody tr")).to_have_count(0)
+    desk.open("/settings/bin?kind=contact")
+    page.get_by_role("textbox", name=desk.t("Search by name")).fill(name)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("button", name=desk.t("Restore “{title}”", title=f"{name} first")).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name=desk.t("Delete “{title}” for good", title=f"{name} second")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("another")
+    dialog.get_by_role("button", name=desk.t("Delete for good")).click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    dialog.get_by_role("textbox").fill(f"{name} second")
+    dialog.get_by_role("button", name=desk.t("Delete for good")).click()
+    expect(page.locator("tbody tr")).to_have_count(0)
+    left = "SELECT count(*) FROM contact WHERE name LIKE ?"
+    wait_for(lambda: desk.recorded.one(left, f"{name}%") == 1)  # the worker has removed the other
+    desk.open(f"/contacts?q={name}")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
 def test_two_contacts_become_one(desk: Desk) -> None:
     page, name = desk.page, f"Twin {desk.language}"
     desk.create_contact(f"{name} second", "+7 922 000-00-01")

@@ -110,12 +110,15 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
 
 
 def prepared(page: Page, recorded: Recorded) -> None:
-    """Let the demo have a run, a web chat, a webhook with a delivery, and nothing that is still being done."""
+    """Let the demo have a run, a web chat, a webhook with a delivery, a bin, and nothing that is still being done."""
     operator = Operator(page, recorded, "en")
     address, _ = operator.make("Shop", is_signed=False)
     assert operator.send(address, {"order": {"total": 5}}) == 202
     let_rules_run(page, operator.home, "en")
     connect(page, recorded.address, "en", "http://localhost:1")
+    page.goto(f"{operator.home}/contacts")
+    page.get_by_role("button", name=re.compile("^Delete “")).last.click()
+    wait_for(lambda: recorded.one("select count(*) from binentry") == 1)
     busy = "select count(*) from job where state in ('queued', 'running')"
     wait_for(lambda: recorded.one(busy) == 0 and recorded.all("select 1 from receiveddelivery"), 60)
 

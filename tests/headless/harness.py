@@ -138,6 +138,11 @@ class Tab:
             if settle:
                 await asyncio.wait_for(future.wait_all(), wait)
 
+    async def start(self, name: str, state: type[rx.State], **payload: Any) -> None:
+        """Send an event with a payload as it is, which `send` would read as a component does, and do not wait."""
+        full = format_event_handler(state.event_handlers[name])
+        await self._enqueue(Event(name=full, payload=payload, router_data=self.router_data()))
+
     def get(self, state: type[rx.State], name: str) -> Any:
         """Return a variable as the browser holds it."""
         held = self.seen.get(state.get_full_name(), {})

@@ -147,7 +147,8 @@ async def test_events_for_the_browser_do_not_reach_another_session(
     agent = call(who, agents.create, {"name": "Anna"})
     async with Tab(sign_in(who)) as tab:
         await tab.goto(SETTINGS.format("acme"))
-        await tab.send(AgentsState.delete(agent.id), settle=False)
+        await tab.send(AgentsState.delete(agent.id))
+        await tab.send(AgentsState.confirm_delete({"name": "anna"}), settle=False)
         await tab.until(lambda: "is deleted" in str(tab.seen))
         tab.cookie = ""
         await tab.goto("/sign-in")

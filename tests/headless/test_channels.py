@@ -48,6 +48,7 @@ async def test_connect_change_switch_delete_and_undo(who: Identity) -> None:
         assert seen(tab, "choices")["asks_first"] == "name_and_email"
         await tab.send(ChannelAccountState.switch(False))
         assert call(who, channel_accounts.get, row.id).enabled is False
+        tab.seen.clear()  # what the page showed before it is opened again
         await opened(tab, "/settings/channels", ChannelAccountsState, "loaded")
         await tab.send(ChannelAccountsState.delete(row.id), settle=False)  # the offer to undo stands for seconds
         await tab.until(lambda: tab.get(ChannelAccountsState, "undo_sentence"))

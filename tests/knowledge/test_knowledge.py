@@ -173,7 +173,7 @@ def run_late_jobs(who: Identity) -> None:
     run_jobs(who)
 
 
-async def test_a_minute_later_nothing_is_left_of_it(who: Identity, env: pytest.MonkeyPatch) -> None:
+async def test_a_minute_later_its_file_is_left_for_the_bin(who: Identity, env: pytest.MonkeyPatch) -> None:
     made = await upload(who)
     run_jobs(who)
     with session_scope(who.tenant_id) as session:
@@ -181,11 +181,31 @@ async def test_a_minute_later_nothing_is_left_of_it(who: Identity, env: pytest.M
     env.setattr("platform_app.services.knowledge.indexing.UNDO_SECONDS", 0)
     run_late_jobs(who)
     with session_scope(who.tenant_id, read_only=True) as session:
-        assert session.exec(owned(Source, who.tenant_id)).all() == []
         assert session.exec(owned(Chunk, who.tenant_id)).all() == []
-    assert kept_files() == [] and vector_index.search(who.tenant_id, QUESTION, 5) == []
-    with pytest.raises(NotFound), session_scope(who.tenant_id) as session:
-        sources.restore(session, who, made)
+    assert kept_files() == [source(who, made).stored_as]
+    assert vector_index.search(who.tenant_id, QUESTION, 5) == []
+
+
+async def test_restored_while_its_vectors_are_deleted_it_is_indexed_again(
+    who: Identity, env: pytest.MonkeyPatch
+) -> None:
+    made = await upload(who)
+    run_jobs(who)
+    with session_scope(who.tenant_id) as session:
+        sources.delete(session, who, made)
+    env.setattr("platform_app.services.knowledge.indexing.UNDO_SECONDS", 0)
+    drop = vector_index.drop
+
+    def meanwhile(tenant_id: str, ids: list[str]) -> None:
+        drop(tenant_id, ids)
+        env.setattr(vector_index, "drop", drop)
+        with session_scope(who.tenant_id) as session:
+            sources.restore(session, who, made)
+
+    env.setattr(vector_index, "drop", meanwhile)
+    run_late_jobs(who)
+    library(who)
+    assert source(who, made).state == SourceState.READY and found(who) == ["Parking"]
 
 
 async def test_the_first_deletions_job_spares_what_was_brought_back(who: Identity) -> None:

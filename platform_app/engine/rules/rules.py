@@ -80,9 +80,9 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     topic="rule",
     path="/rules",
     max_rows=MAX_RULES,
+    limit_reached="There can be {count} rules at most.",
     missing="There is no such rule.",
     messages=DefinitionMessages(
-        limit_reached="There can be {count} rules at most.",
         done={
             "created": "Rule “{name}” created",
             "published": "Rule “{name}” published",

@@ -110,9 +110,9 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     topic="sequence",
     path="/sequences",
     max_rows=MAX_SEQUENCES,
+    limit_reached="There can be {count} sequences at most.",
     missing="There is no such sequence.",
     messages=DefinitionMessages(
-        limit_reached="There can be {count} sequences at most.",
         done={
             "created": "Sequence “{name}” created",
             "published": "Sequence “{name}” published",

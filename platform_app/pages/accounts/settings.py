@@ -187,6 +187,7 @@ def _more() -> rx.Component:
         (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
         (t("Channels"), t("Where customers write: the chat on your site."), "/settings/channels"),
         (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
+        (t("Bin"), t("What was deleted in the last 30 days."), "/settings/bin"),
     ]
     return _card(
         t("More settings"),

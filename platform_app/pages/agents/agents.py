@@ -10,6 +10,7 @@ from platform_app.components.console.listing import (
     select_filter,
     sortable,
 )
+from platform_app.components.console.named_confirmation import named_confirmation
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
 from platform_app.components.console.text import t
@@ -26,7 +27,7 @@ def show() -> rx.Component:
         AgentsState,
         t("Agents"),
         t("Assistants that talk to your customers."),
-        rx.cond(~READ_ONLY, create),
+        rx.cond(~READ_ONLY, rx.fragment(create, _deletion())),
         section="Agents",
         filters=_filters(),
         table=_table(),
@@ -121,8 +122,22 @@ def _menu(agent: rx.Var[AgentListRow]) -> rx.Component:
             ),
             rx.menu.item(t("Duplicate"), on_select=AgentsState.duplicate(agent.id)),
             rx.menu.separator(),
-            rx.menu.item(t("Delete"), color="red", on_select=AgentsState.delete(agent.id)),
+            rx.menu.item(t("Delete…"), color="red", on_select=AgentsState.delete(agent.id)),
         ),
+    )
+
+
+def _deletion() -> rx.Component:
+    return named_confirmation(
+        rx.foreach(AgentsState.asked_words, lambda sentence: rx.el.p(sentence, class_name="small")),
+        title=t("Delete “{title}”?", title=AgentsState.asked_name),
+        lead=t("It stops answering at once. For 30 days it can be restored from the bin."),
+        name=AgentsState.asked_name,
+        verb=t("Delete agent"),
+        problem=AgentsState.problem,
+        is_open=AgentsState.asked_id != "",
+        on_close=AgentsState.close_question,
+        on_confirm=AgentsState.confirm_delete,
     )
 
 

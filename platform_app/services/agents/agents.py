@@ -155,16 +155,16 @@ def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
 
 
 def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
-    """Delete an agent; it can be restored."""
+    """Delete an agent; it can be restored. `engine.bin.agent_deletion` deletes what is its own with it."""
     agent = AGENTS.delete(session, who, agent_id)
     _record(session, who, agent, "Agent “{name}” deleted")
     return agent
 
 
 def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
-    """Restore a deleted agent with all it had. Raises NotFound if there is no such deleted agent."""
+    """Restore a deleted agent with its settings. Raises NotFound if there is no such deleted agent."""
     agent = AGENTS.restore(session, who, agent_id)
-    _record(session, who, agent, "Agent “{name}” brought back")
+    _publish_change(session, agent)
     return agent
 
 

@@ -24,7 +24,12 @@ from platform_app.services.versions.deletable_rows import DeletableRows
 
 MAX_ACCOUNTS = 50  # of a tenant
 _PLACEHOLDERS = {"name": "x", "agent_id": "x"}  # these are columns, beside the settings
-_ROWS = DeletableRows(model=ChannelAccount, missing="There is no such channel account.")
+_ROWS = DeletableRows(
+    model=ChannelAccount,
+    missing="There is no such channel account.",
+    max_rows=MAX_ACCOUNTS,
+    limit_reached="There can be {count} channel accounts at most.",
+)
 
 
 def list_accounts(session: Transaction, who: Identity) -> list[ChannelAccount]:
@@ -186,7 +191,7 @@ def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccou
 
 
 def restore(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
-    """Restore a deleted account. Raises NotFound if there is no such deleted account."""
+    """Restore a deleted account. Raises NotFound if there is none, LimitReached if the tenant has MAX_ACCOUNTS."""
     row = _ROWS.restore(session, who, account_id)
     channel_access.look_again(session, row)
     publish_change(session, row)

@@ -22,6 +22,7 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
+from platform_app.services.bin import bin_entries
 from platform_app.services.chat import conversation_rows, message_search, opt_outs, sending
 from platform_app.services.chat.conversation_rows import (
     checked_text,
@@ -372,6 +373,7 @@ def delete(session: Transaction, who: Identity, conversation_id: str) -> Convers
     row = get(session, who, conversation_id, lock=True)
     cancel_pending_replies(session, row)
     row.deleted_at = now()
+    bin_entries.put(session, row, by=who.name)
     publish_change(session, row)
     return row
 
@@ -383,5 +385,6 @@ def restore(session: Transaction, who: Identity, conversation_id: str) -> Conver
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such conversation.")
     row.deleted_at = None
+    bin_entries.remove_restored(session, who, row)
     publish_change(session, row)
     return row

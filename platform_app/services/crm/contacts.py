@@ -16,6 +16,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
+from platform_app.services.bin import bin_entries
 from platform_app.services.crm import crm_values, phone_numbers, search_text, tags
 from platform_app.services.crm.person_matching import similar_names
 from platform_app.services.feed import activity
@@ -251,6 +252,7 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
     """
     row = get(session, who, contact_id)
     row.deleted_at = now()
+    bin_entries.put(session, row, by=who.name)
     activity.record_by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
     _publish_change(session, row)
     return row
@@ -262,4 +264,6 @@ def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
     if row is None or row.deleted_at is None or row.merged_into:
         raise NotFound("There is no such contact.")
     row.deleted_at = None
+    bin_entries.remove_restored(session, who, row)
+    _publish_change(session, row)
     return row

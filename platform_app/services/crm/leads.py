@@ -16,6 +16,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Member
+from platform_app.services.bin import bin_entries
 from platform_app.services.crm import contacts, crm_values, pipelines, search_text, tags
 from platform_app.services.feed import activity
 
@@ -228,6 +229,7 @@ def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
     """Mark a lead as deleted; `restore` brings it back. Raises NotFound if it does not exist."""
     row = get(session, who, lead_id)
     row.deleted_at = now()
+    bin_entries.put(session, row, by=who.name)
     activity.record_by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
     return row
@@ -239,4 +241,6 @@ def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such lead.")
     row.deleted_at = None
+    bin_entries.remove_restored(session, who, row)
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
     return row

@@ -11,6 +11,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete, owned_update
 from platform_app.jobs import RemoveSource, enqueue
 from platform_app.models.agent import Agent
+from platform_app.models.bin import BinEntry, BinKind
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
 from platform_app.models.event import Activity, Event
@@ -22,6 +23,7 @@ from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.rag import lexical_index
+from platform_app.services.bin import row_removal
 
 
 def remove(session: Transaction, who: Identity) -> None:
@@ -46,6 +48,7 @@ def remove(session: Transaction, who: Identity) -> None:
     _remove_crm(session, tenant, contacts, leads)
     session.execute(owned_delete(Agent, tenant).where(col(Agent.id).in_(agents)))
     _remove_sources(session, tenant, sources)
+    row_removal.forget_missing(session, tenant)
     for topic in ("agent", "activity", "conversation", "source"):
         session.after_commit.append(partial(notifier.publish, tenant, topic, ""))
 
@@ -174,6 +177,8 @@ def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> No
     locks = [f"source:{i}" for i in sources]
     waiting = owned_delete(Job, tenant).where(col(Job.lock_key).in_(locks), col(Job.state) != JobState.RUNNING)
     session.execute(waiting)
+    in_bin = owned_delete(BinEntry, tenant).where(col(BinEntry.kind) == BinKind.SOURCE)
+    session.execute(in_bin.where(col(BinEntry.row_id).in_(sources)))
     query = owned(Source, tenant).where(col(Source.id).in_(sources))
     for source in session.exec(query).all():
         source.deleted_at = now()

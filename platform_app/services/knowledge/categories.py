@@ -1,18 +1,27 @@
 """Categories: a tenant's nested and ordered categories of knowledge."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlmodel import col
 
-from platform_app.db import Transaction, owned, owned_update
+from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.knowledge import Category, Source
 from platform_app.models.person import Identity
 from platform_app.rag import lexical_index
+from platform_app.services.bin import bin_entries
+from platform_app.services.versions.deletable_rows import DeletableRows
 
 MAX_CATEGORIES = 200  # of a tenant
 MAX_DEPTH = 5
 MAX_NAME_CHARS = 120
+_ROWS = DeletableRows(
+    model=Category,
+    missing="There is no such category.",
+    max_rows=MAX_CATEGORIES,
+    limit_reached="There can be {count} categories at most.",
+)
 
 
 def list_categories(session: Transaction, who: Identity) -> list[tuple[Category, int]]:
@@ -22,7 +31,9 @@ def list_categories(session: Transaction, who: Identity) -> list[tuple[Category,
 
 def _all(session: Transaction, tenant_id: str) -> Sequence[Category]:
     found: Sequence[Category] = session.exec(
-        owned(Category, tenant_id).order_by(Category.position, Category.created_at, Category.id)
+        owned(Category, tenant_id)
+        .where(col(Category.deleted_at).is_(None))
+        .order_by(Category.position, Category.created_at, Category.id)
     ).all()
     return found
 
@@ -37,10 +48,7 @@ def _tree(rows: Sequence[Category], parent: str | None = None, depth: int = 0) -
 
 def get(session: Transaction, who: Identity, category_id: str) -> Category:
     """Return a category of the tenant. Raises NotFound if there is none."""
-    found: Category | None = session.exec(owned(Category, who.tenant_id).where(Category.id == category_id)).first()
-    if found is None:
-        raise NotFound("There is no such category.")
-    return found
+    return _ROWS.get(session, who, category_id)
 
 
 def with_descendants(session: Transaction, tenant_id: str, ids: Iterable[str]) -> list[str]:
@@ -108,13 +116,64 @@ def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> 
 
 def delete(session: Transaction, who: Identity, category_id: str) -> None:
     """Delete a category; its children and sources move to its parent. Raises NotFound if there is none."""
-    category = get(session, who, category_id)
-    inside = owned_update(Category, who.tenant_id).where(col(Category.parent_id) == category.id)
-    session.execute(inside.values(parent_id=category.parent_id))
-    sources = owned_update(Source, who.tenant_id).where(col(Source.category_id) == category.id)
-    session.execute(sources.values(category_id=category.parent_id))
-    session.delete(category)
+    category = _ROWS.delete(session, who, category_id)
+    moved = {
+        "categories": _move(session, Category, "parent_id", category, to=category.parent_id),
+        "sources": _move(session, Source, "category_id", category, to=category.parent_id),
+    }
+    entry = bin_entries.find(session, category)
+    assert entry is not None  # just written
+    entry.details = moved
     lexical_index.increment_revision(session, who.tenant_id)
+
+
+def _move(session: Transaction, model: Any, column: str, category: Category, *, to: str | None) -> list[str]:
+    """Move what a category holds to another; return the ids."""
+    held = owned(model, category.tenant_id).where(getattr(model, column) == category.id)
+    rows = session.exec(held).all()
+    for row in rows:
+        setattr(row, column, to)
+    session.flush()
+    return [row.id for row in rows]
+
+
+def restore(session: Transaction, who: Identity, category_id: str) -> Category:
+    """Restore a deleted category with what it held, as far as that was not moved elsewhere meanwhile.
+
+    It is numbered if its name is taken, and stands at the top if its parent is deleted. Raises NotFound if there is no
+    such deleted category, LimitReached if there are MAX_CATEGORIES or it would nest too deep.
+    """
+    query = owned(Category, who.tenant_id).where(Category.id == category_id)
+    entry = bin_entries.find(session, deleted) if (deleted := session.exec(query).first()) else None
+    held = dict(entry.details) if entry else {}
+    row = _ROWS.restore(session, who, category_id)
+    former, others = row.parent_id, [other for other in _all(session, who.tenant_id) if other.id != row.id]
+    row.parent_id = former if former in {other.id for other in others} else None
+    row.name = _free_name([other for other in others if other.parent_id == row.parent_id], row.name)
+    _move_back(session, row, Category, "parent_id", ids=held.get("categories", []), former=former)
+    _move_back(session, row, Source, "category_id", ids=held.get("sources", []), former=former)
+    session.flush()
+    if max((depth for _, depth in list_categories(session, who)), default=0) >= MAX_DEPTH:
+        raise LimitReached("Categories nest {count} deep at most.", count=MAX_DEPTH)
+    lexical_index.increment_revision(session, who.tenant_id)
+    return row
+
+
+def _move_back(
+    session: Transaction, row: Category, model: Any, column: str, *, ids: list[str], former: str | None
+) -> None:
+    """Move what a category held back into it, if it still is where the deletion moved it."""
+    query = owned(model, row.tenant_id).where(model.id.in_(ids), getattr(model, column) == former)
+    for other in session.exec(query).all():
+        setattr(other, column, row.id)
+
+
+def _free_name(siblings: Iterable[Category], name: str) -> str:
+    """Return a name, with the first number that makes it unlike those of the siblings if it is taken."""
+    taken, given, count = {row.name.casefold() for row in siblings}, name, 2
+    while given.casefold() in taken:
+        given, count = f"{name[: MAX_NAME_CHARS - 8]} ({count})", count + 1
+    return given
 
 
 def set_source_category(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:

@@ -18,6 +18,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.rag import lexical_index, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.parsing import reading
+from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import chunk_rows, index_rebuild, source_replacement
 from platform_app.services.knowledge.source_replacement import UNDO_SECONDS
@@ -132,7 +133,7 @@ def _activate(job: RunningJob, source: Source, generation: int, count: int) -> N
         row.state, row.progress, row.error = SourceState.READY, 100, ""
         row.generation, row.chunk_count, row.next_chunks = generation, count, 0
         if row.replaces and row.deleted_at is None:
-            source_replacement.retire(session, job.tenant_id, row.replaces)
+            source_replacement.retire(session, job.tenant_id, row.replaces, by=row.created_by)
             row.replaces = None
         lexical_index.increment_revision(session, job.tenant_id)
         activity.record(
@@ -163,28 +164,27 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
         session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
 
 
-def _undo_period(source: Source) -> timedelta:
-    """Return how long a deleted source can be restored; a source of the demo cannot."""
-    return timedelta(seconds=0 if source.is_demo else UNDO_SECONDS)
-
-
 def remove_source(job: RunningJob) -> None:
-    """Delete the vectors, chunks and file of a deleted source, unless it was restored meanwhile."""
+    """Delete the vectors and chunks of a deleted source, and its file and row if it is not in the bin."""
     source = _source(job)
-    if source is None or source.deleted_at is None or source.deleted_at > now() - _undo_period(source):
-        return  # restored, or deleted again, which has another job
+    if source is None or source.deleted_at is None:
+        return
     with session_scope(job.tenant_id, read_only=True) as session:
-        ids = list(
-            session.exec(
-                owned(Chunk, job.tenant_id).where(Chunk.source_id == source.id).with_only_columns(Chunk.id)
-            ).all()
-        )
+        is_in_bin = bin_entries.find(session, source) is not None
+        chunks = owned(Chunk, job.tenant_id).where(Chunk.source_id == source.id)
+        ids = list(session.exec(chunks.with_only_columns(Chunk.id)).all())
+    if is_in_bin and source.deleted_at > now() - timedelta(seconds=UNDO_SECONDS):
+        return  # restored and deleted again, which has another job
     if ids:
         vector_index.drop(job.tenant_id, ids)
     with job.finish() as session:
-        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
-        if row.deleted_at is not None:
-            session.execute(owned_delete(Chunk, job.tenant_id).where(col(Chunk.source_id) == source.id))
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
+        if row.deleted_at is None:  # restored while its vectors were deleted
+            source_replacement.index_again(session, row)
+            return
+        session.execute(owned_delete(Chunk, job.tenant_id).where(col(Chunk.source_id) == source.id))
+        row.chunk_count = row.next_chunks = 0
+        if bin_entries.find(session, row) is None:
             session.delete(row)
             path = settings().uploads / source.stored_as
             session.after_commit.append(lambda: path.unlink(missing_ok=True))

@@ -1,4 +1,4 @@
-"""Source replacement: uploads with the name of an existing source, and the removal of the source replaced."""
+"""Source replacement: uploads with the name of an existing source, deletion from searches, and indexing again."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +9,12 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.jobs import RemoveSource, enqueue
-from platform_app.models.knowledge import Source
+from platform_app.jobs import IndexSource, RemoveSource, enqueue
+from platform_app.models.knowledge import Source, SourceState
 from platform_app.rag import lexical_index
+from platform_app.services.bin import bin_entries
 
-UNDO_SECONDS = 60  # a deleted source can be restored for this long
+UNDO_SECONDS = 60  # a source that is restored within this time needs no indexing
 SameName = Literal["replace", "keep"]
 
 
@@ -38,12 +39,16 @@ def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
     return name
 
 
-def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
-    """Delete a source from searches at once; a job deletes its file and chunks after UNDO_SECONDS."""
+def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> None:
+    """Move a source to the bin, so that no search finds it; a job deletes its vectors and chunks after UNDO_SECONDS.
+
+    `by` is the name of the member who deleted or replaced it.
+    """
     old: Source | None = session.exec(owned(Source, tenant_id).where(Source.id == source_id)).first()
     if old is None or old.deleted_at is not None:
         return
     old.deleted_at = now()
+    bin_entries.put(session, old, by=by)
     lexical_index.increment_revision(session, tenant_id)
     enqueue(
         session,
@@ -53,3 +58,9 @@ def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
         lock_key=f"source:{old.id}",
     )
     session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
+
+
+def index_again(session: Transaction, row: Source) -> None:
+    """Enqueue the indexing of a source from its file."""
+    row.state, row.error, row.progress = SourceState.QUEUED, "", 0
+    enqueue(session, row.tenant_id, IndexSource(source_id=row.id), lock_key=f"source:{row.id}")

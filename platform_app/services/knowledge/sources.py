@@ -16,6 +16,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import lexical_index
 from platform_app.rag.parsing import check_name
+from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import categories, source_replacement, uploads
 from platform_app.services.knowledge.indexing import index_source, remove_source
@@ -74,10 +75,7 @@ def add_source(
 
     Raises LimitReached if the tenant's files exceed QUOTA_BYTES.
     """
-    query = owned(Source, who.tenant_id).where(col(Source.deleted_at).is_(None))
-    taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
-    if taken + size > QUOTA_BYTES:
-        raise LimitReached("Your files take all the room there is. Delete some first.")
+    _check_quota(session, who.tenant_id, size)
     source = Source(
         tenant_id=who.tenant_id,
         title=Path(file_name).stem[:300] or file_name,
@@ -100,6 +98,13 @@ def add_source(
     )
     _publish_change(session, source)
     return source
+
+
+def _check_quota(session: Transaction, tenant_id: str, size: int) -> None:
+    query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
+    taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
+    if taken + size > QUOTA_BYTES:
+        raise LimitReached("Your files take all the room there is. Delete some first.")
 
 
 def _publish_change(session: Transaction, source: Source) -> None:
@@ -190,9 +195,9 @@ def retry(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def delete(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Delete a source from searches; its file and chunks are deleted after UNDO_SECONDS unless it is restored."""
+    """Move a source to the bin; no search finds it any more. Raises NotFound if there is no such source."""
     source = get(session, who, source_id)
-    source_replacement.retire(session, who.tenant_id, source.id)
+    source_replacement.retire(session, who.tenant_id, source.id, by=who.name)
     activity.record_by(
         session,
         who,
@@ -204,11 +209,22 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def restore(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Restore a deleted source whose file and chunks are not deleted yet. Raises NotFound if there is none."""
-    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
-    if source is None or source.deleted_at is None or source.stored_as == "":
+    """Restore a deleted source; it is indexed again if its chunks are deleted, and numbered if its name is taken.
+
+    Raises NotFound if there is no such deleted source, LimitReached if the tenant's files would exceed QUOTA_BYTES.
+    """
+    query = owned(Source, who.tenant_id).where(Source.id == source_id).with_for_update()
+    source: Source | None = session.exec(query).first()
+    if source is None or source.deleted_at is None:
         raise NotFound("There is no such source.")
+    _check_quota(session, who.tenant_id, source.size)
+    if source_replacement.find_same_name(session, who.tenant_id, source.file_name, None):
+        source.file_name = source_replacement.unique_name(session, who.tenant_id, source.file_name)
+        source.title = Path(source.file_name).stem[:300]
     source.deleted_at = None
+    bin_entries.remove_restored(session, who, source)
+    if source.chunk_count == 0 and source.state != SourceState.FAILED:
+        source_replacement.index_again(session, source)
     lexical_index.increment_revision(session, who.tenant_id)
     _publish_change(session, source)
     return source

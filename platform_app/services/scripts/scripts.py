@@ -153,7 +153,12 @@ class _ScriptRows(VersionedRows[Script, ScriptVersion]):
 
 
 SCRIPTS: VersionedRows[Script, ScriptVersion] = _ScriptRows(
-    model=Script, version=ScriptVersion, parent="script_id", missing="There is no such script."
+    model=Script,
+    version=ScriptVersion,
+    parent="script_id",
+    missing="There is no such script.",
+    max_rows=MAX_SCRIPTS,
+    limit_reached="There can be {count} scripts at most.",
 )
 get = SCRIPTS.get
 restore = SCRIPTS.restore

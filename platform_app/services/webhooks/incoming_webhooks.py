@@ -28,7 +28,12 @@ from platform_app.services.webhooks import webhook_secrets
 
 MAX_WEBHOOKS = 100  # of a tenant
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
-_ROWS = DeletableRows(model=IncomingWebhook, missing="There is no such webhook.")
+_ROWS = DeletableRows(
+    model=IncomingWebhook,
+    missing="There is no such webhook.",
+    max_rows=MAX_WEBHOOKS,
+    limit_reached="There can be {count} webhooks at most.",
+)
 
 
 def hash_address(address: str) -> str:
@@ -155,7 +160,7 @@ def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebh
 
 
 def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
-    """Restore a deleted webhook. Raises NotFound if there is no such deleted webhook."""
+    """Restore a deleted webhook. Raises NotFound if there is none, LimitReached if the tenant has MAX_WEBHOOKS."""
     row = _ROWS.restore(session, who, webhook_id)
     _publish_change(session, row)
     return row

@@ -6,11 +6,17 @@ from typing import Any
 import reflex as rx
 
 from platform_app.clock import now
-from platform_app.errors import PlatformError
+from platform_app.db import Transaction
+from platform_app.engine.bin import agent_deletion
+from platform_app.engine.bin.agent_deletion import AgentContents
+from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.agents.agents import AgentRow
+from platform_app.services.bin import bin_entries
+from platform_app.state.bin.bin import counts_in_words
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
 from platform_app.state.console.list_page import ListPage
@@ -43,13 +49,17 @@ class AgentsState(ListPage, Undo, rx.State):
 
     rows: list[AgentListRow] = []
     status: str = "all"
+    asked_id: str = ""  # the agent whose deletion is being confirmed; "": none
+    asked_name: str = ""
+    asked_words: list[str] = []  # what goes with it
+    problem: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Set search, filter, sorting and page from the address, and fetch."""
         asked = self._read_query(agents.SORT_KEYS, DEFAULT_ORDER)
         self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
-        self.undo_sentence = ""
+        self.undo_sentence = self.asked_id = ""
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
@@ -89,13 +99,39 @@ class AgentsState(ListPage, Undo, rx.State):
         await call(self, agents.duplicate, agent_id)
         await self._fetch()
 
+    @handler(Role.OPERATOR)
+    async def delete(self, row_id: str) -> None:
+        """Open the dialog that deletes an agent, which says what goes with it."""
+        found, language = await fetch(self, agent_deletion.contents, row_id), (await current_user(self)).language
+        self.asked_id, self.asked_name, self.problem = row_id, found.name, ""
+        self.asked_words = _contents_in_words(found, language)
+
+    @handler(Role.OPERATOR)
+    async def close_question(self, is_open: bool) -> None:
+        """Close the dialog that deletes an agent."""
+        if not is_open:
+            self.asked_id = ""
+
+    @handler(Role.OPERATOR)
+    async def confirm_delete(self, form: dict[str, Any]) -> Any:
+        """Delete the agent that was asked about, if its name was typed, and offer to undo it."""
+        agent_id = self.asked_id
+        try:
+            agent = await call(self, _delete_by_name, agent_id, name=str(form.get("name", ""))[:400])
+        except Invalid as error:
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
+            return browser.focus("confirmed_name")
+        self.asked_id = ""
+        await self._fetch()
+        return await self._offer_undo(agent_id, agent.name)
+
     @rx.var
     def is_filtered(self) -> bool:
         """Whether search or filter are set."""
         return bool(self.search or self.status != "all")
 
     def _soft_delete(self) -> SoftDelete:
-        return SoftDelete(agents.delete, agents.restore)
+        return SoftDelete(agent_deletion.delete, agent_deletion.restore)
 
     async def _apply_filters(self) -> Any:
         await self._fetch()
@@ -117,6 +153,25 @@ class AgentsState(ListPage, Undo, rx.State):
         self.rows = [_row(row, identity, language) for row in found]
         self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
         self.loaded = True
+
+
+def _delete_by_name(session: Transaction, who: Identity, agent_id: str, *, name: str) -> Agent:
+    bin_entries.check_name(name, agents.get(session, who, agent_id).name)
+    return agent_deletion.delete(session, who, agent_id)
+
+
+def _contents_in_words(found: AgentContents, language: str) -> list[str]:
+    """Return sentences that say what goes with an agent, what stays for now, and what loses its agent."""
+    words = counts_in_words(found.counts, language)
+    sentences = [translate(language, "It goes to the bin with: {words}.", words=words)] if words else []
+    if found.conversations:
+        one = "{count} conversation stays until the agent is deleted for good, and goes with it then."
+        many = "{count} conversations stay until the agent is deleted for good, and go with it then."
+        sentences.append(plural(language, one, many, found.conversations))
+    if found.accounts:
+        names = ", ".join(found.accounts)
+        sentences.append(translate(language, "Nobody answers any more on these channels: {names}.", names=names))
+    return sentences
 
 
 def _row(row: AgentRow, identity: Identity, language: str) -> AgentListRow:

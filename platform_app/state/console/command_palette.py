@@ -32,6 +32,7 @@ DESTINATIONS = [
     ("Jobs", "/jobs"),
     ("Webhooks", "/webhooks"),
     ("Settings", "/settings"),
+    ("Bin", "/settings/bin"),
     ("Pipelines and fields", "/settings/crm"),
     ("Channels", "/settings/channels"),
     ("E-mail", "/settings/mail"),
