@@ -151,6 +151,7 @@ _EVENT_TEXTS: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.NOTE_ADDED: (("note.text", "text"),),
     EventKind.TASK_CREATED: (("task.text", "text"),),
     EventKind.TASK_COMPLETED: (("task.text", "text"),),
+    EventKind.TASK_DUE: (("task.text", "text"),),
     EventKind.TAG_ADDED: (("event.tag", "tag"),),
 }
 

@@ -21,6 +21,7 @@ from platform_app.services.chat import approvals, hand_off, held_messages, repli
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from platform_app.services.notifications import digests, notification_retention
+from platform_app.services.tasks import task_reminders
 from worker import health
 from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
@@ -42,6 +43,7 @@ EVERY_SECOND = (
     typing_status.show_typing,
     timers.emit_due_schedules,
     timers.emit_no_replies,
+    task_reminders.remind_due,
 )
 EVERY_HOUR = (
     retention.delete_old_runs,

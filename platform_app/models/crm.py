@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -13,6 +13,7 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 from platform_app.models.sending import OptOutCause
 
 UNNAMED = "—"  # the name of a contact whose name is unknown
+_REMINDS: ColumnElement[bool] = literal_column("remind_at IS NOT NULL")
 
 
 class StageKind(StrEnum):
@@ -142,6 +143,11 @@ class Lead(Owned, table=True):
 class Task(Owned, table=True):
     """A task for a member."""
 
+    __table_args__ = (
+        Index("ix_task_open", "tenant_id", "deleted_at", "done_at", "due_at", "id"),
+        Index("ix_task_assignee", "tenant_id", "responsible_id", "deleted_at", "done_at", "due_at", "id"),
+        Index("ix_task_reminder", "remind_at", sqlite_where=_REMINDS, postgresql_where=_REMINDS),
+    )
     text: str = Field(max_length=500)
     conversation_id: str | None = Field(default=None, max_length=32, index=True)
     contact_id: str | None = Field(default=None, max_length=32, index=True)
@@ -149,6 +155,10 @@ class Task(Owned, table=True):
     responsible_id: str | None = Field(default=None, max_length=32)  # a member's user
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     done_at: datetime | None = Field(default=None, sa_type=Instant)
+    remind_at: datetime | None = Field(default=None, sa_type=Instant)  # None: reminded already, or nothing is due
+    event_id: str | None = Field(default=None, max_length=32)  # the event of its creation
+    search_text: str = ""  # folded text for search: see services.crm.search_text
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Note(Owned, table=True):

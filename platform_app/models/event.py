@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     CONTACT_UPDATED = "contact_updated"
     TASK_CREATED = "task_created"
     TASK_COMPLETED = "task_completed"
+    TASK_DUE = "task_due"
     TAG_ADDED = "tag_added"
     SEQUENCE_FINISHED = "sequence_finished"
     NO_REPLY = "no_reply"

@@ -12,7 +12,7 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.engine.rules import rules
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
-from platform_app.models.crm import Contact
+from platform_app.models.crm import Contact, Task
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
@@ -20,11 +20,13 @@ from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.models.sequence import Enrollment
 from platform_app.services.chat import conversations, reply_context
 from platform_app.services.jobs import job_list
+from platform_app.services.tasks.task_list import TaskFilter, View
 from platform_app.state.chat import test_chat
 from platform_app.state.rules import rules as rule_list
 from platform_app.state.rules import runs
 from platform_app.state.sequences import enrollments as enrollment_list
 from platform_app.state.sequences import sequences
+from platform_app.state.tasks import tasks as task_page
 from tests.rules.test_rules import a_rule
 from tests.sequencing import a_sequence, do
 from tests.talking import begin, call, say
@@ -118,6 +120,11 @@ def some_ways(who: Identity, count: int) -> None:
             session.add(row)
 
 
+def some_tasks(who: Identity, count: int) -> None:
+    due = {"due_at": now(), "responsible_id": who.user_id}
+    add(who, [Task(tenant_id=who.tenant_id, text=f"T {one}", **due) for one in range(count)])
+
+
 def a_reply(who: Identity) -> None:
     """Load what the newest reply stands on, as if nobody had written it."""
     with session_scope(who.tenant_id) as session:
@@ -138,6 +145,7 @@ READERS: dict[str, tuple[Fill, Callable[[Identity], object]]] = {
     "rules": (some_rules, lambda who: call(who, rule_list._read, "", "", page=1)),
     "runs": (some_runs, lambda who: call(who, runs._read, {}, 1)),
     "runs of rules": (some_runs, lambda who: call(who, rule_list._read, "", "", page=1)),
+    "tasks": (some_tasks, lambda who: call(who, task_page._read, TaskFilter(View.ALL), {})),
     "enrollments": (some_ways, lambda who: call(who, enrollment_list._read, "", state="", page=1)),
 }
 

@@ -46,6 +46,7 @@ VIEWS = {
     "/agents/[agent_id]": ("", "?tab=instructions", "?tab=pipelines", "?tab=history"),
     "/inbox": ("", "?channel=test"),
     "/leads": ("", "?view=list"),
+    "/tasks": ("", "?view=all", "?view=done"),
 }
 SKIP: dict[str, str] = {}  # pattern of "page: control" and why it is not pressed
 

@@ -21,7 +21,7 @@ from tests.pairwise import covering
 pytestmark = pytest.mark.e2e
 
 PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
-PAGES += ("/inbox", "/knowledge", "/jobs", "/webhooks", "/settings", "/sequences", "/sequences/calendar")
+PAGES += ("/inbox", "/tasks", "/knowledge", "/jobs", "/webhooks", "/settings", "/sequences", "/sequences/calendar")
 MORE = {
     "settings-crm": "/settings/crm",
     "settings-mail": "/settings/mail",

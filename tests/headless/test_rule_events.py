@@ -16,6 +16,7 @@ from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
+from platform_app.services.tasks import task_reminders
 from platform_app.state.chat.test_chat import TestChatState
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.contacts import ContactsState
@@ -25,6 +26,8 @@ from platform_app.state.feed.dashboard import DashboardState
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.rules.rules import RulesState
 from platform_app.state.rules.runs import RunsState
+from platform_app.state.tasks.task_dialog import TaskDialogState
+from platform_app.state.tasks.tasks import TasksState
 from tests import notifying
 from tests.fake_provider import FakeProvider, serving
 from tests.headless.harness import Tab, sign_in
@@ -188,6 +191,17 @@ async def do_task(desk: Desk) -> None:
     await desk.tab.until(lambda: desk.newest(Task).done_at)
 
 
+async def task_due(desk: Desk) -> None:
+    await desk.open("tasks", TasksState, "loaded")
+    await desk.send(TaskDialogState.create)
+    await desk.tab.until(lambda: desk.seen(TaskDialogState, "is_open"))
+    await desk.send(TaskDialogState.save({"task": "Call", "due": "2099-01-01T10:00", "responsible": desk.who.user_id}))
+    await desk.tab.until(lambda: desk.newest(Task) is not None)
+    with time_machine.travel(desk.newest(Task).due_at, tick=False):
+        task_reminders.remind_due()
+        run_jobs(desk.who)
+
+
 async def by_hand(desk: Desk) -> None:
     await desk.send(RuleState.run_by_hand(desk.lead))
     await desk.tab.until(lambda: "The rule is on its way." in desk.tab.scripts())
@@ -222,6 +236,7 @@ CHANGES: dict[EventKind, Callable[[Desk], Awaitable[None]]] = {
     EventKind.CONTACT_UPDATED: change_contact,
     EventKind.TASK_CREATED: write_task,
     EventKind.TASK_COMPLETED: do_task,
+    EventKind.TASK_DUE: task_due,
     EventKind.TAG_ADDED: tag,
     EventKind.NO_REPLY: silence,
     EventKind.SCHEDULE: days_pass,

@@ -31,6 +31,7 @@ from platform_app.services.chat import (
     triage,
 )
 from platform_app.services.crm import cards, contacts, leads, tags, tasks
+from platform_app.services.tasks import task_reminders
 from tests import sequencing
 from tests.conftest import make_member
 from tests.fake_provider import FakeProvider, says, serving
@@ -190,6 +191,11 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind in (EventKind.TASK_CREATED, EventKind.TASK_COMPLETED):
         task = call(who, tasks.create, text="Call", lead_id=row.lead_id)
         call(who, tasks.set_done, task.id, done=True)
+    elif kind == EventKind.TASK_DUE:
+        call(who, tasks.create, text="Call", lead_id=row.lead_id, due_at=now() + timedelta(hours=1))
+        with time_machine.travel(now() + timedelta(hours=1), tick=False):
+            task_reminders.remind_due()
+            run_jobs(who)
     elif kind == EventKind.SEQUENCE_FINISHED:
         sequencing.enrolled(who, sequencing.a_sequence(who, sequencing.do("one")), row.lead_id)
         sequencing.work(who)

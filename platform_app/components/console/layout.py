@@ -23,6 +23,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("Test chat", "message-circle", "/test-chat"),
             ("Contacts", "users", "/contacts"),
             ("Leads", "handshake", "/leads"),
+            ("Tasks", "list-todo", "/tasks"),
         ],
     ),
     (

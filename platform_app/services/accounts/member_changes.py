@@ -140,7 +140,8 @@ def remove(session: Transaction, who: Identity, user_id: str, *, successor_id: s
 def count_assigned(session: Transaction, who: Identity, user_id: str) -> tuple[int, int]:
     """Return how many leads and how many open tasks are assigned to a member."""
     leads = owned(Lead, who.tenant_id).where(Lead.responsible_id == user_id, col(Lead.deleted_at).is_(None))
-    tasks = owned(Task, who.tenant_id).where(Task.responsible_id == user_id, col(Task.done_at).is_(None))
+    is_open = (col(Task.done_at).is_(None), col(Task.deleted_at).is_(None))
+    tasks = owned(Task, who.tenant_id).where(Task.responsible_id == user_id, *is_open)
     counts = [int(session.exec(query.with_only_columns(func.count())).one()) for query in (leads, tasks)]
     return counts[0], counts[1]
 

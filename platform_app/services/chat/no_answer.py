@@ -1,12 +1,12 @@
 """No answer: detects replies without an answer and creates tasks for them."""
 
 from platform_app.db import Transaction
-from platform_app.events import emit
 from platform_app.llm import prompts
 from platform_app.models.crm import Task
-from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.event import ActivityKind
 from platform_app.services.chat import conversation_rows
 from platform_app.services.chat.reply_context import ReplyContext
+from platform_app.services.crm import tasks
 from platform_app.services.feed import activity
 
 
@@ -23,18 +23,7 @@ def create_task(session: Transaction, work: ReplyContext) -> None:
     question = work.facts.question[:400]
     task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
     task.contact_id, task.lead_id = work.conversation.contact_id, work.conversation.lead_id
-    session.add(task)
-    session.flush()
-    event = emit(
-        session,
-        work.tenant_id,
-        EventKind.TASK_CREATED,
-        after={"task_id": task.id, "text": question},
-        agent_id=work.conversation.agent_id,
-        conversation_id=work.conversation.id,
-        contact_id=work.conversation.contact_id,
-        lead_id=work.conversation.lead_id,
-    )
+    event = tasks.add(session, task, agent_id=work.conversation.agent_id)
     told = activity.record(
         session,
         work.tenant_id,

@@ -28,8 +28,9 @@ def get_card(session: Transaction, who: Identity, holder: Holder, row_id: str) -
 
     A contact or lead that does not exist has an empty card.
     """
+    kept = [task for task in _newest(session, who, Task, holder, row_id) if task.deleted_at is None]
     card = Card(
-        tasks=_newest(session, who, Task, holder, row_id),
+        tasks=kept,
         notes=_newest(session, who, Note, holder, row_id),
         events=_newest(session, who, Event, holder, row_id),
     )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 
 from platform_app.automation.values import fold
 
@@ -45,11 +45,14 @@ def filter_rows(query: Any, column: Any, search: str, tag: str = "") -> Any:
 
     A search that looks like a phone number is matched by its digits.
     """
+    query = query.where(*search_conditions(column, search))
+    return query.where(column.contains(f"\n{_tag(tag)}\n", autoescape=True)) if tag.strip() else query
+
+
+def search_conditions(column: Any, search: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row has every word of `search`, or the digits if it looks like a phone number."""
     wanted = " ".join(search.split())[:200]
     if _PHONE.fullmatch(number := wanted.strip("'`’")):
         ways = dict.fromkeys((fold(wanted), *_phone_variants(_digits(number))))
-        query = query.where(or_(*(column.contains(way, autoescape=True) for way in ways)))
-    else:
-        for word in wanted.split()[:8]:
-            query = query.where(column.contains(fold(word), autoescape=True))
-    return query.where(column.contains(f"\n{_tag(tag)}\n", autoescape=True)) if tag.strip() else query
+        return [or_(*(column.contains(way, autoescape=True) for way in ways))]
+    return [column.contains(fold(word), autoescape=True) for word in wanted.split()[:8]]

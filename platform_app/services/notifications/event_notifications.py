@@ -72,6 +72,7 @@ _TOLD: dict[EventKind, _Told] = {
         NotificationKind.MENTION, "{by} mentions you in a note in “{title}”", _named("mentions")
     ),
     EventKind.TASK_CREATED: _Told(NotificationKind.TASK_ASSIGNED, "A task for you: {text}", _named("responsible_id")),
+    EventKind.TASK_DUE: _Told(NotificationKind.TASK_DUE, "Your task is due: {text}", _named("responsible_id")),
 }
 SENTENCES = [told.sentence for told in _TOLD.values()]
 # What somebody has done needs nobody else any more: by event, the kind that is read then by everybody.

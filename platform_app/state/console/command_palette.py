@@ -21,6 +21,7 @@ DESTINATIONS = [
     ("Contacts", "/contacts"),
     ("Import contacts", "/contacts/import"),
     ("Leads", "/leads"),
+    ("Tasks", "/tasks"),
     ("Agents", "/agents"),
     ("Rules", "/rules"),
     ("Runs", "/rules/runs"),

@@ -52,7 +52,8 @@ class Undo(rx.State, mixin=True):
         row = await call(self, self._soft_delete().delete, row_id)
         self._deselect(row_id)
         await self._fetch()
-        return await self._offer_undo(row_id, getattr(row, "title", "") or getattr(row, "name", ""))
+        titles = (getattr(row, column, "") for column in ("title", "name", "text"))
+        return await self._offer_undo(row_id, next(filter(None, titles), ""))
 
     @handler(Role.OPERATOR)
     async def undo(self) -> Any:

@@ -2,9 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import reflex as rx
 
@@ -40,6 +38,7 @@ from platform_app.state.sequences.enrollments import (
     enrollment_row,
     read_enrollment_names,
 )
+from platform_app.state.tasks.due_times import parse_due
 
 
 @dataclass
@@ -137,7 +136,7 @@ class CrmCard(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def add_task(self, form: dict[str, Any]) -> None:
         """Create a task from a form."""
-        due = await self._parse_due(str(form.get("due", "")))
+        due = parse_due(str(form.get("due", ""))[:40], (await current_identity(self)).time_zone)
         responsible = str(form.get("responsible", "")) or None
         await self._add("task", tasks.create, text=str(form.get("task", "")), due_at=due, responsible_id=responsible)
 
@@ -185,14 +184,6 @@ class CrmCard(rx.State, mixin=True):
             return
         self.problems = others
         await self._load_related()
-
-    async def _parse_due(self, text: str) -> datetime | None:
-        """Return the time of a datetime-local field in the tenant's zone, None if empty. Raises Invalid."""
-        try:
-            found = datetime.fromisoformat(text) if text else None
-        except ValueError as error:
-            raise Invalid("Choose a date.", field="due") from error
-        return found.replace(tzinfo=ZoneInfo((await current_identity(self)).time_zone)) if found else None
 
     async def _load_fields(self, kept: dict[str, Any]) -> None:
         """Redraw the form with the values of the custom fields."""

@@ -35,6 +35,7 @@ _SENTENCES = {
     EventKind.CONTACT_UPDATED: "The contact changed: {fields}",
     EventKind.TASK_CREATED: "Task: {text}",
     EventKind.TASK_COMPLETED: "Task done: {text}",
+    EventKind.TASK_DUE: "Task due: {text}",
     EventKind.TAG_ADDED: "Tag added: {tag}",
     EventKind.SEQUENCE_FINISHED: "A sequence was finished",
     EventKind.NO_REPLY: "Nobody replied",

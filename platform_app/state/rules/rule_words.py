@@ -42,6 +42,7 @@ TRIGGERS = {
     "tag_added": "A tag is given",
     "task_created": "A task is created",
     "task_completed": "A task is done",
+    "task_due": "A task is due",
     "schedule": "At a time of day",
     "manual": "By hand",
     "sequence_finished": "A sequence ends",
