@@ -34,6 +34,7 @@ DATA_LAYER = {
         "test_sign_in_throttle",
         "test_take_over_guarantee",
         "test_updates",
+        "test_task_reminders",
         "test_encryption",
     ),
     "the guard, row security and the cost of statements": (

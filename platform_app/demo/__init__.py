@@ -2,6 +2,7 @@
 
 import tomllib
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,27 @@ class ShopLead(_Held):
     mine: bool = False  # the owner is responsible
 
 
+class Ending(StrEnum):
+    """How a conversation on the web chat stands."""
+
+    ANSWERED = "answered"  # by the agent
+    APPROVAL = "approval"  # the reply to `last`, `draft`, waits for approval
+    PERSON = "person"  # handed to a person at `last`, and nobody has answered
+    MEMBER = "member"  # taken over by a member, who has written `note` and answered `member`
+
+
+class ShopWebChat(_DemoModel):
+    """The web chat on the site of the shop."""
+
+    name: str
+    greeting: str
+
+
 class ShopConversation(_DemoModel):
     """A conversation of turns: said, replied, title of the article the reply stands on, empty for none.
 
     It began `day` days ago at a time of day of the tenant's zone, or `ago` minutes ago. With `guided`, the title of a
-    script, `told` says for each turn which facts it tells.
+    script, `told` says for each turn which facts it tells. One `on_site` was held on the web chat.
     """
 
     contact: int
@@ -115,6 +132,12 @@ class ShopConversation(_DemoModel):
     closed: bool = False
     guided: str = ""
     told: list[dict[str, str]] = Field(default_factory=list)
+    on_site: bool = False
+    ending: Ending = Ending.ANSWERED
+    last: str = ""  # what the contact wrote after the turns
+    draft: tuple[str, str] = ("", "")  # a reply and its article
+    note: str = ""
+    member: str = ""
 
 
 class Shop(_DemoModel):
@@ -124,6 +147,7 @@ class Shop(_DemoModel):
     owner: str
     agent: ShopAgent
     pipeline: ShopPipeline
+    web_chat: ShopWebChat
     scripts: list[ShopScript]
     fields: list[ShopField]
     contacts: list[ShopContact]

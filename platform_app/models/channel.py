@@ -47,6 +47,7 @@ class ChannelAccount(Owned, table=True):
     outside_id: str = Field(default="", max_length=64)  # its own id at the channel, such as that of a bot
     outside_name: str = Field(default="", max_length=120)  # its own name there
     last_message_at: datetime | None = Field(default=None, sa_type=Instant)  # last one that came in, to a minute
+    is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

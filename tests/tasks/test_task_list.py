@@ -110,7 +110,7 @@ def test_a_task_tells_which_rule_or_sequence_made_it(who: Identity) -> None:
     assert kinds == {
         "by rule": (OriginKind.RULE, "Greeting"),
         "by sequence": (OriginKind.SEQUENCE, "Follow-up"),
-        "by hand": (OriginKind.MEMBER, ""),
+        "by hand": (OriginKind.MEMBER, who.name),
     }
     assert lines["by rule"].origin.link.startswith("/rules/runs/")
     assert lines["by sequence"].origin.link == f"/sequences/enrollments/{enrollment}"

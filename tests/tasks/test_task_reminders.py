@@ -48,6 +48,15 @@ def test_the_assignee_is_notified_and_nobody_else(who: Identity) -> None:
     assert call(who, notifications.list_recent) == []
 
 
+def test_a_task_that_is_given_on_is_told_to_its_new_assignee(who: Identity) -> None:
+    colleague = make_member(who, Role.OPERATOR)
+    task = call(who, tasks.create, text="Call")
+    call(who, tasks.save, task.id, {"responsible_id": colleague.user_id})
+    (told,) = call(colleague, notifications.list_recent)
+    assert (told.kind, told.values["text"]) == (NotificationKind.TASK_ASSIGNED, "Call")
+    assert call(who, notifications.list_recent) == []
+
+
 def test_a_postponed_task_is_reminded_of_again(who: Identity) -> None:
     task, start = call(who, tasks.create, text="Call", due_at=now() + HOUR), now()
     with at(start + HOUR):

@@ -1,5 +1,7 @@
 """Tasks: the page of what members have to do."""
 
+from typing import Any
+
 import reflex as rx
 
 from platform_app.components.console.bulk_actions import bulk_select, page_checkbox, row_checkbox, selection_bar
@@ -136,7 +138,7 @@ def _row(task: rx.Var[TaskRow]) -> rx.Component:
         rx.table.cell(_when(task)),
         rx.table.cell(_about(task)),
         rx.table.cell(rx.cond(task.responsible != "", task.responsible, rx.el.span(t("Nobody"), class_name="muted"))),
-        rx.table.cell(rx.cond(task.origin_link != "", row_link(task.origin, task.origin_link))),
+        rx.table.cell(rx.cond(task.origin_link != "", _link(task.origin, task.origin_link))),
         rx.cond(~READ_ONLY, rx.table.cell(_actions(task))),
         align="center",
         key=task.id,
@@ -169,7 +171,11 @@ def _about(task: rx.Var[TaskRow]) -> rx.Component:
         (task.contact, task.contact_link),
         (t("Conversation"), task.conversation_link),
     )
-    return rx.fragment(*(rx.cond(link != "", rx.el.div(row_link(words, link))) for words, link in links))
+    return rx.fragment(*(rx.cond(link != "", _link(words, link)) for words, link in links))
+
+
+def _link(words: Any, href: Any) -> rx.Component:
+    return rx.el.div(row_link(words, href), class_name="task-link")
 
 
 def _actions(task: rx.Var[TaskRow]) -> rx.Component:

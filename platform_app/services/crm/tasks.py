@@ -7,16 +7,18 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.clock import now
+from platform_app.clock import new_id, now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import cause_of, emit
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, Event, EventKind
+from platform_app.models.notification import NotificationKind
 from platform_app.models.person import Identity, Member
 from platform_app.services.crm import contacts, crm_values, leads, search_text
 from platform_app.services.feed import activity
-from platform_app.services.notifications import event_notifications
+from platform_app.services.notifications import event_notifications, notifications
+from platform_app.services.notifications.notifications import Notice
 
 MAX_CHARS = 500
 FIELDS = ("text", "due_at", "responsible_id", "contact_id", "lead_id")
@@ -42,22 +44,25 @@ def create(
     assignee = who.user_id if responsible_id is None else responsible_id
     row.responsible_id = _check_member(session, who, assignee)
     row.text = _clean_text(text)
-    event = add(session, row)
+    event = add(session, row, by=who.name if who.user_id else "")
     _record(session, who, row, "Task “{text}” created", event=event)
     event_notifications.notify_of_event(session, event, by=who.user_id, link=link_of(row))
     return row
 
 
-def add(session: Transaction, row: Task, **links: Any) -> Event:
+def add(session: Transaction, row: Task, *, by: str = "", **links: Any) -> Event:
     """Store a new task, set its reminder and emit `task_created`; return the event.
 
-    `links` are the columns of the event that the task does not have, such as `agent_id`.
+    `by` is the name of the member who created it, "" if none did; `links` are the columns of the event that the task
+    does not have, such as `agent_id`.
     """
     row.search_text = search_text.build_search_text(row.text)
     set_reminder(row)
     session.add(row)
     session.flush()
     event = emit_task(session, row, EventKind.TASK_CREATED, **links)
+    if by:
+        event.after = event.after | {"by": by}
     row.event_id = event.id or None
     return event
 
@@ -123,6 +128,16 @@ def _record_change(session: Transaction, who: Identity, row: Task, changed: set[
     sentence = sentences[min(changed)] if len(changed) == 1 and changed <= sentences.keys() else "Task “{text}” changed"
     _record(session, who, row, sentence)
     publish(session, row)
+    if "responsible_id" in changed and row.responsible_id:
+        notifications.notify(
+            session,
+            row.tenant_id,
+            [row.responsible_id],
+            NotificationKind.TASK_ASSIGNED,
+            notice=Notice("A task for you: {text}", link_of(row), {"text": row.text[:200]}),
+            cause=new_id(),
+            by=who.user_id,
+        )
 
 
 def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Task:

@@ -11,7 +11,8 @@ from platform_app.config import settings
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.demo import Shop, articles, shop
 from platform_app.errors import Conflict
-from platform_app.models.agent import Agent, AgentSettings
+from platform_app.models.agent import Agent, AgentSettings, Channel
+from platform_app.models.channel import ChannelAccount
 from platform_app.models.event import Activity
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, Tenant, User
@@ -19,8 +20,10 @@ from platform_app.rag.chunking import Piece, cut
 from platform_app.rag.parsing import clean
 from platform_app.services.accounts import passwords, sessions
 from platform_app.services.agents import agents
+from platform_app.services.channels import channel_accounts
 from platform_app.services.demo import demo_crm, demo_rules, demo_scripts, demo_sequences
-from platform_app.services.demo.demo_conversations import DemoContext, write_conversations
+from platform_app.services.demo.demo_conversation_writer import DemoContext
+from platform_app.services.demo.demo_conversations import write_conversations
 from platform_app.services.demo.demo_crm import days_ago
 from platform_app.services.demo.demo_removal import remove
 from platform_app.services.knowledge import sources
@@ -95,7 +98,8 @@ def load(session: Transaction, who: Identity) -> None:
     try:
         written_sources = [_source(session, who, path, written) for path in articles(who.language)]
         pieces = {source.title: (source, found) for source, found in written_sources}
-        write_conversations(session, who, DemoContext(agent, versions, pieces, crm, made), told.conversations)
+        context = DemoContext(agent, _web_chat(session, who, told, agent), versions, pieces, crm, made)
+        write_conversations(session, who, context, told.conversations)
         session.flush()
     except BaseException:
         for path in written:
@@ -123,6 +127,15 @@ def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list
         _backdate(session, who, f"/agents/{agent.id}", version.created_at)
         versions.append((version.created_at, AgentSettings.model_validate(version.content)))
     return agent, versions
+
+
+def _web_chat(session: Transaction, who: Identity, told: Shop, agent: Agent) -> ChannelAccount:
+    """Create the web chat, which no site may show until the tenant names one."""
+    row = channel_accounts.create(session, who, Channel.WEB_CHAT, name=told.web_chat.name, agent_id=agent.id)
+    row.is_demo, row.created_at = True, days_ago(who, *_PUBLISHED)
+    row.settings = row.settings | {"greeting": told.web_chat.greeting}
+    _backdate(session, who, f"/settings/channels/{row.id}", row.created_at)
+    return row
 
 
 def _backdate(session: Transaction, who: Identity, link: str, at: datetime) -> None:

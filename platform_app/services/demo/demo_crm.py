@@ -10,11 +10,10 @@ from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.demo import Shop, ShopContact, ShopField, ShopLead, ShopTask
-from platform_app.events import emit
 from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines
+from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines, tasks
 
 
 @dataclass
@@ -119,14 +118,10 @@ def _note_and_task(session: Transaction, who: Identity, told: ShopContact | Shop
 def _task(session: Transaction, who: Identity, told: ShopTask, at: datetime, **links: Any) -> None:
     row = Task(tenant_id=who.tenant_id, text=told.text, created_at=at, responsible_id=who.user_id, **links)
     row.due_at = days_ago(who, -told.due, "17:00")
-    session.add(row)
-    session.flush()
-    kinds = [(EventKind.TASK_CREATED, at)]
-    if told.done:
-        row.done_at = row.due_at - timedelta(hours=2)
-        kinds.append((EventKind.TASK_COMPLETED, row.done_at))
-    for kind, when in kinds:
-        emit(session, who.tenant_id, kind, after={"text": row.text, "task_id": row.id}, **links).at = when
+    row.done_at = row.due_at - timedelta(hours=2) if told.done else None
+    tasks.add(session, row, by=who.name).at = at
+    if row.done_at is not None:
+        tasks.emit_task(session, row, EventKind.TASK_COMPLETED).at = row.done_at
 
 
 def resolve_fact(made: DemoCrm, fact: str) -> str:

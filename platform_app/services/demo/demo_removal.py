@@ -12,6 +12,7 @@ from platform_app.db import Transaction, owned, owned_delete, owned_update
 from platform_app.jobs import RemoveSource, enqueue
 from platform_app.models.agent import Agent
 from platform_app.models.bin import BinEntry, BinKind
+from platform_app.models.channel import ChannelAccount
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
 from platform_app.models.event import Activity, Event
@@ -46,10 +47,11 @@ def remove(session: Transaction, who: Identity) -> None:
     session.execute(owned_delete(Rule, tenant).where(col(Rule.agent_id).in_(agents)))
     _remove_sequences(session, tenant, agents, subjects=[*contacts, *leads, *talks])
     _remove_crm(session, tenant, contacts, leads)
+    session.execute(owned_delete(ChannelAccount, tenant).where(col(ChannelAccount.is_demo).is_(True)))
     session.execute(owned_delete(Agent, tenant).where(col(Agent.id).in_(agents)))
     _remove_sources(session, tenant, sources)
     row_removal.forget_missing(session, tenant)
-    for topic in ("agent", "activity", "conversation", "source"):
+    for topic in ("agent", "activity", "channel", "conversation", "source", "task"):
         session.after_commit.append(partial(notifier.publish, tenant, topic, ""))
 
 

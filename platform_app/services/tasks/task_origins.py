@@ -26,7 +26,7 @@ class OriginKind(StrEnum):
 
 @dataclass(frozen=True)
 class TaskOrigin:
-    """What made a task: its kind and name, and the path of the page that tells why, below that of the tenant."""
+    """What made a task: its kind, its name or "", and the path of the page that tells why, below that of the tenant."""
 
     kind: OriginKind
     name: str
@@ -43,7 +43,7 @@ def origins_of(session: Transaction, who: Identity, event_ids: set[str]) -> dict
     agents = _by_id(session, who, Agent, {event.agent_id for event in events.values()})
     found = {}
     for event in events.values():
-        origin = TaskOrigin(OriginKind.MEMBER, "", f"/events/{event.id}")
+        origin = TaskOrigin(OriginKind.MEMBER, str(event.after.get("by", "")), f"/events/{event.id}")
         run, enrollment = runs.get(event.run_id or ""), enrolled.get(event.origin_id or "")
         if run is not None and run.rule_id in rules:
             origin = TaskOrigin(OriginKind.RULE, rules[run.rule_id].name, f"/rules/runs/{run.id}")

@@ -6,14 +6,13 @@ from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity
 from platform_app.services.tasks.task_list import TaskLine
-from platform_app.services.tasks.task_origins import OriginKind
+from platform_app.services.tasks.task_origins import OriginKind, TaskOrigin
 from platform_app.state.tasks.due_times import due_words
 
 _ORIGINS = {
     OriginKind.RULE: "Rule “{name}”",
     OriginKind.SEQUENCE: "Sequence “{name}”",
     OriginKind.AGENT: "Agent “{name}”",
-    OriginKind.MEMBER: "Event",
 }
 
 
@@ -42,7 +41,6 @@ def build_task_row(line: TaskLine, who: Identity, language: str) -> TaskRow:
     """Return the row of a task; its links are addresses of pages."""
     row, home = line.row, f"/manage/{who.slug}"
     is_overdue = row.done_at is None and row.due_at is not None and row.due_at < now()
-    origin = line.origin
     return TaskRow(
         id=row.id,
         text=row.text,
@@ -57,9 +55,16 @@ def build_task_row(line: TaskLine, who: Identity, language: str) -> TaskRow:
         lead=line.lead,
         lead_link=f"{home}/leads/{row.lead_id}" if line.lead else "",
         conversation_link=f"{home}{line.conversation_link}" if line.conversation_link else "",
-        origin=translate(language, _ORIGINS[origin.kind], name=origin.name) if origin else "",
-        origin_link=f"{home}{origin.link}" if origin else "",
+        origin=_origin_words(line.origin, language) if line.origin else "",
+        origin_link=f"{home}{line.origin.link}" if line.origin else "",
     )
+
+
+def _origin_words(origin: TaskOrigin, language: str) -> str:
+    """Return what made a task: a rule, sequence or agent by its name, or a member; else the event itself."""
+    if origin.kind in _ORIGINS:
+        return translate(language, _ORIGINS[origin.kind], name=origin.name)
+    return origin.name or translate(language, "Event")
 
 
 def _overdue_words(line: TaskLine, language: str) -> str:
