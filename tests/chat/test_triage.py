@@ -22,6 +22,7 @@ from platform_app.services.chat import (
     sending,
     triage,
 )
+from platform_app.services.notifications import event_notifications, notifications
 from tests.conftest import make_member
 from tests.rules.test_rules import a_rule, runs
 from tests.sequencing import at
@@ -106,6 +107,8 @@ def test_a_rule_assigns_only_to_members_who_are_available(who: Identity) -> None
     lines = {run.actions[0]["sentence"]: run.actions[0] for run in runs(who)}
     assert set(lines) == {"Conversation assigned to {name}, in turn", NOT_ASSIGNED}
     assert lines[NOT_ASSIGNED]["state"] == "done"
+    assert [one.sentence for one in call(who, notifications.list_recent)] == [event_notifications.UNASSIGNED]
+    assert {one.sentence for one in call(second, notifications.list_recent)} == {"“{title}” is assigned to you"}
     assert lines[NOT_ASSIGNED]["values"] == {"away": "1", "day_off": "1", "outside_hours": "0", "idle": "1"}
 
 

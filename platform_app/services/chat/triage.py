@@ -70,6 +70,7 @@ def assign_in_turn(
     row = conversation_rows.get(session, who, conversation_id)
     sentence = "“{title}” not assigned: nobody is available"
     conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
+    event_notifications.notify_unassigned(session, row)
     return None, reasons
 
 

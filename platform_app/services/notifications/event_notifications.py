@@ -74,7 +74,8 @@ _TOLD: dict[EventKind, _Told] = {
     EventKind.TASK_CREATED: _Told(NotificationKind.TASK_ASSIGNED, "A task for you: {text}", _named("responsible_id")),
     EventKind.TASK_DUE: _Told(NotificationKind.TASK_DUE, "Your task is due: {text}", _named("responsible_id")),
 }
-SENTENCES = [told.sentence for told in _TOLD.values()]
+UNASSIGNED = "“{title}” is assigned to nobody: no member is available"
+SENTENCES = [*(told.sentence for told in _TOLD.values()), UNASSIGNED]
 # What somebody has done needs nobody else any more: by event, the kind that is read then by everybody.
 _SETTLES = {
     EventKind.TAKEN_OVER: NotificationKind.HANDED_OFF,
@@ -110,11 +111,35 @@ def notify_of_event(session: Transaction, event: Event, *, by: str = "", link: s
 
 
 def _values(session: Transaction, event: Event, conversation: Conversation | None) -> dict[str, Any]:
-    """Return the values of the sentences; a conversation is called by its contact, as in the inbox."""
-    contact = session.get(Contact, conversation.contact_id) if conversation and conversation.contact_id else None
-    title = (contact.name if contact else "") or (conversation.title if conversation else "")
+    """Return the values of the sentences."""
     after = event.after
-    return {"title": title[:80], "by": str(after.get("by", "")), "text": str(after.get("text", ""))[:200]}
+    return {
+        "title": _title(session, conversation),
+        "by": str(after.get("by", "")),
+        "text": str(after.get("text", ""))[:200],
+    }
+
+
+def _title(session: Transaction, conversation: Conversation | None) -> str:
+    """Return what a conversation is called: its contact, as in the inbox, or its title."""
+    contact = session.get(Contact, conversation.contact_id) if conversation and conversation.contact_id else None
+    return ((contact.name if contact else "") or (conversation.title if conversation else ""))[:80]
+
+
+def notify_unassigned(session: Transaction, conversation: Conversation) -> None:
+    """Tell owners and admins, once an hour, that no member is available for a conversation; not of a test chat."""
+    if conversation.channel == Channel.TEST:
+        return
+    members = notifications.active_members(session, conversation.tenant_id)
+    values = {"title": _title(session, conversation)}
+    notifications.notify(
+        session,
+        conversation.tenant_id,
+        {user_id for user_id, role in members.items() if role.includes(Role.ADMIN)},
+        NotificationKind.HANDED_OFF,
+        notice=Notice(UNASSIGNED, f"/inbox?c={conversation.id}", values),
+        cause=f"unassigned {conversation.id} {now():%Y-%m-%d %H}",
+    )
 
 
 def notify_of_failure(session: Transaction, activity: Activity) -> None:
