@@ -22,8 +22,7 @@ def working_hours_form() -> rx.Component:
     )
     return rx.el.section(
         rx.el.h2(t("My working hours")),
-        rx.el.p(t(_WHAT_FOR), class_name="muted small"),
-        rx.el.div(always, _week(), _days_off(), class_name="form"),
+        rx.el.div(rx.el.p(t(_WHAT_FOR), class_name="muted small"), always, _week(), _days_off(), class_name="form"),
         class_name="card section",
     )
 
