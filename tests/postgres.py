@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 DATA_LAYER = {
     "locks, races and several processes": (
         "test_accounts",
+        "test_two_factor_races",
         "test_concurrency_limit",
         "test_timers",
         "test_deliveries",

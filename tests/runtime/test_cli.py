@@ -14,6 +14,7 @@ from platform_app.errors import Forbidden
 from platform_app.models.person import Role
 from platform_app.services.accounts import accounts, members
 from tests.conftest import forget_process_state, free_port
+from tests.second_factor import set_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +76,11 @@ def test_a_tenant_and_a_person_are_added(env: pytest.MonkeyPatch) -> None:
     with session_scope(reason="tests", read_only=True) as session:
         who = members.get_owner(session, "acme-bikes")
         assert (who.email, who.role, who.tenant_name) == ("ann@acme.test", Role.OWNER, "Acme Bikes")
+    set_up(who)
+    disabled = cli("user", "disable-two-factor", "Ann@acme.test")
+    assert disabled.stdout.endswith("Two-factor of ann@acme.test is off.\n"), disabled.stderr
+    again = cli("user", "disable-two-factor", "ann@acme.test")
+    assert (again.returncode, again.stderr.strip()) == (1, "ann@acme.test has no two-factor.")
 
 
 def test_an_existing_person_keeps_their_password(who: object) -> None:
