@@ -3,7 +3,7 @@
 The process has the environment of the platform's worker, stays until `stop`, and takes one request on each line:
 `["begin", NAME]` or `["begin", NAME, "approval"]` gives the id of a new conversation, `["write", ID, TEXT]` the agent's
 reply or "", `["automation", ID, TEXT]` sends a message of a rule and gives its state, `["hand_over", ID]` hands it to a
-person.
+person, `["writing", ID]` shows that the contact is writing.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from platform_app.services.accounts import members
 from platform_app.services.agents import agents
 from platform_app.services.chat import agent_messages, conversations, hand_off, replies
 from platform_app.services.crm import contacts
+from platform_app.services.inbox import presence
 from tests.talking import row
 
 SETTINGS = {"knowledge": "none", "channels": ["api"]}
@@ -109,6 +110,12 @@ def hand_over(who: Identity, conversation_id: str) -> str:
         return hand_off.hand_off(session, by, conversation_id).state.value
 
 
+def writing(who: Identity, conversation_id: str) -> str:
+    """Show that the contact is writing."""
+    presence.renew_contact(who.tenant_id, conversation_id)
+    return ""
+
+
 def main() -> None:
     """Do what each line asks for and write what comes of it; whatever else is printed goes to the error output."""
     answers = os.fdopen(os.dup(1), "w")
@@ -122,7 +129,7 @@ def main() -> None:
             print(json.dumps(done), file=answers, flush=True)
 
 
-OTHERS = {"begin": begin, "automation": automation, "hand_over": hand_over}
+OTHERS = {"begin": begin, "automation": automation, "hand_over": hand_over, "writing": writing}
 
 if __name__ == "__main__":
     main()

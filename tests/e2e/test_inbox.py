@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from platform_app.i18n import lookup
 from tests import contact_side
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
-from tests.e2e.test_pages import faults
+from tests.e2e.test_pages import MENU, faults
 from tests.fake_provider import refuses, says
 
 pytestmark = pytest.mark.e2e
@@ -63,6 +63,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     the_agent_answers_again(inbox, talk)
     keys_and_drafts(inbox, talk)
     a_text_is_rewritten(inbox)
+    what_opens_hides_nothing(inbox)
     a_reply_is_approved(inbox, checked)
 
 
@@ -112,6 +113,8 @@ def a_member_takes_over(inbox: Inbox, talk: str) -> None:
     page = inbox.page
     inbox.contact("write", talk, "I want a person")
     expect(inbox.bubble("I want a person")).to_be_visible(timeout=LIVE)
+    inbox.contact("writing", talk)
+    expect(page.locator(".presence")).to_contain_text(inbox.words("The contact is writing…"))
     inbox.button("Take over").click()
     expect(page.locator(".silent")).to_contain_text("Demo")
     page.locator(".chat-bar h2").click()
@@ -201,6 +204,23 @@ def a_text_is_rewritten(inbox: Inbox) -> None:
     expect(inbox.page.locator(".below-field .problem")).to_be_visible()
     expect(field).to_have_value("Your bicycle will be ready on Sunday at ten.")
     field.fill("")
+
+
+def what_opens_hides_nothing(inbox: Inbox) -> None:
+    page = inbox.page
+    page.get_by_role("button", name=MENU).click()
+    expect(page.get_by_role("menuitem", name="English")).to_be_visible()
+    inbox.no_faults("menu")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menuitem")).to_have_count(0)
+    inbox.button("Tags").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    inbox.no_faults("tags")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator("#write-note").check(force=True)
+    inbox.no_faults("note")
+    page.locator("#write-reply").check(force=True)
 
 
 def a_reply_is_approved(inbox: Inbox, talk: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import PASSWORD, NewPerson
+from tests.e2e.conftest import PASSWORD, NewPerson, Recorded
+from tests.e2e.test_inbox import Inbox
 
 pytestmark = pytest.mark.e2e
 FOCUS = """element => {
@@ -112,6 +113,53 @@ def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tm
     press(page, page.get_by_role("button", name="Why this reply?"))
     expect(page.get_by_role("dialog")).to_contain_text("Passages considered")
     leave_dialog(page, page.get_by_role("button", name="Why this reply?"))
+
+
+def test_the_inbox_without_a_mouse(recorded: Recorded, new_person: NewPerson) -> None:
+    page = new_person("en").new_page()
+    sign_in(page, recorded.address)
+    inbox = Inbox(page, recorded, page.locator("html").get_attribute("lang") or "en")
+    talk = inbox.contact("begin", "Karla Keys", "approval")
+    inbox.agent_says("It costs 40 euros.")
+    inbox.contact("write", talk, "What does it cost?")
+    press(page, page.get_by_role("link", name=inbox.words("Inbox"), exact=True))
+    press(page, page.locator("a.conversation", has_text="Karla Keys").first)
+    a_reply_is_changed_and_approved(inbox)
+    press(page, inbox.button("Take over"))
+    expect(page.locator(".silent")).to_contain_text("Demo")
+    a_reply_is_written_and_rewritten(inbox)
+    press(page, inbox.button("Hand back"))
+    dialog = page.get_by_role("dialog")
+    tab_to(page, dialog.locator("textarea"))
+    page.keyboard.type("She comes on Sunday.")
+    press(page, dialog.get_by_role("button", name=inbox.words("Hand back"), exact=True))
+    expect(page.locator(".silent")).to_have_count(0)
+    expect(inbox.bubble("She comes on Sunday.")).to_be_visible()
+
+
+def a_reply_is_changed_and_approved(inbox: Inbox) -> None:
+    page, sent = inbox.page, inbox.bubble("It costs 45 euros.")
+    tab_to(page, page.locator(".approval textarea"))
+    page.keyboard.press("Control+A")
+    page.keyboard.type("It costs 45 euros.")
+    press(page, inbox.button("Approve and send"))
+    expect(sent).to_contain_text(inbox.words("Changed and approved by {name}", name="Demo"))
+    press(page, sent.locator("summary"))
+    expect(page.locator(".difference")).to_contain_text("- It costs 40 euros.")
+
+
+def a_reply_is_written_and_rewritten(inbox: Inbox) -> None:
+    page, field = inbox.page, inbox.page.locator(".reply-form textarea")
+    tab_to(page, field)
+    page.keyboard.type("We are open on Sunday from ten.")
+    inbox.agent_says("Sunday from ten.")
+    press(page, page.locator(".of-reply .picker-button"), key="Enter")
+    page.keyboard.type(inbox.words("Shorter"))
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("Sunday from ten.")
+    expect(field).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(inbox.bubble("Sunday from ten.")).to_contain_text(inbox.words("Member"))
 
 
 def test_the_palette_leads_anywhere(platform: str, new_person: NewPerson) -> None:
