@@ -9,6 +9,7 @@ from reflex.vars.function import FunctionStringVar
 from platform_app.components.console.command_palette import StoredTheme, palette
 from platform_app.components.console.notification_bell import notification_bell, notification_signals
 from platform_app.components.console.parts import status
+from platform_app.components.console.popups import Popups
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
 from platform_app.state.console.base import CurrentUser
@@ -73,6 +74,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 ),
                 palette(),
                 notification_signals(),
+                Popups.create(),
                 unsent_note(CurrentUser.email),
                 StoredTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
                 class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),
