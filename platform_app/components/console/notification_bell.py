@@ -105,7 +105,7 @@ def _row(row: rx.Var[NotificationRow]) -> rx.Component:
             rx.link(
                 rx.el.span(class_name=rx.cond(row.is_read, "dot read", "dot blue"), aria_hidden="true"),
                 rx.el.span(
-                    rx.cond(row.is_read, "", rx.el.span(t("Unread"), class_name="visually-hidden")),
+                    rx.cond(~row.is_read, rx.el.span(t("Unread"), class_name="visually-hidden")),
                     rx.el.span(row.words, class_name="notification-words"),
                     rx.el.time(row.when, title=row.exact, class_name="muted small"),
                 ),

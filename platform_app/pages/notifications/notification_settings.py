@@ -93,7 +93,7 @@ def _kind(row: rx.Var[PreferenceRow]) -> rx.Component:
 
 
 def _check(checked: Any, words: Any, on_change: Any) -> rx.Component:
-    return rx.el.label(rx.checkbox(checked=checked, on_change=on_change), words, class_name="check")
+    return rx.el.label(rx.checkbox(checked=checked, on_change=on_change, aria_label=words), words, class_name="check")
 
 
 def _browser() -> rx.Component:
