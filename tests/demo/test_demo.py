@@ -20,18 +20,18 @@ from platform_app.models.crm import Contact, CustomField, FieldKind, Holder, Lea
 from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
-from platform_app.models.person import Identity, Tenant
+from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.script import ScriptProgress
 from platform_app.services.accounts import members, sessions
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
-from platform_app.services.crm import contacts, leads
+from platform_app.services.crm import contacts, leads, tasks
 from platform_app.services.demo import demo
 from platform_app.services.feed import dashboard
 from platform_app.services.knowledge import sources
 from platform_app.services.scripts import guided_scripts, scripts
-from tests.conftest import make_tenant
-from tests.talking import run_jobs
+from tests.conftest import make_member, make_tenant
+from tests.talking import call, run_jobs
 
 PASSWORD = "a-long-demo-password"
 
@@ -282,6 +282,9 @@ def test_what_grew_on_the_demo_goes_with_it(who: Identity) -> None:
         slow = conversations.create(session, who, agent.id)
         conversations.receive(session, who, slow.id, "And horns?")
         agents.set_active(session, who, agent.id, active=False)
+    operator = make_member(who, Role.OPERATOR)
+    call(operator, tasks.create, text="Call", contact_id=rows(who, Contact)[0].id, responsible_id=who.user_id)
+    assert counts(who)["notification"] == 1
     remove(who)
     left = counts(who)
     assert filled(left) == {"member", "knowledgestate", "source", "job"}
