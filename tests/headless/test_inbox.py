@@ -11,7 +11,15 @@ from platform_app.clock import now
 from platform_app.hub import Update
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services.chat import conversation_rows, conversations, held_messages, opt_outs, reply_streams, triage
+from platform_app.services.chat import (
+    conversation_rows,
+    conversations,
+    hand_off,
+    held_messages,
+    opt_outs,
+    reply_streams,
+    triage,
+)
 from platform_app.services.inbox import open_conversation
 from platform_app.services.scripts import scripts
 from platform_app.state.console import live_updates
@@ -166,6 +174,18 @@ async def test_a_member_writes_and_is_in_charge(who: Identity, hub: CountingHub)
         await tab.send(InboxState.hand_back({"note": "They want a red one."}))
         assert row(who, talk).state == "open" and tab.get(InboxState, "in_charge") == ""
         assert ("internal", "Note for the agent", "They want a red one.") in shown(tab)
+
+
+async def test_what_waits_for_a_person_is_taken_over(who: Identity) -> None:
+    talk = real_talk(who)
+    call(who, hand_off.hand_off, talk)
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, talk)
+        assert tab.get(InboxState, "can_take_over") and row(who, talk).in_charge_id is None
+        await tab.send(InboxState.take_over())
+        assert not tab.get(InboxState, "can_take_over") and row(who, talk).in_charge_id == who.user_id
+        await tab.send(InboxState.close())
+        assert not tab.get(InboxState, "can_take_over")
 
 
 async def test_what_is_refused_stays_in_the_field(who: Identity) -> None:

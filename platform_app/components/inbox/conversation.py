@@ -94,11 +94,8 @@ def _triage() -> rx.Component:
             id="inbox-assignee",
             class_name="native",
         ),
-        rx.cond(
-            InboxState.state == "handed_off",
-            _hand_back(),
-            rx.cond(~is_closed, rx.button(t("Take over"), on_click=InboxState.take_over, size="1")),
-        ),
+        rx.cond(InboxState.can_take_over, rx.button(t("Take over"), on_click=InboxState.take_over, size="1")),
+        rx.cond(InboxState.state == "handed_off", _hand_back()),
         rx.button(
             rx.cond(is_closed, t("Reopen"), t("Close")),
             on_click=InboxState.close,

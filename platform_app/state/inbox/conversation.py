@@ -57,6 +57,7 @@ class InboxState(rx.State):
     colour: str = ""
     state_label: str = ""
     in_charge: str = ""  # who is in charge and until when, in words
+    can_take_over: bool = False  # it is open, and the member is not in charge yet
     assignee: str = NOBODY
     members: list[Option] = []
     tags: list[str] = []
@@ -285,6 +286,8 @@ class InboxState(rx.State):
         self.state, (self.colour, words) = row.state.value, STATES[row.state]
         self.state_label = translate(language, words)
         self.in_charge = _in_charge_words(row, identity, language)
+        is_own = row.state == ConversationState.HANDED_OFF and row.in_charge_id == identity.user_id
+        self.can_take_over = row.state != ConversationState.CLOSED and not is_own
         self.assignee, self.tags = row.assignee_id or NOBODY, line.tags
         self.snoozed = time_words(row.snoozed_until, identity, language) if row.snoozed_until else ""
         self._contact_id, self.is_opted_out = row.contact_id or "", line.is_opted_out
