@@ -82,13 +82,13 @@ class Definitions(PublishedRows[RowT, VersionT]):
         """Return a page of the rows of an agent whose names contain the search text, in their order."""
         concerned = [row for row in self.list_names(session, who) if not agent_id or row.agent_id in (None, agent_id)]
         wanted = search.strip().casefold()
-        found = [row.id for row in concerned if wanted in row.name.casefold()]
-        pages = max(1, -(-len(found) // PAGE_SIZE))
+        ids = [row.id for row in concerned if wanted in row.name.casefold()]
+        pages = max(1, -(-len(ids) // PAGE_SIZE))
         page = max(1, min(page, pages))
-        shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        shown = ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         query = owned(self.model, who.tenant_id).where(col(self.model.id).in_(shown))
         rows = {row.id: row for row in session.exec(query).all()}
-        return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
+        return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, ids)
 
     def create(
         self,
@@ -136,9 +136,9 @@ class Definitions(PublishedRows[RowT, VersionT]):
             whole = self.schema.model_validate(changes).model_dump(mode="json")
         except ValidationError as error:
             raise Invalid("This value cannot be taken.", field=str(error.errors()[0]["loc"][0])) from error
-        found = {name: whole[name] for name in changes}
-        self.validate(found)
-        return found
+        valid = {name: whole[name] for name in changes}
+        self.validate(valid)
+        return valid
 
     def check_draft(self, session: Transaction, who: Identity, row: RowT) -> None:
         """Raise Invalid if the draft is incomplete."""

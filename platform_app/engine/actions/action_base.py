@@ -93,10 +93,10 @@ class Action(BaseModel, ABC, frozen=True):
 
 def find_member(context: ActionContext, user_id: str) -> NamedValue:
     """Return the member with this user id. Raises Invalid if there is none."""
-    found = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
-    if user_id not in found:
+    names = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
+    if user_id not in names:
         raise Invalid("There is no such member.", field="user_id")
-    return NamedValue(user_id, found[user_id])
+    return NamedValue(user_id, names[user_id])
 
 
 def parse_days(written: str) -> int:

@@ -53,11 +53,11 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
     """Return a sentence for each invalid field by "action.{place}.{field}", or by "actions" if there are none."""
     if not listed:
         return {"actions": translate(language, "Add an action.")}
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for place, data in enumerate(listed):
         kind = actions.ACTIONS.get(str(data.get("kind")))
         if kind is None:
-            found[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
+            sentences[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
             continue
         for field in input_fields(kind):
             sentence = _problem(str(data.get(field.name) or ""), field, choices, language)
@@ -66,14 +66,14 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
                     str(data.get("field")), str(data.get(field.name) or ""), choices.catalogue, language
                 )
             if sentence:
-                found[f"action.{place}.{field.name}"] = sentence
-    return found
+                sentences[f"action.{place}.{field.name}"] = sentence
+    return sentences
 
 
 def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
     """Return a sentence for each action that needs a missing setting of the tenant, by "action.{place}"."""
-    found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
-    lacks = {place: kind.missing_setup(session, who) for place, kind in found if kind is not None}
+    kinds = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
+    lacks = {place: kind.missing_setup(session, who) for place, kind in kinds if kind is not None}
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
 
 

@@ -117,8 +117,8 @@ class ActionContext:
         else:
             return None
         order = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
-        found: Conversation | None = self.session.exec(order.limit(1)).first()
-        return found
+        conversation: Conversation | None = self.session.exec(order.limit(1)).first()
+        return conversation
 
     def follows_from_test_chat(self) -> bool:
         """Return whether the event happened in a test chat, or is due to one that did."""

@@ -17,18 +17,22 @@ from platform_app.errors import Invalid
 
 def _load_actions() -> dict[str, type[Action]]:
     """Return every action class by its kind, in the order of the builder's menu. Raises ValueError on a duplicate."""
-    found: dict[str, type[Action]] = {}
+    kinds: dict[str, type[Action]] = {}
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.endswith("_actions"):
             continue
         loaded = import_module(f"{package.__name__}.{module.name}")
-        for one in vars(loaded).values():
-            if isinstance(one, type) and issubclass(one, Action) and one.__module__ == loaded.__name__:
-                kind = one.model_fields["kind"].default
-                if kind in found:
+        for loaded_class in vars(loaded).values():
+            if (
+                isinstance(loaded_class, type)
+                and issubclass(loaded_class, Action)
+                and loaded_class.__module__ == loaded.__name__
+            ):
+                kind = loaded_class.model_fields["kind"].default
+                if kind in kinds:
                     raise ValueError(f"two actions are of the kind {kind}")
-                found[kind] = one
-    return dict(sorted(found.items(), key=lambda item: (item[1].menu_order, item[0])))
+                kinds[kind] = loaded_class
+    return dict(sorted(kinds.items(), key=lambda item: (item[1].menu_order, item[0])))
 
 
 ACTIONS = _load_actions()

@@ -35,7 +35,9 @@ class SendEmail(Action):
         Raises Conflict if the contact has no address, and Invalid if subject or text is empty.
         """
         server = mail_servers.get_server(context.session, context.who.tenant_id)
-        to, subject, text = (context.render(one) for one in (self.to or CONTACT_EMAIL, self.subject, self.text))
+        to, subject, text = (
+            context.render(template) for template in (self.to or CONTACT_EMAIL, self.subject, self.text)
+        )
         if not to:
             raise Conflict("There is no address to write to.")
         if not subject or not text:

@@ -44,8 +44,8 @@ class SendForecasts:
         if not action.sends:
             return Decision()
         message = OutboundMessage(Sender.AUTOMATION, is_exempt=action.is_exempt)
-        found = context or self._context(contact_id, at)
-        return self._forecasts[contact_id].request(found, message, at, is_retried=is_retried)
+        circumstances = context or self._context(contact_id, at)
+        return self._forecasts[contact_id].request(circumstances, message, at, is_retried=is_retried)
 
     def start(self, contact_id: str, sent: list[datetime]) -> None:
         """Let a contact begin with messages that were sent already."""
@@ -69,12 +69,12 @@ class SendForecasts:
 
 def sending_actions(listed: list[dict[str, Any]]) -> list[Action]:
     """Return the actions that send something to a contact; those that cannot be parsed are left out."""
-    found = []
+    sending = []
     for data in listed:
         try:
             action = actions.parse_action(data)
         except Invalid:
             continue
         if action.sends:
-            found.append(action)
-    return found
+            sending.append(action)
+    return sending

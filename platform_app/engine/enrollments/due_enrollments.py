@@ -52,7 +52,7 @@ def _has_exit_event(tenant_id: str) -> Any:
         (col(Event.lead_id), col(Enrollment.lead_id)),
         (col(Event.conversation_id), col(Enrollment.conversation_id)),
     )
-    found = []
+    conditions = []
     for flag, kind in pairs:
         for column, value in same:
             event = exists().where(
@@ -66,8 +66,8 @@ def _has_exit_event(tenant_id: str) -> Any:
                 ),
                 col(Event.origin_id).is_distinct_from(col(Enrollment.id)),
             )
-            found.append(and_(flag.is_(True), value.is_not(None), event))
-    return or_(*found)
+            conditions.append(and_(flag.is_(True), value.is_not(None), event))
+    return or_(*conditions)
 
 
 def may_have_step_row(session: Transaction, row: Enrollment) -> bool:

@@ -59,8 +59,8 @@ def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
     query = owned(Sequence, event.tenant_id).where(
         Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
     )
-    found = session.exec(query.order_by(Sequence.position, Sequence.id)).all()
-    return [row for row in found if matches_trigger(row.agent_id, row.id, row.published, event=event)]
+    rows = session.exec(query.order_by(Sequence.position, Sequence.id)).all()
+    return [row for row in rows if matches_trigger(row.agent_id, row.id, row.published, event=event)]
 
 
 def evaluate_entry(
@@ -92,7 +92,7 @@ def check_reentry(session: Transaction, sequence: Sequence, compiled: CompiledSe
 
 def _affected_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
     same = enrollment_progress.event_subject(session, event)
-    found: dict[str, Enrollment] = {}
+    ended: dict[str, Enrollment] = {}
     for column, value in (
         (Enrollment.lead_id, same.lead_id),
         (Enrollment.contact_id, same.contact_id),
@@ -102,9 +102,9 @@ def _affected_enrollments(session: Transaction, event: Event) -> list[Enrollment
             query = owned(Enrollment, event.tenant_id).where(
                 column == value, col(Enrollment.state).in_(OPEN_STATES), col(Enrollment.weighs_events).is_(True)
             )
-            found |= {row.id: row for row in session.exec(query.with_for_update()).all()}
+            ended |= {row.id: row for row in session.exec(query.with_for_update()).all()}
     return [
-        row for row in found.values() if row.event_id != event.id and sequence_exits.happened_after_entry(row, event)
+        row for row in ended.values() if row.event_id != event.id and sequence_exits.happened_after_entry(row, event)
     ]
 
 
@@ -169,10 +169,10 @@ def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -
     # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
     event_id = cause.event_id or None if cause and cause.run_id else None
     entry_cause = EntryCause(now(), by=who.name, event_id=event_id, depth=depth)
-    found = enrollment_progress.create_enrollment(session, row, compiled, subject=subject, cause=entry_cause)
-    if found is None:
+    enrollment = enrollment_progress.create_enrollment(session, row, compiled, subject=subject, cause=entry_cause)
+    if enrollment is None:
         raise Conflict(_REFUSED[EntryResult.INSIDE], name=row.name)
-    return found
+    return enrollment
 
 
 _REFUSED = {
@@ -191,7 +191,7 @@ def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) ->
         col(Enrollment.subject_id).in_(subject.ids),
         col(Enrollment.state).in_(OPEN_STATES),
     )
-    found = session.exec(query.with_for_update()).all()
-    for row in found:
+    rows = session.exec(query.with_for_update()).all()
+    for row in rows:
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.STOPPED)
-    return len(found)
+    return len(rows)

@@ -30,7 +30,7 @@ class Subject:
     @property
     def ids(self) -> list[str]:
         """All known ids."""
-        return [one for one in (self.lead_id, self.contact_id, self.conversation_id) if one]
+        return [row_id for row_id in (self.lead_id, self.contact_id, self.conversation_id) if row_id]
 
 
 @dataclass(frozen=True)

@@ -38,21 +38,21 @@ def preview(
     """Return for each lead or contact whether it would be enrolled. Raises Invalid for too many at once."""
     row = enrollment_entry.get_enabled(session, who, sequence_id)
     compiled = enrollment_progress.cached_sequence(row.id, row.published)
-    found: dict[str, EntryResult] = {}
+    results: dict[str, EntryResult] = {}
     wanted = list(dict.fromkeys(subject_ids))
     if len(wanted) > BATCH_SIZE:
         raise Invalid("At most {count} at once.", count=BATCH_SIZE)
     for subject_id in wanted:
         try:
             subject = enrollment_progress.get_subject(session, who, subject_id)
-            found[subject_id] = enrollment_entry.check_reentry(session, row, compiled, subject.id)
-            if found[subject_id] == EntryResult.ENTERS and enrollment_progress.would_exit_at_entry(
+            results[subject_id] = enrollment_entry.check_reentry(session, row, compiled, subject.id)
+            if results[subject_id] == EntryResult.ENTERS and enrollment_progress.would_exit_at_entry(
                 session, row, compiled, subject
             ):
-                found[subject_id] = EntryResult.LEAVES
+                results[subject_id] = EntryResult.LEAVES
         except NotFound:
-            found[subject_id] = EntryResult.NOBODY
-    return found
+            results[subject_id] = EntryResult.NOBODY
+    return results
 
 
 def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
@@ -64,14 +64,14 @@ def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: I
     compiled = enrollment_progress.cached_sequence(row.id, row.published)
     says = preview(session, who, sequence_id, subject_ids)
     cause = EntryCause(now(), by=who.name)
-    found = [
+    enrollments = [
         enrollment_progress.create_enrollment(
-            session, row, compiled, subject=enrollment_progress.get_subject(session, who, one), cause=cause
+            session, row, compiled, subject=enrollment_progress.get_subject(session, who, subject_id), cause=cause
         )
-        for one, entry in says.items()
+        for subject_id, entry in says.items()
         if entry in (EntryResult.ENTERS, EntryResult.LEAVES)
     ]
-    return [one for one in found if one is not None]
+    return [enrollment for enrollment in enrollments if enrollment is not None]
 
 
 def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> Enrollment:

@@ -71,8 +71,10 @@ class RuleBacktest:
     @property
     def samples(self) -> list[BacktestSample]:
         """Sample events of each outcome, oldest first."""
-        found = (BacktestSample(*one, *outcome) for outcome, some in self.samples_by_outcome.items() for one in some)
-        return sorted(found, key=lambda one: one.at)
+        samples = (
+            BacktestSample(*sample, *outcome) for outcome, some in self.samples_by_outcome.items() for sample in some
+        )
+        return sorted(samples, key=lambda sample: sample.at)
 
     def add(self, past: "_PastEvent", says: str, was: str) -> None:
         """Add the outcomes of the draft and of the published rule for an event."""
@@ -118,17 +120,17 @@ class _Replay:
         test = self._tests.get(zone)
         if test is None:
             test = self._tests[zone] = compile_condition(self.rule.tree, self.own, zone)
-        found = run_reason(
+        reason = run_reason(
             self.rule.definition,
             test(past.facts, at),
             at,
             depth=past.depth,
             prior_runs=lambda: PriorRuns(self._last.get(past.subject), self._days[past.day]),
         )
-        if found == RunReason.FIRES:
+        if reason == RunReason.FIRES:
             self._last[past.subject] = at
             self._days[past.day] += 1
-        return found
+        return reason
 
 
 @dataclass
@@ -201,15 +203,15 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
             )
         )
     walkers = [
-        one
+        replay
         for some in pairs.values()
         for pair in some
-        for one in (pair.draft_replay, pair.published_replay)
-        if one is not None
+        for replay in (pair.draft_replay, pair.published_replay)
+        if replay is not None
     ]
     names = frozenset(name for walker in walkers for name in fact_names(walker.rule.tree))
     for event in event_log.iterate_events(session, who, list(pairs), after=since, columns=_EVENT_COLUMNS):
         past = _PastEvent(event, names)
         for pair in pairs[past.kind]:
             pair.evaluate(past)
-    return {pair.rule_id: pair.result for found in pairs.values() for pair in found}
+    return {pair.rule_id: pair.result for group in pairs.values() for pair in group}

@@ -54,10 +54,10 @@ def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *,
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
-    found = _dry_run(session, who, row, data, event=event)
-    if draft or found.reason in ("trigger", "agent"):
-        return found
-    return replace(found, notes=[*found.notes, *why_not.why_no_run(session, row, event)])
+    result = _dry_run(session, who, row, data, event=event)
+    if draft or result.reason in ("trigger", "agent"):
+        return result
+    return replace(result, notes=[*result.notes, *why_not.why_no_run(session, row, event)])
 
 
 def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, event: Event) -> DryRun:
@@ -99,19 +99,19 @@ def _preview_actions(
     session: Transaction, row: Rule, event: Event, *, listed: list[dict[str, Any]]
 ) -> list[ActionPreview]:
     context = ActionContext(session, rule_runs.acting_identity(session, row), event, fact_snapshots.event_facts(event))
-    found: list[ActionPreview] = []
+    previews: list[ActionPreview] = []
     sent: list[datetime] = []  # by the actions before
     for data in listed:
         kind = str(data.get("kind"))
         try:
             plan = actions.parse_action(data).plan(context)
             gate = _foresee(session, row, plan, sent)
-            found.append(ActionPreview(kind, plan.sentence, plan.values, True, gate))
+            previews.append(ActionPreview(kind, plan.sentence, plan.values, True, gate))
         except PlatformError as error:
             values = {name: str(value) for name, value in error.values.items()}
-            found.append(ActionPreview(kind, error.sentence, values, False))
+            previews.append(ActionPreview(kind, error.sentence, values, False))
             break  # later actions would not run
-    return found
+    return previews
 
 
 def _foresee(session: Transaction, row: Rule, plan: ActionPlan, sent: list[datetime]) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def delete_old_runs() -> bool:
     is_more = False
     for tenant_id, since in kept:
         with session_scope(tenant_id, read_only=True) as session:
-            found = session.exec(_old_run_ids(tenant_id, since).limit(1)).first()
-        if found:
+            old_id = session.exec(_old_run_ids(tenant_id, since).limit(1)).first()
+        if old_id:
             with session_scope(tenant_id) as session:
                 is_more |= _delete_runs(session, tenant_id, since)
     return is_more

@@ -70,7 +70,7 @@ def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, f
         rule_runs.finish_run(session, run, rule, RunState(verdict.reason.value))
         return False
     run.fired, run.state = True, RunState.RUNNING
-    run.actions = [{"kind": str(one.get("kind")), "state": "waiting"} for one in ready.definition.actions]
+    run.actions = [{"kind": str(action.get("kind")), "state": "waiting"} for action in ready.definition.actions]
     return ready.definition.stop_after
 
 
@@ -116,5 +116,5 @@ def prior_runs(session: Transaction, rule: Rule, event: Event, *, zone: str) -> 
 def day_bounds(moment: datetime, zone: str) -> tuple[datetime, datetime]:
     """Return the start and end of a moment's day in a time zone."""
     day = moment.astimezone(ZoneInfo(zone)).date()
-    start, end = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))
+    start, end = (datetime.combine(date, time(), ZoneInfo(zone)) for date in (day, day + timedelta(days=1)))
     return start, end

@@ -66,17 +66,17 @@ def hold_run(session: Transaction, run: RuleRun, place: int, *, until: datetime 
 
 def is_held(run: RuleRun) -> bool:
     """Return whether a run waits at an e-mail that the send gate holds until later than now."""
-    until = next((str(one["gate"].get("until", "")) for one in run.actions if one["state"] == HELD), "")
+    until = next((str(action["gate"].get("until", "")) for action in run.actions if action["state"] == HELD), "")
     return bool(until) and datetime.fromisoformat(until) > now()
 
 
 def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
     """Store the end of a run, and record an activity if it did something or failed."""
     run.state, run.finished_at = state, now()
-    run.milliseconds = sum(one.get("ms", 0) for one in run.actions)
+    run.milliseconds = sum(action.get("ms", 0) for action in run.actions)
     if state in _SENTENCES:
         kind, sentence = _SENTENCES[state]
-        reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
+        reason = next((str(action["error"]) for action in run.actions if action.get("error")), "")
         link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
         told = activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
         told.event_id = run.event_id
@@ -114,10 +114,10 @@ def list_runs(
             Event.tenant_id == who.tenant_id, Event.kind == kind
         )
     query = query.order_by(col(RuleRun.at).desc(), col(RuleRun.place).desc(), RuleRun.id)
-    found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
-    events = _by_id(session, who, Event, {run.event_id for run in found})
-    rules = _by_id(session, who, Rule, {run.rule_id for run in found})
-    return [(run, events[run.event_id], rules[run.rule_id].name) for run in found]
+    runs = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
+    events = _by_id(session, who, Event, {run.event_id for run in runs})
+    rules = _by_id(session, who, Rule, {run.rule_id for run in runs})
+    return [(run, events[run.event_id], rules[run.rule_id].name) for run in runs]
 
 
 def _by_id(session: Transaction, who: Identity, model: Any, ids: set[str]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def on_failure(
         link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
         activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
     for run, rule in _runs_of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
-        place = next((at for at, one in enumerate(run.actions) if one["state"] != RunState.DONE), None)
+        place = next((at for at, action in enumerate(run.actions) if action["state"] != RunState.DONE), None)
         if place is not None:
             update_action(run, place, state=became, error=sentence, error_values=values, of_job=True)
         finish_run(session, run, rule, became)
@@ -180,7 +180,7 @@ def on_failure(
 def on_retry(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
     """Reopen the runs that ended with the job of their event."""
     for run, _ in _runs_of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
-        if any(one.get("of_job") for one in run.actions):
+        if any(action.get("of_job") for action in run.actions):
             _reopen(session, run)
 
 
@@ -200,7 +200,8 @@ def _reopen(session: Transaction, run: RuleRun) -> None:
         effects.allow_retry(session, run.tenant_id, idempotency_key(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
-        one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
+        action if action["state"] == RunState.DONE else {"kind": action["kind"], "state": "waiting"}
+        for action in run.actions
     ]
     announce(session, run)
 

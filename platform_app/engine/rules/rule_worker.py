@@ -93,10 +93,10 @@ class _EventHandler:
     def _run_transaction(self) -> bool:
         with self.job.transaction(lock_timeout=LOCK_TIMEOUT) as session:
             self._deadline, self._has_progress = None, False
-            found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
-            if found is None:
+            event = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
+            if event is None:
                 return False
-            self._event, self._loaded_rows = found, event_subjects(session, found)
+            self._event, self._loaded_rows = event, event_subjects(session, event)
             runs = self._unfinished_runs(session)
             self._rules = rule_runs.rules_by_id(session, runs)
             if self.call is not None:

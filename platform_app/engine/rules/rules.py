@@ -31,24 +31,24 @@ MAX_RULES = 1_000  # of a tenant
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what prevents a draft from being published: sentences in the member's language by field."""
     draft, choices = parse_rule(row.draft), action_checks.tenant_choices(session, who)
-    found = action_checks.problems(draft.actions, choices, who.language) | action_checks.missing_setup(
+    sentences = action_checks.problems(draft.actions, choices, who.language) | action_checks.missing_setup(
         session, who, draft.actions
     )
     if condition_checks.problems(parse_conditions(draft.condition), choices.catalogue, choices.ids):
-        found["condition"] = translate(who.language, "Complete the conditions.")
+        sentences["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
-        found["weekdays"] = translate(who.language, "Choose at least one day.")
+        sentences["weekdays"] = translate(who.language, "Choose at least one day.")
     if not incoming_webhooks.is_valid_filter(session, who, draft.webhook_id):
-        found["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
-    return found
+        sentences["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
+    return sentences
 
 
 def next_schedule(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
     """Return when a schedule is next due after a moment."""
     delay = Delay(kind=DelayKind.UNTIL, time=rule.time, days=list(rule.weekdays), may_be_today=True)
-    found = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
-    assert found is not None  # a weekday is found within a week
-    return found
+    next_due = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
+    assert next_due is not None  # a weekday is found within a week
+    return next_due
 
 
 def _validate(changes: dict[str, Any]) -> None:
@@ -120,15 +120,15 @@ def run_counts(
         rules = session.exec(owned(Rule, who.tenant_id)).all()
     fired = {row.id: _fired_runs(row) for row in rules}
     counts = bounded_count.count_each(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
-    found: dict[str, tuple[int, datetime]] = {}
+    counted: dict[str, tuple[int, datetime]] = {}
     for row, count in zip(rules, counts, strict=True):
         last = row.last_forgotten
         if count:
             newest = fired[row.id].order_by(col(RuleRun.at).desc()).limit(1).with_only_columns(RuleRun.at)
             last = max(filter(None, (last, session.exec(newest).one())))
         if last is not None:
-            found[row.id] = (count + row.runs_forgotten, last)
-    return found
+            counted[row.id] = (count + row.runs_forgotten, last)
+    return counted
 
 
 def _fired_runs(row: Rule) -> Any:

@@ -35,8 +35,8 @@ def emit_due_schedules() -> None:
     """Emit the events of schedules that are due."""
     with session_scope(reason="schedules that are due", read_only=True) as session:
         due = unscoped(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
-        found = [(row.tenant_id, row.id) for row in session.exec(due.limit(100)).all()]
-    for tenant_id, rule_id in found:
+        due_rules = [(row.tenant_id, row.id) for row in session.exec(due.limit(100)).all()]
+    for tenant_id, rule_id in due_rules:
         try:
             with session_scope(tenant_id) as session:
                 _emit_schedule(session, tenant_id, rule_id)
@@ -86,12 +86,12 @@ def emit_no_replies() -> None:
     left = wanted[start:] + wanted[:start]
     while left:
         more = []
-        for one in left:
-            _resume_at = one
+        for rule in left:
+            _resume_at = rule
             if time.monotonic() > end:
                 return
-            if _emit_and_check_more(*one):
-                more.append(one)
+            if _emit_and_check_more(*rule):
+                more.append(rule)
         left = more
 
 
@@ -115,8 +115,8 @@ def _emit_no_replies(tenant_id: str, minutes: int) -> int:
         locked = query.with_for_update(key_share=True, skip_locked=True, of=Conversation)
         ids = [conversation.id for conversation, _ in session.execute(locked).all()]
         again = _unanswered(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # locked now
-        found = session.execute(again.execution_options(populate_existing=True)).all()
-        for conversation, last in found:
+        silent = session.execute(again.execution_options(populate_existing=True)).all()
+        for conversation, last in silent:
             start_action(session)
             after = {"minutes": minutes, "text": last.text[:2000]}
             emit(

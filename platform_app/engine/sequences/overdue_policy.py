@@ -60,10 +60,10 @@ def _postpone_closed(session: Transaction, row: Enrollment, step: Step, due: dat
 
 
 def _next_opening(session: Transaction, row: Enrollment, step: Step, at: datetime) -> datetime:
-    found = next_opening(step.timing, at, enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id))
-    if found is None:
+    opening = next_opening(step.timing, at, enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id))
+    if opening is None:
         raise Invalid("The window of a step never opens.")
-    return found
+    return opening
 
 
 def _record_overdue(session: Transaction, sequence: Sequence, late: OverduePolicy) -> None:

@@ -75,24 +75,24 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
     row = DEFINITIONS.get(session, who, sequence_id)
     if row.draft["trigger"] == EventKind.MANUAL:
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
-    compiled, found = (
+    compiled, result = (
         enrollment_progress.cached_sequence(row.id, row.draft),
         SequenceBacktest(now() - timedelta(days=days)),
     )
     past = _Past(fact_snapshots.fact_catalogue(session, who.tenant_id), SendForecasts(session, who))
-    for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=found.since):
+    for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=result.since):
         if not matches_trigger(row.agent_id, row.id, row.draft, event=event):
             continue
-        found.events += 1
+        result.events += 1
         proof = evaluate(compiled.entry, fact_snapshots.event_facts(event), past.catalogue, event.at)
         why = _refusal(compiled, event, proof, past.ends)
         if why:
-            found.refused[why] += 1
-        elif found.entered >= MAX_ENROLLMENTS:
+            result.refused[why] += 1
+        elif result.entered >= MAX_ENROLLMENTS:
             break
         else:
-            _simulate_past(session, who, row, compiled, event=event, past=past, found=found)
-    return found
+            _simulate_past(session, who, row, compiled, event=event, past=past, result=result)
+    return result
 
 
 def _refusal(compiled: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
@@ -119,15 +119,17 @@ def _simulate_past(
     *,
     event: Event,
     past: _Past,
-    found: SequenceBacktest,
+    result: SequenceBacktest,
 ) -> None:
     """Simulate the enrollment of a past subject, with its later events."""
     subject = enrollment_progress.event_subject(session, event)
     later = _subject_events(session, who, subject, event)
     happens = [
-        SimulatedEvent(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)
-        for one in later[1:]
-        if one.origin_id is None or one.origin_id != event.origin_id
+        SimulatedEvent(
+            follower.at, follower.kind == EventKind.MESSAGE_RECEIVED, follower.kind == EventKind.STAGE_CHANGED
+        )
+        for follower in later[1:]
+        if follower.origin_id is None or follower.origin_id != event.origin_id
     ]
     gates = StepGates(past.forecasts, compiled, subject.contact_id or subject.id)
     context = SimulationContext(
@@ -140,17 +142,20 @@ def _simulate_past(
     )
     enrollment = simulate(compiled, event.at, f"{row.id}:{subject.id}", context)
     past.ends[subject.id] = enrollment.ended_at
-    found.entered += 1
+    result.entered += 1
     is_over = enrollment.ended_at is not None and enrollment.ended_at <= now()
-    found.ends[enrollment.end.value if is_over or enrollment.end == SimulationEnd.NEVER else "on the way"] += 1
-    found.steps.update(line.step_id for line in enrollment.steps if line.at <= now() and not line.decision.is_skipped)
-    found.held.update(line.gate.reason.value for line in enrollment.steps if line.gate.reason and line.at <= now())
-    found.samples = [*found.samples[-(MAX_SAMPLES - 1) :], PastEnrollment(event.id, subject.id, event.at, enrollment)]
+    result.ends[enrollment.end.value if is_over or enrollment.end == SimulationEnd.NEVER else "on the way"] += 1
+    result.steps.update(line.step_id for line in enrollment.steps if line.at <= now() and not line.decision.is_skipped)
+    result.held.update(line.gate.reason.value for line in enrollment.steps if line.gate.reason and line.at <= now())
+    result.samples = [*result.samples[-(MAX_SAMPLES - 1) :], PastEnrollment(event.id, subject.id, event.at, enrollment)]
 
 
 def _facts_of(events: list[Event]) -> Callable[[datetime], Facts]:
     """Return a function from moment to facts: those stored with the last event before it, with the clock of then."""
-    moments, snapshots = [one.at for one in events], [fact_snapshots.event_facts(one) for one in events]
+    moments, snapshots = (
+        [past_event.at for past_event in events],
+        [fact_snapshots.event_facts(past_event) for past_event in events],
+    )
 
     def facts(at: datetime) -> Facts:
         base = snapshots[max(0, bisect_right(moments, at) - 1)]
@@ -175,5 +180,5 @@ def _subject_events(
         if value
     )
     query = owned(Event, who.tenant_id).where(column == value, Event.at >= event.at, Event.id != event.id)
-    found = session.exec(query.order_by(col(Event.at), col(Event.id)).limit(_MAX_EVENTS)).all()
-    return [event, *found]
+    later_events = session.exec(query.order_by(col(Event.at), col(Event.id)).limit(_MAX_EVENTS)).all()
+    return [event, *later_events]

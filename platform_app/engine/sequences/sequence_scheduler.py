@@ -185,10 +185,10 @@ def _has_event_since_entry(session: Transaction, row: Enrollment, kind: EventKin
     ):
         if value:  # each query uses its own index
             query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
-            found = query.where(Event.id != row.event_id) if row.event_id else query
+            others = query.where(Event.id != row.event_id) if row.event_id else query
             for origin in filter(None, (row.origin_id, row.id)):
-                found = found.where(col(Event.origin_id).is_distinct_from(origin))
-            if session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None:
+                others = others.where(col(Event.origin_id).is_distinct_from(origin))
+            if session.exec(others.with_only_columns(Event.id).limit(1)).first() is not None:
                 return True
     return False
 

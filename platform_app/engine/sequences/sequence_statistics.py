@@ -30,10 +30,10 @@ def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -
         query = query.where(Enrollment.sequence_id == sequence_id)
     columns = (Enrollment.sequence_id, Enrollment.state, func.count())
     grouped = query.with_only_columns(*columns).group_by(Enrollment.sequence_id, col(Enrollment.state))
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for row_id, state, count in session.execute(grouped).all():
-        found.setdefault(row_id, {})[state.value] = count
-    return found
+        counts.setdefault(row_id, {})[state.value] = count
+    return counts
 
 
 def count_by_reason(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:

@@ -59,10 +59,7 @@ def try_sequence(
     event.facts = fact_snapshots.snapshot(session, event)
     names = fact_snapshots.entity_names(session, who.tenant_id)
     base = fact_snapshots.event_facts(event, names)
-    happens = sorted(
-        (SimulatedEvent(at + one.after, one.kind == "reply", one.kind == "stage") for one in assumed), key=_at
-    )
-    stages = {at + one.after: _get_stage(session, who, one.stage_id) for one in assumed if one.stage_id}
+    stages = {at + event.after: _get_stage(session, who, event.stage_id) for event in assumed if event.stage_id}
     context = SimulationContext(
         enrollment_progress.calendar_for(session, who.tenant_id, subject.contact_id),
         fact_snapshots.fact_catalogue(session, who.tenant_id),
@@ -72,18 +69,20 @@ def try_sequence(
     gates = StepGates(SendForecasts(session, who), compiled, subject.contact_id or subject.id)
     if subject.id:
         gates.read_contexts(action_context)
-    context = replace(context, events=happens, gate=gates.decide, waits_for_gate=gates.waiting)
-    found = SequenceTrial(simulate(compiled, at, f"{row.id}:{subject.id or 'nobody'}", context))
-    found.exits_at_entry = bool(subject.id) and exits_at_entry(compiled, context.facts(at), context.known, at)
-    for line in found.simulation.steps:
+    context = replace(context, events=_simulated_events(assumed, at), gate=gates.decide, waits_for_gate=gates.waiting)
+    trial = SequenceTrial(simulate(compiled, at, f"{row.id}:{subject.id or 'nobody'}", context))
+    trial.exits_at_entry = bool(subject.id) and exits_at_entry(compiled, context.facts(at), context.known, at)
+    for line in trial.simulation.steps:
         action = getattr(compiled.steps[line.step_id], "action", None)
         if action and not line.decision.is_skipped:
-            found.previews[line.step_id] = _preview_action(action_context, action)
-    return found
+            trial.previews[line.step_id] = _preview_action(action_context, action)
+    return trial
 
 
-def _at(one: SimulatedEvent) -> datetime:
-    return one.at
+def _simulated_events(assumed: Sequence[AssumedEvent], at: datetime) -> list[SimulatedEvent]:
+    """Return assumed events as those of a simulation that begins at a moment, in their order."""
+    events = [SimulatedEvent(at + event.after, event.kind == "reply", event.kind == "stage") for event in assumed]
+    return sorted(events, key=lambda event: event.at)
 
 
 def _get_stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue:

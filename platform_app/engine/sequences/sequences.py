@@ -44,42 +44,42 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
         compiled = compile_sequence(row.draft)
     except Invalid as error:
         return {"steps": translate(language, error.sentence, **error.values)}
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for name in ("condition", "leave_if", "goal"):
         if not _is_complete(row.draft.get(name), choices):
-            found[name] = translate(language, "Complete the conditions.")
+            sentences[name] = translate(language, "Complete the conditions.")
     if not compiled.steps:
-        found["steps"] = translate(language, "Add a step.")
+        sentences["steps"] = translate(language, "Add a step.")
     for step in compiled.steps.values():
         lacks = action_checks.missing_setup(session, who, [getattr(step, "action", {})])
         for field, sentence in {**_step_problems(step, choices, language), **_by_field(lacks, "action")}.items():
-            found[f"{step.id}.{field}"] = sentence
-    return found
+            sentences[f"{step.id}.{field}"] = sentence
+    return sentences
 
 
 def _is_complete(data: Any, choices: TenantChoices) -> bool:
     return not condition_checks.problems(parse_conditions(data), choices.catalogue, choices.ids)
 
 
-def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
+def _by_field(sentences: dict[str, str], name: str) -> dict[str, str]:
     """Return the problems of an action by its fields; those of the whole action by `name`."""
-    return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
+    return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in sentences.items()}
 
 
 def _step_problems(step: Any, choices: TenantChoices, language: str) -> dict[str, str]:
     incomplete = translate(language, "Complete the conditions.")
-    found = {} if _is_complete(step.only_if, choices) else {"only_if": incomplete}
+    sentences = {} if _is_complete(step.only_if, choices) else {"only_if": incomplete}
     for field in input_fields(type(step)):
         name, value = field.name, getattr(step, field.name)
         if field.input == StepInput.ACTION and value:
-            found |= _by_field(action_checks.problems([value], choices, language), name)
+            sentences |= _by_field(action_checks.problems([value], choices, language), name)
         elif field.input == StepInput.ACTION:
-            found[name] = translate(language, "Choose what is done.")
+            sentences[name] = translate(language, "Choose what is done.")
         elif field.input == StepInput.CONDITION and not (value.get("of") and _is_complete(value, choices)):
-            found[name] = incomplete
+            sentences[name] = incomplete
         elif field.input == StepInput.SPAN and parse_duration(value) is None:
-            found[name] = translate(language, "Enter a length of time.")
-    return found
+            sentences[name] = translate(language, "Enter a length of time.")
+    return sentences
 
 
 def _validate(changes: dict[str, Any]) -> None:
@@ -221,7 +221,7 @@ def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Ho
     held = holidays(session, who)
     if len(held) >= MAX_HOLIDAYS:
         raise Conflict("There can be {count} holidays at most.", count=MAX_HOLIDAYS)
-    if any(one.day == day for one in held):
+    if any(holiday.day == day for holiday in held):
         raise Conflict("This day is in the list already.")
     row = Holiday(tenant_id=who.tenant_id, day=day, name=" ".join(name.split())[:100])
     session.add(row)

@@ -36,10 +36,10 @@ class StepGates:
                 continue
             if message is None:
                 continue
-            found = automatic_messages.context_of(context.session, context.who.tenant_id, message)
-            if found is not None:
-                self._contexts[step_id] = replace(found, sent=())
-                self._forecasts.start(self._contact_id, list(found.sent))
+            circumstances = automatic_messages.context_of(context.session, context.who.tenant_id, message)
+            if circumstances is not None:
+                self._contexts[step_id] = replace(circumstances, sent=())
+                self._forecasts.start(self._contact_id, list(circumstances.sent))
 
     def decide(self, step_id: str, at: datetime) -> Decision:
         """Return the decision on what a step sends at a moment."""

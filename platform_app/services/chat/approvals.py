@@ -75,8 +75,8 @@ def handle_overdue() -> None:
     """Handle replies whose approval is overdue, as each tenant's policy says: notify members, or hand off."""
     with session_scope(reason="approvals that are overdue", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.TO_APPROVE, col(Message.due_at) <= now())
-        found = session.execute(due.limit(BATCH).with_only_columns(Message.tenant_id, Message.id)).all()
-    for tenant_id, message_id in found:
+        overdue = session.execute(due.limit(BATCH).with_only_columns(Message.tenant_id, Message.id)).all()
+    for tenant_id, message_id in overdue:
         try:
             with session_scope(tenant_id) as session:
                 _handle_one(session, tenant_id, message_id)
@@ -86,10 +86,10 @@ def handle_overdue() -> None:
 
 def _handle_one(session: Transaction, tenant_id: str, message_id: str) -> None:
     query = owned(Message, tenant_id).where(Message.id == message_id)
-    found: Message | None = session.exec(query).first()
-    if found is None:
+    message: Message | None = session.exec(query).first()
+    if message is None:
         return
-    row = conversation_rows.lock(session, tenant_id, found.conversation_id)
+    row = conversation_rows.lock(session, tenant_id, message.conversation_id)
     reply: Message = session.exec(query.with_for_update()).one()
     if reply.state != MessageState.TO_APPROVE or reply.due_at is None or reply.due_at > now():
         return

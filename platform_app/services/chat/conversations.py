@@ -104,8 +104,8 @@ def list_test_conversations(
         return list(session.exec(query.limit(limit)).all())
     columns = query.with_only_columns(Conversation.id, Conversation.title, Conversation.last_line)
     lines = session.execute(columns.limit(SEARCH_LIMIT)).all()
-    found = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
-    return some(session, who, found[:limit])
+    ids = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
+    return some(session, who, ids[:limit])
 
 
 def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
@@ -114,8 +114,8 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
         col(Conversation.id).in_(conversation_ids),
         col(Conversation.deleted_at).is_(None),
     )
-    found = {row.id: row for row in session.exec(query).all()}
-    return [found[row_id] for row_id in conversation_ids if row_id in found]
+    by_id = {row.id: row for row in session.exec(query).all()}
+    return [by_id[row_id] for row_id in conversation_ids if row_id in by_id]
 
 
 def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
@@ -140,8 +140,8 @@ def newest_messages(
     """Return the newest `limit` messages, oldest first, and whether there are earlier ones."""
     query = current_messages(get(session, who, conversation_id))
     order = query.order_by(col(Message.created_at).desc(), col(Message.id).desc())
-    found = list(session.exec(order.limit(limit + 1)).all())
-    return found[:limit][::-1], len(found) > limit
+    messages = list(session.exec(order.limit(limit + 1)).all())
+    return messages[:limit][::-1], len(messages) > limit
 
 
 def get_trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
@@ -216,8 +216,8 @@ def _author_name(session: Transaction, who: Identity, row: Conversation) -> str:
 
 
 def _has_messages(session: Transaction, row: Conversation) -> bool:
-    (found,) = session.exists_each(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
-    return found
+    (has_messages,) = session.exists_each(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
+    return has_messages
 
 
 def _record_start(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:

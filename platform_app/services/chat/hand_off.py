@@ -107,8 +107,8 @@ def hand_back_due() -> None:
             Conversation.state == ConversationState.HANDED_OFF, col(Conversation.hand_back_at) <= now()
         )
         query = due.limit(BATCH).with_only_columns(Conversation.tenant_id, Conversation.id)
-        found = session.execute(query).all()
-    for tenant_id, conversation_id in found:
+        due_rows = session.execute(query).all()
+    for tenant_id, conversation_id in due_rows:
         try:
             with session_scope(tenant_id) as session:
                 row = conversation_rows.lock(session, tenant_id, conversation_id)

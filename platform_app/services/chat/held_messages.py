@@ -75,8 +75,8 @@ def release_due() -> None:
     with session_scope(reason="held messages that are due", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.HELD, col(Message.due_at) <= now())
         query = due.order_by(Message.due_at).limit(BATCH).with_only_columns(Message.tenant_id, Message.id)
-        found = session.execute(query).all()
-    for tenant_id, message_id in found:
+        due_rows = session.execute(query).all()
+    for tenant_id, message_id in due_rows:
         try:
             with session_scope(tenant_id) as session:
                 _release_one(session, tenant_id, message_id)
@@ -86,10 +86,10 @@ def release_due() -> None:
 
 def _release_one(session: Transaction, tenant_id: str, message_id: str) -> None:
     query = owned(Message, tenant_id).where(Message.id == message_id)
-    found: Message | None = session.exec(query).first()
-    if found is None:
+    unlocked: Message | None = session.exec(query).first()
+    if unlocked is None:
         return
-    row = conversation_rows.lock(session, tenant_id, found.conversation_id)
+    row = conversation_rows.lock(session, tenant_id, unlocked.conversation_id)
     message: Message = session.exec(query.with_for_update()).one()
     if message.state != MessageState.HELD or message.replaced or message.due_at is None or message.due_at > now():
         return  # another worker or a member has handled it

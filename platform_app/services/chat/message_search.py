@@ -63,10 +63,10 @@ def find(session: Transaction, tenant_id: str, search: str) -> list[Hit]:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     query = _find_on_sqlite(tenant_id, words) if is_sqlite else _find_on_postgres(tenant_id, words)
     query = query.where(col(Message.replaced).is_(False)).limit(MAX_HITS)
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for conversation_id, text in session.execute(query.with_only_columns(Message.conversation_id, Message.text)).all():
-        found.setdefault(conversation_id, text)
-    return [Hit(conversation_id, _excerpt(text, words)) for conversation_id, text in found.items()]
+        texts.setdefault(conversation_id, text)
+    return [Hit(conversation_id, _excerpt(text, words)) for conversation_id, text in texts.items()]
 
 
 def _find_on_sqlite(tenant_id: str, words: list[str]) -> Any:

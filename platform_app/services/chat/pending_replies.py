@@ -73,10 +73,10 @@ def list_pending(session: Transaction, row: Conversation) -> list[Message]:
 
 def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
     """Stop the pending replies of a conversation and return them; their writers notice it and end."""
-    found = list_pending(session, row)
-    for pending in found:
+    replies = list_pending(session, row)
+    for pending in replies:
         pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
-    return found
+    return replies
 
 
 def agent_settings(session: Transaction, row: Conversation) -> AgentSettings:

@@ -161,7 +161,7 @@ async def _prepare_prompt(work: ReplyContext) -> None:
     if own.knowledge != KnowledgeScope.NONE:
         await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
-    work.marks = MarkerFilter(max((one.number for one in work.scripts), default=0))
+    work.marks = MarkerFilter(max((script.number for script in work.scripts), default=0))
     if most := model_limitations.known_limitations(work.provider, work.model).prompt_tokens:
         whole, work.facts = work.facts, prompt_trimming.trim_to_budget(work.facts, most)
         work.is_shortened = work.facts is not whole
@@ -183,7 +183,7 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
                 pass
     except ModelFailure as failure:  # the reply itself reports the provider's failure
         log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.reason.name)
-    told = extraction.parse_answer(outcome.text, {one.name for one in guidance.wanted})
+    told = extraction.parse_answer(outcome.text, {wanted.name for wanted in guidance.wanted})
     await asyncio.to_thread(guided_scripts.store_answers, work.tenant_id, work.conversation.id, guidance, told)
     fresh = await asyncio.to_thread(load_context, work.tenant_id, work.reply_id)
     if fresh is not None:
@@ -274,6 +274,6 @@ def mark_interrupted() -> None:
             Message.state == MessageState.STREAMING,
             col(Message.beat_at) < now() - INTERRUPTED_AFTER,
         )
-        found = list(session.exec(late.limit(100)).all())
-    for reply in found:
+        late_replies = list(session.exec(late.limit(100)).all())
+    for reply in late_replies:
         reply_store.abandon(reply.tenant_id, reply.id, reply_store.INTERRUPTED, silent_for=INTERRUPTED_AFTER)

@@ -91,13 +91,17 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
 
 def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> GuidedProgress | None:
     """Return the progress of the first applied guided script that is not finished, or None."""
-    for one in work.scripts:
-        found = guided_scripts.get_progress(session, work.conversation, one.script_id, values) if one.applied else None
-        if found is not None and found.is_active:
-            step = found.for_prompt(work.facts.platform_language)
-            script_selection.offer_guided(one, step, len(work.facts.scripts))
+    for script in work.scripts:
+        progress = (
+            guided_scripts.get_progress(session, work.conversation, script.script_id, values)
+            if script.applied
+            else None
+        )
+        if progress is not None and progress.is_active:
+            step = progress.for_prompt(work.facts.platform_language)
+            script_selection.offer_guided(script, step, len(work.facts.scripts))
             work.facts.guided = step
-            return found
+            return progress
     return None
 
 
@@ -132,7 +136,9 @@ def _read_history(
 
 
 def _messages_before(messages: list[PromptMessage], reply: Message) -> list[PromptMessage]:
-    return [one for one in messages if one.created_at < reply.created_at and one.state in _HISTORY_STATES]
+    return [
+        message for message in messages if message.created_at < reply.created_at and message.state in _HISTORY_STATES
+    ]
 
 
 def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, list[tuple[str, str]]]:
@@ -151,7 +157,7 @@ def _history_text(message: PromptMessage) -> str:
 
 def _briefing(messages: list[PromptMessage]) -> list[tuple[str, str]]:
     """Return the member's note of the last hand-back as a known fact."""
-    told = [one.text for one in messages if one.state == MessageState.BRIEFING]
+    told = [message.text for message in messages if message.state == MessageState.BRIEFING]
     return [("what a colleague told you when handing the conversation back", told[-1])] if told else []
 
 

@@ -53,12 +53,12 @@ def payload_from_keys(session: Transaction, job: Job) -> Reply | None:
 
 def _row(session: Transaction, tenant_id: str, payload: Reply) -> Message | None:
     query = owned(Message, tenant_id).where(Message.id == payload.message_id).with_for_update()
-    found: Message | None = session.exec(query).first()
-    return found
+    reply: Message | None = session.exec(query).first()
+    return reply
 
 
 def _conversation(session: Transaction, row: Message) -> Conversation:
-    found: Conversation = session.exec(
+    conversation: Conversation = session.exec(
         owned(Conversation, row.tenant_id).where(Conversation.id == row.conversation_id)
     ).one()
-    return found
+    return conversation

@@ -33,12 +33,12 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
     session.add_all(
         ScriptUse(
             tenant_id=work.tenant_id,
-            script_id=one.script_id,
+            script_id=script.script_id,
             message_id=work.reply_id,
             conversation_id=work.conversation.id,
         )
-        for one in work.scripts
-        if one.used and work.conversation.is_live
+        for script in work.scripts
+        if script.used and work.conversation.is_live
     )
 
 
@@ -88,7 +88,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "version": work.version,
         "settings": work.settings.model_dump(mode="json", include=own) | {"model": work.model},
         "provider": work.provider.name,
-        "scripts": [one.as_json() for one in work.scripts],
+        "scripts": [script.as_json() for script in work.scripts],
         "guided": work.guidance.as_json() if work.guidance else {},
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "degraded": work.retrieval.degraded,
@@ -96,7 +96,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "history": len(prompts.recent_history(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
         "prompt": work.outcome.messages or work.messages,
-        "adapted": [list(one) for one in work.outcome.adaptations],
+        "adapted": [list(adaptation) for adaptation in work.outcome.adaptations],
         "shortened": work.is_shortened,
         "thoughts": work.outcome.thoughts[:MAX_REASONING_CHARS],
         "finish_reason": work.outcome.finish_reason,

@@ -60,10 +60,10 @@ def origin_of_act(session: Transaction, who: Identity) -> dict[str, Any]:
     cause = cause_of(session)
     if cause is None:
         return {"origin": Origin.RULE, "origin_name": who.name[:200]}
-    found = {"cause_id": cause.event_id or None, "depth": cause.depth, "run_id": cause.run_id}
+    columns = {"cause_id": cause.event_id or None, "depth": cause.depth, "run_id": cause.run_id}
     if cause.run_id is None and cause.origin_id:
-        return found | {"origin": Origin.SEQUENCE, "origin_name": who.name[:200], "enrollment_id": cause.origin_id}
-    return found | {"origin": Origin.RULE, "origin_name": who.name[:200]}
+        return columns | {"origin": Origin.SEQUENCE, "origin_name": who.name[:200], "enrollment_id": cause.origin_id}
+    return columns | {"origin": Origin.RULE, "origin_name": who.name[:200]}
 
 
 def outbound(message: Message, *, by: Identity | None = None, despite_opt_out: bool = False) -> OutboundMessage:
@@ -222,8 +222,8 @@ def _contact(session: Transaction, row: Conversation, *, lock: bool) -> Contact 
     if not row.contact_id:
         return None
     query = owned(Contact, row.tenant_id).where(Contact.id == row.contact_id)
-    found: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
-    return found
+    contact: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
+    return contact
 
 
 def _agent(session: Transaction, row: Conversation) -> tuple[bool, bool]:

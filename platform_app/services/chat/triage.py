@@ -122,8 +122,8 @@ def end_snoozes() -> None:
     """End the snoozes whose moment has passed."""
     with session_scope(reason="snoozes that are over", read_only=True) as session:
         due = unscoped(Conversation).where(col(Conversation.snoozed_until) <= now()).limit(BATCH)
-        found = session.execute(due.with_only_columns(Conversation.tenant_id, Conversation.id)).all()
-    for tenant_id, conversation_id in found:
+        due_rows = session.execute(due.with_only_columns(Conversation.tenant_id, Conversation.id)).all()
+    for tenant_id, conversation_id in due_rows:
         try:
             with session_scope(tenant_id) as session:
                 row = conversation_rows.lock(session, tenant_id, conversation_id)
@@ -143,7 +143,7 @@ def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: li
     if len(wanted) > MAX_TAGS:
         raise LimitReached("A conversation may have at most {count} tags.", count=MAX_TAGS)
     query = owned(ConversationTag, who.tenant_id).where(ConversationTag.conversation_id == row.id)
-    held = {found.key: found for found in session.exec(query).all()}
+    held = {row.key: row for row in session.exec(query).all()}
     for key in held.keys() - wanted.keys():
         session.delete(held[key])
     for key, tag in wanted.items():
@@ -157,10 +157,10 @@ def tags_of(session: Transaction, who: Identity, conversation_ids: Iterable[str]
     """Return the tags of conversations by id, in the order in which they were added."""
     ids = list(conversation_ids)
     query = owned(ConversationTag, who.tenant_id).where(col(ConversationTag.conversation_id).in_(ids))
-    found: dict[str, list[str]] = {one: [] for one in ids}
+    tags: dict[str, list[str]] = {conversation_id: [] for conversation_id in ids}
     for row in session.exec(query.order_by(ConversationTag.id)).all():
-        found[row.conversation_id].append(row.tag)
-    return found
+        tags[row.conversation_id].append(row.tag)
+    return tags
 
 
 def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None:
@@ -187,5 +187,5 @@ def unread_ids(session: Transaction, who: Identity, conversation_ids: Iterable[s
     query = owned(Conversation, who.tenant_id).where(
         col(Conversation.id).in_(ids), col(Conversation.contact_at).is_not(None)
     )
-    found = session.execute(query.with_only_columns(Conversation.id, Conversation.contact_at)).all()
-    return {row_id for row_id, at in found if row_id not in read_at or at > read_at[row_id]}
+    rows = session.execute(query.with_only_columns(Conversation.id, Conversation.contact_at)).all()
+    return {row_id for row_id, at in rows if row_id not in read_at or at > read_at[row_id]}

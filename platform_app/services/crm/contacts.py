@@ -193,12 +193,12 @@ def _filtered(who: Identity, search: str, tag: str) -> Any:
 
 def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
     """Return the names of contacts by id, without deleted ones. None and "" among the ids are ignored."""
-    wanted = {one for one in contact_ids if one}
+    wanted = {contact_id for contact_id in contact_ids if contact_id}
     if not wanted:
         return {}
     query = owned(Contact, who.tenant_id).where(col(Contact.id).in_(wanted), col(Contact.deleted_at).is_(None))
-    found = session.execute(query.with_only_columns(Contact.id, Contact.name))
-    return {contact_id: name for contact_id, name in found}  # noqa: C416
+    rows = session.execute(query.with_only_columns(Contact.id, Contact.name))
+    return {contact_id: name for contact_id, name in rows}  # noqa: C416
 
 
 def find_by_address(
@@ -223,10 +223,10 @@ def contacts_by_address(session: Transaction, who: Identity, addresses: list[str
     query = owned(Address, who.tenant_id).where(col(Address.value).in_(addresses))
     query = query.join(Contact, Contact.id == Address.contact_id).where(col(Contact.deleted_at).is_(None))
     ordered = query.with_only_columns(Address.value, Contact).order_by(Contact.created_at, Contact.id)
-    found: dict[str, list[Contact]] = {}
+    by_address: dict[str, list[Contact]] = {}
     for value, row in session.execute(ordered):
-        found.setdefault(value, []).append(row)
-    return found
+        by_address.setdefault(value, []).append(row)
+    return by_address
 
 
 def lookup_keys(emails: list[str], phones: list[str]) -> list[str]:

@@ -38,17 +38,17 @@ def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> 
     than `max_count`, or one has more than `max_length` characters.
     """
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
-    found = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
-    if len(found) > max_count:
+    by_key = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
+    if len(by_key) > max_count:
         raise Invalid("There can be {count} at most.", field=field, count=max_count)
-    return list(found.values())
+    return list(by_key.values())
 
 
 def parse_emails(value: Any) -> list[str]:
     """Return e-mail addresses in their normal form. Raises Invalid at "emails" if one is not an address."""
-    found = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
+    emails = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
     try:
-        return [email_addresses.validate_email(email) for email in found]
+        return [email_addresses.validate_email(email) for email in emails]
     except Invalid as error:
         raise Invalid(error.sentence, field="emails", **error.values) from error
 
@@ -60,14 +60,14 @@ def parse_phones(value: Any, region: str) -> list[str]:
     number or there are more than MAX_ADDRESSES.
     """
     parts = value if isinstance(value, list) else phone_numbers.split_numbers(str(value))
-    found: dict[str, str] = {}
+    by_number: dict[str, str] = {}
     for part in parts:
         if text := clean_line(part, "phones"):
             phone = phone_numbers.normalize(text, region)
-            found.setdefault(phone_numbers.lookup_key(phone), phone)
-    if len(found) > MAX_ADDRESSES:
+            by_number.setdefault(phone_numbers.lookup_key(phone), phone)
+    if len(by_number) > MAX_ADDRESSES:
         raise Invalid("There can be {count} at most.", field="phones", count=MAX_ADDRESSES)
-    return list(found.values())
+    return list(by_number.values())
 
 
 def parse_tags(value: Any) -> list[str]:
@@ -81,8 +81,8 @@ def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
     Those of `mine` come first; the list is cut at the maximum of the field.
     """
     key = phone_numbers.lookup_key if field == "phones" else fold
-    found = {key(value): value for value in reversed([*mine, *theirs])}
-    return list(reversed(found.values()))[: MAX_VALUES[field]]
+    by_key = {key(value): value for value in reversed([*mine, *theirs])}
+    return list(reversed(by_key.values()))[: MAX_VALUES[field]]
 
 
 def validate_time_zone(value: Any) -> str:
@@ -95,12 +95,12 @@ def validate_time_zone(value: Any) -> str:
 def parse_budget(value: Decimal | int | str) -> Decimal:
     """Return a sum of money with two decimals. Raises Invalid at "budget" if it is no number or out of range."""
     text = str(value or "").strip()
-    found = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
-    if found is None:
+    amount = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
+    if amount is None:
         raise Invalid("The budget is a number.", field="budget")
-    if not 0 <= found < MAX_BUDGET:
+    if not 0 <= amount < MAX_BUDGET:
         raise Invalid("The budget is from 0 to 999999999999.", field="budget")
-    return found.quantize(Decimal("0.01"))
+    return amount.quantize(Decimal("0.01"))
 
 
 def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
@@ -109,9 +109,9 @@ def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, v
     Raises Invalid at `name` if there is no such field or the value does not fit its kind.
     """
     key = name.removeprefix("field.")
-    found = next((row for row in held if row.key == key), None)
-    if found is None:
+    definition = next((row for row in held if row.key == key), None)
+    if definition is None:
         raise Invalid("There is no such field.", field=name)
-    text = custom_field_definitions.validate_value(found, value)
+    text = custom_field_definitions.validate_value(definition, value)
     others = {other: there for other, there in kept.items() if other != key}
     return others | {key: text} if text else others

@@ -130,8 +130,8 @@ def _encoding(file: BinaryIO) -> str:
         decoder.decode(b"", final=True)
         return "utf-8-sig"
     except UnicodeDecodeError:
-        found = detect_encoding(part[:_SAMPLE_BYTES] if beginning.isascii() else beginning[:_SAMPLE_BYTES])
-        return "utf-8-sig" if found == "utf-8" else found
+        encoding = detect_encoding(part[:_SAMPLE_BYTES] if beginning.isascii() else beginning[:_SAMPLE_BYTES])
+        return "utf-8-sig" if encoding == "utf-8" else encoding
     finally:
         file.seek(0)
 

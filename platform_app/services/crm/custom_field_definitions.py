@@ -66,7 +66,10 @@ def update(session: Transaction, who: Identity, field_id: str, *, name: str, opt
     """
     row = _get(session, who, field_id)
     _set_definition(
-        row, [one for one in list_custom_fields(session, who.tenant_id, row.holder) if one.id != row.id], name, options
+        row,
+        [other for other in list_custom_fields(session, who.tenant_id, row.holder) if other.id != row.id],
+        name,
+        options,
     )
     if session.is_modified(row):
         _record(session, who, row, "Field “{name}” changed")
@@ -98,10 +101,12 @@ def _set_definition(row: CustomField, others: list[CustomField], name: str, opti
         raise Invalid("Enter a name.", field="name")
     if fold(name) in {fold(other.name) for other in others}:
         raise Conflict("There is a field of this name already.", field="name")
-    found = list(dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip()))
-    if row.kind == FieldKind.CHOICE and not 1 <= len(found) <= 100:
+    choices = list(
+        dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip())
+    )
+    if row.kind == FieldKind.CHOICE and not 1 <= len(choices) <= 100:
         raise Invalid("Enter what can be chosen, one a line.", field="options")
-    row.name, row.options = name, found if row.kind == FieldKind.CHOICE else []
+    row.name, row.options = name, choices if row.kind == FieldKind.CHOICE else []
 
 
 def unique_key(name: str, taken: Container[str]) -> str:
@@ -125,13 +130,13 @@ def validate_value(field: CustomField, value: Any) -> str:
     if not text or field.kind == FieldKind.TEXT:
         return text
     if field.kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        found = parse_number(text)
-        if found is None or abs(found) >= 10**15:
+        number = parse_number(text)
+        if number is None or abs(number) >= 10**15:
             raise Invalid("Enter a number.", field=place)
         if field.kind == FieldKind.MONEY:
-            return f"{found:.2f}"
-        kept = f"{found.normalize():f}"
-        return kept if parse_number(kept) == found else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
+            return f"{number:.2f}"
+        kept = f"{number.normalize():f}"
+        return kept if parse_number(kept) == number else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
     if field.kind == FieldKind.DATE:
         return _date(text, place)
     options = ["yes", "no"] if field.kind == FieldKind.YES_NO else field.options
@@ -152,12 +157,12 @@ def _date(text: str, place: str) -> str:
 
     Raises Invalid at `field` if it is no date.
     """
-    found = _DAY_FIRST.fullmatch(text)
+    match = _DAY_FIRST.fullmatch(text)
     try:
-        if not found:
+        if not match:
             return date.fromisoformat(re.split(r"[T ]", text, maxsplit=1)[0]).isoformat()
-        day, month, year = int(found[1]), int(found[3]), int(found[4])
-        if found[2] == "/" and month > 12:
+        day, month, year = int(match[1]), int(match[3]), int(match[4])
+        if match[2] == "/" and month > 12:
             day, month = month, day
         return date(year if year > 99 else 2000 + year, month, day).isoformat()
     except ValueError as error:

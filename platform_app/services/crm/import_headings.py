@@ -57,14 +57,14 @@ def guess_mapping(columns: list[str], own: dict[str, str], remembered: dict[str,
     heads = [_SUFFIX.sub("", fold(head)) for head in columns]
     names = _name_columns(heads)
     fields = {fold(name): f"field.{key}" for name, key in own.items()}
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for place, (column, head) in enumerate(zip(columns, heads, strict=True)):
         target = remembered.get(fold(column))
         if target is None:
             target = fields.get(fold(column)) or ("name" if place in names else _target(head))
         if target:
-            found[str(place)] = target
-    return found
+            mapping[str(place)] = target
+    return mapping
 
 
 def _target(head: str) -> str:

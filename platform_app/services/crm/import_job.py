@@ -69,18 +69,18 @@ def _import_rows(session: Transaction, row: ContactImport, lines: list[list[str]
     who = _author(row)
     read = [import_rows.read_row(session, row.tenant_id, row.mapping, cells) for cells in lines]
     people = _ContactLookup(MatchBy(row.match_by))
-    people.load(session, who, {address for one in read for address in one.addresses})
-    for number, (cells, one) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
+    people.load(session, who, {address for values in read for address in values.addresses})
+    for number, (cells, values) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
         try:
-            contact_id, is_new = _write_row(session, who, one, people)
+            contact_id, is_new = _write_row(session, who, values, people)
         except PlatformError as error:
             _record_problem(session, row, number, cells=cells, error=error)
             row.refused += 1
             continue
         row.created += is_new
         row.changed += not is_new
-        if one.left_out:
-            _record_problem(session, row, number, cells=cells, contact_id=contact_id, left_out=one.left_out)
+        if values.left_out:
+            _record_problem(session, row, number, cells=cells, contact_id=contact_id, left_out=values.left_out)
             row.incomplete += 1
 
 
@@ -106,25 +106,27 @@ class _ContactLookup:
             if contact.id not in held:
                 held.append(contact.id)
 
-    def find(self, one: RowValues) -> str | None:
+    def find(self, values: RowValues) -> str | None:
         """Return the id of the contact that a row belongs to, or None."""
-        ids = dict.fromkeys(found for address in one.addresses for found in self._by_address.get(address, ()))
-        return best_match(one.person, ((found, self._known[found]) for found in ids), self._by)
+        ids = dict.fromkeys(
+            contact_id for address in values.addresses for contact_id in self._by_address.get(address, ())
+        )
+        return best_match(values.person, ((contact_id, self._known[contact_id]) for contact_id in ids), self._by)
 
 
-def _write_row(session: Transaction, who: Identity, one: RowValues, people: _ContactLookup) -> tuple[str, bool]:
+def _write_row(session: Transaction, who: Identity, row_values: RowValues, people: _ContactLookup) -> tuple[str, bool]:
     """Write a row to the contact that it belongs to, or to a new one; return its id and whether it is new.
 
     An existing contact keeps its name, unless it has none yet. Raises Invalid if the row has neither a name nor an
     address, or a value is not accepted.
     """
-    values, same = one.values, people.find(one)
+    values, same = row_values.values, people.find(row_values)
     if same is None:
         name = values.get("name") or next(iter([*values.get("emails", []), *values.get("phones", [])]), "")
         if not name:
-            raise _missing_name_error(one)
+            raise _missing_name_error(row_values)
         made = contacts.create(session, who, in_feed=False, **(values | {"name": name}))
-        people.add(made, one.addresses)
+        people.add(made, row_values.addresses)
         return made.id, True
     with session.savepoint():  # a row that is refused leaves the contact as it was
         row = contacts.get(session, who, same)
@@ -133,15 +135,15 @@ def _write_row(session: Transaction, who: Identity, one: RowValues, people: _Con
         }
         kept = values if row.name in (UNNAMED, *row.emails, *row.phones) else values | {"name": row.name}
         contacts.save(session, who, row.id, kept | joined)
-    people.add(row, one.addresses)
+    people.add(row, row_values.addresses)
     return same, False
 
 
-def _missing_name_error(one: RowValues) -> Invalid:
+def _missing_name_error(row_values: RowValues) -> Invalid:
     """Return the error for a row without name and address: the problem of its first value, if any."""
-    if not one.left_out:
+    if not row_values.left_out:
         return Invalid("The row has no name, phone or e-mail.")
-    first = one.left_out[0]
+    first = row_values.left_out[0]
     return Invalid(first["why"], field=first["field"], **first["values"])
 
 

@@ -69,11 +69,13 @@ def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
 def _create(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
     unused_uploads.trim_waiting(session, who.tenant_id)
     own = {field.name: field.key for field in _list_contact_fields(session, who)}
-    before = [one for one in list_recent(session, who, limit=_PREVIOUS_IMPORTS) if one.state != ImportState.READY]
+    before = [
+        earlier for earlier in list_recent(session, who, limit=_PREVIOUS_IMPORTS) if earlier.state != ImportState.READY
+    ]
     row.mapping = import_headings.guess_mapping(
         row.columns, own, _previous_mapping(before, {*TARGETS, *_custom_targets(own.values())})
     )
-    same = next((one for one in before if one.columns == row.columns), None)
+    same = next((earlier for earlier in before if earlier.columns == row.columns), None)
     row.match_by = same.match_by if same else MatchBy.NAME
     session.add(row)
     session.flush()
@@ -90,13 +92,13 @@ def _custom_targets(keys: Iterable[str]) -> Iterator[str]:
 
 def _previous_mapping(before: list[ContactImport], known: set[str]) -> dict[str, str]:
     """Return the fields of earlier imports by folded heading, newest first; "" for a column that was left out."""
-    found: dict[str, str] = {}
+    targets: dict[str, str] = {}
     for row in before:
         for place, head in enumerate(row.columns):
             target = row.mapping.get(str(place), "")
             if target in known or not target:
-                found.setdefault(fold(head), target)
-    return found
+                targets.setdefault(fold(head), target)
+    return targets
 
 
 def start(
@@ -158,11 +160,11 @@ def describe_problems(row: RefusedRow, language: str) -> str:
     """Return why a row was refused, or which of its values were left out and why, in a language."""
     if row.why:
         return translate(language, row.why, **row.values)
-    found = []
-    for one in row.left_out:
-        title = one["title"] or translate(language, TARGETS.get(one["field"], one["field"]))
-        found.append(f"{title}: {translate(language, one['why'], **one['values'])}")
-    return " · ".join(found)
+    sentences = []
+    for omitted in row.left_out:
+        title = omitted["title"] or translate(language, TARGETS.get(omitted["field"], omitted["field"]))
+        sentences.append(f"{title}: {translate(language, omitted['why'], **omitted['values'])}")
+    return " · ".join(sentences)
 
 
 def publish_change(session: Transaction, row: ContactImport) -> None:

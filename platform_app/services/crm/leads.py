@@ -62,8 +62,8 @@ def create_in_first_stage(
 
     Raises Invalid when there is no such pipeline, or it has no stages.
     """
-    found = pipelines.list_pipelines(session, who)
-    stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
+    shown = pipelines.list_pipelines(session, who)
+    stages = [stage for pipeline, stages in shown for stage in stages if pipeline_id in ("", pipeline.id)]
     if not stages:
         raise Invalid("Make a pipeline with stages first.")
     return create(session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id)

@@ -122,8 +122,8 @@ def _merged_values(kept: Contact, other: Contact) -> dict[str, Any]:
 
 
 def _union(mine: list[str], theirs: list[str]) -> list[str]:
-    held = {fold(one) for one in mine}
-    return [*mine, *(one for one in theirs if fold(one) not in held)]
+    held = {fold(value) for value in mine}
+    return [*mine, *(value for value in theirs if fold(value) not in held)]
 
 
 def merge_candidates(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
@@ -132,5 +132,5 @@ def merge_candidates(session: Transaction, who: Identity, contact_id: str, searc
     Raises NotFound if the contact does not exist.
     """
     row = contacts.get(session, who, contact_id)
-    found, _ = contacts.list_contacts(session, who, search=search.strip() or row.name, page_size=9)
-    return [one for one in found if one.id != row.id][:8]
+    contacts_like, _ = contacts.list_contacts(session, who, search=search.strip() or row.name, page_size=9)
+    return [contact for contact in contacts_like if contact.id != row.id][:8]

@@ -49,26 +49,26 @@ def same_person(row: PersonData, contact: PersonData, by: MatchBy = MatchBy.NAME
     return not (row.emails and contact.emails) or bool(_folded(row.emails) & _folded(contact.emails))
 
 
-def similar_names(one: str, other: str) -> bool:
+def similar_names(name: str, other: str) -> bool:
     """Return whether two names may be one person's. An empty name is similar to any.
 
     Every word of the shorter name has to be a word of the longer one: the same, an initial, transliterated, or with a
     typing error.
     """
-    shorter, longer = sorted((_words(one), _words(other)), key=len)
+    shorter, longer = sorted((_words(name), _words(other)), key=len)
     left = list(longer)
     for word in shorter:
-        found = next((candidate for candidate in left if _similar(word, candidate)), None)
-        if found is None:
+        match = next((candidate for candidate in left if _similar(word, candidate)), None)
+        if match is None:
             return False
-        left.remove(found)
+        left.remove(match)
     return True
 
 
-def _similar(one: str, other: str) -> bool:
-    if one == other or (min(len(one), len(other)) == 1 and one[0] == other[0]):
+def _similar(word: str, other: str) -> bool:
+    if word == other or (min(len(word), len(other)) == 1 and word[0] == other[0]):
         return True
-    return min(len(one), len(other)) >= 4 and SequenceMatcher(None, one, other).ratio() >= _MIN_SIMILARITY
+    return min(len(word), len(other)) >= 4 and SequenceMatcher(None, word, other).ratio() >= _MIN_SIMILARITY
 
 
 def _words(name: str) -> list[str]:

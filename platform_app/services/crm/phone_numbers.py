@@ -52,11 +52,11 @@ def normalize(text: str, region: str) -> str:
         written = _from_decimal(written, text)
     for candidate, country in _candidates(written, region):
         try:
-            found = phonenumbers.parse(candidate, country)
+            number = phonenumbers.parse(candidate, country)
         except NumberParseException:
             continue
-        if phonenumbers.is_possible_number_with_reason(found) == ValidationResult.IS_POSSIBLE:
-            return _formatted(found)
+        if phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
+            return _formatted(number)
     digits = "".join(filter(str.isdigit, written))
     if written.startswith("+") or not 5 <= len(digits) <= 15 or not _ALLOWED.fullmatch(written):
         raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS])
@@ -96,9 +96,9 @@ def _from_decimal(written: str, text: str) -> str:
     return str(int(value))
 
 
-def _formatted(found: PhoneNumber) -> str:
-    extension, found.extension = found.extension, None
-    shown = phonenumbers.format_number(found, PhoneNumberFormat.INTERNATIONAL)
+def _formatted(number: PhoneNumber) -> str:
+    extension, number.extension = number.extension, None
+    shown = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
     return f"{shown} ext. {extension}" if extension else shown
 
 
@@ -107,16 +107,16 @@ def split_numbers(text: str) -> list[str]:
 
     An extension after a comma stays with its number, and so does a slash within a number, as in 030/123456.
     """
-    found: list[str] = []
+    numbers: list[str] = []
     for part in map(str.strip, _SEPARATORS.split(text[:2_000])):
         digits = _digits_in(part)
-        if found and digits and (_EXTENSION.match(part) or (digits < 5 and part.isdigit())):
-            found[-1] += f" ext. {_EXTENSION.sub('', part).strip()}"
+        if numbers and digits and (_EXTENSION.match(part) or (digits < 5 and part.isdigit())):
+            numbers[-1] += f" ext. {_EXTENSION.sub('', part).strip()}"
         elif "/" in part and all(_digits_in(piece) >= 7 for piece in part.split("/")):
-            found += map(str.strip, part.split("/"))
+            numbers += map(str.strip, part.split("/"))
         elif part.strip(_QUOTES + "/"):
-            found.append(part.strip("/ "))
-    return found
+            numbers.append(part.strip("/ "))
+    return numbers
 
 
 def _digits_in(text: str) -> int:
@@ -138,7 +138,7 @@ def lookup_key(phone: str) -> str:
 def is_personal(phone: str) -> bool:
     """Return whether a number in the international format is likely one person's: no fixed line, no extension."""
     try:
-        found = phonenumbers.parse(phone)
+        number = phonenumbers.parse(phone)
     except NumberParseException:
         return False
-    return found.extension is None and phonenumbers.number_type(found) not in _SHARED_LINE_TYPES
+    return number.extension is None and phonenumbers.number_type(number) not in _SHARED_LINE_TYPES

@@ -23,9 +23,9 @@ DEFAULT_STAGES = (
 
 def list_pipelines(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
     """Return the tenant's pipelines, each with its stages, in order."""
-    found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
+    rows = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
     stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
-    return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in found]
+    return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in rows]
 
 
 def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
@@ -87,8 +87,8 @@ def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> 
 def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
     """Delete a pipeline with its stages. Raises NotFound if there is none, Conflict if a stage has leads."""
     row = get_pipeline(session, who, pipeline_id)
-    for one in _list_stages(session, who, row.id):
-        _delete_stage(session, who, one)
+    for stage in _list_stages(session, who, row.id):
+        _delete_stage(session, who, stage)
     session.delete(row)
     _record(session, who, row, "Pipeline “{name}” deleted")
     return row
@@ -144,12 +144,12 @@ def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) 
     """Swap a stage with the one before it, or after it. Raises NotFound if there is none."""
     row = get_stage(session, who, stage_id)
     order = _list_stages(session, who, row.pipeline_id)
-    place = [one.id for one in order].index(row.id)
+    place = [stage.id for stage in order].index(row.id)
     other = place - 1 if up else place + 1
     if 0 <= other < len(order):
         order[place], order[other] = order[other], order[place]
-    for position, one in enumerate(order):
-        one.position = position
+    for position, stage in enumerate(order):
+        stage.position = position
     _record_stages_changed(session, who, row.pipeline_id)
 
 

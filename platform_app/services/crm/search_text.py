@@ -20,10 +20,10 @@ def build_search_text(
     name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()
 ) -> str:
     """Return the search text of a row, at most _MAX_CHARS characters."""
-    found = [fold(name), *(fold(line) for line in lines if line)]
-    found += [phone + "\n" + _digits(phone) for phone in phones]
-    found += [_tag(tag) for tag in tags]
-    return "\n".join(found)[: _MAX_CHARS - 1] + "\n"
+    parts = [fold(name), *(fold(line) for line in lines if line)]
+    parts += [phone + "\n" + _digits(phone) for phone in phones]
+    parts += [_tag(tag) for tag in tags]
+    return "\n".join(parts)[: _MAX_CHARS - 1] + "\n"
 
 
 def _digits(text: str) -> str:

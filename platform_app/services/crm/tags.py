@@ -44,7 +44,7 @@ def add_tag(session: Transaction, who: Identity, row_ids: list[str], tag: str, *
 def remove_tag(session: Transaction, who: Identity, row_id: str, tag: str, *, target: TaggedService) -> Any:
     """Remove a tag from a row of `target`, if it has it; return the row. Raises NotFound if there is none."""
     row = target.get(session, who, row_id, lock=True)
-    return target.update_row(session, who, row, {"tags": [one for one in row.tags if fold(one) != fold(tag)]})
+    return target.update_row(session, who, row, {"tags": [held for held in row.tags if fold(held) != fold(tag)]})
 
 
 def list_tags(session: Transaction, who: Identity) -> list[str]:

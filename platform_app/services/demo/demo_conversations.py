@@ -127,7 +127,10 @@ def _write_reply(
     demo_scripts.add_to_prompt(facts, weighed, guidance)
     script_usage.mark_used(weighed, marks.used, answer, said.text)
     trace = build_trace(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
-    trace.data |= {"scripts": [one.as_json() for one in weighed], "guided": guidance.as_json() if guidance else {}}
+    trace.data |= {
+        "scripts": [decision.as_json() for decision in weighed],
+        "guided": guidance.as_json() if guidance else {},
+    }
     talk.rest += [trace, *demo_scripts.usage_rows(weighed, talk.row, reply.id, talk.at)]
     return reply
 

@@ -36,7 +36,9 @@ def days_ago(who: Identity, day: int, clock: str) -> datetime:
 def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
     """Write the pipeline, the custom fields, the contacts and the leads with their moves between stages."""
     made = DemoCrm(_stages(session, who, told))
-    made.fields = {(one.holder, one.name): _field(session, who, one, told.tenant) for one in told.fields}
+    made.fields = {
+        (own_field.holder, own_field.name): _field(session, who, own_field, told.tenant) for own_field in told.fields
+    }
     for person in told.contacts:
         made.contacts.append(_contact(session, who, made, person))
     for deal in told.leads:

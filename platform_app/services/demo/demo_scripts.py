@@ -43,9 +43,9 @@ def write(
     improved: datetime,
 ) -> DemoScripts:
     """Write the agent's scripts, created at `began` and changed at `improved`."""
-    rows = [_script(session, who, one, made, agent_id=agent_id) for one in told.scripts]
-    for row, one in zip(rows, told.scripts, strict=True):
-        row.created_at, row.updated_at = began, improved if one.first_text else began
+    rows = [_script(session, who, script, made, agent_id=agent_id) for script in told.scripts]
+    for row, script in zip(rows, told.scripts, strict=True):
+        row.created_at, row.updated_at = began, improved if script.first_text else began
     session.flush()
     for row in rows:
         for version in scripts.list_versions(session, who, row.id):
@@ -67,7 +67,7 @@ def _script(session: Transaction, who: Identity, told: ShopScript, made: DemoCrm
 
 def _steps(told: ShopScript, made: DemoCrm) -> list[dict[str, Any]]:
     return [
-        step | {"fields": [one | {"fact": resolve_fact(made, one["fact"])} for one in step["fields"]]}
+        step | {"fields": [asked | {"fact": resolve_fact(made, asked["fact"])} for asked in step["fields"]]}
         for step in told.steps
     ]
 
@@ -81,18 +81,18 @@ def decide_all(
     return [script_selection.decide(row, facts, held.own, now()) for row in held.rows]
 
 
-def usage_rows(found: list[ScriptDecision], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
+def usage_rows(decisions: list[ScriptDecision], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
     """Return the rows that record which scripts a reply used."""
     return [
         ScriptUse(
             tenant_id=talk.tenant_id,
-            script_id=one.script_id,
+            script_id=decision.script_id,
             message_id=message_id,
             conversation_id=talk.id,
             created_at=at,
         )
-        for one in found
-        if one.used
+        for decision in decisions
+        if decision.used
     ]
 
 
@@ -108,16 +108,16 @@ def guided_progress(
         given = given | {resolve_fact(made, name): value for name, value in turn.items()}
         stood.append(guided_scripts.GuidedProgress(row.id, row.title, steps, given=given, labels=words))
     progress = ScriptProgress(tenant_id=row.tenant_id, script_id=row.id, conversation_id="", values=given)
-    progress.asked = [one.fact for one in stood[-1].position.missing]
+    progress.asked = [missing.fact for missing in stood[-1].position.missing]
     return progress, stood
 
 
 def add_to_prompt(
-    facts: prompts.PromptContext, found: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
+    facts: prompts.PromptContext, decisions: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
 ) -> None:
     """Add the scripts that applied to the facts of the prompt."""
-    facts.scripts = script_selection.offer_scripts(found)
+    facts.scripts = script_selection.offer_scripts(decisions)
     if guidance is not None:
         facts.guided = guidance.for_prompt(facts.platform_language)
-        one = next(one for one in found if one.script_id == guidance.script_id)
-        script_selection.offer_guided(one, facts.guided, len(facts.scripts))
+        guided = next(decision for decision in decisions if decision.script_id == guidance.script_id)
+        script_selection.offer_guided(guided, facts.guided, len(facts.scripts))

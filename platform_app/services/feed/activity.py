@@ -121,16 +121,16 @@ def _use_current_names(session: Transaction, tenant_id: str, rows: list[FeedRow]
     wanted: dict[str, set[str]] = {"agents": {row.newest.agent_id for row in rows if row.newest.agent_id}}
     subjects: dict[int, tuple[str, str]] = {}
     for place, row in enumerate(rows):
-        found = _LINK.fullmatch(row.newest.link)
-        if found and found[1] in _SUBJECTS:
-            subjects[place] = (found[1], found[2])
-            wanted.setdefault(found[1], set()).add(found[2])
+        match = _LINK.fullmatch(row.newest.link)
+        if match and match[1] in _SUBJECTS:
+            subjects[place] = (match[1], match[2])
+            wanted.setdefault(match[1], set()).add(match[2])
     names = {noun: _names(session, tenant_id, _SUBJECTS[noun][0], ids) for noun, ids in wanted.items() if ids}
     people = _people(session, {row.newest.user_id for row in rows if row.newest.user_id})
     for place, row in enumerate(rows):
         noun, subject_id = subjects.get(place, ("", ""))
         if name := names.get(noun, {}).get(subject_id):
-            value = next((one for one in (_SUBJECTS[noun][1], "title", "name") if one in row.values), "")
+            value = next((key for key in (_SUBJECTS[noun][1], "title", "name") if key in row.values), "")
             row.values |= {value: name[:80]} if value else {}
         agent = names.get("agents", {}).get(row.newest.agent_id or "")
         if agent and "agent" in row.values:

@@ -53,14 +53,14 @@ def get(session: Transaction, who: Identity, event_id: str) -> Event:
 
 def subject_names(session: Transaction, who: Identity, events: list[Event]) -> dict[str, str]:
     """Return the name of each event's lead, else contact, else conversation, by event id; "" without one."""
-    leads = names_by_id(session, who, Lead, {one.lead_id for one in events})
-    contacts = names_by_id(session, who, Contact, {one.contact_id for one in events})
-    talks = names_by_id(session, who, Conversation, {one.conversation_id for one in events})
+    leads = names_by_id(session, who, Lead, {event.lead_id for event in events})
+    contacts = names_by_id(session, who, Contact, {event.contact_id for event in events})
+    talks = names_by_id(session, who, Conversation, {event.conversation_id for event in events})
     return {
-        one.id: leads.get(one.lead_id or "")
-        or contacts.get(one.contact_id or "")
-        or talks.get(one.conversation_id or "", "")
-        for one in events
+        event.id: leads.get(event.lead_id or "")
+        or contacts.get(event.contact_id or "")
+        or talks.get(event.conversation_id or "", "")
+        for event in events
     }
 
 
@@ -69,7 +69,7 @@ def names_by_id(session: Transaction, who: Identity, model: Any, ids: set[str | 
 
     It uses a join, not a list of ids: SQLite assumes that a tenant has ten rows, and with more ids it would read all.
     """
-    asked = [(one,) for one in sorted(ids - {None, ""})]  # type: ignore[type-var]  # None is subtracted from the set
+    asked = [(row_id,) for row_id in sorted(ids - {None, ""})]  # type: ignore[type-var]  # None is subtracted from the set
     if not asked:
         return {}
     wanted = values(column("id", String), name="wanted").data(asked).cte()
@@ -90,7 +90,7 @@ def iterate_events(
         query = owned(Event, who.tenant_id).where(col(Event.kind).in_(kinds), Event.at >= last[0])
         query = (query.with_only_columns(*columns) if columns else query).order_by(Event.at, Event.id).limit(BATCH_SIZE)
         page = list(session.execute(query).all() if columns else session.exec(query).all())
-        fresh = [one for one in page if (one.at, one.id) > last]
+        fresh = [event for event in page if (event.at, event.id) > last]
         yield from fresh
         if len(page) < BATCH_SIZE or not fresh:
             return

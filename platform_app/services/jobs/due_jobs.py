@@ -27,14 +27,14 @@ def dispatch_due() -> list[tuple[str, str]]:
         )
         waits = unscoped(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
         tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
-        found: list[Job] = []
+        jobs: list[Job] = []
         for tenant in tenants:
             mine = waits.where(Job.tenant_id == tenant, _is_first_in_line(tenant)).order_by(Job.run_at, Job.id)
             mine = mine.limit(MAX_PER_TENANT)
-            found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
-        for job in found:
+            jobs.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
+        for job in jobs:
             job.dispatched_at = at
-        return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
+        return [(job.kind, job.id) for job in sorted(jobs, key=lambda job: job.run_at)]
 
 
 def _is_first_in_line(tenant_id: str) -> Any:

@@ -34,34 +34,34 @@ def tenant_counts(session: Transaction, tenant_id: str) -> dict[str, int]:
 
 def _by_state(session: Transaction, jobs: Any, tallies: Any) -> dict[str, int]:
     query = jobs.where(_not_done()).with_only_columns(Job.state, func.count()).group_by(Job.state)
-    found = {state.value: int(count) for state, count in session.execute(query).all()}
+    counts = {state.value: int(count) for state, count in session.execute(query).all()}
     done = int(session.exec(tallies.with_only_columns(func.coalesce(func.sum(JobTally.done), 0))).one())
-    return found | ({JobState.DONE.value: done} if done else {})
+    return counts | ({JobState.DONE.value: done} if done else {})
 
 
 def counts_by_kind() -> dict[str, int]:
     """Return the number of jobs of each kind, over all tenants."""
     with session_scope(reason=_REASON, read_only=True) as session:
         query = unscoped(Job).where(_not_done()).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
-        found = Counter({str(kind): int(count) for kind, count in session.execute(query).all()})
+        counts = Counter({str(kind): int(count) for kind, count in session.execute(query).all()})
         done = unscoped(JobTally).with_only_columns(JobTally.kind, func.sum(JobTally.done)).group_by(JobTally.kind)
-        found.update({str(kind): int(count) for kind, count in session.execute(done).all()})
-        return {kind: count for kind, count in found.items() if count}
+        counts.update({str(kind): int(count) for kind, count in session.execute(done).all()})
+        return {kind: count for kind, count in counts.items() if count}
 
 
 def count_jobs(session: Transaction, tenant_id: str, *, state: str = "", kind: str = "") -> int:
     """Return the number of a tenant's jobs with a state and kind; "" matches every one."""
-    found = 0
+    total = 0
     if state != JobState.DONE:
         query = owned(Job, tenant_id).where(_not_done())
         for column, value in ((col(Job.state), state), (col(Job.kind), kind)):
             query = query.where(column == value) if value else query
-        found += int(session.exec(query.with_only_columns(func.count())).one())
+        total += int(session.exec(query.with_only_columns(func.count())).one())
     if state in ("", JobState.DONE):
         done = owned(JobTally, tenant_id)
         done = done.where(JobTally.kind == kind) if kind else done
-        found += int(session.exec(done.with_only_columns(func.coalesce(func.sum(JobTally.done), 0))).one())
-    return found
+        total += int(session.exec(done.with_only_columns(func.coalesce(func.sum(JobTally.done), 0))).one())
+    return total
 
 
 def oldest_wait_seconds() -> float:
@@ -77,12 +77,12 @@ def merge_tallies() -> bool:
     with session_scope(reason="tallies of jobs", read_only=True) as session:
         groups = unscoped(JobTally).with_only_columns(JobTally.tenant_id, JobTally.kind)
         several = groups.group_by(JobTally.tenant_id, JobTally.kind).having(func.count() > 1)
-        found = session.execute(several.limit(MERGE_LIMIT)).all()
-    for tenant_id, kind in found:
+        split = session.execute(several.limit(MERGE_LIMIT)).all()
+    for tenant_id, kind in split:
         with session_scope(reason="tallies of jobs") as session:
             same = unscoped(JobTally).where(JobTally.tenant_id == tenant_id, JobTally.kind == kind)
             rows = session.exec(same.limit(1_000).with_for_update(skip_locked=True)).all()
             count = sum(row.done for row in rows)
             session.execute(unscoped_delete(JobTally).where(col(JobTally.id).in_([row.id for row in rows])))
             add_to_tally(session, tenant_id, kind, count)
-    return len(found) == MERGE_LIMIT
+    return len(split) == MERGE_LIMIT

@@ -29,10 +29,10 @@ def list_jobs(
     if kind:
         query = query.where(Job.kind == kind)
     total = job_counts.count_jobs(session, who.tenant_id, state=state, kind=kind)
-    found = (
+    page_query = (
         query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).offset((page - 1) * page_size).limit(page_size)
     )
-    return list(session.exec(found).all()), total
+    return list(session.exec(page_query).all()), total
 
 
 def _get(session: Transaction, who: Identity, job_id: str) -> Job:

@@ -153,8 +153,8 @@ def wake_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
         return
     behind = unscoped(Job).where(tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED)
     heads = behind.with_only_columns(func.min(Job.id)).group_by(Job.tenant_id, Job.lock_key)
-    found = session.exec(unscoped(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
-    if waiting := [(job.kind, job.id) for job in found]:
+    due_jobs = session.exec(unscoped(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
+    if waiting := [(job.kind, job.id) for job in due_jobs]:
         session.after_commit.append(lambda: notifier.wake_workers(waiting))
 
 

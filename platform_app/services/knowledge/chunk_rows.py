@@ -22,11 +22,11 @@ def distinct_chunks(source: Source, generation: int) -> Iterator[list[tuple[str,
             query = owned(Chunk, source.tenant_id).where(
                 Chunk.source_id == source.id, Chunk.generation == generation, Chunk.number > after
             )
-            found = list(session.exec(query.order_by(Chunk.number).limit(BATCH_SIZE)).all())
-        if not found:
+            chunks = list(session.exec(query.order_by(Chunk.number).limit(BATCH_SIZE)).all())
+        if not chunks:
             return
-        after, rows = found[-1].number, []
-        for chunk in found:
+        after, rows = chunks[-1].number, []
+        for chunk in chunks:
             text = indexed_text(source.title, chunk.heading, chunk.text)
             key = hashlib.blake2b(text.encode(), digest_size=16).digest()
             if key not in seen:

@@ -26,10 +26,10 @@ from platform_app.services.knowledge.source_replacement import UNDO_SECONDS
 
 def _source(job: RunningJob) -> Source | None:
     with session_scope(job.tenant_id, read_only=True) as session:
-        found: Source | None = session.exec(
+        source: Source | None = session.exec(
             owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)
         ).first()
-        return found
+        return source
 
 
 def _set_progress(job: RunningJob, state: SourceState, progress: int) -> None:
@@ -55,9 +55,9 @@ def index_source(job: RunningJob) -> None:
     if not is_resumed:
         _set_progress(job, SourceState.READING, 5)
         try:
-            with reading(settings().uploads / source.stored_as, source.file_name) as found:
-                count = _write_chunks(job, source, found.pieces, generation)
-                _record_chunks(job, source, count, found.remarks)
+            with reading(settings().uploads / source.stored_as, source.file_name) as document:
+                count = _write_chunks(job, source, document.pieces, generation)
+                _record_chunks(job, source, count, document.remarks)
         except Invalid as error:
             _fail(job, source, error.sentence)
             return

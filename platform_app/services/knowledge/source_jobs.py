@@ -20,10 +20,10 @@ _IN_PROGRESS = (SourceState.QUEUED, SourceState.READING, SourceState.INDEXING)
 def _source(session: Transaction, tenant_id: str, source_id: str, *, deleted: bool) -> Source | None:
     query = owned(Source, tenant_id).where(Source.id == source_id)
     gone = col(Source.deleted_at)
-    found: Source | None = session.exec(
+    source: Source | None = session.exec(
         query.where(gone.is_not(None) if deleted else gone.is_(None)).with_for_update()
     ).first()
-    return found
+    return source
 
 
 def on_indexing_failure(

@@ -25,8 +25,8 @@ def find_same_name(session: Transaction, tenant_id: str, file_name: str, categor
         query = query.where(Source.category_id == category_id)
     rows = session.execute(query.with_only_columns(Source.id, Source.file_name).order_by(col(Source.created_at).desc()))
     wanted = file_name.casefold()
-    found = next((key for key, name in rows.all() if name.casefold() == wanted), None)
-    return session.exec(owned(Source, tenant_id).where(Source.id == found)).one() if found else None
+    source_id = next((key for key, name in rows.all() if name.casefold() == wanted), None)
+    return session.exec(owned(Source, tenant_id).where(Source.id == source_id)).one() if source_id else None
 
 
 def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:

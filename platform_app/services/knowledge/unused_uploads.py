@@ -66,8 +66,8 @@ def _remove_unknown_files() -> None:
 def _referenced_names(names: list[str]) -> set[str]:
     """Return those of these file names that a row refers to."""
     with session_scope(reason="files of rows", read_only=True) as session:
-        found: set[str] = set()
+        used: set[str] = set()
         for model in (Source, ContactImport):
             column = col(model.stored_as)
-            found |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
-    return found
+            used |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
+    return used

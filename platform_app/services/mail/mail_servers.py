@@ -120,10 +120,12 @@ def send_test(who: Identity) -> None:
     _require_admin(who)
     sign_in_throttle.count_test_message(who.tenant_id)
     with session_scope(who.tenant_id, read_only=True) as session:
-        found = get_server(session, who.tenant_id)
+        server = get_server(session, who.tenant_id)
     subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)
-    text = translate(who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=found.host)
-    smtp.send(found, smtp.written(found, to=who.email, subject=subject, text=text, key=f"test {new_id()}"))
+    text = translate(
+        who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=server.host
+    )
+    smtp.send(server, smtp.written(server, to=who.email, subject=subject, text=text, key=f"test {new_id()}"))
 
 
 def _require_admin(who: Identity) -> None:
@@ -133,8 +135,8 @@ def _require_admin(who: Identity) -> None:
 
 def _row(session: Transaction, tenant_id: str, *, lock: bool = False) -> MailServer | None:
     query = owned(MailServer, tenant_id)
-    found: MailServer | None = session.exec(query.with_for_update() if lock else query).first()
-    return found
+    server: MailServer | None = session.exec(query.with_for_update() if lock else query).first()
+    return server
 
 
 def _longest(field: str) -> int:

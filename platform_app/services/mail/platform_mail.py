@@ -15,7 +15,7 @@ _BETWEEN = "\n\n— — —\n\n"  # the two languages
 def bilingual(language: str, text_of: Callable[[str], str]) -> str:
     """Return a text in a language, followed by the same in the other; `text_of` takes a language."""
     others = [other for other in LANGUAGES if other != language]
-    return _BETWEEN.join(text_of(one) for one in (language, *others))
+    return _BETWEEN.join(text_of(code) for code in (language, *others))
 
 
 def send(*, to: str, subject: str, text: str, key: str) -> None:

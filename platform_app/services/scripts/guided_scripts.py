@@ -56,7 +56,7 @@ class GuidedProgress:
     @property
     def wanted(self) -> list[RequestedField]:
         """The facts that the script collects, as a model is asked for them."""
-        names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
+        names = dict.fromkeys(wanted_field.fact for step in self.steps for wanted_field in step.fields)
         return [self.collectable[name] for name in names if name in self.collectable]
 
     def for_prompt(self, language: str) -> prompts.GuidedState:
@@ -64,7 +64,7 @@ class GuidedProgress:
         at = self.position
         given = [(self._question_label(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
-        wanted = [(self._question_label(one.fact, language), one.hint) for one in at.missing]
+        wanted = [(self._question_label(missing.fact, language), missing.hint) for missing in at.missing]
         return prompts.GuidedState(self.title, goal, given, wanted)
 
     def _question_label(self, fact: str, language: str) -> str:
@@ -79,7 +79,7 @@ class GuidedProgress:
             "step": at.step,
             "steps": len(self.steps),
             "given": [[self.labels.get(name, name), value] for name, value in self.given.items()],
-            "wanted": [self.labels.get(one.fact, one.fact) for one in at.missing],
+            "wanted": [self.labels.get(missing.fact, missing.fact) for missing in at.missing],
         }
 
 
@@ -93,17 +93,17 @@ def get_progress(
         return None
     own = fact_snapshots.fact_catalogue(session, tenant_id)
     steps, progress = guided_steps.parse_steps(row.steps), _progress_row(session, tenant_id, conversation.id, row.id)
-    found = GuidedProgress(row.id, row.title, steps, collectable=_collectable_facts(own))
+    state = GuidedProgress(row.id, row.title, steps, collectable=_collectable_facts(own))
     if progress is not None:
-        found.refused, found.asked, found.after = progress.refused, progress.asked, progress.after
-    for name in dict.fromkeys(one.fact for step in steps for one in step.fields):
-        found.labels[name] = own[name].label if name in own else name
+        state.refused, state.asked, state.after = progress.refused, progress.asked, progress.after
+    for name in dict.fromkeys(wanted_field.fact for step in steps for wanted_field in step.fields):
+        state.labels[name] = own[name].label if name in own else name
         value = facts.values.get(name)
         kept = str(text_templates.format_value(value, facts.zone)) if value not in (None, "", 0) else ""
         kept = kept or str((progress.values if progress else {}).get(name, ""))
         if kept:
-            found.given[name] = kept
-    return found
+            state.given[name] = kept
+    return state
 
 
 def _collectable_facts(own: Catalogue) -> dict[str, RequestedField]:
@@ -117,8 +117,8 @@ def _progress_row(session: Transaction, tenant_id: str, conversation_id: str, sc
     query = owned(ScriptProgress, tenant_id).where(
         ScriptProgress.conversation_id == conversation_id, ScriptProgress.script_id == script_id
     )
-    found: ScriptProgress | None = session.exec(query.with_for_update()).first()
-    return found
+    row: ScriptProgress | None = session.exec(query.with_for_update()).first()
+    return row
 
 
 def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress, told: ExtractedFields) -> None:
@@ -135,12 +135,12 @@ def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress
         for name, value in told.values.items():
             if _write_value(session, talk, name, value):
                 values[name] = value
-                refused = [one for one in refused if one != name]
-        row.refused = [*refused, *(one for one in told.refused if one not in values and one not in refused)]
+                refused = [fact for fact in refused if fact != name]
+        row.refused = [*refused, *(fact for fact in told.refused if fact not in values and fact not in refused)]
         row.values = values
         given = guidance.given | values
         at = guided_steps.current_position(guidance.steps, given, row.refused)
-        row.asked = [one.fact for one in at.missing]
+        row.asked = [missing.fact for missing in at.missing]
         row.after = 0 if at.step is not None else row.after + 1
 
 
@@ -196,7 +196,7 @@ def list_progress(
     The step counts from 0 and is None when the script is finished.
     """
     query = owned(ScriptProgress, who.tenant_id).where(ScriptProgress.conversation_id == conversation_id)
-    found = []
+    lines = []
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
     for row in session.exec(query.order_by(ScriptProgress.created_at)).all():
         script: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == row.script_id)).first()
@@ -204,6 +204,6 @@ def list_progress(
             continue
         steps = guided_steps.parse_steps(script.steps)
         at = guided_steps.current_position(steps, row.values, row.refused)
-        names = [one for one in row.asked if at.step is not None]
-        found.append((script.title, at.step, len(steps), [own[name].label if name in own else name for name in names]))
-    return found
+        names = [fact for fact in row.asked if at.step is not None]
+        lines.append((script.title, at.step, len(steps), [own[name].label if name in own else name for name in names]))
+    return lines

@@ -64,28 +64,28 @@ def select_scripts(
         facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.entity_names(session, tenant_id)
     )
     own, moment = fact_snapshots.fact_catalogue(session, tenant_id), now()
-    found, room = [], TOKEN_BUDGET
+    decisions, room = [], TOKEN_BUDGET
     for row in rows:
-        one = decide(row, facts, own, moment, seen=seen)
-        if one.applied and estimate_tokens(one.text) > room:
-            one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
-        room -= estimate_tokens(one.text) if one.applied else 0
-        found.append(one)
-    return found
+        decision = decide(row, facts, own, moment, seen=seen)
+        if decision.applied and estimate_tokens(decision.text) > room:
+            decision.applied, decision.why, decision.text = False, "There was no room for it in the prompt.", ""
+        room -= estimate_tokens(decision.text) if decision.applied else 0
+        decisions.append(decision)
+    return decisions
 
 
 def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
     """Number the scripts that apply and have a text; return them as the prompt holds them."""
-    found = [one for one in considered if one.applied and one.text]
-    for number, one in enumerate(found, 1):
-        one.number = number
-    return [PromptScript(one.kind, one.title, one.text, one.by_message) for one in found]
+    offered = [decision for decision in considered if decision.applied and decision.text]
+    for number, decision in enumerate(offered, 1):
+        decision.number = number
+    return [PromptScript(decision.kind, decision.title, decision.text, decision.by_message) for decision in offered]
 
 
-def offer_guided(one: ScriptDecision, step: GuidedState, offered: int) -> None:
+def offer_guided(decision: ScriptDecision, step: GuidedState, offered: int) -> None:
     """Number an active guided script, after the `offered` scripts if it has no text of its own."""
-    one.number = step.number = one.number or offered + 1
-    one.asks = ", ".join(words for words, _ in step.wanted)
+    decision.number = step.number = decision.number or offered + 1
+    decision.asks = ", ".join(words for words, _ in step.wanted)
 
 
 def full_condition(row: Script) -> Group:
@@ -107,31 +107,31 @@ def full_condition(row: Script) -> Group:
 
 def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> ScriptDecision:
     """Return the decision on a script for these facts."""
-    found = ScriptDecision(row.id, row.title, row.kind, False, "")
+    decision = ScriptDecision(row.id, row.title, row.kind, False, "")
     try:
         proof = evaluate(full_condition(row), facts, own, moment)
     except Invalid as error:
-        found.why = error.sentence
-        return found
-    found.proof = proof.as_json()
+        decision.why = error.sentence
+        return decision
+    decision.proof = proof.as_json()
     if not proof.holds:
         failed = next(part for part in proof.of if not part.holds)
-        found.why, found.expected, found.actual = _rejection(failed, str(facts.values.get(MESSAGE_TEXT) or ""))
-        found.change = [_change(one) for one in smallest_change(proof) or []]
-        return found
+        decision.why, decision.expected, decision.actual = _rejection(failed, str(facts.values.get(MESSAGE_TEXT) or ""))
+        decision.change = [_change(change) for change in smallest_change(proof) or []]
+        return decision
     for problem in text_templates.problems(row.text, own)[:1]:  # texts with mistakes are saved, but not used
-        found.why, found.expected = "Its text has a mistake: {expected}", problem.what
-        return found
+        decision.why, decision.expected = "Its text has a mistake: {expected}", problem.what
+        return decision
     try:
-        found.text = text_templates.render(row.text, seen or facts).strip()
+        decision.text = text_templates.render(row.text, seen or facts).strip()
     except Invalid:
-        found.why = "Its text cannot be filled."
-        return found
-    found.applied = bool(found.text or row.steps)
-    found.why = _approval(row) if found.applied else "Its text is empty."
-    found.by_message = found.applied and (_is_objection(row) or _tests_message(parse_conditions(row.condition)))
-    found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
-    return found
+        decision.why = "Its text cannot be filled."
+        return decision
+    decision.applied = bool(decision.text or row.steps)
+    decision.why = _approval(row) if decision.applied else "Its text is empty."
+    decision.by_message = decision.applied and (_is_objection(row) or _tests_message(parse_conditions(row.condition)))
+    decision.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
+    return decision
 
 
 def _rejection(failed: Proof, said: str) -> tuple[str, str, str]:
@@ -161,7 +161,9 @@ def _is_objection(row: Script) -> bool:
 
 
 def _tests_message(condition: Group) -> bool:
-    return any(one.fact == MESSAGE_TEXT if isinstance(one, Condition) else _tests_message(one) for one in condition.of)
+    return any(
+        part.fact == MESSAGE_TEXT if isinstance(part, Condition) else _tests_message(part) for part in condition.of
+    )
 
 
 def _approval(row: Script) -> str:

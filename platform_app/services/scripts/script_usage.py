@@ -18,9 +18,11 @@ def mark_used(considered: list[ScriptDecision], marked: set[int], reply: str, sa
     Words of `said`, the contact's messages, do not count, since the reply may repeat them from there.
     """
     own = _CITED.sub(" ", reply)  # sentences that cite a passage do not count
-    for one in considered:
-        one.used = one.number > 0 and (
-            one.number in marked or repeats_text(own, one.text, said) or repeats_text(own, one.asks, said)
+    for decision in considered:
+        decision.used = decision.number > 0 and (
+            decision.number in marked
+            or repeats_text(own, decision.text, said)
+            or repeats_text(own, decision.asks, said)
         )
 
 

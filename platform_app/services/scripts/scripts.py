@@ -69,8 +69,8 @@ def conversations_using(session: Transaction, who: Identity, script_id: str, *, 
     """Return the ids of conversations in which a reply used a script, latest first."""
     query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
     newest = query.order_by(col(ScriptUse.created_at).desc()).limit(500)
-    found = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())
-    return list(found)[:limit]
+    ids = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())
+    return list(ids)[:limit]
 
 
 def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:

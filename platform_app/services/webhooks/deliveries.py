@@ -179,9 +179,9 @@ def _verify(webhook: IncomingWebhook, sent: IncomingRequest) -> None:
     raise UnverifiedDelivery(why)
 
 
-def _store(session: Transaction, found: IncomingWebhook, read: list[VerifiedDelivery]) -> Iterable[DeliveryOutcome]:
+def _store(session: Transaction, unlocked: IncomingWebhook, read: list[VerifiedDelivery]) -> Iterable[DeliveryOutcome]:
     """Store deliveries with their events; those of one webhook are serialized by a lock of its row."""
-    query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
+    query = owned(IncomingWebhook, unlocked.tenant_id).where(IncomingWebhook.id == unlocked.id)
     webhook = _check_enabled(session.exec(query.with_for_update()).first())
     rows = [(_row(webhook, sent, DeliveryOutcome.ACCEPTED), sent, payload) for sent, payload in read]
     events: list[Event] = []
@@ -265,8 +265,10 @@ def _accepted_before(session: Transaction, webhook: IncomingWebhook, ids: list[s
     same = owned(ReceivedDelivery, webhook.tenant_id).where(
         ReceivedDelivery.webhook_id == webhook.id, col(ReceivedDelivery.taken_id).in_(ids)
     )
-    found = session.execute(same.with_only_columns(ReceivedDelivery.taken_id, ReceivedDelivery.event_id)) if ids else ()
-    return dict(iter(found))
+    earlier = (
+        session.execute(same.with_only_columns(ReceivedDelivery.taken_id, ReceivedDelivery.event_id)) if ids else ()
+    )
+    return dict(iter(earlier))
 
 
 def _add_to_log(session: Transaction, row: ReceivedDelivery) -> None:

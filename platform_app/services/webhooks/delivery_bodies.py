@@ -41,10 +41,10 @@ def detect_encoding(body: bytes, content_type: str) -> str:
     told = Message()
     told["content-type"] = content_type.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     try:
-        found = codecs.lookup(str(told.get_content_charset("utf-8"))).name
+        encoding = codecs.lookup(str(told.get_content_charset("utf-8"))).name
     except (LookupError, ValueError):
         return "utf-8"
-    return found if _ENCODINGS.fullmatch(found) else "utf-8"
+    return encoding if _ENCODINGS.fullmatch(encoding) else "utf-8"
 
 
 def _payload(body: bytes, content_type: str, encoding: str) -> Any:
@@ -63,12 +63,12 @@ def _payload(body: bytes, content_type: str, encoding: str) -> Any:
 
 def _form_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Return the fields of a multipart form; of a file its name. Raises ValueError if it is malformed."""
-    found: list[tuple[str, str]] = []
+    fields: list[tuple[str, str]] = []
 
     def take(name: bytes | None, value: bytes | None) -> None:
-        if len(found) >= _MAX_FIELDS:
+        if len(fields) >= _MAX_FIELDS:
             raise FormParserError("too many fields")
-        found.append(((name or b"").decode("utf-8", "replace"), (value or b"").decode("utf-8", "replace")))
+        fields.append(((name or b"").decode("utf-8", "replace"), (value or b"").decode("utf-8", "replace")))
 
     def take_file(file: Any) -> None:
         take(file.field_name, file.file_name)
@@ -76,4 +76,4 @@ def _form_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
     headers = {"Content-Type": content_type.encode("latin-1", "replace")}
     parse_form(headers, io.BytesIO(body), lambda field: take(field.field_name, field.value), take_file)
-    return found
+    return fields

@@ -18,8 +18,8 @@ def latest_delivery(session: Transaction, row: ReceivedDelivery) -> ReceivedDeli
     """Return the webhook's newest stored delivery, or None."""
     mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
     newest = mine.order_by(col(ReceivedDelivery.at).desc(), col(ReceivedDelivery.id).desc()).limit(1)
-    found: ReceivedDelivery | None = session.exec(newest).first()
-    return found
+    newest_row: ReceivedDelivery | None = session.exec(newest).first()
+    return newest_row
 
 
 def trim_refused(session: Transaction, row: ReceivedDelivery) -> None:
@@ -33,8 +33,8 @@ def trim_refused(session: Transaction, row: ReceivedDelivery) -> None:
     if beyond is None:
         return
     old = refused.where(or_(at < beyond.at, and_(at == beyond.at, row_id <= beyond.id))).order_by(at, row_id)
-    found = old.with_only_columns(ReceivedDelivery.id).limit(_DELETE_BATCH).with_for_update(skip_locked=True)
-    ids = session.execute(found).scalars().all()
+    batch = old.with_only_columns(ReceivedDelivery.id).limit(_DELETE_BATCH).with_for_update(skip_locked=True)
+    ids = session.execute(batch).scalars().all()
     session.execute(owned_delete(ReceivedDelivery, row.tenant_id).where(row_id.in_(ids)))
 
 

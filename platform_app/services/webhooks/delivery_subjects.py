@@ -37,15 +37,15 @@ def _find_links(session: Transaction, who: Identity, webhook: IncomingWebhook, p
     name = " ".join(_text_at(payload, webhook.name_path).split())[:200]
 
     def contact() -> Contact | None:
-        found = contacts.find_by_address(session, who, emails=emails, phones=phones, name=name)
-        if found is None and webhook.creates_contact and (emails or phones):
+        row = contacts.find_by_address(session, who, emails=emails, phones=phones, name=name)
+        if row is None and webhook.creates_contact and (emails or phones):
             shown = name or (emails + phones)[0]
-            found = contacts.create(session, who, name=shown[:200], emails=emails, phones=phones)
+            row = contacts.create(session, who, name=shown[:200], emails=emails, phones=phones)
             session.flush()
-        return found
+        return row
 
-    found = session.cached(("contact of", *emails, *phones, name), contact)
-    return {"contact_id": found.id} if found else {}
+    contact_row = session.cached(("contact of", *emails, *phones, name), contact)
+    return {"contact_id": contact_row.id} if contact_row else {}
 
 
 def _text_at(payload: Any, path: str) -> str:

@@ -110,8 +110,8 @@ def suggest_fields(session: Transaction, who: Identity, webhook_id: str) -> list
     webhook = incoming_webhooks.get(session, who, webhook_id)
     held = {row.path for row in list_fields(session, who, webhook.id)}
     kinds = {FACT_TYPES[kind]: kind for kind in KINDS}
-    found = webhook_payloads.leaves(_last_payload(session, webhook))
-    return [FieldSuggestion(leaf, kinds[leaf.kind]) for leaf in found if leaf.path not in held]
+    leaves = webhook_payloads.leaves(_last_payload(session, webhook))
+    return [FieldSuggestion(leaf, kinds[leaf.kind]) for leaf in leaves if leaf.path not in held]
 
 
 def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
@@ -128,19 +128,19 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
 def add_all_suggested(session: Transaction, who: Identity, webhook_id: str) -> int:
     """Add all suggested fields up to MAX_FIELDS; return how many were added."""
     room = MAX_FIELDS - len(list_fields(session, who, webhook_id))
-    found = suggest_fields(session, who, webhook_id)[: max(room, 0)]
-    for one in found:
-        add_field(session, who, webhook_id, path=one.leaf.path, kind=one.kind)
-    return len(found)
+    suggestions = suggest_fields(session, who, webhook_id)[: max(room, 0)]
+    for suggestion in suggestions:
+        add_field(session, who, webhook_id, path=suggestion.leaf.path, kind=suggestion.kind)
+    return len(suggestions)
 
 
 def field_values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
     """Return the values of a payload by field key, as text; missing or mistyped values are left out."""
     rows = session.cached(("fields of a webhook", webhook_id), lambda: list_fields(session, who, webhook_id))
-    found = {
+    texts = {
         row.key: webhook_payloads.to_fact_text(
             webhook_payloads.value_at(payload, row.path), FACT_TYPES[row.kind], who.time_zone
         )
         for row in rows
     }
-    return {key: text for key, text in found.items() if text}
+    return {key: text for key, text in texts.items() if text}
