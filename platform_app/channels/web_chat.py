@@ -97,5 +97,17 @@ class WebChatSettings(ChannelSettings):
         json_schema_extra=form_info("limits", problem="The number of messages is from 1 to 100000."),
     )
 
+    @property
+    def text_colour(self) -> str:
+        """The colour of text that is readable on `colour`: white or black, whichever has more contrast (WCAG 2)."""
+        red, green, blue = (_luminance(int(self.colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+        luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+        return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+
+
+def _luminance(share: float) -> float:
+    """Return the relative luminance of a component of a colour, from its share of the full value."""
+    return share / 12.92 if share <= 0.03928 else float(((share + 0.055) / 1.055) ** 2.4)
+
 
 WEB_CHAT = ChannelKind(Channel.WEB_CHAT, "Web chat", WebChatSettings, longest_text=4_000)

@@ -9,6 +9,7 @@ import pytest
 from limits import parse_many
 
 from platform_app.api.web_chat import access, visitor_routes, widget_files
+from platform_app.channels.web_chat import WebChatSettings
 from platform_app.db import session_scope
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.agent import Channel
@@ -85,6 +86,13 @@ async def test_a_site_that_is_not_allowed_is_refused_everywhere(who: Identity, s
     assert rows(who, Message) == []
 
 
+@pytest.mark.parametrize(
+    ("colour", "text_colour"), [("#5b5bd6", "#ffffff"), ("#FFE082", "#000000"), ("#000000", "#ffffff")]
+)
+def test_text_on_the_colour_of_a_chat_is_readable(colour: str, text_colour: str) -> None:
+    assert WebChatSettings(name="Site", allowed_origins=SITE, colour=colour).text_colour == text_colour
+
+
 async def test_the_frame_names_the_sites_that_may_show_it(who: Identity) -> None:
     chat = a_chat(who, allowed_origins=f"{SITE}/\nhttp://localhost:8080", greeting="<script>alert(1)</script>\"'")
     async with client() as page:
@@ -92,7 +100,8 @@ async def test_the_frame_names_the_sites_that_may_show_it(who: Identity) -> None
         framed = await page.get(f"/web-chat/{chat.token}/frame?lang=pt-BR", headers={"referer": f"{SITE}/"})
         opened = await page.get(f"/web-chat/{chat.token}/frame", headers={"sec-fetch-dest": "document"})
         tried = await page.get(f"/web-chat/{chat.token}/try")
-    assert asked.json() == {"colour": "#5b5bd6"} and asked.headers["access-control-allow-origin"] == SITE
+    looks = {"colour": "#5b5bd6", "text_colour": "#ffffff"}
+    assert asked.json() == looks and asked.headers["access-control-allow-origin"] == SITE
     policy = framed.headers["content-security-policy"]
     assert policy.endswith(f"frame-ancestors 'self' {SITE} http://localhost:8080")
     assert "unsafe" not in policy + tried.headers["content-security-policy"] and "x-frame-options" not in framed.headers

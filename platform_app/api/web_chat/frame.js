@@ -363,16 +363,8 @@
   };
 
   /* Page */
-  const readableOn = (colour) => {
-    const part = (place) => {
-      const share = parseInt(colour.slice(place, place + 2), 16) / 255;
-      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    };
-    const light = 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
-    return 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#ffffff" : "#000000";
-  };
   root.style.setProperty("--colour", settings.colour);
-  root.style.setProperty("--on-colour", readableOn(settings.colour));
+  root.style.setProperty("--on-colour", settings.text_colour);
   document.title = words.title;
   at("title").textContent = words.title;
   at("person").textContent = words.person;

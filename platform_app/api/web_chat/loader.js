@@ -28,23 +28,12 @@
   const keep = (visitor) => { try { localStorage.setItem(`${memory}:visitor`, visitor); } catch { /* storage is blocked */ } };
   const style = (node, rules) => { for (const name in rules) node.style.setProperty(name, rules[name], "important"); };
 
-  /* The colour of text that is readable on a colour: white or black. */
-  const readableOn = (colour) => {
-    const part = (at) => {
-      const share = parseInt(colour.slice(at, at + 2), 16) / 255;
-      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    };
-    const light = 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
-    return 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#ffffff" : "#000000";
-  };
-
-  const draw = (colour) => {
+  const draw = (colour, ink) => {
     const root = document.createElement("div");
     const button = document.createElement("button");
     const badge = document.createElement("span");
     let frame = null, isOpen = false, unread = 0;
 
-    const ink = readableOn(colour);
     style(root, { all: "initial" });
     root.setAttribute("role", "region"); /* a landmark, so that people who use a screen reader find it */
     root.setAttribute("aria-label", TITLE);
@@ -130,8 +119,8 @@
     try {
       const answer = await fetch(`${home}/web-chat/${encodeURIComponent(token)}/appearance`, { credentials: "omit" });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
-      const { colour } = await answer.json();
-      draw(/^#[0-9a-f]{6}$/i.test(colour) ? colour : "#5b5bd6");
+      const { colour, text_colour: ink } = await answer.json();
+      draw(colour, ink);
     } catch (error) {
       console.warn(`Web chat: this site may not show it, or it is switched off (${error.message}).`);
     }

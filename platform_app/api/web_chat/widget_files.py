@@ -57,7 +57,7 @@ async def appearance(request: Request) -> Response:
     origin = request.headers.get("origin", "") or own_origin(request)  # no Origin: a page of this platform
     check_site(own, origin, request)
     headers = {"access-control-allow-origin": origin, "vary": "Origin"}
-    return JSONResponse({"colour": own.colour}, headers=headers)
+    return JSONResponse({"colour": own.colour, "text_colour": own.text_colour}, headers=headers)
 
 
 @route("/web-chat/{token}/frame", ANYONE, methods=["GET"])
@@ -74,7 +74,8 @@ async def frame(request: Request) -> Response:
         check_site(own, site, request)
     elif request.headers.get("sec-fetch-dest", "iframe") != "iframe":
         raise Forbidden(REFUSED_SITE)
-    given = {"colour": own.colour, "greeting": own.greeting, "asks_first": own.asks_first}
+    looks = {"colour": own.colour, "text_colour": own.text_colour}
+    given = looks | {"greeting": own.greeting, "asks_first": own.asks_first}
     page = Template(_file("frame.html")).substitute(
         language=_language(request), settings=escape(json.dumps(given, ensure_ascii=False))
     )
