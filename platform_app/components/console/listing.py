@@ -1,11 +1,19 @@
 """Listing: the parts shared by all list pages: filters, table, "nothing yet" and "nothing matches"."""
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, skeleton_rows, undo_bar
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    empty_state,
+    icon_button,
+    skeleton_rows,
+    time_ago,
+    undo_bar,
+)
 from platform_app.components.console.text import t
 
 
@@ -91,6 +99,26 @@ def columns(*names: Any) -> rx.Component:
 def actions_head() -> rx.Component:
     """Return the head of the column with a row's buttons: read out, not shown."""
     return rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden"))
+
+
+def last_time_cell(when: Any, exact: Any) -> rx.Component:
+    """Return the cell with the last time of something, `when` in words and `exact` in full; "" if there was none."""
+    nothing = rx.el.span(t("Nothing yet"), class_name="muted small")
+    return rx.table.cell(rx.cond(when != "", time_ago(when, exact), nothing))
+
+
+def switch_cell(title: Any, is_on: Any, on_change: Callable[[Any], Any], *, disabled: Any) -> rx.Component:
+    """Return the cell with the switch of a row; `disabled` for those who may not use it."""
+    label = t("Switch “{title}”", title=title)
+    return rx.table.cell(rx.switch(checked=is_on, on_change=on_change, disabled=disabled, aria_label=label))
+
+
+def row_menu(title: Any, *items: rx.Component) -> rx.Component:
+    """Return the button that opens the menu of a row, and the menu."""
+    return rx.menu.root(
+        rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=title))),
+        rx.menu.content(*items),
+    )
 
 
 def delete_cell(title: Any, on_click: Any) -> rx.Component:

@@ -9,6 +9,7 @@ from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 
 READ_ONLY = CurrentUser.role == "viewer"
+IS_ADMIN = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 RETURN_FOCUS = rx.call_script("window.returnFocus()")  # when a dialog without a trigger closes
 
 

@@ -5,12 +5,9 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.parts import confirm
+from platform_app.components.console.parts import IS_ADMIN, confirm
 from platform_app.components.console.text import t
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import FIELD_KINDS, CrmSettingsState, CustomFieldRow
-
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def named_input(value: Any, label: Any, event: Any) -> rx.Component:
@@ -20,7 +17,7 @@ def named_input(value: Any, label: Any, event: Any) -> rx.Component:
         on_change=debounced(lambda typed: event(typed)),
         aria_label=label,
         max_length=120,
-        read_only=~CAN_EDIT,
+        read_only=~IS_ADMIN,
         class_name="native grow",
     )
 
@@ -40,7 +37,7 @@ def field_list() -> rx.Component:
             rx.el.ul(rx.foreach(CrmSettingsState.fields, _field), class_name="plain-list"),
             rx.el.p(t("None yet."), class_name="muted small"),
         ),
-        rx.cond(CAN_EDIT, _new_field()),
+        rx.cond(IS_ADMIN, _new_field()),
         class_name="card section script-side",
     )
 
@@ -64,7 +61,7 @@ def _field(field: rx.Var[CustomFieldRow]) -> rx.Component:
             class_name="grow own-field",
         ),
         rx.cond(
-            CAN_EDIT,
+            IS_ADMIN,
             delete_button(
                 t("Delete “{title}”", title=field.name),
                 t("Delete the field?"),
@@ -86,7 +83,7 @@ def _options(field: rx.Var[CustomFieldRow]) -> rx.Component:
         default_value=field.options,
         on_change=debounced(lambda options: CrmSettingsState.change_field(field.id, field.name, options)),
         rows="3",
-        read_only=~CAN_EDIT,
+        read_only=~IS_ADMIN,
         aria_label=t("What can be chosen, one a line"),
         class_name="native",
     )

@@ -6,10 +6,11 @@ import reflex as rx
 
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
+from platform_app.components.rules.backtest import backtest_card
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule import RuleState
-from platform_app.state.rules.rule_trial import DAYS, BacktestSampleLine, DryRunView, RuleTrialState
+from platform_app.state.rules.rule_trial import BacktestSampleLine, DryRunView, RuleTrialState
 
 
 def dry_run() -> rx.Component:
@@ -87,37 +88,9 @@ def smallest_change(change: rx.Var[list[str]]) -> rx.Component:
 
 
 def backtest() -> rx.Component:
-    """Return the backtest with its results."""
-    state = RuleTrialState
-    words = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year"}
-    return rx.el.section(
-        rx.el.h2(t("Backtest")),
-        rx.el.p(t("What the draft would have done with the events of the past."), class_name="muted small"),
-        rx.flex(
-            rx.el.select(
-                *(rx.el.option(t(words[days]), value=days) for days in DAYS),
-                value=state.days,
-                on_change=state.set_days,
-                aria_label=t("How far back"),
-                class_name="native",
-            ),
-            rx.button(t("Run the backtest"), on_click=state.backtest, loading=state.busy, size="2", variant="soft"),
-            spacing="2",
-            wrap="wrap",
-        ),
-        rx.cond(
-            state.summary.length() > 0,
-            rx.el.ul(rx.foreach(state.summary, lambda line: rx.el.li(line)), class_name="plain-list", id="backtest"),
-        ),
-        rx.cond(state.by_day.length() > 0, _days(state.by_day)),
-        rx.cond(
-            state.samples.length() > 0,
-            rx.el.ul(rx.foreach(state.samples, _sample), class_name="plain-list", aria_label=t("Samples")),
-        ),
-        class_name="card section",
-        aria_label=t("Backtest"),
-        aria_live="polite",
-    )
+    """Return the backtest of the draft with its results."""
+    state, note = RuleTrialState, t("What the draft would have done with the events of the past.")
+    return backtest_card(state, note, _sample, chart=rx.cond(state.by_day.length() > 0, _days(state.by_day)))
 
 
 def _days(by_day: Any) -> rx.Component:

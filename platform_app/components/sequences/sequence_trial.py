@@ -6,9 +6,10 @@ import reflex as rx
 
 from platform_app.components.console.parts import problem_line, status
 from platform_app.components.console.text import t
+from platform_app.components.rules.backtest import backtest_card
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.sequences.sequence_trial import DAYS, BacktestSampleLine, SequenceTrialState, SimulatedStepLine
+from platform_app.state.sequences.sequence_trial import BacktestSampleLine, SequenceTrialState, SimulatedStepLine
 
 STATE = SequenceTrialState
 
@@ -89,35 +90,8 @@ def _simulated_step(day: rx.Var[SimulatedStepLine]) -> rx.Component:
 
 
 def backtest() -> rx.Component:
-    """Return the backtest with its results."""
-    words = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year"}
-    return rx.el.section(
-        rx.el.h2(t("Backtest")),
-        rx.el.p(t("Who would have entered, and what would have become of them."), class_name="muted small"),
-        rx.flex(
-            rx.el.select(
-                *(rx.el.option(t(words[days]), value=days) for days in DAYS),
-                value=STATE.days,
-                on_change=STATE.set_days,
-                aria_label=t("How far back"),
-                class_name="native",
-            ),
-            rx.button(t("Run the backtest"), on_click=STATE.backtest, loading=STATE.busy, size="2", variant="soft"),
-            spacing="2",
-            wrap="wrap",
-        ),
-        rx.cond(
-            STATE.summary.length() > 0,
-            rx.el.ul(rx.foreach(STATE.summary, lambda line: rx.el.li(line)), class_name="plain-list", id="backtest"),
-        ),
-        rx.cond(
-            STATE.samples.length() > 0,
-            rx.el.ul(rx.foreach(STATE.samples, _sample), class_name="plain-list", aria_label=t("Samples")),
-        ),
-        class_name="card section",
-        aria_label=t("Backtest"),
-        aria_live="polite",
-    )
+    """Return the backtest of the draft with its results."""
+    return backtest_card(STATE, t("Who would have entered, and what would have become of them."), _sample)
 
 
 def _sample(past: rx.Var[BacktestSampleLine]) -> rx.Component:

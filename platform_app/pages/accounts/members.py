@@ -5,14 +5,12 @@ import reflex as rx
 from platform_app.components.accounts.member_dialogs import confirmation, invitation_form, invitation_link
 from platform_app.components.accounts.role_words import role_select_items, role_words
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table
+from platform_app.components.console.listing import columns, framed_table, row_menu
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import icon_button, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import IS_ADMIN, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.accounts.members import InvitationRow, MemberRow, MembersState
 from platform_app.state.console.base import CurrentUser
-
-MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -23,14 +21,14 @@ def show() -> rx.Component:
                 t("Members"),
                 t("Who works here and what they may do."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
-                rx.cond(MAY, _invite_button()),
+                rx.cond(IS_ADMIN, _invite_button()),
             ),
             rx.cond(
                 rx.State.is_hydrated & MembersState.loaded,
-                rx.el.div(_members(), rx.cond(MAY, _invitations()), class_name="stack"),
+                rx.el.div(_members(), rx.cond(IS_ADMIN, _invitations()), class_name="stack"),
                 skeleton_rows(),
             ),
-            rx.cond(MAY, rx.fragment(invitation_form(), invitation_link(), confirmation())),
+            rx.cond(IS_ADMIN, rx.fragment(invitation_form(), invitation_link(), confirmation())),
         ),
         section="Settings",
     )
@@ -44,7 +42,7 @@ def _members() -> rx.Component:
     heads = (t("Member"), t("Role"), t("State"), t("Last seen"))
     return rx.el.div(
         framed_table(
-            rx.cond(MAY, columns(*heads, None), columns(*heads)),
+            rx.cond(IS_ADMIN, columns(*heads, None), columns(*heads)),
             rx.table.body(rx.foreach(MembersState.rows, _member)),
             label=t("Members"),
         ),
@@ -69,7 +67,7 @@ def _member(row: rx.Var[MemberRow]) -> rx.Component:
                 row.seen != "", time_ago(row.seen, row.seen_exact), rx.el.span(t("Not yet"), class_name="muted small")
             )
         ),
-        rx.cond(MAY, rx.table.cell(rx.cond(row.may_change & ~row.is_me, _member_menu(row)))),
+        rx.cond(IS_ADMIN, rx.table.cell(rx.cond(row.may_change & ~row.is_me, _member_menu(row)))),
         align="center",
         key=row.id,
     )
@@ -87,31 +85,25 @@ def _role_select(row: rx.Var[MemberRow]) -> rx.Component:
 def _member_menu(row: rx.Var[MemberRow]) -> rx.Component:
     hand_over = rx.menu.item(t("Hand ownership over…"), on_select=MembersState.ask("hand_over", row.id))
     return rx.flex(
-        rx.menu.root(
-            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.name))),
-            rx.menu.content(
-                rx.cond((CurrentUser.role == "owner") & ~row.is_disabled, hand_over),
-                rx.cond(
-                    MembersState.has_mail,
-                    rx.menu.item(
-                        t("Email a link for a new password"), on_select=MembersState.reset_password(row.id, True)
-                    ),
-                    rx.menu.item(
-                        t("Get a link for a new password"), on_select=MembersState.reset_password(row.id, False)
-                    ),
-                ),
-                rx.cond(
-                    row.two_factor,
-                    rx.menu.item(t("Reset two-factor…"), on_select=MembersState.ask("reset_two_factor", row.id)),
-                ),
-                rx.cond(
-                    row.is_disabled,
-                    rx.menu.item(t("Enable"), on_select=MembersState.enable(row.id)),
-                    rx.menu.item(t("Disable…"), on_select=MembersState.ask("disable", row.id)),
-                ),
-                rx.menu.separator(),
-                rx.menu.item(t("Remove…"), color_scheme="red", on_select=MembersState.ask("remove", row.id)),
+        row_menu(
+            row.name,
+            rx.cond((CurrentUser.role == "owner") & ~row.is_disabled, hand_over),
+            rx.cond(
+                MembersState.has_mail,
+                rx.menu.item(t("Email a link for a new password"), on_select=MembersState.reset_password(row.id, True)),
+                rx.menu.item(t("Get a link for a new password"), on_select=MembersState.reset_password(row.id, False)),
             ),
+            rx.cond(
+                row.two_factor,
+                rx.menu.item(t("Reset two-factor…"), on_select=MembersState.ask("reset_two_factor", row.id)),
+            ),
+            rx.cond(
+                row.is_disabled,
+                rx.menu.item(t("Enable"), on_select=MembersState.enable(row.id)),
+                rx.menu.item(t("Disable…"), on_select=MembersState.ask("disable", row.id)),
+            ),
+            rx.menu.separator(),
+            rx.menu.item(t("Remove…"), color_scheme="red", on_select=MembersState.ask("remove", row.id)),
         ),
         justify="end",
     )
@@ -151,14 +143,12 @@ def _invitation(row: rx.Var[InvitationRow]) -> rx.Component:
 def _invitation_menu(row: rx.Var[InvitationRow]) -> rx.Component:
     again = rx.menu.item(t("Resend"), on_select=MembersState.renew(row.id, True))
     return rx.flex(
-        rx.menu.root(
-            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.email))),
-            rx.menu.content(
-                rx.cond(MembersState.has_mail, again),
-                rx.menu.item(t("Get a new link"), on_select=MembersState.renew(row.id, False)),
-                rx.menu.separator(),
-                rx.menu.item(t("Revoke…"), color_scheme="red", on_select=MembersState.ask("revoke", row.id)),
-            ),
+        row_menu(
+            row.email,
+            rx.cond(MembersState.has_mail, again),
+            rx.menu.item(t("Get a new link"), on_select=MembersState.renew(row.id, False)),
+            rx.menu.separator(),
+            rx.menu.item(t("Revoke…"), color_scheme="red", on_select=MembersState.ask("revoke", row.id)),
         ),
         justify="end",
     )

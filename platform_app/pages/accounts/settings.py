@@ -9,7 +9,7 @@ from platform_app.components.accounts.sending_form import sending_form
 from platform_app.components.accounts.working_hours_form import working_hours_form
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import field, skeleton_rows, time_ago
+from platform_app.components.console.parts import IS_ADMIN, field, skeleton_rows, time_ago
 from platform_app.components.console.text import t
 from platform_app.services.accounts.accounts import RUN_RETENTION_DAYS
 from platform_app.services.crm import phone_numbers
@@ -31,7 +31,7 @@ def show() -> rx.Component:
                     _load_sessions(),
                     _tenant(),
                     rx.cond(
-                        (CurrentUser.role == "owner") | (CurrentUser.role == "admin"),
+                        IS_ADMIN,
                         sending_form(),
                     ),
                     _more(),
@@ -117,7 +117,6 @@ def _session(row: rx.Var[SessionRow]) -> rx.Component:
 
 
 def _tenant() -> rx.Component:
-    may_change = (CurrentUser.role == "owner") | (CurrentUser.role == "admin")
     zone = rx.select.root(
         rx.select.trigger(id="time_zone"),
         rx.select.content(rx.foreach(SettingsState.zones, lambda name: rx.select.item(name, value=name))),
@@ -125,7 +124,7 @@ def _tenant() -> rx.Component:
         on_change=SettingsState.set_time_zone,
     )
     return rx.cond(
-        may_change,
+        IS_ADMIN,
         _card(
             t("Tenant"),
             rx.el.form(
@@ -158,11 +157,10 @@ def _tenant() -> rx.Component:
 
 def _clock() -> rx.Component:
     """Return the form that shifts the clock, where the environment allows it."""
-    may_change = (CurrentUser.role == "owner") | (CurrentUser.role == "admin")
     steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
     button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
     return rx.cond(
-        may_change & SettingsState.has_test_clock,
+        IS_ADMIN & SettingsState.has_test_clock,
         _card(
             t("The clock of this installation"),
             rx.el.p(t("For trying sequences: what is due then happens at once, for every tenant."), class_name="muted"),

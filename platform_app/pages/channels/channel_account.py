@@ -10,12 +10,10 @@ from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import notice, skeleton_rows
+from platform_app.components.console.parts import IS_ADMIN, notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.console.base import CurrentUser
-
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -59,12 +57,12 @@ def _web_chat() -> rx.Component:
 
 def _settings(*cards: rx.Component) -> rx.Component:
     """Return cards whose fields admins alone may change."""
-    return rx.el.fieldset(*cards, disabled=~CAN_EDIT, class_name="stack bare", aria_label=t("Settings"))
+    return rx.el.fieldset(*cards, disabled=~IS_ADMIN, class_name="stack bare", aria_label=t("Settings"))
 
 
 def _head() -> rx.Component:
     switch = rx.switch(
-        checked=ChannelAccountState.enabled, on_change=ChannelAccountState.switch, disabled=~CAN_EDIT, id="enabled"
+        checked=ChannelAccountState.enabled, on_change=ChannelAccountState.switch, disabled=~IS_ADMIN, id="enabled"
     )
     return rx.el.div(
         rx.el.div(rx.el.h1(ChannelAccountState.name), rx.el.p(ChannelAccountState.kind)),

@@ -5,22 +5,26 @@ import reflex as rx
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.bot_dialog import bot_dialogs, connect_buttons
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table, listing
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    last_time_cell,
+    listing,
+    row_menu,
+    switch_cell,
+)
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
+    IS_ADMIN,
     RETURN_FOCUS,
     empty_state,
     field,
-    icon_button,
     row_link,
-    time_ago,
     undo_bar,
 )
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_accounts import ChannelAccountRow, ChannelAccountsState
 from platform_app.state.console.base import CurrentUser
-
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -32,7 +36,7 @@ def show() -> rx.Component:
                 t("Where customers write, and which agent answers there."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(
-                    CAN_EDIT & (ChannelAccountsState.rows.length() > 0),
+                    IS_ADMIN & (ChannelAccountsState.rows.length() > 0),
                     rx.flex(*connect_buttons(), _create_button(), spacing="3", wrap="wrap"),
                 ),
             ),
@@ -62,7 +66,7 @@ def _table() -> rx.Component:
         ),
         empty=empty_state(
             t("No channels yet. Put a web chat on your site, or connect a messenger's bot: your agent answers there."),
-            rx.cond(CAN_EDIT, rx.flex(_create_button(), *connect_buttons(), spacing="3", wrap="wrap")),
+            rx.cond(IS_ADMIN, rx.flex(_create_button(), *connect_buttons(), spacing="3", wrap="wrap")),
             icon="messages-square",
         ),
     )
@@ -76,37 +80,22 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
             rx.cond(account.problem != "", rx.el.p(account.problem, class_name="small reason")),
         ),
         rx.table.cell(rx.cond(account.agent != "", account.agent, rx.el.span(t("No agent"), class_name="muted small"))),
-        rx.table.cell(
-            rx.cond(
-                account.when != "",
-                time_ago(account.when, account.exact),
-                rx.el.span(t("Nothing yet"), class_name="muted small"),
-            )
+        last_time_cell(account.when, account.exact),
+        switch_cell(
+            account.name,
+            account.enabled,
+            lambda enabled: ChannelAccountsState.switch(account.id, enabled),
+            disabled=~IS_ADMIN,
         ),
-        rx.table.cell(
-            rx.switch(
-                checked=account.enabled,
-                on_change=lambda enabled: ChannelAccountsState.switch(account.id, enabled),
-                disabled=~CAN_EDIT,
-                aria_label=t("Switch “{title}”", title=account.name),
-            )
-        ),
-        rx.table.cell(rx.cond(CAN_EDIT, _menu(account))),
+        rx.table.cell(rx.cond(IS_ADMIN, _menu(account))),
         align="center",
         key=account.id,
     )
 
 
 def _menu(account: rx.Var[ChannelAccountRow]) -> rx.Component:
-    return rx.flex(
-        rx.menu.root(
-            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=account.name))),
-            rx.menu.content(
-                rx.menu.item(t("Delete"), color="red", on_select=ChannelAccountsState.delete(account.id)),
-            ),
-        ),
-        justify="end",
-    )
+    delete = rx.menu.item(t("Delete"), color="red", on_select=ChannelAccountsState.delete(account.id))
+    return rx.flex(row_menu(account.name, delete), justify="end")
 
 
 def _creation() -> rx.Component:

@@ -6,9 +6,9 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import icon_button, move_buttons, skeleton_rows
+from platform_app.components.console.parts import IS_ADMIN, icon_button, move_buttons, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.components.crm.custom_field_list import CAN_EDIT, delete_button, field_list, named_input
+from platform_app.components.crm.custom_field_list import delete_button, field_list, named_input
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import CrmSettingsState, PipelineLine, StageLine
 from platform_app.state.crm.leads import STAGE_KINDS
@@ -37,7 +37,7 @@ def _pipelines() -> rx.Component:
     return rx.el.div(
         rx.foreach(CrmSettingsState.pipelines, _pipeline),
         rx.cond(
-            CAN_EDIT,
+            IS_ADMIN,
             rx.form(
                 _named(t("New pipeline"), t("Add pipeline")),
                 on_submit=CrmSettingsState.add_pipeline,
@@ -65,7 +65,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
                 lambda name: CrmSettingsState.rename_pipeline(pipeline.id, name),
             ),
             rx.cond(
-                CAN_EDIT,
+                IS_ADMIN,
                 delete_button(
                     t("Delete “{title}”", title=pipeline.name),
                     t("Delete the pipeline?"),
@@ -81,7 +81,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
             class_name="plain-list",
         ),
         rx.cond(
-            CAN_EDIT,
+            IS_ADMIN,
             rx.form(
                 rx.el.input(type="hidden", name="pipeline", value=pipeline.id),
                 _named(t("New stage"), t("Add stage")),
@@ -106,11 +106,11 @@ def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.
             value=stage.kind,
             on_change=lambda kind: CrmSettingsState.change_stage(stage.id, stage.name, kind),
             aria_label=t("What “{title}” means", title=stage.name),
-            disabled=~CAN_EDIT,
+            disabled=~IS_ADMIN,
             class_name="native",
         ),
         rx.cond(
-            CAN_EDIT,
+            IS_ADMIN,
             rx.fragment(
                 move_buttons(
                     (t("Move “{name}” up", name=stage.name), t("Move “{name}” down", name=stage.name)),

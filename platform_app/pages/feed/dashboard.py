@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import confirm, empty_state, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, StatisticCard, UpdateRow
@@ -24,7 +24,7 @@ def show() -> rx.Component:
 
 def _demo_button() -> rx.Component:
     return rx.cond(
-        DashboardState.has_demo & ((CurrentUser.role == "owner") | (CurrentUser.role == "admin")),
+        DashboardState.has_demo & IS_ADMIN,
         confirm(
             rx.button(t("Remove the demo"), variant="soft", color_scheme="gray", high_contrast=True),
             title=t("Remove the demo"),

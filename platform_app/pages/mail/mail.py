@@ -5,14 +5,12 @@ import reflex as rx
 from platform_app.components.console.form import submitted_field
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import confirm, empty_state, skeleton_rows
+from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control, FormField
 from platform_app.models.mail import MAIL_FORM
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.mail.mail import MailState
-
-_MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -25,7 +23,7 @@ def show() -> rx.Component:
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
-                _MAY,
+                IS_ADMIN,
                 rx.cond(
                     rx.State.is_hydrated & MailState.loaded,
                     rx.el.div(_form(), rx.cond(MailState.is_configured, _test_message()), class_name="form"),

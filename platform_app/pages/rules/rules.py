@@ -4,12 +4,11 @@ import reflex as rx
 
 from platform_app.automation.rule_templates import TEMPLATES
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.listing import columns, framed_table, list_page, search_box
+from platform_app.components.console.listing import columns, framed_table, list_page, row_menu, search_box
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
     empty_state,
-    icon_button,
     move_buttons,
     pager,
     row_link,
@@ -118,14 +117,12 @@ def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
             ),
         ),
     )
-    menu = rx.menu.root(
-        rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=rule.name))),
-        rx.menu.content(
-            rx.menu.item(t("Duplicate"), on_select=RulesState.duplicate(rule.id)),
-            copies,
-            rx.menu.separator(),
-            rx.menu.item(t("Delete"), color="red", on_select=RulesState.delete(rule.id)),
-        ),
+    menu = row_menu(
+        rule.name,
+        rx.menu.item(t("Duplicate"), on_select=RulesState.duplicate(rule.id)),
+        copies,
+        rx.menu.separator(),
+        rx.menu.item(t("Delete"), color="red", on_select=RulesState.delete(rule.id)),
     )
     return rx.flex(
         move_buttons(

@@ -3,9 +3,9 @@
 import reflex as rx
 
 from platform_app.automation.sequence_templates import TEMPLATES
-from platform_app.components.console.listing import columns, framed_table, list_page, search_box
+from platform_app.components.console.listing import columns, framed_table, list_page, row_menu, search_box
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, pager, row_link, status
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.definition_list import NO_AGENT
@@ -100,14 +100,12 @@ def _actions(row: rx.Var[SequenceRow]) -> rx.Component:
             rx.foreach(STATE.agents, lambda agent: rx.menu.item(agent.name, on_select=STATE.copy_to(row.id, agent.id))),
         ),
     )
-    return rx.menu.root(
-        rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=row.name))),
-        rx.menu.content(
-            rx.menu.item(t("Duplicate"), on_select=STATE.duplicate(row.id)),
-            copies,
-            rx.menu.separator(),
-            rx.menu.item(t("Delete"), color="red", on_select=STATE.delete(row.id)),
-        ),
+    return row_menu(
+        row.name,
+        rx.menu.item(t("Duplicate"), on_select=STATE.duplicate(row.id)),
+        copies,
+        rx.menu.separator(),
+        rx.menu.item(t("Delete"), color="red", on_select=STATE.delete(row.id)),
     )
 
 

@@ -9,6 +9,7 @@ from platform_app.components.console.form import autosaved_field, autosaved_sect
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
+    IS_ADMIN,
     READ_ONLY,
     RETURN_FOCUS,
     confirm,
@@ -23,8 +24,6 @@ from platform_app.models.webhook import WEBHOOK_FORM
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryRow
 from platform_app.state.webhooks.webhook import NONE, WebhookState
-
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -79,17 +78,17 @@ def _delivery_card() -> rx.Component:
     )
     return _card(
         t("How it is delivered"),
-        rx.cond(CAN_EDIT, copyable_line(WebhookState.address, t("Address"), name="address"), hidden),
+        rx.cond(IS_ADMIN, copyable_line(WebhookState.address, t("Address"), name="address"), hidden),
         rx.el.div(
             rx.el.label(
-                rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~CAN_EDIT),
+                rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~IS_ADMIN),
                 t("Take signed deliveries alone"),
                 class_name="status",
             ),
             rx.el.span(explained, class_name="help"),
             class_name="field",
         ),
-        rx.cond(CAN_EDIT & WebhookState.signed, _renewal()),
+        rx.cond(IS_ADMIN & WebhookState.signed, _renewal()),
         rx.el.p(
             t("POST with JSON or a form, up to 1 MB. The same webhook-id is taken once."), class_name="muted small"
         ),

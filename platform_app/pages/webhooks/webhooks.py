@@ -4,17 +4,23 @@ import reflex as rx
 
 from platform_app.components.console.copy_field import copyable_line, one_time_secret
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table, listing
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    last_time_cell,
+    listing,
+    row_menu,
+    switch_cell,
+)
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
+    IS_ADMIN,
     READ_ONLY,
     RETURN_FOCUS,
     empty_state,
     field,
-    icon_button,
     row_link,
     status,
-    time_ago,
     undo_bar,
 )
 from platform_app.components.console.text import t
@@ -22,8 +28,6 @@ from platform_app.components.webhooks.delivery_table import received_log
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveriesState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
-
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -33,7 +37,7 @@ def show() -> rx.Component:
             page_head(
                 t("Webhooks"),
                 t("Other systems tell here what happened there; rules act on it."),
-                rx.cond(CAN_EDIT, _create_button()),
+                rx.cond(IS_ADMIN, _create_button()),
             ),
             rx.tabs.root(
                 rx.tabs.list(
@@ -70,7 +74,7 @@ def _incoming() -> rx.Component:
         ),
         empty=empty_state(
             t("No webhooks yet. A webhook is an address to which a shop, a form or a till sends what happened."),
-            rx.cond(CAN_EDIT, _create_button()),
+            rx.cond(IS_ADMIN, _create_button()),
             icon="webhook",
         ),
     )
@@ -85,22 +89,14 @@ def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
         rx.table.cell(
             rx.cond(webhook.signed, status("green", t("Required")), status("amber", t("Not required"))),
         ),
-        rx.table.cell(
-            rx.cond(
-                webhook.when != "",
-                time_ago(webhook.when, webhook.exact),
-                rx.el.span(t("Nothing yet"), class_name="muted small"),
-            )
+        last_time_cell(webhook.when, webhook.exact),
+        switch_cell(
+            webhook.name,
+            webhook.enabled,
+            lambda enabled: WebhooksState.switch(webhook.id, enabled),
+            disabled=READ_ONLY,
         ),
-        rx.table.cell(
-            rx.switch(
-                checked=webhook.enabled,
-                on_change=lambda enabled: WebhooksState.switch(webhook.id, enabled),
-                disabled=READ_ONLY,
-                aria_label=t("Switch “{title}”", title=webhook.name),
-            )
-        ),
-        rx.table.cell(rx.cond(CAN_EDIT, _menu(webhook))),
+        rx.table.cell(rx.cond(IS_ADMIN, _menu(webhook))),
         align="center",
         key=webhook.id,
     )
@@ -110,14 +106,12 @@ def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
     copied = [rx.set_clipboard(webhook.address), rx.toast.success(t("Copied."))]
     log = f"/manage/{CurrentUser.slug}/webhooks?tab=received&webhook={webhook.id}"
     return rx.flex(
-        rx.menu.root(
-            rx.menu.trigger(icon_button("ellipsis", t("Actions for “{title}”", title=webhook.name))),
-            rx.menu.content(
-                rx.menu.item(t("Copy the address"), on_select=copied),
-                rx.menu.item(t("Show what was received"), on_select=rx.redirect(log)),
-                rx.menu.separator(),
-                rx.menu.item(t("Delete"), color="red", on_select=WebhooksState.delete(webhook.id)),
-            ),
+        row_menu(
+            webhook.name,
+            rx.menu.item(t("Copy the address"), on_select=copied),
+            rx.menu.item(t("Show what was received"), on_select=rx.redirect(log)),
+            rx.menu.separator(),
+            rx.menu.item(t("Delete"), color="red", on_select=WebhooksState.delete(webhook.id)),
         ),
         justify="end",
     )
