@@ -22,9 +22,11 @@ DATA_LAYER = {
     "locks, races and several processes": (
         "test_accounts",
         "test_two_factor_races",
+        "test_automatic_emails",
         "test_concurrency_limit",
         "test_timers",
         "test_deliveries",
+        "test_merge_contacts",
         "test_reply_writers",
         "test_rule_crashes",
         "test_rule_races",
