@@ -59,6 +59,17 @@ def select_filter(label: Any, value: Any, choices: list[tuple[str, Any]], on_cha
     )
 
 
+def row_filter(label: Any, everything: Any, rows: Any, *, value: Any, on_change: Any) -> rx.Component:
+    """Show a filter by a row of another list: `rows` are options with id and name; "all" stands for `everything`."""
+    items = rx.foreach(rows, lambda row: rx.select.item(row.name, value=row.id))
+    return rx.select.root(
+        rx.select.trigger(aria_label=label),
+        rx.select.content(rx.select.item(everything, value="all"), items),
+        value=value,
+        on_change=on_change,
+    )
+
+
 def search_box(label: Any, value: Any, on_change: Any) -> rx.Component:
     """Return a search field that searches while typing."""
     return rx.debounce_input(

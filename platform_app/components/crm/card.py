@@ -8,6 +8,7 @@ from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.card import ConversationLine, CustomFieldLine, NoteLine, TaskLine
 from platform_app.state.crm.history import HistoryLine
 
@@ -22,6 +23,12 @@ def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows
     }
     control = rx.text_area(**common, rows=rows, resize="vertical") if rows else rx.input(**common)
     return field(label, control, name=name, help_text=help_text, problem=state.problems.get(name, ""))
+
+
+def choice_line(choice: rx.Var[Option], on_choose: Any) -> rx.Component:
+    """Return a line of a list to choose from, such as contacts that a search returned."""
+    button = rx.button(choice.name, variant="ghost", color_scheme="gray", high_contrast=True, on_click=on_choose)
+    return rx.el.li(button)
 
 
 def custom_field_inputs(state: Any) -> rx.Component:

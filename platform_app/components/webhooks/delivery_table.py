@@ -4,7 +4,14 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    listing,
+    row_filter,
+    select_filter,
+    turn_pages,
+)
 from platform_app.components.console.parts import empty_state, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
@@ -35,14 +42,8 @@ def _filters() -> rx.Component:
     state = DeliveriesState
     outcomes = [("all", t("Everything")), *((code, t(words)) for code, (words, _) in OUTCOMES.items())]
     return rx.el.div(
-        rx.select.root(
-            rx.select.trigger(aria_label=t("Webhook")),
-            rx.select.content(
-                rx.select.item(t("All webhooks"), value="all"),
-                rx.foreach(state.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
-            ),
-            value=state.webhook,
-            on_change=state.filter_webhook,
+        row_filter(
+            t("Webhook"), t("All webhooks"), state.webhooks, value=state.webhook, on_change=state.filter_webhook
         ),
         select_filter(t("Outcome"), state.outcome, outcomes, state.filter_outcome),
         class_name="filters",

@@ -13,7 +13,6 @@ from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
 from platform_app.components.crm.opt_out_card import opt_out_card
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.leads import LeadRow
 
@@ -39,7 +38,7 @@ def _card() -> rx.Component:
             title=t("Which contact is the same person?"),
             found=ContactState.candidates,
             on_search=ContactState.search_candidates,
-            choice=_other,
+            choice=lambda contact: card.choice_line(contact, ContactState.preview_merge(contact.id)),
         ),
         _merge_preview(),
         rx.el.div(
@@ -68,18 +67,6 @@ def _head() -> rx.Component:
             align="center",
         ),
         class_name="page-head",
-    )
-
-
-def _other(other: rx.Var[Option]) -> rx.Component:
-    return rx.el.li(
-        rx.button(
-            other.name,
-            variant="ghost",
-            color_scheme="gray",
-            high_contrast=True,
-            on_click=ContactState.preview_merge(other.id),
-        )
     )
 
 

@@ -9,7 +9,6 @@ from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.lead import NONE, LeadState
 
 
@@ -31,7 +30,7 @@ def _card() -> rx.Component:
             title=t("Whose lead is it?"),
             found=LeadState.candidates,
             on_search=LeadState.search_contacts,
-            choice=_found,
+            choice=lambda contact: card.choice_line(contact, LeadState.set_contact(contact.id)),
             nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.set_contact("")),
         ),
         rx.el.div(
@@ -47,18 +46,6 @@ def _card() -> rx.Component:
             class_name="grid cols-2-1",
             key=LeadState.card_key,
         ),
-    )
-
-
-def _found(found: rx.Var[Option]) -> rx.Component:
-    return rx.el.li(
-        rx.button(
-            found.name,
-            variant="ghost",
-            color_scheme="gray",
-            high_contrast=True,
-            on_click=LeadState.set_contact(found.id),
-        )
     )
 
 

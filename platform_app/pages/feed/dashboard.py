@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import select_filter
+from platform_app.components.console.listing import row_filter, select_filter
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
@@ -145,12 +145,10 @@ def _updates() -> rx.Component:
                     [("all", t("All kinds")), *((code, t(words)) for code, (_, words) in KINDS.items())],
                     DashboardState.filter_kind,
                 ),
-                rx.select.root(
-                    rx.select.trigger(aria_label=t("Agent")),
-                    rx.select.content(
-                        rx.select.item(t("All agents"), value="all"),
-                        rx.foreach(DashboardState.agents, lambda option: rx.select.item(option.name, value=option.id)),
-                    ),
+                row_filter(
+                    t("Agent"),
+                    t("All agents"),
+                    DashboardState.agents,
                     value=DashboardState.agent,
                     on_change=DashboardState.filter_agent,
                 ),

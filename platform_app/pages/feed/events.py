@@ -5,7 +5,14 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    listing,
+    row_filter,
+    select_filter,
+    turn_pages,
+)
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
@@ -44,15 +51,7 @@ def _filters() -> rx.Component:
     state = EventsState
     kinds = [("all", t("Everything")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
     led = [("all", t("Whatever led to it")), ("people", t("Not led by rules")), ("rules", t("Led by rules"))]
-    agents = rx.select.root(
-        rx.select.trigger(aria_label=t("Agent")),
-        rx.select.content(
-            rx.select.item(t("All agents"), value="all"),
-            rx.foreach(state.agents, lambda one: rx.select.item(one.name, value=one.id)),
-        ),
-        value=state.agent,
-        on_change=state.filter_agent,
-    )
+    agents = row_filter(t("Agent"), t("All agents"), state.agents, value=state.agent, on_change=state.filter_agent)
     return rx.el.div(
         select_filter(t("Kind"), state.kind, kinds, state.filter_kind),
         agents,

@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.automation.rule_templates import TEMPLATES
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.listing import columns, framed_table, list_page, row_menu, search_box
+from platform_app.components.console.listing import columns, framed_table, list_page, search_box
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
@@ -12,12 +12,11 @@ from platform_app.components.console.parts import (
     move_buttons,
     pager,
     row_link,
-    status,
     time_ago,
 )
 from platform_app.components.console.text import t
+from platform_app.components.rules.definition_list import create_menu, definition_menu, draft_mark, enabled_cell
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.rules.definition_list import NO_AGENT
 from platform_app.state.rules.rules import RuleRow, RulesState
 
 
@@ -32,27 +31,13 @@ def show() -> rx.Component:
         t("Rules"),
         rx.fragment(t("What happens by itself after an event."), " ", rx.cond(RulesState.agent != "", agent)),
         runs,
-        rx.cond(~READ_ONLY, _create()),
+        rx.cond(~READ_ONLY, create_menu(RulesState, t("Create rule"), TEMPLATES)),
         section="Rules",
         filters=rx.el.div(
             search_box(t("Search rules"), RulesState.search, RulesState.set_search), class_name="filters"
         ),
         table=_table(),
         empty=empty_state(t("No rules yet. A rule does something by itself when something happens."), icon="workflow"),
-    )
-
-
-def _create() -> rx.Component:
-    templates = (
-        rx.menu.item(t(template.name), on_select=RulesState.create(code)) for code, template in TEMPLATES.items()
-    )
-    return rx.menu.root(
-        rx.menu.trigger(rx.button(rx.icon("plus", size=16), t("Create rule"))),
-        rx.menu.content(
-            rx.menu.item(t("From nothing"), on_select=RulesState.create("")),
-            rx.menu.separator(),
-            *templates,
-        ),
     )
 
 
@@ -74,31 +59,18 @@ def _table() -> rx.Component:
 
 
 def _row(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
-    marks = rx.match(
-        rule.state,
-        ("draft", status("amber", t("Draft"))),
-        ("differs", status("amber", t("The draft differs"))),
-        rx.fragment(),
-    )
     return rx.table.row(
         rx.table.cell(rule.priority),
         rx.table.row_header_cell(
             row_link(rule.name, f"/manage/{CurrentUser.slug}/rules/{rule.id}"),
             rx.el.div(rule.agent, class_name="muted small"),
-            marks,
+            draft_mark(rule),
         ),
         rx.table.cell(rule.trigger),
         rx.table.cell(rule.condition),
         rx.table.cell(rule.actions),
         rx.table.cell(rule.runs, rx.cond(rule.when != "", rx.el.div(time_ago(rule.when, rule.exact)))),
-        rx.table.cell(
-            rx.switch(
-                checked=rule.enabled,
-                on_change=lambda enabled: RulesState.switch(rule.id, enabled),
-                disabled=READ_ONLY | (rule.state == "draft"),
-                aria_label=t("Switch “{title}”", title=rule.name),
-            )
-        ),
+        enabled_cell(RulesState, rule),
         rx.table.cell(rx.cond(~READ_ONLY, _actions(rule, at))),
         align="center",
         key=rule.id,
@@ -107,23 +79,6 @@ def _row(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
 
 
 def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
-    copies = rx.menu.sub(
-        rx.menu.sub_trigger(t("Copy for an agent")),
-        rx.menu.sub_content(
-            rx.menu.item(t("All agents"), on_select=RulesState.copy_to(rule.id, NO_AGENT)),
-            rx.foreach(
-                RulesState.agents,
-                lambda agent: rx.menu.item(agent.name, on_select=RulesState.copy_to(rule.id, agent.id)),
-            ),
-        ),
-    )
-    menu = row_menu(
-        rule.name,
-        rx.menu.item(t("Duplicate"), on_select=RulesState.duplicate(rule.id)),
-        copies,
-        rx.menu.separator(),
-        rx.menu.item(t("Delete"), color="red", on_select=RulesState.delete(rule.id)),
-    )
     return rx.flex(
         move_buttons(
             (t("Move “{name}” up", name=rule.name), t("Move “{name}” down", name=rule.name)),
@@ -131,7 +86,7 @@ def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
             first=at == 0,
             last=at == RulesState.rows.length() - 1,
         ),
-        menu,
+        definition_menu(RulesState, rule),
         spacing="3",
         justify="end",
         align="center",

@@ -5,7 +5,14 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    listing,
+    row_filter,
+    select_filter,
+    turn_pages,
+)
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
@@ -40,15 +47,7 @@ def _filters() -> rx.Component:
     state = RunsState
     kinds = [("all", t("Everything")), ("fired", t("Those that ran"))]
     return rx.el.div(
-        rx.select.root(
-            rx.select.trigger(aria_label=t("Rule")),
-            rx.select.content(
-                rx.select.item(t("All rules"), value="all"),
-                rx.foreach(state.rules, lambda one: rx.select.item(one.name, value=one.id)),
-            ),
-            value=state.rule,
-            on_change=state.filter_rule,
-        ),
+        row_filter(t("Rule"), t("All rules"), state.rules, value=state.rule, on_change=state.filter_rule),
         select_filter(
             t("Outcome"),
             state.state,

@@ -3,7 +3,14 @@
 import reflex as rx
 
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.listing import columns, framed_table, list_page, search_box, select_filter
+from platform_app.components.console.listing import (
+    columns,
+    framed_table,
+    list_page,
+    search_box,
+    select_filter,
+    switch_cell,
+)
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, move_buttons, row_link, time_ago
 from platform_app.components.console.text import t
@@ -84,13 +91,11 @@ def _row(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
                 rx.el.span(t("not yet"), class_name="muted small"),
             )
         ),
-        rx.table.cell(
-            rx.switch(
-                checked=script.enabled,
-                on_change=lambda enabled: ScriptsState.switch(script.id, enabled),
-                disabled=READ_ONLY,
-                aria_label=t("Switch “{title}”", title=script.title),
-            )
+        switch_cell(
+            script.title,
+            script.enabled,
+            lambda enabled: ScriptsState.switch(script.id, enabled),
+            disabled=READ_ONLY,
         ),
         rx.table.cell(rx.cond(~READ_ONLY, _actions(script, at))),
         align="center",
