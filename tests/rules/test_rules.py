@@ -20,7 +20,7 @@ from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services.crm import contacts, leads
-from platform_app.state.rules import rule, rule_words
+from platform_app.state.rules import rule_words
 from platform_app.state.rules import run as run_state
 from tests.talking import a_stage, call, run_jobs
 
@@ -203,7 +203,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
-    said += [*rule.FIELD_LABELS.values(), *run_state.ACTION_STATES.values(), *BUILT_IN_FIELDS.values()]
+    said += [*run_state.ACTION_STATES.values(), *BUILT_IN_FIELDS.values()]
     said += [template.name for template in rule_templates.TEMPLATES.values()]
     said += [sentence for _, sentence in rule_runs._SENTENCES.values()]
     for kind in actions.ACTIONS:
