@@ -101,7 +101,7 @@ def content_security_policy(scope: Scope) -> str:
     """
     host = header(scope, b"host")
     socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
-    scripts = "".join(f" '{one}'" for one in inline_scripts.hashes(_build_folder()))
+    scripts = "".join(f" '{digest}'" for digest in inline_scripts.hashes(_build_folder()))
     return (
         f"default-src 'self'; script-src 'self' 'unsafe-eval'{scripts}; script-src-attr 'none'; "
         "style-src 'self' 'unsafe-inline'; "
@@ -185,7 +185,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
     is_embedded = _EMBEDDED.fullmatch(scope["path"]) is not None
     own = [*HEADERS, (b"content-security-policy", content_security_policy(scope).encode())]
     if is_embedded:  # its own policy names the sites that may show it
-        own = [one for one in own if one[0] != b"x-frame-options"]
+        own = [pair for pair in own if pair[0] != b"x-frame-options"]
     if is_https(scope):
         own.append((b"strict-transport-security", b"max-age=31536000"))
 

@@ -45,8 +45,8 @@ class TokenBuckets:
 
     def get(self, key: str, rate: float, burst: float) -> TokenBucket:
         """Return the bucket of a key, full if it is new."""
-        found = self._held.pop(key, None) or TokenBucket(rate, burst, self._clock)
-        self._held[key] = found
+        bucket = self._held.pop(key, None) or TokenBucket(rate, burst, self._clock)
+        self._held[key] = bucket
         while len(self._held) > self._most:
             self._held.popitem(last=False)
-        return found
+        return bucket

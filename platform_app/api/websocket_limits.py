@@ -152,11 +152,11 @@ async def _user_id(token: str) -> str:
     if not token:
         return ""
     try:
-        found = await asyncio.to_thread(sessions.get_identity, token, None, extend=False, unenrolled=True)
+        identity = await asyncio.to_thread(sessions.get_identity, token, None, extend=False, unenrolled=True)
     except Exception:  # the database does not answer: the client has the limits of an anonymous one
         return ""
-    limits.record_session(token, is_valid=found is not None)
-    return found.user_id if found else ""
+    limits.record_session(token, is_valid=identity is not None)
+    return identity.user_id if identity else ""
 
 
 def _hash(token: str) -> str:

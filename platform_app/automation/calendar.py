@@ -163,8 +163,10 @@ def due_time(timing: Timing, arrived: datetime, calendar: Calendar) -> DueTime:
 
 def next_opening(timing: Timing, at: datetime, calendar: Calendar) -> datetime | None:
     """Return the first moment from `at` on at which a step's window is open, or None; delays are ignored."""
-    found = _first_opening(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
-    return found.astimezone(UTC) if found else None
+    opening = _first_opening(
+        timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset()
+    )
+    return opening.astimezone(UTC) if opening else None
 
 
 def _after_delay(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
@@ -186,9 +188,9 @@ def _at_time_of_day(timing: Timing, arrived: datetime, calendar: Calendar) -> da
     today = arrived.astimezone(zone).date()
     for day in (today + timedelta(days=ahead) for ahead in range(0 if delay.may_be_today else 1, MAX_DAYS_AHEAD)):
         is_free = timing.not_on_holidays and day in calendar.holidays
-        found = _to_utc(datetime.combine(day, clock), zone)
-        if day.isoweekday() in delay.days and not is_free and found >= arrived:
-            return found
+        moment = _to_utc(datetime.combine(day, clock), zone)
+        if day.isoweekday() in delay.days and not is_free and moment >= arrived:
+            return moment
     return None
 
 
@@ -208,9 +210,9 @@ def _first_opening(timing: Timing, at: datetime, calendar: Calendar, *, holidays
     for day in (first + timedelta(days=ahead) for ahead in range(MAX_DAYS_AHEAD)):
         if day in holidays:
             continue
-        found = [moment for period in periods for moment in _openings_of_day(period, day, at, zone)]
-        if found:
-            return min(found)
+        openings = [moment for period in periods for moment in _openings_of_day(period, day, at, zone)]
+        if openings:
+            return min(openings)
     return None
 
 

@@ -27,9 +27,9 @@ Choices = Mapping[str, Collection[str]]  # the existing ids by kind of choice
 
 def problems(group: Group, catalogue: Catalogue, choices: Choices | None = None) -> list[ConditionProblem]:
     """Return the problems of a tree, [] if it can be evaluated. `choices` are checked if given."""
-    found = list(_problems(group, catalogue, (), choices or {}))
+    listed = list(_problems(group, catalogue, (), choices or {}))
     return (
-        found
+        listed
         if _count(group) <= MAX_CONDITIONS
         else [ConditionProblem((), "There can be {count} conditions at most.", {"count": MAX_CONDITIONS})]
     )
@@ -65,7 +65,7 @@ def _problems(
         )
     elif fact.type == FactType.CHOICE and fact.choices_from in choices and op.operand in (Operand.ONE, Operand.MANY):
         chosen = [node.value] if isinstance(node.value, str) else node.value
-        if any(one not in choices[fact.choices_from] for one in chosen):
+        if any(code not in choices[fact.choices_from] for code in chosen):
             yield ConditionProblem(path, "What was chosen here is gone. Choose another.")
 
 

@@ -116,25 +116,25 @@ def _compare(
 
 
 def _with_names(value: str | list[str], names: Mapping[str, str]) -> str | list[str]:
-    return names.get(value, value) if isinstance(value, str) else [names.get(one, one) for one in value]
+    return names.get(value, value) if isinstance(value, str) else [names.get(code, code) for code in value]
 
 
 def expected_value(fact: Fact, op: Operator, value: str | list[str], zone: str) -> Any:
     """Return the parsed value of a condition, or None if it does not fit."""
-    one = value if isinstance(value, str) else ""
+    text = value if isinstance(value, str) else ""
     if op.operand == Operand.NOTHING:
         return ""
     if op.operand in (Operand.TEXT, Operand.PATTERN):
-        return one if values.fold(one) else None
+        return text if values.fold(text) else None
     if op.operand == Operand.SPAN:
-        return values.parse_duration(one)
+        return values.parse_duration(text)
     if op.operand == Operand.ONE:
-        return values.parse(one, fact.type, zone)
+        return values.parse(text, fact.type, zone)
     kind = FactType.TEXT if fact.type == FactType.LIST else fact.type
-    found = [values.parse(part, kind, zone) for part in ([value] if isinstance(value, str) else value)]
-    if not found or None in found or (op.operand == Operand.TWO and len(found) != 2):
+    parsed = [values.parse(part, kind, zone) for part in ([value] if isinstance(value, str) else value)]
+    if not parsed or None in parsed or (op.operand == Operand.TWO and len(parsed) != 2):
         return None
-    return found
+    return parsed
 
 
 @dataclass(frozen=True)

@@ -104,13 +104,13 @@ class Facts:
 
     def nested(self) -> dict[str, object]:
         """Return the values as templates access them: contact.name as `name` within `contact`."""
-        found: dict[str, object] = {}
+        tree: dict[str, object] = {}
         for name, value in self.values.items():
             *groups, leaf = name.split(".")
-            inner = found
+            inner = tree
             for group in groups:
                 step = inner.setdefault(group, {})
                 assert isinstance(step, dict)
                 inner = step
             inner[leaf] = value
-        return found
+        return tree

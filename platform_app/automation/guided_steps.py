@@ -43,14 +43,14 @@ _steps: TypeAdapter[list[GuidedStep]] = TypeAdapter(list[GuidedStep])
 def parse_steps(data: Any) -> list[GuidedStep]:
     """Return steps from JSON values. Raises Invalid if they are malformed or too many."""
     try:
-        found = _steps.validate_python(data or [])
+        steps = _steps.validate_python(data or [])
     except ValidationError as error:
         raise Invalid("The steps cannot be read.") from error
-    if len(found) > MAX_STEPS:
+    if len(steps) > MAX_STEPS:
         raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
-    if any("\x00" in text for step in found for text in (step.goal, *(one.hint for one in step.fields))):
+    if any("\x00" in text for step in steps for text in (step.goal, *(wanted.hint for wanted in step.fields))):
         raise Invalid("The steps cannot be read.")
-    return found
+    return steps
 
 
 def collectable_facts(catalogue: Catalogue) -> dict[str, str]:
@@ -70,7 +70,7 @@ class Position:
 def current_position(steps: list[GuidedStep], given: Mapping[str, str], refused: Collection[str]) -> Position:
     """Return the first step with a missing required field, in the order of the steps."""
     for number, step in enumerate(steps):
-        missing = tuple(one for one in step.fields if one.fact not in given and one.fact not in refused)
-        if any(one.required for one in missing):
+        missing = tuple(wanted for wanted in step.fields if wanted.fact not in given and wanted.fact not in refused)
+        if any(wanted.required for wanted in missing):
             return Position(number, missing)
     return Position(None)

@@ -49,6 +49,6 @@ def input_field(
 
 def input_fields(model: type[BaseModel]) -> list[InputField]:
     """Return the fields of an action or step class that are entered in the builder, in their order."""
-    extras = [(name, one.json_schema_extra) for name, one in model.model_fields.items()]
+    extras = [(name, info.json_schema_extra) for name, info in model.model_fields.items()]
     # the extra of a field is annotated as JSON
     return [InputField(name, **extra[_KEY]) for name, extra in extras if isinstance(extra, dict) and _KEY in extra]  # type: ignore[arg-type]

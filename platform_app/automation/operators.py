@@ -92,12 +92,12 @@ def _not_contains(seen: Comparison) -> bool:
 
 @operator("contains any of", (_T.TEXT, _T.LIST), Operand.MANY)
 def _contains_any(seen: Comparison) -> bool:
-    return any(values.contains(seen.actual, one) for one in seen.expected)
+    return any(values.contains(seen.actual, value) for value in seen.expected)
 
 
 @operator("contains all of", (_T.TEXT, _T.LIST), Operand.MANY)
 def _contains_all(seen: Comparison) -> bool:
-    return all(values.contains(seen.actual, one) for one in seen.expected)
+    return all(values.contains(seen.actual, value) for value in seen.expected)
 
 
 @operator("starts with", (_T.TEXT,), Operand.TEXT)
@@ -122,7 +122,7 @@ def _like(seen: Comparison) -> bool:
 
 @operator("is one of", (_T.TEXT, _T.NUMBER, _T.CHOICE), Operand.MANY)
 def _in_list(seen: Comparison) -> bool:
-    return not seen.is_empty and any(values.is_equal(seen.actual, one) for one in seen.expected)
+    return not seen.is_empty and any(values.is_equal(seen.actual, value) for value in seen.expected)
 
 
 @operator("is none of", (_T.TEXT, _T.NUMBER, _T.CHOICE), Operand.MANY)

@@ -109,8 +109,8 @@ def to_json(value: object) -> str:
 
 
 def _escape_line_separators(literal: str) -> str:
-    for found, escape in _LINE_SEPARATORS.items():
-        literal = literal.replace(found, escape)
+    for separator, escape in _LINE_SEPARATORS.items():
+        literal = literal.replace(separator, escape)
     return literal
 
 
@@ -151,11 +151,11 @@ def _validate_json(text: str) -> None:
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = next(name for name in members if sum(name == other for other, _ in pairs) > 1)
         raise Invalid("What is sent names “{what}” twice.", field="body", what=twice[:80])
-    return found
+    return members
 
 
 def _reject_constant(word: str) -> Any:

@@ -111,5 +111,5 @@ def _rewrite_class(text: str, step: str) -> str:
     for escape in (r"\W", r"\S"):
         if escape in text.replace("\\\\", ""):
             raise Invalid("The pattern cannot be read: {what}", what=f"{escape} in [ ]")
-    wide = re.sub(r"\\(\\|.)", lambda found: _IN_CLASS.get(found[1], found[0]), text)
+    wide = re.sub(r"\\(\\|.)", lambda match: _IN_CLASS.get(match[1], match[0]), text)
     return f"{wide[:-1]}{_MARK}]" if step and wide.startswith("[^") else wide

@@ -80,8 +80,8 @@ class CompiledRule:
 
 def compile_rule(data: dict[str, Any]) -> CompiledRule:
     """Return a compiled rule. Raises Invalid if it cannot be parsed."""
-    found = parse_rule(data)
-    return CompiledRule(found, parse_conditions(found.condition))
+    definition = parse_rule(data)
+    return CompiledRule(definition, parse_conditions(definition.condition))
 
 
 def parse_rule(data: dict[str, Any]) -> RuleDefinition:

@@ -145,7 +145,7 @@ def quiet_until(policy: SendingPolicy, zone: str, moment: datetime) -> datetime 
     if not is_quiet:
         return None
     day = there.date() if clock < end else there.date() + timedelta(days=1)
-    found = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
-    while found <= moment or quiet_until(policy, zone, found):  # because of a clock change
-        found += timedelta(minutes=15)
-    return found
+    quiet_end = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
+    while quiet_end <= moment or quiet_until(policy, zone, quiet_end):  # because of a clock change
+        quiet_end += timedelta(minutes=15)
+    return quiet_end

@@ -114,11 +114,11 @@ def is_implied(condition: Group, entry: Group) -> bool:
 
 def _implied_conditions(entry: Group) -> set[Condition]:
     """Return the conditions that are met whenever a group is."""
-    found: set[Condition] = set()
+    conditions: set[Condition] = set()
     if entry.match == Match.ALL or (entry.match == Match.ANY and len(entry.of) == 1):
         for part in entry.of:
-            found |= _implied_conditions(part) if isinstance(part, Group) else {_hashable(part)}
-    return found
+            conditions |= _implied_conditions(part) if isinstance(part, Group) else {_hashable(part)}
+    return conditions
 
 
 def _is_implied(node: Condition | Group, sure: set[Condition]) -> bool:
@@ -146,15 +146,15 @@ def parse_sequence(data: dict[str, Any]) -> SequenceDefinition:
 def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
     """Return a compiled sequence. Raises Invalid if it cannot be parsed."""
     own = parse_sequence(data)
-    found = parse_steps(own.steps)
+    steps = parse_steps(own.steps)
     compiled = CompiledSequence(
         own,
         parse_conditions(own.condition),
         parse_conditions(own.leave_if),
         parse_conditions(own.goal),
-        first_step_id=str(found[0].id) if found else "",
+        first_step_id=str(steps[0].id) if steps else "",
     )
-    for step_id, step, then in _with_next_step(found, ""):
+    for step_id, step, then in _with_next_step(steps, ""):
         compiled.steps[step_id], compiled.next_step_ids[step_id] = step, then
         for name, inner in step.branches().items():
             if inner:
@@ -162,10 +162,10 @@ def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
     return compiled
 
 
-def _with_next_step(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
+def _with_next_step(steps: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
     """Yield each step with the id of the one that follows it and its branches."""
-    for place, step in enumerate(found):
-        following = found[place + 1].id if place + 1 < len(found) else then
+    for place, step in enumerate(steps):
+        following = steps[place + 1].id if place + 1 < len(steps) else then
         yield step.id, step, following
         for inner in step.branches().values():
             yield from _with_next_step(inner, following)

@@ -29,10 +29,10 @@ def most_similar(said: str, examples: Iterable[object]) -> tuple[str, float]:
     """Return the example that is most similar to a message, and the similarity from 0 to 1."""
     heard = _words(said[:2_000])
     best, most = "", 0.0
-    for example in (str(one).strip() for one in examples):
-        found = _similarity(heard, _words(example))
-        if not best or found > most:
-            best, most = example, found
+    for example in (str(line).strip() for line in examples):
+        likeness = _similarity(heard, _words(example))
+        if not best or likeness > most:
+            best, most = example, likeness
     return best, most
 
 
@@ -41,11 +41,11 @@ def word_coverage(wanted: Mapping[str, float], text: str) -> float:
     heard = _words(text)
     if not heard or not wanted:
         return 0.0
-    found = (
+    matches = (
         (weight, max(_word_similarity((word, stems(word)[0]), other) for other in heard))
         for word, weight in wanted.items()
     )
-    return sum(weight * share for weight, share in found) / sum(wanted.values())
+    return sum(weight * share for weight, share in matches) / sum(wanted.values())
 
 
 @lru_cache(maxsize=10_000)
@@ -63,11 +63,11 @@ def _similarity(heard: tuple[_Word, ...], wanted: tuple[_Word, ...]) -> float:
 def _coverage(some: tuple[_Word, ...], others: tuple[_Word, ...]) -> float:
     """Return the share of some words that the others contain."""
     weights = [_weight(stem) for _, stem in some]
-    found = (
+    matches = (
         weight * max(_word_similarity(word, other) for other in others)
         for word, weight in zip(some, weights, strict=True)
     )
-    return sum(found) / sum(weights)
+    return sum(matches) / sum(weights)
 
 
 def _weight(stem: str) -> float:

@@ -84,41 +84,41 @@ class SimulationContext:
 
 def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context: SimulationContext) -> Simulation:
     """Return the simulation of an enrollment at a moment; `key` decides the branch of splits."""
-    found, step_id, arrived = Simulation(), compiled.first_step_id, entered_at
+    simulation, step_id, arrived = Simulation(), compiled.first_step_id, entered_at
     while step_id:
         due = compiled.due_time(step_id, arrived, context.calendar)
         if due.at is None:
-            return found.finish(SimulationEnd.NEVER, None, step_id)
+            return simulation.finish(SimulationEnd.NEVER, None, step_id)
         if ended := _exit_between(compiled, context, entered_at, due.at):
-            return found.finish(*ended[:2], step_id, ended[2])
+            return simulation.finish(*ended[:2], step_id, ended[2])
         at, decision = due.at, _decide(compiled, step_id, due.at, key=key, context=context, since=due.at)
         if decision.outcome == StepOutcome.WAIT and decision.until is not None:
             ended, at, decision = _wait(compiled, step_id, due.at, key=key, context=context, until=decision.until)
             if ended:
-                return found.finish(*ended[:2], step_id, ended[2])
+                return simulation.finish(*ended[:2], step_id, ended[2])
         gate, done_at = Decision(), at
         if decision.outcome == StepOutcome.RUN_ACTION and not decision.is_skipped:
             gate, done_at = _pass_gate(compiled, step_id, at, context)
-        found.steps.append(SimulatedStep(step_id, at, due.waits, decision, gate))
+        simulation.steps.append(SimulatedStep(step_id, at, due.waits, decision, gate))
         if done_at > at and (ended := _exit_between(compiled, context, at, done_at)):
-            return found.finish(*ended[:2], step_id, ended[2])
+            return simulation.finish(*ended[:2], step_id, ended[2])
         at = done_at
         if decision.outcome == StepOutcome.LEAVE:
-            return found.finish(SimulationEnd.AWAITED, at)
+            return simulation.finish(SimulationEnd.AWAITED, at)
         step_id, arrived = compiled.next_step_id(step_id, decision.branch), at
-    return found.finish(SimulationEnd.FINISHED, arrived)
+    return simulation.finish(SimulationEnd.FINISHED, arrived)
 
 
 def _pass_gate(
     compiled: CompiledSequence, step_id: str, at: datetime, context: SimulationContext
 ) -> tuple[Decision, datetime]:
     """Return the gate's first decision on a step, and when the enrollment goes on."""
-    first = found = context.gate(step_id, at)
+    first = gated = context.gate(step_id, at)
     for _ in range(MAX_HOLDS):
-        if found.verdict != Verdict.HOLD or found.until is None or step_id not in context.waits_for_gate:
+        if gated.verdict != Verdict.HOLD or gated.until is None or step_id not in context.waits_for_gate:
             break
-        at = next_opening(compiled.steps[step_id].timing, found.until, context.calendar) or found.until
-        found = context.gate(step_id, at)
+        at = next_opening(compiled.steps[step_id].timing, gated.until, context.calendar) or gated.until
+        gated = context.gate(step_id, at)
     return first, at
 
 
@@ -130,14 +130,14 @@ def _exit_between(
 ) -> _Exit | None:
     """Return the exit between two moments, by an event or, at the end, by facts; None if there is none."""
     own = compiled.definition
-    for one in context.events:
-        if not since < one.at <= until:
+    for assumed in context.events:
+        if not since < assumed.at <= until:
             continue
-        if one.is_reply and own.leave_on_reply:
-            return SimulationEnd.REPLIED, one.at, None
-        if one.is_stage and own.leave_on_stage:
-            return SimulationEnd.STAGE, one.at, None
-        if ended := _exit_by_condition(compiled, context, one.at):
+        if assumed.is_reply and own.leave_on_reply:
+            return SimulationEnd.REPLIED, assumed.at, None
+        if assumed.is_stage and own.leave_on_stage:
+            return SimulationEnd.STAGE, assumed.at, None
+        if ended := _exit_by_condition(compiled, context, assumed.at):
             return ended
     return _exit_by_condition(compiled, context, until)
 
@@ -170,12 +170,12 @@ def _wait(
     compiled: CompiledSequence, step_id: str, since: datetime, *, key: str, context: SimulationContext, until: datetime
 ) -> tuple[_Exit | None, datetime, StepDecision]:
     """Wait at a step until an event meets its condition, or its time is over."""
-    for one in context.events:
-        if since < one.at < until:
-            if ended := _exit_between(compiled, context, since, one.at):
-                return ended, one.at, StepDecision(StepOutcome.LEAVE)
-            decision = _decide(compiled, step_id, one.at, key=key, context=context, since=since)
+    for assumed in context.events:
+        if since < assumed.at < until:
+            if ended := _exit_between(compiled, context, since, assumed.at):
+                return ended, assumed.at, StepDecision(StepOutcome.LEAVE)
+            decision = _decide(compiled, step_id, assumed.at, key=key, context=context, since=since)
             if decision.outcome != StepOutcome.WAIT:
-                return None, one.at, decision
+                return None, assumed.at, decision
     ended = _exit_between(compiled, context, since, until)
     return ended, until, _decide(compiled, step_id, until, key=key, context=context, since=since)

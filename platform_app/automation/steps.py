@@ -119,9 +119,9 @@ class SplitStep(Step):
 
 
 STEPS: dict[str, type[Step]] = {
-    one.model_fields["kind"].default: one
-    for one in list(vars().values())
-    if isinstance(one, type) and issubclass(one, Step) and one is not Step
+    kind.model_fields["kind"].default: kind
+    for kind in list(vars().values())
+    if isinstance(kind, type) and issubclass(kind, Step) and kind is not Step
 }
 _adapter: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep])
 
@@ -129,17 +129,17 @@ _adapter: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep])
 def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
     """Return steps from JSON values. Raises Invalid if a kind is unknown, or there are too many or too deep."""
     try:
-        found = _adapter.validate_python(data)
+        steps = _adapter.validate_python(data)
     except (ValidationError, RecursionError) as error:
         raise Invalid("A step cannot be read.") from error
-    every = list(walk(found))
+    every = list(walk(steps))
     if len(every) > MAX_STEPS:
         raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
     if any(depth > MAX_BRANCH_DEPTH for _, depth, _ in every):
         raise Invalid("Branches can stand within branches {count} deep at most.", count=MAX_BRANCH_DEPTH)
-    if len({one.id for one, _, _ in every}) != len(every):
+    if len({step.id for step, _, _ in every}) != len(every):
         raise Invalid("A step cannot be read.")
-    return found
+    return steps
 
 
 def label(kind: str) -> str:
@@ -147,12 +147,12 @@ def label(kind: str) -> str:
     return (STEPS[kind].__doc__ or "").split("\n")[0]
 
 
-def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:
+def walk(steps: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:
     """Yield every step with its depth and the path of branches to it, in the order of the page."""
-    for one in found:
-        yield one, depth, path
-        for name, inner in one.branches().items():
-            yield from walk(inner, depth + 1, f"{path}/{one.id}.{name}")
+    for step in steps:
+        yield step, depth, path
+        for name, inner in step.branches().items():
+            yield from walk(inner, depth + 1, f"{path}/{step.id}.{name}")
 
 
 def decide(step: Step, context: StepContext) -> StepDecision:

@@ -34,8 +34,8 @@ def _language(context: RenderContext) -> str:
 def _to_number(value: object) -> Decimal:
     """Return a bounded number; 0 if the value is not a number."""
     text = str(value)
-    found = (parse_exact_number(text) or parse_number(text)) if len(text) <= _MAX_FORMAT_LENGTH else None
-    return found if found is not None and found.is_finite() and abs(found) < MAX_NUMBER else Decimal(0)
+    number = (parse_exact_number(text) or parse_number(text)) if len(text) <= _MAX_FORMAT_LENGTH else None
+    return number if number is not None and number.is_finite() and abs(number) < MAX_NUMBER else Decimal(0)
 
 
 @with_context
@@ -136,13 +136,13 @@ def _metered(given: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _count_characters(context: RenderContext, *values: object) -> None:
-    lengths = [len(one) for one in values if isinstance(one, str)]
+    lengths = [len(text) for text in values if isinstance(text, str)]
     spent = context.tag_namespace.get(_CHARACTERS_USED, 0) + sum(lengths)
     context.tag_namespace[_CHARACTERS_USED] = spent
     if (
         spent > MAX_CHARACTERS
         or max(lengths, default=0) > MAX_VALUE_LENGTH
-        or any(isinstance(one, (int, float)) and abs(one) > MAX_NUMBER for one in values)
+        or any(isinstance(value, (int, float)) and abs(value) > MAX_NUMBER for value in values)
     ):
         raise ResourceLimitError("the text grows too long", token=None)
 
@@ -151,4 +151,4 @@ def template_filters(library: dict[str, Callable[..., Any]]) -> dict[str, Callab
     """Return the filters that templates may use: some of the library's, and the platform's."""
     kept = {name: library[name] for name in _LIBRARY_FILTERS} | {"date": _limited_date(library["date"])}
     own = {"money": _money, "number": _number, "plural": _plural, "replace": _replace, "json": _json, "escape": _escape}
-    return {name: _metered(one) for name, one in (kept | own).items()}
+    return {name: _metered(function) for name, function in (kept | own).items()}

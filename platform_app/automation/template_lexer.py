@@ -123,8 +123,8 @@ class _Lexer:
     def _tag(self, inner: int, inner_end: int, *, start: int, place: int) -> Generator[Token, None, int]:
         """Yield the tokens of a tag; return the position after it."""
         text = self.text
-        found = _TAG.match(text, inner, inner_end)
-        name = found[1] if found else ""
+        tag = _TAG.match(text, inner, inner_end)
+        name = tag[1] if tag else ""
         yield Token(TOKEN_TAG, name, inner, text)
         if name == "#":
             return place
@@ -134,8 +134,8 @@ class _Lexer:
             yield Token(TOKEN_TAG, "endcomment", end, text)
             return place
         self._nest(name, start)
-        if found and found.end() < inner_end:
-            yield self._expression(found.end(), inner_end, start)
+        if tag and tag.end() < inner_end:
+            yield self._expression(tag.end(), inner_end, start)
         return place
 
     def _nest(self, name: str, start: int) -> None:
@@ -156,11 +156,11 @@ class _Lexer:
     def _end_of_comment(self, place: int, start: int) -> tuple[int, int]:
         """Return the start and end of a comment's end tag; comments nest."""
         depth = 1
-        for found in _COMMENT.finditer(self.text, place):
-            depth += -1 if found[1] else 1
+        for match in _COMMENT.finditer(self.text, place):
+            depth += -1 if match[1] else 1
             if not depth:
-                self.strips = bool(found[2])
-                return found.start(), found.end()
+                self.strips = bool(match[2])
+                return match.start(), match.end()
         raise syntax_error("“{what}” has no end tag.", self.text, start)
 
     def _expression(self, begin: int, end: int, start: int) -> Token:

@@ -41,7 +41,7 @@ class _OutputNode(OutputNode):
         if kept is None:
             return buffer.write(to_liquid_string(value, autoescape=False))
         kept.append(value)
-        if sum(len(one) for one in kept if isinstance(one, str)) > _LimitedEnvironment.output_stream_limit:
+        if sum(len(value) for value in kept if isinstance(value, str)) > _LimitedEnvironment.output_stream_limit:
             raise ResourceLimitError(_OUTPUT_TOO_LONG, token=self.token)
         return buffer.write(f"{PLACEHOLDER}{len(kept) - 1}{PLACEHOLDER}")
 
@@ -128,17 +128,19 @@ def problems(text: str, names: Container[str] = NAMES) -> list[TemplateProblem]:
         parts = _parse(text).analyze()
     except TemplateSyntaxError as error:
         return [error.problem]
-    found: dict[str, TemplateProblem] = {}
+    problems_by_name: dict[str, TemplateProblem] = {}
     for name, spans in parts.filters.items():
         if name not in _ENVIRONMENT.filters:
-            found[name] = TemplateProblem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
+            problems_by_name[name] = TemplateProblem(
+                "There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1
+            )
     for places in parts.globals.values():
         for place in places:
             name = str(place)
             if name not in names:
                 line = text.count("\n", 0, place.span.index) + 1
-                found.setdefault(name, TemplateProblem("There is no variable {what}.", name, line))
-    return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
+                problems_by_name.setdefault(name, TemplateProblem("There is no variable {what}.", name, line))
+    return sorted(problems_by_name.values(), key=lambda problem: (problem.line, problem.what))
 
 
 def describe_problem(problem: TemplateProblem, language: str) -> str:

@@ -68,7 +68,7 @@ def is_equal(actual: Value, expected: Any) -> bool:
 def contains(actual: Value, wanted: object) -> bool:
     """Return whether a text contains a text, or a list contains it as an element."""
     if isinstance(actual, tuple):
-        return any(fold(one) == fold(wanted) for one in actual)
+        return any(fold(text) == fold(wanted) for text in actual)
     return fold(wanted) in fold(actual)
 
 
@@ -111,15 +111,15 @@ def parse_exact_number(text: str) -> Decimal | None:
     """Return a number as machines write it (1.125 or 2e3), or None."""
     if not _EXACT_NUMBER.fullmatch(text):
         return None
-    found = Decimal(text)
-    return found if abs(found.adjusted()) < 40 else None
+    number = Decimal(text)
+    return number if abs(number.adjusted()) < 40 else None
 
 
 def parse_datetime(text: str, zone: str) -> datetime | None:
     """Return a datetime from ISO 8601, or None; one without a zone is in `zone`."""
     try:
-        found = datetime.fromisoformat(text)
-        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
     except (ValueError, OverflowError):
         return None
 

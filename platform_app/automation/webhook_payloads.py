@@ -24,23 +24,23 @@ class UnreadableBody(PlatformError):
 def parse_json(body: bytes, encoding: str = "utf-8") -> Any:
     """Return the value of a JSON text. Raises UnreadableBody if it is not JSON or has infinite numbers."""
     try:
-        found = json.loads(body.decode(encoding), parse_constant=_reject_constant, parse_float=_finite_float)
+        payload = json.loads(body.decode(encoding), parse_constant=_reject_constant, parse_float=_finite_float)
     except RecursionError as error:
         raise UnreadableBody("The body nests too deeply.") from error
     except ValueError as error:  # not UTF-8, not JSON, or a number of thousands of digits
         raise UnreadableBody("The body is neither JSON nor a form.") from error
-    if _is_too_deep(found):
+    if _is_too_deep(payload):
         raise UnreadableBody("The body nests too deeply.")
-    return _clean(found)
+    return _clean(payload)
 
 
 def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the fields of a form; one that occurs several times becomes a list."""
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, value in ((_clean(name), _clean(value)) for name, value in pairs):
-        held = found.get(name)
-        found[name] = value if name not in found else [*held, value] if isinstance(held, list) else [held, value]
-    return found
+        held = members.get(name)
+        members[name] = value if name not in members else [*held, value] if isinstance(held, list) else [held, value]
+    return members
 
 
 def _reject_constant(word: str) -> Any:
@@ -48,19 +48,19 @@ def _reject_constant(word: str) -> Any:
 
 
 def _finite_float(text: str) -> float:
-    found = float(text)
-    if not isfinite(found):
+    number = float(text)
+    if not isfinite(number):
         raise ValueError(text)
-    return found
+    return number
 
 
 def _is_too_deep(value: Any) -> bool:
     level, depth = [value], 0
-    while level := [one for one in level if isinstance(one, (dict, list))]:
+    while level := [item for item in level if isinstance(item, (dict, list))]:
         depth += 1
         if depth > MAX_DEPTH:
             return True
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return False
 
 
@@ -69,8 +69,8 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
     if isinstance(value, list):
-        return [_clean(one) for one in value]
-    return {_clean(key): _clean(one) for key, one in value.items()} if isinstance(value, dict) else value
+        return [_clean(item) for item in value]
+    return {_clean(key): _clean(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def value_at(payload: Any, path: str) -> Any:
@@ -92,8 +92,8 @@ def to_fact_text(value: Any, kind: FactType, zone: str) -> str:
     """Return a value as the text of a fact of this type, "" if it is not of the type."""
     if kind == FactType.NUMBER:
         read = parse_exact_number if isinstance(value, (int, float)) else parse_number
-        found = None if isinstance(value, bool) else read(_text(value))
-        return "" if found is None else str(found)
+        number = None if isinstance(value, bool) else read(_text(value))
+        return "" if number is None else str(number)
     if kind == FactType.MOMENT:
         at = _moment(value, zone)
         return at.isoformat() if at else ""
@@ -103,8 +103,8 @@ def to_fact_text(value: Any, kind: FactType, zone: str) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(one, (dict, list)) for one in value):
-        return ", ".join(_text(one) for one in value)[:MAX_VALUE_LENGTH]
+    if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
+        return ", ".join(_text(item) for item in value)[:MAX_VALUE_LENGTH]
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
     return text.strip()[:MAX_VALUE_LENGTH]
 
@@ -131,22 +131,22 @@ class Leaf:
 
 def leaves(payload: Any) -> list[Leaf]:
     """Return the values of a payload in order; of a list of objects those of the first."""
-    found: list[Leaf] = []
-    _walk(payload, "", found)
-    return found[:_MAX_LEAVES]
+    leaves_so_far: list[Leaf] = []
+    _walk(payload, "", leaves_so_far)
+    return leaves_so_far[:_MAX_LEAVES]
 
 
-def _walk(value: Any, path: str, found: list[Leaf]) -> None:
-    if len(found) >= _MAX_LEAVES or len(path) > 200:
+def _walk(value: Any, path: str, leaves_so_far: list[Leaf]) -> None:
+    if len(leaves_so_far) >= _MAX_LEAVES or len(path) > 200:
         return
     if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
         value = {"0": value[0]}
     if not isinstance(value, dict):
         if path:
-            found.append(Leaf(path, _type_of(value), _text(value)))
+            leaves_so_far.append(Leaf(path, _type_of(value), _text(value)))
         return
     for name, inner in value.items():
-        _walk(inner, f"{path}.{name}" if path else name, found)
+        _walk(inner, f"{path}.{name}" if path else name, leaves_so_far)
 
 
 def _type_of(value: Any) -> FactType:

@@ -139,7 +139,7 @@ def _numbers(text: str) -> list[int]:
 def _rewrite_bracketed(match: re.Match[str], known: set[int], used: set[int]) -> str:
     citation = match[0]
     space = " " if citation.startswith(" ") else ""
-    numbers = [n for one in _BRACKETS.findall(citation) for n in _numbers(_strip_location(one))]
+    numbers = [n for bracket in _BRACKETS.findall(citation) for n in _numbers(_strip_location(bracket))]
     is_certain = bool(_UNAMBIGUOUS.search(citation))
     ends = bool(_CLAUSE_END.match(match.string, match.end()))
     before = match.string[: match.start()]

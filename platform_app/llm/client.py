@@ -72,7 +72,7 @@ async def list_models(provider: Provider) -> list[dict[str, Any]]:
     rows = response.get("data", response.get("models")) if isinstance(response, dict) else response
     if not isinstance(rows, list):
         raise ModelFailure(FailureReason.INVALID_RESPONSE, type(response).__name__)
-    models = [one if isinstance(one, dict) else {"id": one} for one in rows]
+    models = [row if isinstance(row, dict) else {"id": row} for row in rows]
     named = [row | {"id": str(row.get("id") or row.get("name") or row.get("model") or "")} for row in models]
     return [row for row in named if row["id"]]
 

@@ -59,7 +59,7 @@ async def decompress(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterato
 
     Raises ValueError if the encoding is unknown, if there are several, or if the data does not match it.
     """
-    encodings = [one.strip().lower() for one in encoding.split(",") if one.strip().lower() not in ("", "identity")]
+    encodings = [name.strip().lower() for name in encoding.split(",") if name.strip().lower() not in ("", "identity")]
     if len(encodings) > 1 or any(name not in _DECODERS for name in encodings):
         raise ValueError("a response with an unknown content encoding")
     inner = _DECODERS[encodings[0]]() if encodings else None

@@ -41,12 +41,14 @@ class ExtractedFields:
 
 def build_messages(fields: list[RequestedField], asked: list[str], message: str) -> list[dict[str, str]]:
     """Return the messages for the model; `asked` are the names of the fields that the agent asked for last."""
-    lines = "\n".join(
-        f"- {one.name} ({': '.join(filter(None, (one.kind, ' | '.join(one.options))))}): {escape_sections(one.label)}"
-        for one in fields
-    )
+    lines = "\n".join(map(_line, fields))
     system = f"{_RULES}Today is {now().date()}.\n\nFields:\n{lines}\nAsked for last: {', '.join(asked) or 'nothing'}"
     return [{"role": "system", "content": system}, {"role": "user", "content": message}]
+
+
+def _line(wanted: RequestedField) -> str:
+    kind = ": ".join(filter(None, (wanted.kind, " | ".join(wanted.options))))
+    return f"- {wanted.name} ({kind}): {escape_sections(wanted.label)}"
 
 
 def parse_answer(text: str, names: set[str]) -> ExtractedFields:

@@ -121,7 +121,7 @@ def adapt_to_refusal(
         return None
     text, refusal = error_text(error), refusal_cause(error)
     if refusal in (RefusalCause.ROLES, RefusalCause.SYSTEM):
-        return next((one for one in _role_variants(limitations, refusal) if one != limitations), None)
+        return next((variant for variant in _role_variants(limitations, refusal) if variant != limitations), None)
     if refusal is not None:
         return None
     named = error.param if isinstance(error, openai.APIError) else None

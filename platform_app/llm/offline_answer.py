@@ -110,13 +110,15 @@ def _find_answer(prompt: _Prompt) -> str:
 
 def _script_text(prompt: _Prompt, *, for_message: bool) -> str:
     """Return the text and marker of the script for this message, or of the best matching one; empty if none matches."""
-    candidates = [one for one in prompt.scripts if one[2].endswith(FOR_LAST_MESSAGE) is for_message]
+    candidates = [script for script in prompt.scripts if script[2].endswith(FOR_LAST_MESSAGE) is for_message]
     if not for_message:
         is_courtesy = not asks(prompt.question)
-        candidates = [one for one in candidates if is_courtesy or one[1] != "greeting" or prompt.is_first]
-        candidates = [one for one in candidates if not is_courtesy or one[1] == "greeting"]
+        candidates = [script for script in candidates if is_courtesy or script[1] != "greeting" or prompt.is_first]
+        candidates = [script for script in candidates if not is_courtesy or script[1] == "greeting"]
         subject = dict.fromkeys(subject_words(prompt.question), 1.0)
-        candidates.sort(key=lambda one: (-word_coverage(subject, f"{one[2]}\n{one[3]}"), one[1] == "greeting"))
+        candidates.sort(
+            key=lambda script: (-word_coverage(subject, f"{script[2]}\n{script[3]}"), script[1] == "greeting")
+        )
     return f"{candidates[0][3]} [{candidates[0][0]}]" if candidates else ""
 
 
@@ -164,10 +166,12 @@ def _rank_sentences(
             text = re.sub(r"^[#>*\-\s|]+", "", part).strip()
             if len(text) > 15:
                 sentences.append(_Sentence(len(sentences), number, text, set(stems(text)) | context))
-    frequencies = Counter(stem for one in sentences for stem in one.stems & weights.keys())
-    for one in sentences:
-        exact = sum(weights[stem] / frequencies[stem] ** 0.5 for stem in one.stems & weights.keys())
-        one.score = exact + 0.5 * word_coverage(subject, one.text) - 0.05 * (one.number - 1)
-    top = sorted(sentences, key=lambda one: -one.score)[:count]
-    strong = [one for one in top if one.score >= top[0].score * 0.55] or top[:1]
-    return [(one.number, one.text[:600]) for one in sorted(strong, key=lambda one: one.position)]
+    frequencies = Counter(stem for sentence in sentences for stem in sentence.stems & weights.keys())
+    for sentence in sentences:
+        exact = sum(weights[stem] / frequencies[stem] ** 0.5 for stem in sentence.stems & weights.keys())
+        sentence.score = exact + 0.5 * word_coverage(subject, sentence.text) - 0.05 * (sentence.number - 1)
+    top = sorted(sentences, key=lambda sentence: -sentence.score)[:count]
+    strong = [sentence for sentence in top if sentence.score >= top[0].score * 0.55] or top[:1]
+    return [
+        (sentence.number, sentence.text[:600]) for sentence in sorted(strong, key=lambda sentence: sentence.position)
+    ]

@@ -96,7 +96,7 @@ def _find_value(field: _Field, message: str, today: date | None, *, is_asked: bo
         return match[0].strip(), match[0]
     if field.kind == "date" and today is not None and is_asked:
         days = ((ahead, pattern.search(message)) for ahead, pattern in _DAYS)
-        return next(((str(today + timedelta(ahead)), found[0]) for ahead, found in days if found), ("", ""))
+        return next(((str(today + timedelta(ahead)), match[0]) for ahead, match in days if match), ("", ""))
     if field.options:
         known = next((option for option in field.options.split(" | ") if option.casefold() in message.casefold()), "")
         return known, known

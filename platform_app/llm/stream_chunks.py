@@ -48,7 +48,7 @@ class ChoiceDelta(BaseModel):
             content, inner = _join_content_parts(content)
             thoughts += [inner] if inner else []
         refusal = value.get("refusal")
-        first_text = next((one for one in thoughts if isinstance(one, str)), " ") if thoughts else None
+        first_text = next((thought for thought in thoughts if isinstance(thought, str)), " ") if thoughts else None
         return {"content": content, "thoughts": first_text, "refusal": refusal if isinstance(refusal, str) else None}
 
     @property
@@ -104,4 +104,4 @@ class StreamChunk(BaseModel):
     @property
     def choice(self) -> StreamChoice | None:
         """The first choice, or None in keep-alives and in the last chunk, which holds the usage."""
-        return next((one for one in self.choices or [] if one.index in (None, 0, "0")), None)
+        return next((choice for choice in self.choices or [] if choice.index in (None, 0, "0")), None)

@@ -49,14 +49,14 @@ def cut(text: str) -> list[Piece]:
             continue
         while passed < len(marks) and marks[passed][0] <= offset + len(part) // 3:
             _, level, words = marks[passed]
-            above, passed = [*(one for one in above if one[0] < level), (level, words)], passed + 1
+            above, passed = [*(head for head in above if head[0] < level), (level, words)], passed + 1
         heading = " › ".join(words for _, words in above)[:300]
         while table < len(tables) and tables[table][2] <= offset:
             table += 1
         if table < len(tables) and tables[table][0] < offset:
             start, begins, _ = tables[table]
             rows = text[max(offset, begins) : offset + len(part)].strip("\n")
-            pieces += [Piece(heading, one) for one in _under_head(text[start:begins].strip(), rows)]
+            pieces += [Piece(heading, piece_text) for piece_text in _under_head(text[start:begins].strip(), rows)]
         elif body:
             pieces.append(Piece(heading, body))
     return pieces
@@ -80,17 +80,17 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 def _tables(text: str) -> list[tuple[int, int, int]]:
     """Return (start, start of the rows, end) of each table."""
-    found: list[tuple[int, int, int]] = []
+    headings: list[tuple[int, int, int]] = []
     lines = [*text.split("\n"), ""]
     place, start, begins = 0, 0, 0
     for number, line in enumerate(lines):
         if begins and "|" not in line:
-            found.append((start, begins, place))
+            headings.append((start, begins, place))
             begins = 0
         elif not begins and number and "|" in lines[number - 1] and _DASHES.fullmatch(line):
             start, begins = place - len(lines[number - 1]) - 1, place + len(line) + 1
         place += len(line) + 1
-    return found
+    return headings
 
 
 def _under_head(head: str, rows: str) -> Iterator[str]:

@@ -73,9 +73,9 @@ class Index:
         for term, weight in weighted_terms(text):
             if self.engine is not None and term in self.engine.vocab_dict:
                 by_weight.setdefault(weight, []).append(term)
-        for weight, found in by_weight.items():
+        for weight, weighted in by_weight.items():
             assert self.engine is not None
-            scores += weight * np.asarray(self.engine.get_scores(found))
+            scores += weight * np.asarray(self.engine.get_scores(weighted))
         return scores
 
 
@@ -144,7 +144,7 @@ def _build(session: Transaction, tenant_id: str, current: int, before: Index | N
         made.categories.append(category)
         key = f"{chunk_id}:{title}"
         made.tokens[key] = old.get(key) or terms(indexed_text(title, heading, text))
-    made.seen_in = Counter(term for found in made.tokens.values() for term in set(found))
+    made.seen_in = Counter(term for words in made.tokens.values() for term in set(words))
     if made.chunk_ids:
         made.engine = bm25s.BM25(k1=1.2, b=0.75)
         made.engine.index(list(made.tokens.values()), show_progress=False)

@@ -93,10 +93,10 @@ def retrieve(
 def _given(considered: list[Passage], limit: int) -> list[Passage]:
     """Choose and number the passages for the prompt."""
     floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in considered), default=0.0))
-    found = [passage for passage in considered[:limit] if passage.lexical_score >= floor]
-    for number, passage in enumerate(found, 1):
+    relevant = [passage for passage in considered[:limit] if passage.lexical_score >= floor]
+    for number, passage in enumerate(relevant, 1):
         passage.used, passage.number = True, number
-    return found
+    return relevant
 
 
 def _by_vector(
@@ -131,7 +131,7 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
         .join(Source, Source.id == Chunk.source_id)
         .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids))
     )
-    found = {chunk.id: (chunk, title) for chunk, title in session.execute(query).all()}
+    rows = {chunk.id: (chunk, title) for chunk, title in session.execute(query).all()}
     return [
         Passage(
             chunk_id=chunk.id,
@@ -145,5 +145,5 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
             rank=0,
             used=False,
         )
-        for chunk, title in (found[i] for i in chunk_ids if i in found)
+        for chunk, title in (rows[i] for i in chunk_ids if i in rows)
     ]

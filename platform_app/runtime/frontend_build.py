@@ -38,11 +38,11 @@ def web_dir() -> Path:
 
 def digest(patterns: tuple[tuple[Path, str], ...]) -> str:
     """Return a hash over the names and contents of files; patterns are (directory, glob)."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name, path in sorted({(path.relative_to(base), path) for base, glob in patterns for path in base.glob(glob)}):
         if path.is_file() and "__pycache__" not in name.parts and name.parts[:2] != ("assets", "external"):
-            found.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+            hashed.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return hashed.hexdigest()
 
 
 def is_built() -> bool:

@@ -108,9 +108,9 @@ class _Reader:
             elif name == "sdt":
                 texts.append(self._control(node, hidden, white))
             elif name == "AlternateContent":
-                texts += self._alternative(node, lambda one: [self._inline(one, hidden, white)])
+                texts += self._alternative(node, lambda form: [self._inline(form, hidden, white)])
             elif name in ("oMath", "oMathPara"):
-                texts.append("".join(one.text or "" for one in node.iter() if local(one) == "t"))
+                texts.append("".join(leaf.text or "" for leaf in node.iter() if local(leaf) == "t"))
             elif name not in _IGNORED_TAGS and len(node):
                 texts.append(self._inline(node, hidden, white))
         return "".join(texts)
@@ -125,7 +125,11 @@ class _Reader:
         """Return the blocks of the first alternative that has text."""
         for form in node:
             before = len(self.aside)
-            result = [one for one in read(form) if one.strip()] if local(form) in ("Choice", "Fallback") else []
+            result = (
+                [paragraph for paragraph in read(form) if paragraph.strip()]
+                if local(form) in ("Choice", "Fallback")
+                else []
+            )
             if result or len(self.aside) > before:
                 return result
         return []
@@ -171,7 +175,7 @@ class _Reader:
             elif name in ("drawing", "pict", "object"):
                 texts.append(self._drawing(part))
             elif name == "AlternateContent":
-                texts += self._alternative(part, lambda one: [self._run_text(one)])
+                texts += self._alternative(part, lambda form: [self._run_text(form)])
             elif name == "ruby":
                 texts.append(self._inline(part, False, False))
         return "".join(texts)
@@ -181,7 +185,7 @@ class _Reader:
         if kind == "begin":
             drop_down = child(node, "ffData", "ddList")
             if drop_down is not None and all(self.fields):
-                entries = [value(one) or "" for one in drop_down if local(one) == "listEntry"]
+                entries = [value(entry) or "" for entry in drop_down if local(entry) == "listEntry"]
                 index = int(value(child(drop_down, "result")) or 0)
                 texts += entries[index : index + 1]
             self.fields.append(False)
@@ -200,21 +204,21 @@ class _Reader:
     def _drawing(self, node: Any) -> str:
         """Return the descriptions of pictures; the text of boxes is added to `aside`."""
         descriptions = []
-        for one in node:
-            name = local(one)
+        for child_node in node:
+            name = local(child_node)
             if name == "txbxContent":
                 saved, self.fields, self.dark = (self.fields, self.dark), [], True  # a box may be dark
-                self.aside += self.blocks(one)
+                self.aside += self.blocks(child_node)
                 self.fields, self.dark = saved
                 continue
             attribute = {"docPr": "descr", "shape": "alt", "rect": "alt"}.get(name)
-            description = value(one, attribute) if attribute else None
+            description = value(child_node, attribute) if attribute else None
             if description and len(description.strip()) > 3:
                 descriptions.append(f" [{markdown.one_line(description)}] ")
             if name == "AlternateContent":
-                descriptions += self._alternative(one, lambda form: [self._drawing(form)])
-            elif len(one):
-                descriptions.append(self._drawing(one))
+                descriptions += self._alternative(child_node, lambda form: [self._drawing(form)])
+            elif len(child_node):
+                descriptions.append(self._drawing(child_node))
         return "".join(descriptions)
 
     def _table(self, node: Any) -> list[str]:
@@ -252,6 +256,6 @@ class _Reader:
                 blocks += self._paragraph(node)
                 continue
             for row in within(node, "tr"):
-                inner = [" ".join(self._cell(one)) for one in within(row, "tc")]
-                blocks.append(", ".join(one for one in inner if one) + ";")
+                inner = [" ".join(self._cell(cell)) for cell in within(row, "tc")]
+                blocks.append(", ".join(cell for cell in inner if cell) + ";")
         return [re.sub(r"^#{1,6} ", "", block) for block in blocks if block.strip(" ;")]

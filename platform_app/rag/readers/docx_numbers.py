@@ -27,8 +27,8 @@ class Numbers:
         if form == "none":
             return ""
 
-        def number(found: "re.Match[str]") -> str:
-            place = int(found[1]) - 1
+        def number(match: "re.Match[str]") -> str:
+            place = int(match[1]) - 1
             return _written(levels[place][0], max(counts[place], levels[place][2])) if place < len(levels) else ""
 
         return re.sub(r"%(\d)", number, text)

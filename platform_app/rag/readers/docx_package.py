@@ -31,7 +31,7 @@ def child(node: Any, *path: str) -> Any:
     for name in path:
         if node is None:
             return None
-        node = next((one for one in node if local(one) == name), None)
+        node = next((inner for inner in node if local(inner) == name), None)
     return node
 
 
@@ -128,7 +128,7 @@ def open_package(path: Path) -> Package:
                 if local(note) == kind and value(note, "type") in (None, "normal"):
                     package.notes[kind, value(note, "id") or ""] = note
         comments = part("word/comments.xml")
-        package.comments = 0 if comments is None else sum(local(one) == "comment" for one in comments)
+        package.comments = 0 if comments is None else sum(local(comment) == "comment" for comment in comments)
         for name, kind in _linked(package.body, part("word/_rels/document.xml.rels")):
             if name in names:
                 (package.headers if kind == "header" else package.footers).append(part(name))
@@ -144,7 +144,11 @@ def _linked(body: Any, relations: Any) -> list[tuple[str, str]]:
             target = relation.get("Target") or ""
             name = target.lstrip("/") if target.startswith("/") else str(PurePosixPath("word") / target)
             targets[relation.get("Id")] = (name, kind)
-    shown = [value(one, "id") for one in body.iter() if local(one) in ("headerReference", "footerReference")]
+    shown = [
+        value(reference, "id")
+        for reference in body.iter()
+        if local(reference) in ("headerReference", "footerReference")
+    ]
     return list(dict.fromkeys(targets[key] for key in shown if key in targets))
 
 
@@ -155,7 +159,7 @@ def _read_styles(package: Package, part: Any) -> None:
         run_properties, paragraph_properties = child(node, "rPr"), child(node, "pPr")
         name = (value(child(node, "name")) or "").lower()
         level = value(child(paragraph_properties, "outlineLvl"))
-        fills = {(value(one, "fill") or "auto").lower() for one in node.iter() if local(one) == "shd"}
+        fills = {(value(shading, "fill") or "auto").lower() for shading in node.iter() if local(shading) == "shd"}
         shaded = bool(fills - {"auto", "ffffff"})
         hidden, white = is_on(child(run_properties, "vanish")), is_white(run_properties)
         style = Style(name, hidden=hidden, white=white, shaded=shaded)

@@ -162,7 +162,7 @@ class _Page:
         if inner and re.fullmatch("h[1-6]", tag):
             return ["#" * int(tag[1]) + " " + markdown.one_line(" ".join(inner))]
         if inner and tag == "summary":
-            return ["**" + markdown.one_line(" ".join(re.sub("^#+ ", "", one) for one in inner)) + "**"]
+            return ["**" + markdown.one_line(" ".join(re.sub("^#+ ", "", block) for block in inner)) + "**"]
         if tag == "details" and len(inner) > 1:
             return [f"{inner[0]}\n{inner[1]}", *inner[2:]]  # keeps a question and its answer in one block
         return inner
@@ -180,7 +180,7 @@ class _Page:
             mark = f"{count}. " if element.tag == "ol" else "- "
             count += 1
             body = "\n".join(parts).split("\n")
-            lines += [mark + body[0], *("  " + one for one in body[1:] if one.strip())]
+            lines += [mark + body[0], *("  " + line for line in body[1:] if line.strip())]
         return [] if _is_menu(element) else ["\n".join(lines)] if lines else []
 
     def _definitions(self, element: Any, style: ComputedStyle, depth: int) -> list[str]:
@@ -225,8 +225,8 @@ class _Page:
         while path[-1].getparent() is not table:
             path.append(path[-1].getparent())
         inner: ComputedStyle | None = style
-        for one in reversed(path):
-            inner = self._computed_style(one, inner, depth) if inner is not None else None
+        for element in reversed(path):
+            inner = self._computed_style(element, inner, depth) if inner is not None else None
         return inner
 
 
@@ -241,7 +241,7 @@ def _all_text(element: Any) -> str:
 
 def _lines(words: str) -> str:
     """Return text with its line breaks, but single spaces and no empty lines."""
-    return "\n".join(line for line in (re.sub(r"\s+", " ", one).strip() for one in words.split("\n")) if line)
+    return "\n".join(line for line in (re.sub(r"\s+", " ", part).strip() for part in words.split("\n")) if line)
 
 
 def _is_menu(element: Any) -> bool:

@@ -9,10 +9,10 @@ def colour_of(written: str, current: tuple[int, int, int] | None) -> tuple[int, 
     `current` is the colour of the surrounding text, for `currentcolor`.
     """
     for part in (written, *written.split()):  # `background` may say more than a colour
-        found = tinycss2.color4.parse_color(part.replace("!important", "").strip())
-        if found == "currentcolor":
+        colour = tinycss2.color4.parse_color(part.replace("!important", "").strip())
+        if colour == "currentcolor":
             return current
-        if found is not None and found.alpha >= 0.05:
-            red, green, blue = found.to("srgb").coordinates
+        if colour is not None and colour.alpha >= 0.05:
+            red, green, blue = colour.to("srgb").coordinates
             return round((red or 0) * 255), round((green or 0) * 255), round((blue or 0) * 255)
     return None

@@ -80,9 +80,9 @@ def _rules(css: str) -> list[tuple[str, dict[str, tuple[bool, str]]]]:
 def _values(css: Any) -> dict[str, tuple[bool, str]]:
     parsed = tinycss2.parse_blocks_contents(css, skip_comments=True, skip_whitespace=True)
     return {
-        one.lower_name: (one.important, tinycss2.serialize(one.value).strip().lower())
-        for one in parsed
-        if one.type == "declaration" and one.lower_name in _PROPERTIES
+        declaration.lower_name: (declaration.important, tinycss2.serialize(declaration.value).strip().lower())
+        for declaration in parsed
+        if declaration.type == "declaration" and declaration.lower_name in _PROPERTIES
     }
 
 
@@ -145,7 +145,7 @@ def _is_hidden(style: dict[str, str]) -> bool:
     placed = style.get("position") in ("absolute", "fixed", "relative")
     moved = [_pixels(style.get(name)) for name in ("left", "right", "top", "bottom") if placed]
     moved += [_pixels(style.get(name)) for name in ("text-indent", "margin-left", "margin-top")]
-    if any(one is not None and one <= _OFF_SCREEN for one in moved):
+    if any(offset is not None and offset <= _OFF_SCREEN for offset in moved):
         return True
     shift = style.get("transform", "")
     if re.search(r"scale[xy]?\(\s*0?\.?0*\s*[,)]", shift) or _shifted(shift):
@@ -156,7 +156,7 @@ def _is_hidden(style: dict[str, str]) -> bool:
         return True
     sizes = [_pixels(style.get(name)) for name in ("width", "height", "max-height", "max-width")]
     return style.get("overflow", "").startswith(("hidden", "clip")) and any(
-        one is not None and one <= 1 for one in sizes
+        size is not None and size <= 1 for size in sizes
     )
 
 

@@ -74,12 +74,12 @@ def _lines_in_file_order(spans: list[Span]) -> list[Row]:
 def _rows_from_top(spans: list[Span]) -> list[Row]:
     """Return the spans grouped by line, from the top of the page."""
     rows: list[Row] = []
-    for span in sorted(spans, key=lambda one: -one.base):
+    for span in sorted(spans, key=lambda span: -span.base):
         if rows and abs(rows[-1][0].base - span.base) < 0.4 * min(span.height, rows[-1][0].height):
             rows[-1].append(span)
         else:
             rows.append([span])
-    return [sorted(row, key=lambda one: one.left) for row in rows]
+    return [sorted(row, key=lambda span: span.left) for row in rows]
 
 
 def _blocks(rows: list[Row]) -> list[tuple[str, list[Row], list[float]]]:

@@ -35,5 +35,7 @@ def ranges(numbers: list[int], most: int = 30) -> str:
             parts[-1].append(number)
         else:
             parts.append([number])
-    words = [f"{part[0]}–{part[-1]}" if len(part) > 2 else ", ".join(str(one) for one in part) for part in parts[:most]]
+    words = [
+        f"{part[0]}–{part[-1]}" if len(part) > 2 else ", ".join(str(page) for page in part) for part in parts[:most]
+    ]
     return ", ".join(words) + (", …" if len(parts) > most else "")

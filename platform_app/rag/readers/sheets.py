@@ -53,7 +53,7 @@ def _delimiter(source: str) -> str:
     for delimiter in ",;\t|":
         rows = islice(csv.reader(io.StringIO(source[:200_000], newline=""), delimiter=delimiter), 100)
         widths = Counter(len(row) for row in rows if any(row))
-        width, count = max(widths.items(), key=lambda one: (one[1] * (one[0] > 1), one[0]), default=(1, 0))
+        width, count = max(widths.items(), key=lambda pair: (pair[1] * (pair[0] > 1), pair[0]), default=(1, 0))
         share = count / sum(widths.values()) if width > 1 else 0.0
         if share > best_share + 1e-9:
             best, best_share = delimiter, share
@@ -67,10 +67,10 @@ def read_xlsx(path: Path, report: Report) -> str:
     """
     check(path)
     with zipfile.ZipFile(path) as archive:
-        parts = [one for one in archive.infolist() if one.filename.endswith(".xml")]
-        is_small = sum(one.file_size for one in parts) < MAX_LOADED_BYTES
-        sheets = [one for one in parts if is_small and one.filename.startswith("xl/worksheets/")]
-        missing = sum(len(_NO_VALUE.findall(archive.read(one))) for one in sheets)
+        parts = [member for member in archive.infolist() if member.filename.endswith(".xml")]
+        is_small = sum(member.file_size for member in parts) < MAX_LOADED_BYTES
+        sheets = [member for member in parts if is_small and member.filename.startswith("xl/worksheets/")]
+        missing = sum(len(_NO_VALUE.findall(archive.read(member))) for member in sheets)
     try:
         book = load_workbook(path, read_only=not is_small, data_only=True, keep_links=False)
     except (InvalidFileException, KeyError, ValueError, TypeError) as error:
@@ -98,7 +98,7 @@ def _rows(sheet: Any, report: Report) -> Iterator[list[str]]:
     for merged in sheet.merged_cells.ranges:
         for row in range(merged.min_row + 1, min(merged.max_row, merged.min_row + 1000) + 1):
             origins[row, merged.min_col] = (merged.min_row, merged.min_col)
-    hidden_columns = {name for name, one in sheet.column_dimensions.items() if one.hidden}
+    hidden_columns = {name for name, dimension in sheet.column_dimensions.items() if dimension.hidden}
     for row in sheet.iter_rows():
         cells = ["" if get_column_letter(cell.column) in hidden_columns else _cell_text(cell) for cell in row]
         if sheet.row_dimensions[row[0].row].hidden if row else False:

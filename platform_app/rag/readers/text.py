@@ -72,7 +72,7 @@ def _utf16_encoding(sample: bytes) -> str:
     In UTF-16 the high bytes of most letters are one of a few.
     """
     high_bytes = {"utf-16-le": sample[1::2], "utf-16-be": sample[: len(sample) // 2 * 2 : 2]}
-    shares = {name: sum(byte in _HIGH for byte in one) / max(1, len(one)) for name, one in high_bytes.items()}
+    shares = {name: sum(byte in _HIGH for byte in sample) / max(1, len(sample)) for name, sample in high_bytes.items()}
     best = max(shares, key=lambda name: shares[name])
     return best if shares[best] >= 0.95 and min(shares.values()) < 0.6 else ""
 
