@@ -9,8 +9,8 @@ from platform_app.components.console.page import Page
 
 def every_page() -> list[Page]:
     """Return the pages of all files in the folders beside this one."""
-    found: list[Page] = []
+    listed: list[Page] = []
     for module in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}."):
         if not module.ispkg and module.name != __name__:
-            found.extend(import_module(module.name).PAGES)
-    return found
+            listed.extend(import_module(module.name).PAGES)
+    return listed

@@ -71,13 +71,13 @@ def _stage(stage: rx.Var[AgentStageLine]) -> rx.Component:
     )
 
 
-def _visible_field(one: rx.Var[VisibleField]) -> rx.Component:
+def _visible_field(field: rx.Var[VisibleField]) -> rx.Component:
     return rx.el.label(
         rx.checkbox(
-            checked=one.selected,
-            on_change=lambda selected: AgentState.toggle_visible_field(one.name, selected),
+            checked=field.selected,
+            on_change=lambda selected: AgentState.toggle_visible_field(field.name, selected),
             disabled=READ_ONLY,
         ),
-        one.words,
+        field.words,
         class_name="check",
     )

@@ -69,12 +69,12 @@ def bulk_select(label: Any, choices: Any, on_select: Any) -> rx.Component:
     )
 
 
-def tags(found: Any) -> rx.Component:
+def tags(names: Any) -> rx.Component:
     """Return the tags of a row."""
     return rx.cond(
-        found.length() > 0,
+        names.length() > 0,
         rx.flex(
-            rx.foreach(found, lambda tag: rx.badge(tag, color_scheme="gray", variant="surface", high_contrast=True)),
+            rx.foreach(names, lambda tag: rx.badge(tag, color_scheme="gray", variant="surface", high_contrast=True)),
             spacing="1",
             wrap="wrap",
         ),

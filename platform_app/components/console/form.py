@@ -18,11 +18,11 @@ def autosaved_section(
 
     A field with a control of kind CUSTOM that `own` does not name is not drawn.
     """
-    shown = [one for one in form.values() if one.section == section]
+    shown = [entry for entry in form.values() if entry.section == section]
     return [
-        own[one.name]() if one.name in own else autosaved_field(one, state)
-        for one in shown
-        if one.name in own or one.control != Control.CUSTOM
+        own[entry.name]() if entry.name in own else autosaved_field(entry, state)
+        for entry in shown
+        if entry.name in own or entry.control != Control.CUSTOM
     ]
 
 

@@ -27,6 +27,6 @@ def tenant_page(route: str, title: str, show: Callable[[], rx.Component], *on_lo
 
     Where the route names a row, what its handlers in `on_load` do not find, by NotFound, is said in place of the page.
     """
-    for one in on_load if "[" in route else ():
-        setattr(inspect.unwrap(one.fn), ON_LOAD_MARK, True)
+    for handler in on_load if "[" in route else ():
+        setattr(inspect.unwrap(handler.fn), ON_LOAD_MARK, True)
     return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load, NotificationBellState.follow])

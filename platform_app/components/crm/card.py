@@ -206,12 +206,12 @@ def history(state: Any) -> rx.Component:
     return _list_section(t("Activity"), state.history, one, t("Nothing yet."))
 
 
-def _list_section(title: Any, lines: Any, one: Any, empty: Any) -> rx.Component:
+def _list_section(title: Any, lines: Any, line: Any, empty: Any) -> rx.Component:
     return rx.el.section(
         rx.el.h2(title),
         rx.cond(
             lines.length() > 0,
-            rx.el.ul(rx.foreach(lines, one), class_name="plain-list small"),
+            rx.el.ul(rx.foreach(lines, line), class_name="plain-list small"),
             rx.el.p(empty, class_name="muted small"),
         ),
         class_name="card section",
@@ -223,7 +223,7 @@ def contact_dialog(
     is_open: Any,
     on_open: Any,
     title: Any,
-    found: Any,
+    choices: Any,
     on_search: Any,
     choice: Any,
     nothing: rx.Component | None = None,
@@ -241,8 +241,8 @@ def contact_dialog(
                 ),
                 debounce_timeout=250,
             ),
-            rx.el.ul(rx.foreach(found, choice), class_name="plain-list"),
-            rx.cond(found.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
+            rx.el.ul(rx.foreach(choices, choice), class_name="plain-list"),
+            rx.cond(choices.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
             rx.flex(
                 nothing if nothing is not None else rx.fragment(),
                 rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", high_contrast=True)),

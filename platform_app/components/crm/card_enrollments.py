@@ -15,7 +15,7 @@ def enrollments(state: Any) -> rx.Component:
     """Return the enrollments with a select field that starts another sequence."""
     sequence_options = [
         rx.el.option(t("Start a sequence…"), value=""),
-        rx.foreach(state.sequences, lambda one: rx.el.option(one.name, value=one.id)),
+        rx.foreach(state.sequences, lambda sequence: rx.el.option(sequence.name, value=sequence.id)),
     ]
     return rx.el.section(
         rx.el.h2(t("Sequences")),

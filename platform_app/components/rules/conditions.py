@@ -109,7 +109,7 @@ def _group(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
 
 
 def _condition(state: Any, line: rx.Var[ConditionLine], of_events: bool) -> rx.Component:
-    own = rx.foreach(state.custom_facts, lambda one: choice(one.id, one.name))
+    own = rx.foreach(state.custom_facts, lambda fact: choice(fact.id, fact.name))
     parts = rx.el.div(
         picker(
             *_facts(of_events),
@@ -135,8 +135,8 @@ def _condition(state: Any, line: rx.Var[ConditionLine], of_events: bool) -> rx.C
 
 
 def _of_webhooks(state: Any) -> rx.Component:
-    found = rx.foreach(state.event_facts, lambda one: choice(one.id, one.name))
-    return rx.cond(state.event_facts.length() > 0, group(t("Fields of webhooks"), found))
+    fields = rx.foreach(state.event_facts, lambda fact: choice(fact.id, fact.name))
+    return rx.cond(state.event_facts.length() > 0, group(t("Fields of webhooks"), fields))
 
 
 def _grip(line: rx.Var[ConditionLine]) -> rx.Component:
@@ -152,7 +152,7 @@ def _facts(of_events: bool) -> list[rx.Component]:
         if fact.event_only and not of_events:
             continue
         groups.setdefault(_GROUPS.get(fact.name.split(".")[0], "Other"), []).append(fact)
-    return [group(t(name), *(_fact(fact) for fact in found)) for name, found in groups.items()]
+    return [group(t(name), *(_fact(fact) for fact in facts)) for name, facts in groups.items()]
 
 
 def _fact(fact: Fact) -> rx.Component:

@@ -19,7 +19,7 @@ from platform_app.state.rules.rule_actions import ActionFieldLine, ActionLine
 def rule_actions(state: Any) -> rx.Component:
     """Return the editor for a state with the ActionBuilder mixin."""
     add = picker(
-        *(choice(kind, t(label(kind)), icon=one.icon, note=_note(kind)) for kind, one in ACTIONS.items()),
+        *(choice(kind, t(label(kind)), icon=action.icon, note=_note(kind)) for kind, action in ACTIONS.items()),
         label=t("Action to add"),
         shown=t("Add an action…"),
         value="",

@@ -21,7 +21,7 @@ def dry_run() -> rx.Component:
         rx.el.p(t("Nothing is changed and nothing is sent."), class_name="muted small"),
         rx.el.select(
             rx.el.option(t("Choose an event…"), value=""),
-            rx.foreach(state.events, lambda one: rx.el.option(one.name, value=one.id)),
+            rx.foreach(state.events, lambda event: rx.el.option(event.name, value=event.id)),
             value=state.event,
             on_change=state.dry_run_event,
             on_focus=state.load_events,
@@ -39,7 +39,7 @@ def _typed() -> rx.Component:
     """Return the form for a dry run on a typed message."""
     lead = rx.el.select(
         rx.el.option(t("No lead"), value=""),
-        rx.foreach(RuleState.leads, lambda one: rx.el.option(one.name, value=one.id)),
+        rx.foreach(RuleState.leads, lambda lead: rx.el.option(lead.name, value=lead.id)),
         name="lead",
         aria_label=t("Lead to try with"),
         class_name="native",

@@ -80,7 +80,7 @@ def _used() -> rx.Component:
             rx.el.ul(
                 rx.foreach(
                     ScriptState.conversations,
-                    lambda one: rx.el.li(rx.link(one.name, href=f"/manage/{CurrentUser.slug}{one.id}", size="2")),
+                    lambda talk: rx.el.li(rx.link(talk.name, href=f"/manage/{CurrentUser.slug}{talk.id}", size="2")),
                 ),
                 class_name="plain-list",
             ),

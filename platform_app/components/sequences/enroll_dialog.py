@@ -31,22 +31,22 @@ def _search(state: Any) -> rx.Component:
         ),
         debounce_timeout=250,
     )
-    found = rx.foreach(state.found, lambda one: _candidate(state, one))
+    candidates = rx.foreach(state.found, lambda candidate: _candidate(state, candidate))
     return rx.el.div(
         search,
-        rx.el.div(found, class_name="choices scroll-box", role="group", aria_label=t("Search leads and contacts")),
+        rx.el.div(candidates, class_name="choices scroll-box", role="group", aria_label=t("Search leads and contacts")),
         rx.box(rx.button(t("Take all of these"), on_click=state.add_all_found, size="1", variant="soft")),
         class_name="stack-small",
     )
 
 
-def _candidate(state: Any, one: rx.Var[Option]) -> rx.Component:
+def _candidate(state: Any, candidate: rx.Var[Option]) -> rx.Component:
     box = rx.el.input(
         type="checkbox",
-        checked=state.subject_ids.contains(one.id),
-        on_change=lambda wanted: state.toggle_subject(one.id, wanted),
+        checked=state.subject_ids.contains(candidate.id),
+        on_change=lambda wanted: state.toggle_subject(candidate.id, wanted),
     )
-    return rx.el.label(box, one.name, class_name="check")
+    return rx.el.label(box, candidate.name, class_name="check")
 
 
 def _preview(state: Any) -> rx.Component:
@@ -63,5 +63,5 @@ def _preview(state: Any) -> rx.Component:
     )
 
 
-def _entry(one: rx.Var[EnrollPreviewLine]) -> rx.Component:
-    return rx.el.li(status(one.colour, one.words), " ", rx.el.strong(one.count))
+def _entry(entry: rx.Var[EnrollPreviewLine]) -> rx.Component:
+    return rx.el.li(status(entry.colour, entry.words), " ", rx.el.strong(entry.count))

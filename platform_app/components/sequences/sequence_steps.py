@@ -28,7 +28,10 @@ from platform_app.state.sequences.sequence_words import ICONS
 
 STATE = SequenceState
 _CONDITIONS = {  # kinds of steps that weigh one, with what it is called there
-    kind: one.label for kind, step in STEPS.items() for one in input_fields(step) if one.input == StepInput.CONDITION
+    kind: field.label
+    for kind, step in STEPS.items()
+    for field in input_fields(step)
+    if field.input == StepInput.CONDITION
 }
 
 
@@ -117,8 +120,8 @@ def _tools(line: rx.Var[SequenceStepLine]) -> rx.Component:
 
 def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
     acts = [
-        choice(f"do:{kind}", t(action_words(kind)), icon=one.icon, note=t(note(kind)) if note(kind) else None)
-        for kind, one in ACTIONS.items()
+        choice(f"do:{kind}", t(action_words(kind)), icon=action.icon, note=t(note(kind)) if note(kind) else None)
+        for kind, action in ACTIONS.items()
     ]
     flow = [choice(kind, t(step_words(kind)), icon=ICONS[kind]) for kind in STEPS if kind != "do"]
     return picker(
@@ -238,7 +241,7 @@ def _span(spec: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
             class_name="native short",
         ),
         native(
-            [rx.el.option(t(one), value=one) for one in UNITS],
+            [rx.el.option(t(unit), value=unit) for unit in UNITS],
             label=t("Unit: {what}", what=label),
             value=unit,
             on_change=lambda value: STATE.set_step(spec.name, f"{count} {value}"),

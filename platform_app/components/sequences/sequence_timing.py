@@ -98,7 +98,7 @@ def _periods(state: Any, number: Any) -> rx.Component:
         rx.el.span(t("Only within these hours"), class_name="label"),
         rx.cond(
             state.timing.periods.length() > 0,
-            rx.foreach(state.timing.periods, lambda one: _period(state, one, number)),
+            rx.foreach(state.timing.periods, lambda period: _period(state, period, number)),
             rx.el.p(t("At any time of day."), class_name="muted small"),
         ),
         rx.cond(
@@ -119,31 +119,31 @@ def _periods(state: Any, number: Any) -> rx.Component:
     )
 
 
-def _period(state: Any, one: rx.Var[PeriodLine], number: Any) -> rx.Component:
-    named = {"number": number, "place": one.number}
+def _period(state: Any, period: rx.Var[PeriodLine], number: Any) -> rx.Component:
+    named = {"number": number, "place": period.number}
     return rx.flex(
         _input(
-            one.start,
+            period.start,
             t("Beginning of hours {place} of step {number}", **named),
-            lambda v: state.set_period(one.place, "start", v),
+            lambda v: state.set_period(period.place, "start", v),
             type="time",
         ),
         rx.el.span("–", aria_hidden="true"),
         _input(
-            one.end,
+            period.end,
             t("End of hours {place} of step {number}", **named),
-            lambda v: state.set_period(one.place, "end", v),
+            lambda v: state.set_period(period.place, "end", v),
             type="time",
         ),
         _days(
             t("Days of hours {place} of step {number}", **named),
-            one.days,
-            lambda day, on: state.toggle_day(one.place, day, on),
+            period.days,
+            lambda day, on: state.toggle_day(period.place, day, on),
         ),
         rx.cond(
             ~READ_ONLY,
             icon_button(
-                "x", t("Remove hours {place} of step {number}", **named), state.remove_period(one.place), small=True
+                "x", t("Remove hours {place} of step {number}", **named), state.remove_period(period.place), small=True
             ),
         ),
         spacing="2",

@@ -58,7 +58,7 @@ def _labelled(words: Any, control: rx.Component) -> rx.Component:
 def _choice(name: str, none: Any, choices: Any) -> rx.Component:
     return rx.el.select(
         rx.el.option(none, value=""),
-        rx.foreach(choices, lambda one: rx.el.option(one.name, value=one.id)),
+        rx.foreach(choices, lambda option: rx.el.option(option.name, value=option.id)),
         name=name,
         class_name="native wide",
     )

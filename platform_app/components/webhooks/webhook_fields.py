@@ -30,32 +30,32 @@ def fields_card() -> rx.Component:
     )
 
 
-def _field(one: rx.Var[WebhookFieldLine]) -> rx.Component:
+def _field(line: rx.Var[WebhookFieldLine]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.flex(
                 rx.el.input(
-                    default_value=one.name,
-                    on_change=debounced(lambda name: WebhookState.rename_field(one.id, name)),
+                    default_value=line.name,
+                    on_change=debounced(lambda name: WebhookState.rename_field(line.id, name)),
                     aria_label=t("Name of the field"),
                     max_length=80,
                     read_only=READ_ONLY,
                     class_name="native grow",
                 ),
-                _badge(one.kind),
+                _badge(line.kind),
                 spacing="2",
                 align="center",
             ),
-            rx.el.div(rx.el.code(one.path), " → ", rx.el.code(one.variable), class_name="small break muted"),
+            rx.el.div(rx.el.code(line.path), " → ", rx.el.code(line.variable), class_name="small break muted"),
             class_name="grow stack-small",
         ),
-        copy_button(one.variable, t("Copy the variable of “{title}”", title=one.name)),
+        copy_button(line.variable, t("Copy the variable of “{title}”", title=line.name)),
         rx.cond(
             ~READ_ONLY,
-            icon_button("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id), small=True),
+            icon_button("x", t("Delete “{title}”", title=line.name), WebhookState.delete_field(line.id), small=True),
         ),
         class_name="card-line",
-        key=one.id,
+        key=line.id,
     )
 
 
@@ -117,20 +117,20 @@ def _offers() -> rx.Component:
     )
 
 
-def _offer(one: rx.Var[SuggestedFieldLine]) -> rx.Component:
+def _offer(offer: rx.Var[SuggestedFieldLine]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            rx.el.code(one.path, class_name="small break"),
-            rx.el.div(one.text, class_name="muted small clip"),
+            rx.el.code(offer.path, class_name="small break"),
+            rx.el.div(offer.text, class_name="muted small clip"),
             class_name="grow",
         ),
-        _badge(one.kind_words),
+        _badge(offer.kind_words),
         icon_button(
             "plus",
-            t("Make a field of {path}", path=one.path),
-            WebhookState.add_suggested_field(one.path, one.kind),
+            t("Make a field of {path}", path=offer.path),
+            WebhookState.add_suggested_field(offer.path, offer.kind),
             small=True,
         ),
         class_name="card-line",
-        key=one.path,
+        key=offer.path,
     )

@@ -168,7 +168,9 @@ def _history() -> rx.Component:
             rx.el.ul(rx.foreach(AgentState.versions, _version), class_name="updates"),
             rx.el.p(t("Not published yet. Publishing makes the first version."), class_name="muted"),
         ),
-        rx.foreach(AgentState.versions, lambda one: rx.cond(AgentState.compared == one.id, _comparison(one))),
+        rx.foreach(
+            AgentState.versions, lambda version: rx.cond(AgentState.compared == version.id, _comparison(version))
+        ),
     )
 
 

@@ -36,7 +36,7 @@ def _card() -> rx.Component:
             is_open=ContactState.merge_dialog_open,
             on_open=ContactState.set_merge_dialog_open,
             title=t("Which contact is the same person?"),
-            found=ContactState.candidates,
+            choices=ContactState.candidates,
             on_search=ContactState.search_candidates,
             choice=lambda contact: card.choice_line(contact, ContactState.preview_merge(contact.id)),
         ),

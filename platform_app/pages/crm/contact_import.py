@@ -188,10 +188,10 @@ def _refused_row(line: rx.Var[RefusedRowLine]) -> rx.Component:
     )
 
 
-def _past_import_row(one: rx.Var[PastImportRow]) -> rx.Component:
+def _past_import_row(past: rx.Var[PastImportRow]) -> rx.Component:
     return rx.el.li(
-        rx.link(one.name, href=f"/manage/{CurrentUser.slug}/contacts/import?i={one.id}", size="2"),
-        rx.el.span(" ", one.when, " · ", one.summary, class_name="muted"),
+        rx.link(past.name, href=f"/manage/{CurrentUser.slug}/contacts/import?i={past.id}", size="2"),
+        rx.el.span(" ", past.when, " · ", past.summary, class_name="muted"),
     )
 
 

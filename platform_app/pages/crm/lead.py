@@ -28,7 +28,7 @@ def _card() -> rx.Component:
             is_open=LeadState.contact_dialog_open,
             on_open=LeadState.set_contact_dialog_open,
             title=t("Whose lead is it?"),
-            found=LeadState.candidates,
+            choices=LeadState.candidates,
             on_search=LeadState.search_contacts,
             choice=lambda contact: card.choice_line(contact, LeadState.set_contact(contact.id)),
             nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.set_contact("")),

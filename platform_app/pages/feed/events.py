@@ -97,7 +97,7 @@ def _event() -> rx.Component:
                 _section(
                     t("What was known then"),
                     rx.el.dl(
-                        rx.foreach(view.facts, lambda one: rx.fragment(rx.el.dt(one.words), rx.el.dd(one.value))),
+                        rx.foreach(view.facts, lambda fact: rx.fragment(rx.el.dt(fact.words), rx.el.dd(fact.value))),
                         class_name="facts",
                     ),
                 ),
@@ -129,7 +129,7 @@ def _why() -> rx.Component:
         rx.flex(
             rx.el.select(
                 rx.el.option(t("Choose a rule…"), value=""),
-                rx.foreach(EventState.rules, lambda one: rx.el.option(one.name, value=one.id)),
+                rx.foreach(EventState.rules, lambda rule: rx.el.option(rule.name, value=rule.id)),
                 value=EventState.rule,
                 on_change=EventState.select_rule,
                 aria_label=t("Rule to ask"),

@@ -56,12 +56,12 @@ def _form() -> rx.Component:
 
 
 def _section(section: str) -> list[rx.Component]:
-    return [_input(one) for one in MAIL_FORM.values() if one.section == section]
+    return [_input(shown) for shown in MAIL_FORM.values() if shown.section == section]
 
 
-def _input(one: FormField) -> rx.Component:
-    is_secret = one.control == Control.PASSWORD
-    return submitted_field(one, MailState, help_text=MailState.credential_hint if is_secret else None)
+def _input(shown: FormField) -> rx.Component:
+    is_secret = shown.control == Control.PASSWORD
+    return submitted_field(shown, MailState, help_text=MailState.credential_hint if is_secret else None)
 
 
 def _server() -> rx.Component:

@@ -117,7 +117,7 @@ def _days() -> rx.Component:
 def _webhook() -> rx.Component:
     items = [
         rx.select.item(t("Any webhook"), value=ALL),
-        rx.foreach(RuleState.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
+        rx.foreach(RuleState.webhooks, lambda webhook: rx.select.item(webhook.name, value=webhook.id)),
     ]
     return rx.el.div(
         _chosen("webhook_id", RuleState.webhook, items),

@@ -108,7 +108,7 @@ def _run() -> rx.Component:
     actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
     nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
     followed = rx.foreach(
-        view.caused, lambda one: rx.el.li(row_link(one.words, f"/manage/{CurrentUser.slug}/events/{one.id}"))
+        view.caused, lambda event: rx.el.li(row_link(event.words, f"/manage/{CurrentUser.slug}/events/{event.id}"))
     )
     return rx.fragment(
         page_head(

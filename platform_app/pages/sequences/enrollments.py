@@ -58,7 +58,7 @@ def _filters() -> rx.Component:
     ]
     sequences = [
         rx.el.option(t("All sequences"), value="all"),
-        rx.foreach(STATE.sequences, lambda one: rx.el.option(one.name, value=one.id)),
+        rx.foreach(STATE.sequences, lambda sequence: rx.el.option(sequence.name, value=sequence.id)),
     ]
     return rx.el.div(
         native(

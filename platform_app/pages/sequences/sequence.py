@@ -60,7 +60,7 @@ def _head() -> rx.Component:
 def _fields() -> rx.Component:
     agents = [
         rx.el.option(t("All agents"), value=ALL),
-        rx.foreach(STATE.agents, lambda one: rx.el.option(one.name, value=one.id)),
+        rx.foreach(STATE.agents, lambda agent: rx.el.option(agent.name, value=agent.id)),
     ]
     triggers = [rx.el.option(t(TRIGGERS[kind]), value=kind) for kind in OFFERED]
     return rx.el.div(

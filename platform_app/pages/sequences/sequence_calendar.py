@@ -88,12 +88,12 @@ def _holidays() -> rx.Component:
     )
 
 
-def _holiday(one: rx.Var[HolidayLine]) -> rx.Component:
+def _holiday(holiday: rx.Var[HolidayLine]) -> rx.Component:
     return rx.el.li(
-        rx.el.span(one.words, rx.cond(one.name != "", rx.fragment(" · ", one.name)), class_name="grow"),
+        rx.el.span(holiday.words, rx.cond(holiday.name != "", rx.fragment(" · ", holiday.name)), class_name="grow"),
         rx.cond(
             ~READ_ONLY,
-            icon_button("x", t("Remove “{name}”", name=one.words), STATE.remove_holiday(one.id), small=True),
+            icon_button("x", t("Remove “{name}”", name=holiday.words), STATE.remove_holiday(holiday.id), small=True),
         ),
         class_name="card-line",
     )

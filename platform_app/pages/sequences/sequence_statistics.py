@@ -57,24 +57,24 @@ def _numbers() -> rx.Component:
     )
 
 
-def _card(one: rx.Var[CountLine]) -> rx.Component:
+def _card(card: rx.Var[CountLine]) -> rx.Component:
     return rx.el.div(
-        rx.el.div(one.words, class_name="muted small"),
-        rx.el.div(one.count, class_name="figure"),
-        rx.el.div(one.share, class_name="muted small"),
+        rx.el.div(card.words, class_name="muted small"),
+        rx.el.div(card.count, class_name="figure"),
+        rx.el.div(card.share, class_name="muted small"),
         class_name="card",
     )
 
 
-def _step(one: rx.Var[StepStatisticsLine]) -> rx.Component:
+def _step(step: rx.Var[StepStatisticsLine]) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(one.words),
-        rx.table.cell(one.version),
-        rx.table.cell(one.branch),
-        rx.table.cell(one.taken),
-        rx.table.cell(one.replies),
-        rx.table.cell(one.stages),
-        rx.table.cell(one.failed),
+        rx.table.row_header_cell(step.words),
+        rx.table.cell(step.version),
+        rx.table.cell(step.branch),
+        rx.table.cell(step.taken),
+        rx.table.cell(step.replies),
+        rx.table.cell(step.stages),
+        rx.table.cell(step.failed),
     )
 
 
@@ -90,11 +90,11 @@ def _list(title: Any, counts: Any, empty: Any) -> rx.Component:
     )
 
 
-def _count(one: rx.Var[CountLine]) -> rx.Component:
+def _count(line: rx.Var[CountLine]) -> rx.Component:
     return rx.el.li(
-        rx.el.span(one.words, class_name="grow"),
-        rx.el.strong(one.count),
-        rx.el.span(one.share, class_name="muted small"),
+        rx.el.span(line.words, class_name="grow"),
+        rx.el.strong(line.count),
+        rx.el.span(line.share, class_name="muted small"),
         class_name="card-line",
     )
 

@@ -55,7 +55,8 @@ def _body() -> rx.Component:
 def _about() -> rx.Component:
     head = DeliveryState.head
     line = rx.foreach(
-        DeliveryState.view.headers, lambda one: rx.fragment(rx.el.dt(one.id), rx.el.dd(one.name, class_name="break"))
+        DeliveryState.view.headers,
+        lambda header: rx.fragment(rx.el.dt(header.id), rx.el.dd(header.name, class_name="break")),
     )
     return rx.el.section(
         rx.el.h2(t("Outcome")),

@@ -141,7 +141,7 @@ def _settings_card() -> rx.Component:
 def _agent() -> rx.Component:
     agents = [
         rx.select.item(t("No agent"), value=NONE),
-        rx.foreach(WebhookState.agents, lambda one: rx.select.item(one.name, value=one.id)),
+        rx.foreach(WebhookState.agents, lambda agent: rx.select.item(agent.name, value=agent.id)),
     ]
     return autosaved_field(WEBHOOK_FORM["agent_id"], WebhookState, options=agents)
 

@@ -106,7 +106,7 @@ class AgentState(VersionedEditor, rx.State):
     @handler(Role.OPERATOR)
     async def toggle_category(self, category_id: str, selected: bool) -> Any:
         """Add a knowledge category to those the agent reads, or take it out."""
-        wanted = [one for one in self.categories if one != category_id] + [category_id] * selected
+        wanted = [other for other in self.categories if other != category_id] + [category_id] * selected
         self.categories = wanted
         return browser.call_handler(AgentState.save, "categories", list(wanted))
 
@@ -159,16 +159,18 @@ class AgentState(VersionedEditor, rx.State):
         return agents.AGENTS
 
     def _field_labels(self) -> dict[str, str]:
-        return {name: one.label for name, one in AGENT_FORM.items()}
+        return {name: shown.label for name, shown in AGENT_FORM.items()}
 
     async def _load_form(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         agent = await fetch(self, agents.get, self._id())
         own = AgentSettings.model_validate(agent.draft)
         values = own.model_dump(mode="json")
-        self.initial = {name: format_typed(values[name]) for name, one in AGENT_FORM.items() if one.control in TYPED}
-        self.flags = {name: values[name] for name, one in AGENT_FORM.items() if one.control == Control.SWITCH}
-        self.choices = {name: values[name] for name, one in AGENT_FORM.items() if one.control == Control.SELECT}
+        self.initial = {
+            name: format_typed(values[name]) for name, shown in AGENT_FORM.items() if shown.control in TYPED
+        }
+        self.flags = {name: values[name] for name, shown in AGENT_FORM.items() if shown.control == Control.SWITCH}
+        self.choices = {name: values[name] for name, shown in AGENT_FORM.items() if shown.control == Control.SELECT}
         self.categories = own.categories
         self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
         self.instruction_length, self.problems = len(own.instructions), await _model_problem(own.model, language)

@@ -36,8 +36,8 @@ def stages_and_fields(
     """Return all stages and all contact and lead fields of the tenant with the agent's settings for them."""
     stages = [
         AgentStageLine(s.id, pipeline.name, s.name, s.id in own.stages, own.stage_instructions.get(s.id, ""))
-        for pipeline, found in pipelines.list_pipelines(session, who)
-        for s in found
+        for pipeline, listed in pipelines.list_pipelines(session, who)
+        for s in listed
     ]
     visible_fields = [
         VisibleField(name, fact.label if fact.is_custom else translate(language, fact.label), name in own.seen_fields)

@@ -139,7 +139,7 @@ class AgentsState(ListPage, Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found, total = await fetch(
+        rows, total = await fetch(
             self,
             agents.list_agents,
             search=self.search,
@@ -150,7 +150,7 @@ class AgentsState(ListPage, Undo, rx.State):
             page_size=int(self.size),
         )
         self._set_total(total)
-        self.rows = [_row(row, identity, language) for row in found]
+        self.rows = [_row(row, identity, language) for row in rows]
         self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
         self.loaded = True
 

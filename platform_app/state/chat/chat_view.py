@@ -124,7 +124,7 @@ def split_blocks(text: str) -> tuple[list[str], str]:
     return parts[:-1], parts[-1] if parts else ""
 
 
-def guided_script_lines(found: list[tuple[str, int | None, int, list[str]]], language: str) -> list[str]:
+def guided_script_lines(progress: list[tuple[str, int | None, int, list[str]]], language: str) -> list[str]:
     """Return the progress of guided scripts as sentences.
 
     `found` holds title, step from 0 (None if finished), number of steps and labels of the missing fields.
@@ -140,5 +140,5 @@ def guided_script_lines(found: list[tuple[str, int | None, int, list[str]]], lan
             steps=steps,
             wanted=", ".join(translate(language, words) for words in wanted),
         )
-        for title, step, steps, wanted in found
+        for title, step, steps, wanted in progress
     ]

@@ -76,7 +76,7 @@ class ConversationListState(Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found = await fetch(self, conversations.list_test_conversations, search=self.search)
-        rows = [build_conversation_row(row, identity, language) for row in found]
+        listed = await fetch(self, conversations.list_test_conversations, search=self.search)
+        rows = [build_conversation_row(row, identity, language) for row in listed]
         if self.rows != rows:
             self.rows = rows

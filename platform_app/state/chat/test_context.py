@@ -33,7 +33,7 @@ def test_context_options(
     session: Transaction, who: Identity, lead_id: str = "", contact_id: str = ""
 ) -> TestContextOptions:
     """Return the newest contacts and leads, and those that are selected, however old."""
-    stages = {stage.id: stage.name for _, found in pipelines.list_pipelines(session, who) for stage in found}
+    stages = {stage.id: stage.name for _, listed in pipelines.list_pipelines(session, who) for stage in listed}
     deals, _ = leads.list_leads(session, who, page_size=MAX_OPTIONS)
     persons, _ = contacts.list_contacts(session, who, sort="updated", descending=True, page_size=MAX_OPTIONS)
     try:
@@ -141,5 +141,5 @@ class TestContext(rx.State, mixin=True):
         known = {choice.id for choice in (*self.contacts, *self.leads)} | {NONE}
         if self.loaded and {self.lead, self.contact} <= known:
             return
-        found = await fetch(self, test_context_options, self.lead, self.contact)
-        self.contacts, self.leads, self._contact_of = found.contacts, found.leads, found.contact_of
+        options = await fetch(self, test_context_options, self.lead, self.contact)
+        self.contacts, self.leads, self._contact_of = options.contacts, options.leads, options.contact_of

@@ -42,21 +42,21 @@ class DurationBar:
 
 def trace_passages(trace: Trace, language: str) -> list[TracePassage]:
     """Return the passages that were considered, best first."""
-    return [_passage(found, language) for found in trace.data.get("passages", [])]
+    return [_passage(passage, language) for passage in trace.data.get("passages", [])]
 
 
-def _passage(found: dict[str, Any], language: str) -> TracePassage:
+def _passage(passage: dict[str, Any], language: str) -> TracePassage:
     scores = {
-        name: format_decimal(round(float(found.get(key) or 0), 2), locale=language)
+        name: format_decimal(round(float(passage.get(key) or 0), 2), locale=language)
         for name, key in (("score", "score"), ("words", "lexical_score"), ("vector", "vector_score"))
     }
-    heading = found.get("heading", "")
+    heading = passage.get("heading", "")
     return TracePassage(
-        title=f"{found['source_title']} › {heading}" if heading else found["source_title"],
-        text=found["text"],
+        title=f"{passage['source_title']} › {heading}" if heading else passage["source_title"],
+        text=passage["text"],
         scores=translate(language, "score {score} · words {words} · vector {vector}", **scores),
-        given_to_model=bool(found["used"]),
-        cited=bool(found.get("cited")),
+        given_to_model=bool(passage["used"]),
+        cited=bool(passage.get("cited")),
     )
 
 
@@ -150,14 +150,14 @@ def trace_scripts(trace: Trace, context: ViewContext) -> list[TraceScript]:
     """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
     return [
         TraceScript(
-            one["title"],
-            one["applied"],
-            bool(one.get("used")),
-            translate(context.language, one["why"], expected=one["expected"], actual=one["actual"]),
-            proof_lines(one.get("proof", {}), context),
-            [describe_change(change, context) for change in one.get("change", [])],
+            script["title"],
+            script["applied"],
+            bool(script.get("used")),
+            translate(context.language, script["why"], expected=script["expected"], actual=script["actual"]),
+            proof_lines(script.get("proof", {}), context),
+            [describe_change(change, context) for change in script.get("change", [])],
         )
-        for one in trace.data.get("scripts", [])
+        for script in trace.data.get("scripts", [])
     ]
 
 

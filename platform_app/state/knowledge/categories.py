@@ -78,9 +78,9 @@ class CategoryState(rx.State):
         await self._fetch()
 
     async def _fetch(self) -> None:
-        found = await fetch(self, categories.list_categories)
+        listed = await fetch(self, categories.list_categories)
         siblings: dict[str | None, list[str]] = {}
-        for row, _ in found:
+        for row, _ in listed:
             siblings.setdefault(row.parent_id, []).append(row.id)
         self.rows = [
             CategoryRow(
@@ -91,5 +91,5 @@ class CategoryState(rx.State):
                 first=siblings[row.parent_id][0] == row.id,
                 last=siblings[row.parent_id][-1] == row.id,
             )
-            for row, depth in found
+            for row, depth in listed
         ]

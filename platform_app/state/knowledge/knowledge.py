@@ -129,8 +129,8 @@ class KnowledgeState(Undo, rx.State):
         if not question:
             self.passages = []
             return
-        found = await asyncio.to_thread(retrieve, identity.tenant_id, question, categories=None)
-        self.without_vectors = found.degraded
+        result = await asyncio.to_thread(retrieve, identity.tenant_id, question, categories=None)
+        self.without_vectors = result.degraded
         self.passages = [
             PassageRow(
                 title=p.source_title,
@@ -140,7 +140,7 @@ class KnowledgeState(Undo, rx.State):
                 lexical=f"{p.lexical_score:.2f}",
                 vector=f"{p.vector_score:.2f}",
             )
-            for p in found.passages
+            for p in result.passages
         ]
 
     def _soft_delete(self) -> SoftDelete:
@@ -151,7 +151,7 @@ class KnowledgeState(Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found, self.total = await fetch(
+        sources_of_page, self.total = await fetch(
             self,
             sources.list_sources,
             search=self.search,
@@ -160,7 +160,7 @@ class KnowledgeState(Undo, rx.State):
             page=self.page,
             page_size=PAGE_SIZE,
         )
-        self.rows = [source_row(source, identity, language) for source in found]
+        self.rows = [source_row(source, identity, language) for source in sources_of_page]
         self.pages = max(1, -(-self.total // PAGE_SIZE))
         self.total_words = plural(language, "{count} source", "{count} sources", self.total)
         self.loaded = True

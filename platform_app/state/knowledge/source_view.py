@@ -47,7 +47,7 @@ def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
         colour=colour,
         progress=source.progress,
         error=translate(language, source.error) if source.error else "",
-        remarks=[translate(language, one["sentence"], **one["values"]) for one in source.remarks],
+        remarks=[translate(language, remark["sentence"], **remark["values"]) for remark in source.remarks],
         chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
         category=source.category_id or "none",
         size=_size(source.size, language),

@@ -80,7 +80,7 @@ class MailState(rx.State):
         identity, language = await current_identity(self), (await current_user(self)).language
         row, sentence, values = await fetch(self, _read)
         self.is_configured = row is not None
-        names = [name for name, one in MAIL_FORM.items() if one.control != Control.PASSWORD]
+        names = [name for name, shown in MAIL_FORM.items() if shown.control != Control.PASSWORD]
         self.initial = {name: str(getattr(row, name)) for name in names} if row else _default_values(identity)
         self.credential_hint = translate(language, sentence, **values) if sentence else ""
         when = exact_time(language, row.updated_at, identity.time_zone) if row else ""

@@ -47,10 +47,10 @@ def node_at(tree: Tree, path: str) -> Tree:
     node = tree
     for place in path.split(".") if path else []:
         parts = node.get("of", [])
-        found = parse_whole(place, len(parts) - 1) if parts else None
-        if found is None:
+        index = parse_whole(place, len(parts) - 1) if parts else None
+        if index is None:
             raise Invalid("This value cannot be taken.")
-        node = parts[found]
+        node = parts[index]
     return node
 
 
@@ -109,7 +109,7 @@ def move_onto(tree: Tree, path: str, onto: str) -> None:
     else:
         others, other = parent(tree, onto)
         others.insert(other + (_places(onto) > _places(path)), node)
-    parts.pop(next(found for found, one in enumerate(parts) if one is gap))
+    parts.pop(next(place for place, part in enumerate(parts) if part is gap))
 
 
 def _places(path: str) -> list[int]:
@@ -141,32 +141,34 @@ def condition_lines(
     """Return a tree as lines in depth-first order with the problem of each."""
     group = parse_conditions(tree)
     wrong = {
-        ".".join(map(str, one.path)): translate(language, one.sentence, **one.values)
-        for one in problems(group, known, {among: {one.id for one in held} for among, held in choices.items()})
+        ".".join(map(str, problem.path)): translate(language, problem.sentence, **problem.values)
+        for problem in problems(
+            group, known, {among: {option.id for option in held} for among, held in choices.items()}
+        )
     }
-    found: list[ConditionLine] = []
-    _walk(group, (), found)
-    for line in found:
+    lines: list[ConditionLine] = []
+    _walk(group, (), lines)
+    for line in lines:
         line.problem = wrong.get(line.path, "")
         line.first, line.last = line.path == "0", line.path == str(len(group.of) - 1)
         if not line.is_group:
             _set_inputs(line, known.get(line.fact), choices, language)
             line.field_key = f"{line.fact} {line.input}"
-    return found
+    return lines
 
 
-def _walk(node: Condition | Group, path: tuple[int, ...], found: list[ConditionLine]) -> None:
+def _walk(node: Condition | Group, path: tuple[int, ...], lines: list[ConditionLine]) -> None:
     place = ".".join(map(str, path))
     number = ".".join(str(part + 1) for part in path)
     if isinstance(node, Condition):
         line = ConditionLine(place, len(path), False, number, fact=node.fact, operator=node.operator)
         line.selected = node.value if isinstance(node.value, list) else []
         line.value = node.value if isinstance(node.value, str) else "\n".join(node.value)
-        found.append(line)
+        lines.append(line)
         return
-    found.append(ConditionLine(place, len(path), True, number, match=node.match.value))
+    lines.append(ConditionLine(place, len(path), True, number, match=node.match.value))
     for part_place, part in enumerate(node.of):
-        _walk(part, (*path, part_place), found)
+        _walk(part, (*path, part_place), lines)
 
 
 _INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "time"}

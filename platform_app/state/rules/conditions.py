@@ -127,7 +127,7 @@ class ConditionBuilder(rx.State, mixin=True):
 
         def change(tree: Tree) -> None:
             node = condition_tree.node_at(tree, path)
-            held = [one for one in node["value"] if one != option] if isinstance(node["value"], list) else []
+            held = [other for other in node["value"] if other != option] if isinstance(node["value"], list) else []
             node["value"] = [*held, option] if selected else held
 
         await self._change_tree(change, redraw=False)
@@ -139,7 +139,7 @@ class ConditionBuilder(rx.State, mixin=True):
         def change(tree: Tree) -> None:
             node = condition_tree.node_at(tree, path)
             held = node["value"]
-            node["value"] = [*(one for one in held if one != value), value] if isinstance(held, list) else value
+            node["value"] = [*(other for other in held if other != value), value] if isinstance(held, list) else value
 
         await self._change_tree(change)
 

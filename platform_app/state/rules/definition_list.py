@@ -127,7 +127,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
         """Show what is said of the whole list."""
         self.agents, self.total, self.total_words, self.loaded = agents, listed.total, words, True
         self.page, self.pages = listed.page, listed.pages
-        self.agent_name = next((one.name for one in agents if one.id == self.agent), "")
+        self.agent_name = next((agent.name for agent in agents if agent.id == self.agent), "")
 
 
 def definition_status(row: Any) -> str:

@@ -62,23 +62,23 @@ async def view_context(state: rx.State) -> ViewContext:
 
 def proof_lines(proof: Mapping[str, Any], context: ViewContext) -> list[ProofLine]:
     """Return the nodes of a proof in depth-first order, without a root that only combines all."""
-    found: list[ProofLine] = []
-    _walk(proof, 0, context, found)
-    return found[1:] if found and proof.get("match") == "all" else found
+    lines: list[ProofLine] = []
+    _walk(proof, 0, context, lines)
+    return lines[1:] if lines and proof.get("match") == "all" else lines
 
 
-def _walk(proof: Mapping[str, Any], depth: int, context: ViewContext, found: list[ProofLine]) -> None:
+def _walk(proof: Mapping[str, Any], depth: int, context: ViewContext, lines: list[ProofLine]) -> None:
     if "match" not in proof:
         if proof:
-            found.append(
+            lines.append(
                 ProofLine(
                     depth, bool(proof["holds"]), describe_condition(proof, context), describe_actual(proof, context)
                 )
             )
         return
-    found.append(ProofLine(depth, bool(proof["holds"]), translate(context.language, MATCHES[str(proof["match"])])))
+    lines.append(ProofLine(depth, bool(proof["holds"]), translate(context.language, MATCHES[str(proof["match"])])))
     for part in proof.get("of", []):
-        _walk(part, depth + 1, context, found)
+        _walk(part, depth + 1, context, lines)
 
 
 def describe_condition(leaf: Mapping[str, Any], context: ViewContext) -> str:
@@ -113,14 +113,14 @@ def describe_actual(leaf: Mapping[str, Any], context: ViewContext) -> str:
 
 def _shown(value: Any, fact: Fact | None, context: ViewContext) -> str:
     if isinstance(value, list):
-        return ", ".join(_shown(one, fact, context) for one in value)
+        return ", ".join(_shown(part, fact, context) for part in value)
     if isinstance(value, bool):
         return translate(context.language, "yes" if value else "no")
     text = str(value)
     if fact is None:
         return text
-    if fact.type == FactType.NUMBER and (found := parse_exact_number(text) or parse_number(text)) is not None:
-        return str(format_decimal(found, locale=context.language))
+    if fact.type == FactType.NUMBER and (number := parse_exact_number(text) or parse_number(text)) is not None:
+        return str(format_decimal(number, locale=context.language))
     if fact.type == FactType.MOMENT:
         return _moment(text, context)
     if fact.type == FactType.TIME:
@@ -136,10 +136,10 @@ def _shown(value: Any, fact: Fact | None, context: ViewContext) -> str:
 
 def _moment(text: str, context: ViewContext) -> str:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return exact_time(context.language, found, context.zone) if found.tzinfo else text.replace("T", " ")
+    return exact_time(context.language, moment, context.zone) if moment.tzinfo else text.replace("T", " ")
 
 
 def describe_change(change: Mapping[str, Any], context: ViewContext) -> str:

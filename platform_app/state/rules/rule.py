@@ -90,7 +90,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
     async def toggle_day(self, day: int, selected: bool) -> None:
         """Add a day of the week, 1 is Monday, to the schedule, or take it out."""
         days = {*self.weekdays, day} if selected else {*self.weekdays} - {day}
-        await self._save({"weekdays": sorted(one for one in days if 1 <= one <= 7)})
+        await self._save({"weekdays": sorted(weekday for weekday in days if 1 <= weekday <= 7)})
 
     @handler(Role.OPERATOR)
     async def set_stop_after(self, stop: bool) -> None:
@@ -113,7 +113,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         if field == "condition":
             return describe_conditions(value or {}, context, named)
         if field == "actions":
-            return "; ".join(describe_action(one, context.language, named) for one in value or [])
+            return "; ".join(describe_action(action, context.language, named) for action in value or [])
         return value
 
     async def _fill_form(self, row: Rule) -> None:
@@ -124,15 +124,15 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
 
     async def _refresh(self) -> None:
         identity, context = await current_identity(self), await view_context(self)
-        found = await fetch(self, _read, self._id())
-        rule = parse_rule(found.rule.draft)
-        await self._set_status(found.rule, found.versions)
+        page = await fetch(self, _read, self._id())
+        rule = parse_rule(page.rule.draft)
+        await self._set_status(page.rule, page.versions)
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
-        self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks
-        self.sentence = describe_rule(rule, context, found.names)
-        self.agents, self.leads, self.problems = found.agents, found.leads, found.problems
-        self.runs = [run_line(run, identity, context.language) for run, _, _ in found.runs[:10]]
-        await self._draw_actions(found.problems)
+        self.webhook, self.webhooks = rule.webhook_id or ALL, page.webhooks
+        self.sentence = describe_rule(rule, context, page.names)
+        self.agents, self.leads, self.problems = page.agents, page.leads, page.problems
+        self.runs = [run_line(run, identity, context.language) for run, _, _ in page.runs[:10]]
+        await self._draw_actions(page.problems)
 
     async def _save_tree(self, tree: Tree) -> None:
         await self._save({"condition": tree})
@@ -156,15 +156,15 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
 
 def _read(session: Transaction, who: Identity, rule_id: str) -> _PageData:
     row = rules.DEFINITIONS.get(session, who, rule_id)
-    found, _ = leads.list_leads(session, who, page_size=50)
+    listed, _ = leads.list_leads(session, who, page_size=50)
     return _PageData(
         row,
         rules.problems(session, who, row),
         rules.DEFINITIONS.versions(session, who, rule_id),
         rule_runs.list_runs(session, who, rule_id=rule_id),
         agent_options(session, who),
-        [Option(one.id, one.title) for one in found],
-        [Option(one.id, one.name) for one in incoming_webhooks.list_webhooks(session, who)],
+        [Option(lead.id, lead.title) for lead in listed],
+        [Option(webhook.id, webhook.name) for webhook in incoming_webhooks.list_webhooks(session, who)],
         names_by_id(session, who),
     )
 

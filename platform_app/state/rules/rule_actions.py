@@ -75,7 +75,9 @@ class ActionBuilder(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.")
         if len(self._actions) >= MAX_ACTIONS:
             raise LimitReached("There can be {count} actions at most.", count=MAX_ACTIONS)
-        new = {"kind": kind} | {one.name: one.prefill for one in input_fields(actions.ACTIONS[kind])}
+        new = {"kind": kind} | {
+            input_field.name: input_field.prefill for input_field in input_fields(actions.ACTIONS[kind])
+        }
         await self._change_actions(lambda listed: listed.append(new))
 
     @handler(Role.OPERATOR)
@@ -93,7 +95,9 @@ class ActionBuilder(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def drop_action(self, source: str, target: str) -> None:
         """Move an action to the position of another one."""
-        old, new = (int(one) if one.isdecimal() and len(one) < 3 else -1 for one in (source, target))
+        old, new = (
+            int(position) if position.isdecimal() and len(position) < 3 else -1 for position in (source, target)
+        )
         if 0 <= old < len(self._actions) and 0 <= new < len(self._actions) and old != new:
             await self._change_actions(lambda listed: listed.insert(new, listed.pop(old)))
 
@@ -104,7 +108,7 @@ class ActionBuilder(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.")
 
         def change(listed: list[dict[str, Any]]) -> None:
-            if name not in {one.name for one in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
+            if name not in {input_field.name for input_field in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
                 raise KeyError(name)
             listed[index][name] = value
 
@@ -159,16 +163,16 @@ def action_field_lines(
         return []
     return [
         ActionFieldLine(
-            one.name,
-            translate(language, one.label),
-            one.input,
-            str(data.get(one.name) or (one.prefill if one.options else "")),
-            bool(one.required or one.prefill),  # a field with a default is not marked as optional
-            problems.get(f"{prefix}{one.name}", ""),
-            [Option(code, translate(language, words)) for code, words in one.options.items()]
-            or _options(choices, one.input, data),
+            input_field.name,
+            translate(language, input_field.label),
+            input_field.input,
+            str(data.get(input_field.name) or (input_field.prefill if input_field.options else "")),
+            bool(input_field.required or input_field.prefill),  # a field with a default is not marked as optional
+            problems.get(f"{prefix}{input_field.name}", ""),
+            [Option(code, translate(language, words)) for code, words in input_field.options.items()]
+            or _options(choices, input_field.input, data),
         )
-        for one in input_fields(actions.ACTIONS[data["kind"]])
+        for input_field in input_fields(actions.ACTIONS[data["kind"]])
     ]
 
 
@@ -181,7 +185,7 @@ def field_options(session: Transaction, who: Identity, language: str) -> dict[st
     """Return the options of action fields by kind of input."""
     own = [row for holder in Holder for row in list_custom_fields(session, who.tenant_id, holder)]
     plain = [Option(name, translate(language, words)) for name, words in BUILT_IN_FIELDS.items()]
-    found = {
+    kinds = {
         ActionInput.STAGE.value: stage_options(session, who),
         ActionInput.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         ActionInput.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.enabled_sequences(session, who)],
@@ -192,8 +196,8 @@ def field_options(session: Transaction, who: Identity, language: str) -> dict[st
     yes_no = [Option(code, translate(language, code)) for code in ("yes", "no")]
     for row in own:
         of_kind = yes_no if row.kind == FieldKind.YES_NO else [Option(option, option) for option in row.options]
-        found[f"value of {_fact(row)}"] = of_kind
-    return found
+        kinds[f"value of {_fact(row)}"] = of_kind
+    return kinds
 
 
 def _fact(row: CustomField) -> str:

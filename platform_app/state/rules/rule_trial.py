@@ -83,16 +83,16 @@ class RuleTrialState(rx.State):
         if not event_id:
             self.result = DryRunView()
             return
-        found = await fetch(self, dry_run.dry_run, self.rule, self.event, draft=True)
-        self.result = dry_run_view(found, await view_context(self))
+        result = await fetch(self, dry_run.dry_run, self.rule, self.event, draft=True)
+        self.result = dry_run_view(result, await view_context(self))
 
     @handler(Role.VIEWER)
     async def dry_run_message(self, form: dict[str, Any]) -> None:
         """Show the result of the draft on a message with this text now, for a lead if one is selected."""
         text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
         self.event = ""
-        found = await fetch(self, dry_run.dry_run_message, self.rule, text, lead_id=lead)
-        self.result = dry_run_view(found, await view_context(self))
+        result = await fetch(self, dry_run.dry_run_message, self.rule, text, lead_id=lead)
+        self.result = dry_run_view(result, await view_context(self))
 
     @handler(Role.VIEWER)
     async def set_days(self, days: str) -> None:
@@ -108,7 +108,7 @@ class RuleTrialState(rx.State):
             self.busy, self.summary, self.samples = True, [], []
             identity, rule, days = await current_identity(self), self.rule, int(self.days)
         try:
-            found, names = await fetch_as(identity, _backtest, rule, days)
+            result, names = await fetch_as(identity, _backtest, rule, days)
         except PlatformError as error:
             async with self:
                 self.busy = False
@@ -117,65 +117,68 @@ class RuleTrialState(rx.State):
         async with self:
             language = (await current_user(self)).language
             self.busy = False
-            self.summary = summarize_backtest(found, language)
+            self.summary = summarize_backtest(result, language)
             self.by_day = [
                 {"day": format_date(day, "d MMM", locale=language), "count": count}
-                for day, count in sorted(found.days.items())
+                for day, count in sorted(result.days.items())
             ]
-            self.samples = [_sample(one, names, identity, language=language) for one in reversed(found.samples)]
+            self.samples = [_sample(sample, names, identity, language=language) for sample in reversed(result.samples)]
 
     async def _load_events(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found, subjects = await fetch(self, _recent, self.rule)
+        events, subjects = await fetch(self, _recent, self.rule)
         self.events = [
             Option(
-                one.id,
+                event.id,
                 " · ".join(
-                    part for part in (exact_time(language, one.at, identity.time_zone), subjects[one.id]) if part
+                    part for part in (exact_time(language, event.at, identity.time_zone), subjects[event.id]) if part
                 ),
             )
-            for one in found
+            for event in events
         ]
 
 
 def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Event], dict[str, str]]:
     row = rules.DEFINITIONS.get(session, who, rule_id)
-    found = event_log.list_events(session, who, kind=row.draft["trigger"], size=40)
-    return found, event_log.subject_names(session, who, found)
+    events = event_log.list_events(session, who, kind=row.draft["trigger"], size=40)
+    return events, event_log.subject_names(session, who, events)
 
 
 def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[RuleBacktest, dict[str, str]]:
-    found = backtest.backtest(session, who, rule_id, days=days)
-    events = [event_log.get(session, who, one.event_id) for one in found.samples]
-    return found, event_log.subject_names(session, who, events)
+    result = backtest.backtest(session, who, rule_id, days=days)
+    events = [event_log.get(session, who, sample.event_id) for sample in result.samples]
+    return result, event_log.subject_names(session, who, events)
 
 
-def dry_run_view(found: DryRun, context: ViewContext) -> DryRunView:
+def dry_run_view(result: DryRun, context: ViewContext) -> DryRunView:
     """Return a trial in words."""
-    words, colour = STATES[found.reason]
+    words, colour = STATES[result.reason]
     language = context.language
-    actions = [_describe_preview(one, context) for one in found.actions]
+    actions = [_describe_preview(action, context) for action in result.actions]
     return DryRunView(
         translate(language, words),
         colour,
-        proof_lines(found.proof, context),
-        [describe_change(one, context) for one in found.change],
+        proof_lines(result.proof, context),
+        [describe_change(change, context) for change in result.change],
         actions,
-        [_describe_note(note, context) for note in found.notes],
+        [_describe_note(note, context) for note in result.notes],
     )
 
 
-def _describe_preview(one: ActionPreview, context: ViewContext) -> str:
+def _describe_preview(preview: ActionPreview, context: ViewContext) -> str:
     """Return what an action would do, and what the send gate would say to its message."""
     language = context.language
-    if not one.possible:
+    if not preview.possible:
         return translate(
             language,
             "{action}: not possible. {reason}",
-            action=translate(language, rule_runs.action_label(one.kind)),
-            reason=translate(language, one.sentence, **one.values),
+            action=translate(language, rule_runs.action_label(preview.kind)),
+            reason=translate(language, preview.sentence, **preview.values),
         )
-    words, gate = describe_result(one.sentence, one.values, language), gate_words(one.gate, language, context.zone)
+    words, gate = (
+        describe_result(preview.sentence, preview.values, language),
+        gate_words(preview.gate, language, context.zone),
+    )
     return f"{words} · {gate}" if gate else words
 
 
@@ -188,38 +191,38 @@ def _describe_note(note: Note, context: ViewContext) -> str:
     return translate(context.language, note.sentence, **values)
 
 
-def summarize_backtest(found: RuleBacktest, language: str) -> list[str]:
+def summarize_backtest(result: RuleBacktest, language: str) -> list[str]:
     """Return what a backtest found, a sentence each."""
-    fired = found.reasons[RunReason.FIRES]
+    fired = result.reasons[RunReason.FIRES]
     lines = [
-        plural(language, "{count} event looked at", "{count} events looked at", found.events),
+        plural(language, "{count} event looked at", "{count} events looked at", result.events),
         plural(language, "It would have run {count} time", "It would have run {count} times", fired),
-        plural(language, "for {count} lead or contact", "for {count} leads or contacts", len(found.subjects - {""})),
+        plural(language, "for {count} lead or contact", "for {count} leads or contacts", len(result.subjects - {""})),
     ]
     for reason in (RunReason.CONDITION, RunReason.COOLDOWN, RunReason.CAPPED, RunReason.TOO_DEEP):
-        if found.reasons[reason]:
+        if result.reasons[reason]:
             words = translate(language, STATES[reason.value][0])
-            lines.append(f"{words}: {found.reasons[reason]}")
-    lines += count_words(found.held, language)
-    if found.live_reasons:
+            lines.append(f"{words}: {result.reasons[reason]}")
+    lines += count_words(result.held, language)
+    if result.live_reasons:
         lines.append(
             translate(
                 language,
                 "Against the published version: {gained} more, {lost} fewer",
-                gained=found.gained,
-                lost=found.lost,
+                gained=result.gained,
+                lost=result.lost,
             )
         )
     return lines
 
 
-def _sample(one: BacktestSample, names: dict[str, str], identity: Identity, *, language: str) -> BacktestSampleLine:
-    words, colour = STATES[one.reason]
-    live = translate(language, STATES[one.live][0]) if one.live and one.live != one.reason else ""
+def _sample(sample: BacktestSample, names: dict[str, str], identity: Identity, *, language: str) -> BacktestSampleLine:
+    words, colour = STATES[sample.reason]
+    live = translate(language, STATES[sample.live][0]) if sample.live and sample.live != sample.reason else ""
     return BacktestSampleLine(
-        one.event_id,
-        exact_time(language, one.at, identity.time_zone),
-        names.get(one.event_id, ""),
+        sample.event_id,
+        exact_time(language, sample.at, identity.time_zone),
+        names.get(sample.event_id, ""),
         translate(language, words),
         colour,
         live,

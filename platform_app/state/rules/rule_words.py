@@ -99,7 +99,7 @@ def describe_conditions(data: dict[str, Any], context: ViewContext, named: Mappi
 def _words(node: Condition | Group, context: ViewContext, named: Mapping[str, str], *, outer: bool = False) -> str:
     if isinstance(node, Condition):
         many = node.value if isinstance(node.value, list) else [node.value]
-        shown = [named.get(one, one) for one in many]
+        shown = [named.get(value, value) for value in many]
         leaf = {"fact": node.fact, "operator": node.operator, "expected": shown if len(shown) > 1 else "".join(shown)}
         return describe_condition(leaf, context)
     if not node.of:
@@ -116,9 +116,9 @@ def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
-    fields = [(str(data.get(one.name) or ""), one) for one in input_fields(actions.ACTIONS[kind])]
-    told = [(one.options.get(value, value), one.input) for value, one in fields if value != one.prefill]
-    shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
+    fields = [(str(data.get(field.name) or ""), field) for field in input_fields(actions.ACTIONS[kind])]
+    told = [(field.options.get(value, value), field.input) for value, field in fields if value != field.prefill]
+    shown = [text for value, ask in told if (text := _value(value, ask, named, language=language))]
     words = translate(language, actions.label(kind))
     return f"{words}: {', '.join(shown)}" if shown else words
 
@@ -150,7 +150,7 @@ def describe_rule(rule: RuleDefinition, context: ViewContext, named: Mapping[str
     """Return a rule as sentences."""
     language = context.language
     condition = describe_conditions(rule.condition, context, named)
-    done = "; ".join(describe_action(one, language, named) for one in rule.actions) or translate(
+    done = "; ".join(describe_action(action, language, named) for action in rule.actions) or translate(
         language, "nothing yet"
     )
     parts = [translate(language, "When: {trigger}.", trigger=describe_trigger(rule, language, named))]

@@ -87,11 +87,11 @@ class RulesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         identity, context = await current_identity(self), await view_context(self)
-        found = await fetch(self, _read, self.agent, self.search, page=self.page)
-        self.rows = [_row(row, found, identity, context=context) for row in found.listed.rows]
-        words = plural(context.language, "{count} rule", "{count} rules", found.listed.total)
-        self._set_list(found.agents, found.listed, words)
-        self._order = found.listed.ids
+        data = await fetch(self, _read, self.agent, self.search, page=self.page)
+        self.rows = [_row(row, data, identity, context=context) for row in data.listed.rows]
+        words = plural(context.language, "{count} rule", "{count} rules", data.listed.total)
+        self._set_list(data.agents, data.listed, words)
+        self._order = data.listed.ids
 
 
 def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _PageData:
@@ -104,17 +104,17 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
     )
 
 
-def _row(row: Rule, found: _PageData, identity: Identity, *, context: ViewContext) -> RuleRow:
+def _row(row: Rule, data: _PageData, identity: Identity, *, context: ViewContext) -> RuleRow:
     language, rule = context.language, parse_rule(row.draft)
-    count, last = found.runs.get(row.id, (0, None))
+    count, last = data.runs.get(row.id, (0, None))
     return RuleRow(
         id=row.id,
         name=row.name,
-        trigger=describe_trigger(rule, language, found.names),
-        condition=describe_conditions(rule.condition, context, found.names)[:300],
-        actions="; ".join(describe_action(one, language, found.names) for one in rule.actions)[:300],
+        trigger=describe_trigger(rule, language, data.names),
+        condition=describe_conditions(rule.condition, context, data.names)[:300],
+        actions="; ".join(describe_action(action, language, data.names) for action in rule.actions)[:300],
         priority=str(row.position),
-        agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
+        agent=data.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=definition_status(row),
         enabled=row.enabled,
         runs=bounded_count.count_words(language, "{count} run", "{count} runs", count) if count else "",

@@ -119,9 +119,11 @@ class RunPageState(rx.State):
         self.head = run_row(run, event, rule.name, subject=subject, identity=identity, language=context.language)
         self.view = RunView(
             proof=proof_lines(run.proof, context),
-            change=[describe_change(one, context) for one in run.change],
-            actions=[_action_run_line(place, one, context) for place, one in enumerate(run.actions)],
-            caused=[CausedEventLine(one.id, translate(context.language, TRIGGERS[one.kind.value])) for one in caused],
+            change=[describe_change(change, context) for change in run.change],
+            actions=[_action_run_line(place, action, context) for place, action in enumerate(run.actions)],
+            caused=[
+                CausedEventLine(event.id, translate(context.language, TRIGGERS[event.kind.value])) for event in caused
+            ],
             version=translate(context.language, "version {number}", number=run.version),
             can_retry=run.state.value in ("failed", "uncertain"),
             has_held_email=held_emails.held_place(run) is not None and rule.enabled,
@@ -129,30 +131,32 @@ class RunPageState(rx.State):
 
 
 def _read_run(session: Transaction, who: Identity, run_id: str) -> Any:
-    found = rule_runs.get(session, who, run_id)
-    event = found[1]
+    row = rule_runs.get(session, who, run_id)
+    event = row[1]
     return (
-        found,
+        row,
         event_log.subject_names(session, who, [event])[event.id],
         rule_runs.caused_events(session, who, run_id),
     )
 
 
-def _action_run_line(place: int, one: dict[str, Any], context: ViewContext) -> ActionRunLine:
-    state, language = str(one["state"]), context.language
-    released, discarded = one.get("released"), one.get("discarded")
-    held = "" if released else gate_words(one.get("gate") or {}, language, context.zone)
+def _action_run_line(place: int, action: dict[str, Any], context: ViewContext) -> ActionRunLine:
+    state, language = str(action["state"]), context.language
+    released, discarded = action.get("released"), action.get("discarded")
+    held = "" if released else gate_words(action.get("gate") or {}, language, context.zone)
     label = "Discarded" if discarded else "Kept back at the send gate" if held else ACTION_STATES.get(state, state)
-    sentence = describe_result(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
-    error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
+    sentence = (
+        describe_result(str(action["sentence"]), action.get("values", {}), language) if action.get("sentence") else ""
+    )
+    error = translate(language, str(action["error"]), **action.get("error_values", {})) if action.get("error") else ""
     return ActionRunLine(
         number=str(place + 1),
-        title=translate(language, rule_runs.action_label(str(one["kind"]))),
+        title=translate(language, rule_runs.action_label(str(action["kind"]))),
         words=sentence,
         state=translate(language, label),
         colour="" if discarded else "amber" if held else ACTION_COLOURS.get(state, ""),
         error=held or (error if state != "done" else ""),
-        took=format_duration(int(one["ms"]), language) if "ms" in one else "",
+        took=format_duration(int(action["ms"]), language) if "ms" in action else "",
         review=_review_words(released, discarded, language, is_done=state == "done"),
     )
 

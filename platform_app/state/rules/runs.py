@@ -93,11 +93,11 @@ class RunsState(LogList, rx.State):
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         asked = self._filter_arguments(rule_id="rule", state="state", kind="kind")
-        found, subjects, listed = await fetch(self, _read, asked, self.page)
-        self.rules, self.has_more = listed, len(found) > rule_runs.PAGE_SIZE
+        listed_runs, subjects, listed = await fetch(self, _read, asked, self.page)
+        self.rules, self.has_more = listed, len(listed_runs) > rule_runs.PAGE_SIZE
         self.rows = [
             run_row(run, event, name, subject=subjects[event.id], identity=identity, language=language)
-            for run, event, name in found[: rule_runs.PAGE_SIZE]
+            for run, event, name in listed_runs[: rule_runs.PAGE_SIZE]
         ]
         self.loaded = True
 
@@ -105,9 +105,9 @@ class RunsState(LogList, rx.State):
 def _read(
     session: Transaction, who: Identity, asked: dict[str, str], page: int
 ) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Option]]:
-    found = rule_runs.list_runs(session, who, page=page, **asked)
+    listed_runs = rule_runs.list_runs(session, who, page=page, **asked)
     listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.list_names(session, who)]
-    return found, event_log.subject_names(session, who, [event for _, event, _ in found]), listed
+    return listed_runs, event_log.subject_names(session, who, [event for _, event, _ in listed_runs]), listed
 
 
 def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Identity, language: str) -> RunRow:

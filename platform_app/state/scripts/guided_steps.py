@@ -129,9 +129,14 @@ class GuidedStepEditor(rx.State, mixin=True):
                 step["goal"],
                 [
                     CollectedFieldLine(
-                        index, at, one["fact"], words.get(one["fact"], one["fact"]), one["hint"], one["required"]
+                        index,
+                        at,
+                        collected["fact"],
+                        words.get(collected["fact"], collected["fact"]),
+                        collected["hint"],
+                        collected["required"],
                     )
-                    for at, one in enumerate(step["fields"])
+                    for at, collected in enumerate(step["fields"])
                 ],
             )
             for index, step in enumerate(self._steps)

@@ -177,16 +177,16 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
         await self._show_versions(await fetch(self, scripts.list_versions, row.id))
         untitled = translate(language, "New conversation")
         self.conversations = [
-            Option(link_of(one), one.title or untitled) for one in await fetch(self, _used_in, row.id)
+            Option(link_of(talk), talk.title or untitled) for talk in await fetch(self, _used_in, row.id)
         ]
 
     async def _update_preview(self) -> None:
         """Show the first mistake of the text and the preview."""
         language = (await current_user(self)).language
-        found = text_templates.problems(self._text, self._facts)
+        text_problems = text_templates.problems(self._text, self._facts)
         others = {name: words for name, words in self.problems.items() if name != "text"}
-        if found:
-            self.problems = others | {"text": text_templates.describe_problem(found[0], language)}
+        if text_problems:
+            self.problems = others | {"text": text_templates.describe_problem(text_problems[0], language)}
         else:
             self.problems = others
         seen = await fetch(
@@ -210,9 +210,9 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
 def _lead_options(session: Transaction, who: Identity, script_id: str) -> tuple[list[Option], str]:
     """Return leads for the preview and the id of the first: the newest in the script's stage."""
     row = scripts.get(session, who, script_id)
-    found, _ = leads.list_leads(session, who, page_size=50)
-    fits = leads.newest_in_stage(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
-    shown = {lead.id: lead.title for lead in (*fits, *found)}
+    first_leads, _ = leads.list_leads(session, who, page_size=50)
+    fits = leads.newest_in_stage(session, who, row.stage_id, limit=1) if row.stage_id else first_leads[:1]
+    shown = {lead.id: lead.title for lead in (*fits, *first_leads)}
     return [Option(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NONE
 
 
@@ -228,7 +228,7 @@ def _preview_script(
     facts = fact_snapshots.lead_facts(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
     facts = replace(facts, values={**facts.values, script_selection.MESSAGE_TEXT: sample_message})
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
-    found = script_selection.decide(
+    decision = script_selection.decide(
         row, replace(facts, names=fact_snapshots.entity_names(session, who.tenant_id)), own, now()
     )
     context = ViewContext(who.language, who.time_zone, own)
@@ -236,6 +236,6 @@ def _preview_script(
         preview = "" if text_templates.problems(row.text, own) else text_templates.render(row.text, facts)
     except Invalid as error:
         preview = translate(who.language, error.sentence, **error.values)
-    why = translate(who.language, found.why, expected=found.expected, actual=found.actual)
-    change = [describe_change(one, context) for one in found.change]
-    return _ScriptPreview(preview, found.applied, why, proof_lines(found.proof, context), change)
+    why = translate(who.language, decision.why, expected=decision.expected, actual=decision.actual)
+    change = [describe_change(change, context) for change in decision.change]
+    return _ScriptPreview(preview, decision.applied, why, proof_lines(decision.proof, context), change)

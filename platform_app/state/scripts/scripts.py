@@ -139,15 +139,15 @@ class ScriptsState(Undo, rx.State):
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         filters = {"kind": self.kind, "stage_id": self.stage}
-        found = await fetch(
+        data = await fetch(
             self,
             _read,
             self.agent,
             search=self.search,
             **{name: "" if value == "all" else value for name, value in filters.items()},
         )
-        self.agent_name, self.stages, self.total = found.agent.name, found.stages, found.total
-        self.rows = [_row(row, found, identity, language) for row in found.scripts]
+        self.agent_name, self.stages, self.total = data.agent.name, data.stages, data.total
+        self.rows = [_row(row, data, identity, language) for row in data.scripts]
         self.total_words = plural(language, "{count} script", "{count} scripts", self.total)
         self.loaded = True
 
@@ -159,9 +159,9 @@ def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str)
     return _PageData(agent, shown, total, scripts.usage_by_script(session, who), stage_options(session, who))
 
 
-def _row(row: Script, found: _PageData, identity: Identity, language: str) -> ScriptRow:
-    stages = {stage.id: stage.name for stage in found.stages}
-    used = found.used.get(row.id, ScriptUsage())
+def _row(row: Script, data: _PageData, identity: Identity, language: str) -> ScriptRow:
+    stages = {stage.id: stage.name for stage in data.stages}
+    used = data.used.get(row.id, ScriptUsage())
     return ScriptRow(
         id=row.id,
         title=row.title,

@@ -57,14 +57,14 @@ class EnrollDialog(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def toggle_subject(self, subject_id: str, wanted: bool) -> None:
         """Add a lead or contact to the selection, or take it out."""
-        others = [one for one in self.subject_ids if one != subject_id]
+        others = [other for other in self.subject_ids if other != subject_id]
         self.subject_ids = [*others, subject_id[:32]][: enrollments.BATCH_SIZE] if wanted else others
         await self._preview()
 
     @handler(Role.OPERATOR)
     async def add_all_found(self) -> None:
         """Add all search results to the selection."""
-        both = [*self.subject_ids, *(one.id for one in self.found)]
+        both = [*self.subject_ids, *(option.id for option in self.found)]
         self.subject_ids = list(dict.fromkeys(both))[: enrollments.BATCH_SIZE]
         await self._preview()
 
@@ -100,6 +100,6 @@ def _people(session: Transaction, who: Identity, search: str, language: str) -> 
     people, _ = contacts.list_contacts(session, who, search=search, page_size=25)
     lead, contact = translate(language, "Lead"), translate(language, "Contact")
     return [
-        *(Option(one.id, f"{one.title} · {lead}") for one in deals),
-        *(Option(one.id, f"{one.name} · {contact}") for one in people),
+        *(Option(deal.id, f"{deal.title} · {lead}") for deal in deals),
+        *(Option(person.id, f"{person.name} · {contact}") for person in people),
     ]

@@ -120,24 +120,24 @@ class EnrollmentPageState(rx.State):
 
     async def _fetch(self) -> None:
         identity, context = await current_identity(self), await view_context(self)
-        found = await fetch(self, _read, self._id())
-        row, language = found.row, context.language
-        self.row = enrollment_row(row, found.names, identity, context=context)
+        data = await fetch(self, _read, self._id())
+        row, language = data.row, context.language
+        self.row = enrollment_row(row, data.names, identity, context=context)
         self.version = translate(language, "version {number}", number=row.version)
         self.entered_by, self.event_id = row.entered_by, row.event_id or ""
-        is_elsewhere = bool(found.zone) and found.zone != identity.time_zone
-        self.due_contact_time = exact_time(language, row.due_at, found.zone) if row.due_at and is_elsewhere else ""
+        is_elsewhere = bool(data.zone) and data.zone != identity.time_zone
+        self.due_contact_time = exact_time(language, row.due_at, data.zone) if row.due_at and is_elsewhere else ""
         self.planned = exact_time(language, row.planned_at, identity.time_zone) if row.planned_at else ""
         self.waits, self.proof = row.since is not None, proof_lines(row.proof, context)
         self.history = [
-            _history_line(line, row, found.names, context=context, identity=identity) for line in found.history
+            _history_line(line, row, data.names, context=context, identity=identity) for line in data.history
         ]
         state, inside = row.state, row.ended_at is None
         self.can_pause = inside and state != EnrollmentState.PAUSED
         self.can_resume = state == EnrollmentState.PAUSED
         self.can_retry = state == EnrollmentState.FAILED
         self.can_skip = self.can_remove = inside or self.can_retry
-        self.has_held_email = found.has_held_email and state == EnrollmentState.ACTIVE
+        self.has_held_email = data.has_held_email and state == EnrollmentState.ACTIVE
         self.loaded = True
 
 

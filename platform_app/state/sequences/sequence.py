@@ -110,8 +110,8 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
             held: Tree = dict(self._conditions).get(field) or {}
             return held
         if step_id and field in ("condition", "only_if"):
-            found: Tree = tree.find(self._steps, step_id).get(field) or {}
-            return found
+            step_tree: Tree = tree.find(self._steps, step_id).get(field) or {}
+            return step_tree
         raise Invalid("This value cannot be taken.")
 
     @handler(Role.OPERATOR)
@@ -141,25 +141,25 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
 
     async def _refresh(self) -> None:
         context = await view_context(self)
-        found = await fetch(self, _read, self._id())
-        own = parse_sequence(found.row.draft)
-        await self._set_status(found.row, found.versions)
+        data = await fetch(self, _read, self._id())
+        own = parse_sequence(data.row.draft)
+        await self._set_status(data.row, data.versions)
         self.again, self.late = own.again.value, own.late.value
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
         self.descriptions = {
-            name: describe_conditions(held, context, found.names) for name, held in self._conditions.items()
+            name: describe_conditions(held, context, data.names) for name, held in self._conditions.items()
         }
         entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
             if is_implied(parse_conditions(self._conditions[name]), entry):
                 self.descriptions[name] += f" · {translate(context.language, TRUE_AT_ENTRY)}"
-        self.sentence = describe_draft(found.row, context, found.names)
-        self.agents, self.problems = found.agents, found.problems
-        self.landings = step_mapping_lines(found.landings, found.versions, context, named=found.names)
-        await self._draw_steps(found.problems, found.standing)
+        self.sentence = describe_draft(data.row, context, data.names)
+        self.agents, self.problems = data.agents, data.problems
+        self.landings = step_mapping_lines(data.landings, data.versions, context, named=data.names)
+        await self._draw_steps(data.problems, data.standing)
         if self.opened:
-            self.descriptions = self.descriptions | self._step_words(context, found.names)
+            self.descriptions = self.descriptions | self._step_words(context, data.names)
 
     def _step_words(self, context: ViewContext, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)

@@ -103,10 +103,10 @@ class SequenceCalendarState(rx.State):
         identity, context = await current_identity(self), await view_context(self)
         zone, language = ZoneInfo(identity.time_zone), context.language
         today = now().astimezone(zone).date()
-        rows, names, found = await fetch(self, _read, today, identity.time_zone)
+        rows, names, holidays = await fetch(self, _read, today, identity.time_zone)
         self.is_full = len(rows) >= MOST
-        self.holidays = [HolidayLine(one.id, _date(one.day, language), one.name) for one in found]
-        free = {one.day: one.name or translate(language, "Holiday") for one in found}
+        self.holidays = [HolidayLine(holiday.id, _date(holiday.day, language), holiday.name) for holiday in holidays]
+        free = {holiday.day: holiday.name or translate(language, "Holiday") for holiday in holidays}
         by_day: dict[date, list[DueLine]] = {today + timedelta(days=ahead): [] for ahead in range(DAYS)}
         for row in rows:
             assert row.due_at is not None

@@ -80,7 +80,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
             raise LimitReached("There can be {count} steps at most.", count=kinds.MAX_STEPS)
         data: Data = {"kind": kind}
         if action:
-            data["action"] = {"kind": action} | {one.name: "" for one in input_fields(actions.ACTIONS[action])}
+            data["action"] = {"kind": action} | {field.name: "" for field in input_fields(actions.ACTIONS[action])}
         steps = copy.deepcopy(self._steps)
         made = tree.add(steps, where, data)
         await self._keep(steps)
@@ -96,8 +96,8 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         """Insert a copy of a step after it."""
 
         def change(steps: list[Data]) -> None:
-            found, index = tree.containing_list(steps, step_id)
-            found.insert(index + 1, tree.copy_step_data(found[index]))
+            siblings, index = tree.containing_list(steps, step_id)
+            siblings.insert(index + 1, tree.copy_step_data(siblings[index]))
 
         await self._change(change)
 
@@ -125,7 +125,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
             raise Invalid("This value cannot be taken.")
 
         def change(step: Data) -> None:
-            if name not in {one.name for one in input_fields(actions.ACTIONS[step["action"]["kind"]])}:
+            if name not in {field.name for field in input_fields(actions.ACTIONS[step["action"]["kind"]])}:
                 raise KeyError(name)
             step["action"][name] = value
 
@@ -142,7 +142,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         """Set the value of a field of the open step itself."""
 
         def change(step: Data) -> None:
-            field = {one.name: one for one in input_fields(kinds.STEPS[step["kind"]])}[name]
+            field = {shown.name: shown for shown in input_fields(kinds.STEPS[step["kind"]])}[name]
             if field.input == StepInput.PERCENT:
                 percent = parse_whole(value.strip(), 100)
                 if percent is None:
@@ -188,9 +188,9 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         self.opened_kind = str(step["kind"])
         self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
         self.has_condition = bool((step.get("only_if") or {}).get("of"))
-        own, found = step.get("action") or {}, [_ask_line(step, one, language) for one in _own(step)]
+        own, lines = step.get("action") or {}, [_ask_line(step, field, language) for field in _own(step)]
         prefix = f"{self.opened}."
-        self.field_lines = found + action_field_lines(
+        self.field_lines = lines + action_field_lines(
             own, self._field_options, language, problems=self._step_problems, prefix=prefix
         )
 
@@ -209,7 +209,7 @@ def _own(step: Data) -> list[InputField]:
     if step.get("kind") not in kinds.STEPS:
         return []
     typed = (StepInput.SPAN, StepInput.PERCENT, StepInput.CHOICE)
-    return [one for one in input_fields(kinds.STEPS[step["kind"]]) if one.input in typed]
+    return [field for field in input_fields(kinds.STEPS[step["kind"]]) if field.input in typed]
 
 
 def _ask_line(step: Data, field: InputField, language: str) -> ActionFieldLine:

@@ -148,8 +148,10 @@ def offered_zones() -> list[str]:
 def timing_view(own: Timing) -> TimingView:
     """Return a timing as the editor shows it."""
     periods = [
-        PeriodLine(place, str(place + 1), one.start, "00:00" if one.end == "24:00" else one.end, list(one.days))
-        for place, one in enumerate(own.periods)
+        PeriodLine(
+            place, str(place + 1), period.start, "00:00" if period.end == "24:00" else period.end, list(period.days)
+        )
+        for place, period in enumerate(own.periods)
     ]
     delay = own.delay
     return TimingView(
@@ -168,11 +170,15 @@ def timing_view(own: Timing) -> TimingView:
 
 def _timing_problem(error: ValidationError) -> str:
     """Return the problem with a timing as a message id."""
-    text = " ".join(one["msg"] for one in error.errors())
+    text = " ".join(problem["msg"] for problem in error.errors())
     if "ends later" in text:
         return "The end has to be later than the beginning."
     if "at most" in text:
         return "At most two years."
-    if any(one["loc"][-1] == "days" for one in error.errors()):
+    if any(problem["loc"][-1] == "days" for problem in error.errors()):
         return "Choose at least one day."
-    return "Enter a number." if any(one["loc"][-1] == "count" for one in error.errors()) else "Enter a time of day."
+    return (
+        "Enter a number."
+        if any(problem["loc"][-1] == "count" for problem in error.errors())
+        else "Enter a time of day."
+    )

@@ -11,7 +11,7 @@ from platform_app.clock import new_id
 from platform_app.errors import Invalid
 
 Data = dict[str, Any]
-BRANCHES = {kind: tuple(one.model_validate({"id": "x"}).branches()) for kind, one in STEPS.items()}
+BRANCHES = {kind: tuple(step_class.model_validate({"id": "x"}).branches()) for kind, step_class in STEPS.items()}
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def branch(steps: list[Data], where: str) -> list[Data]:
     step = find(steps, step_id)
     if name not in BRANCHES.get(str(step.get("kind")), ()):
         raise Invalid("This value cannot be taken.")
-    found: list[Data] = step.setdefault(name, [])
-    return found
+    inner_steps: list[Data] = step.setdefault(name, [])
+    return inner_steps
 
 
 def add(steps: list[Data], where: str, data: Data) -> str:
@@ -83,16 +83,16 @@ def add(steps: list[Data], where: str, data: Data) -> str:
 
 def remove(steps: list[Data], step_id: str) -> None:
     """Remove a step with its branches."""
-    found, place = containing_list(steps, step_id)
-    found.pop(place)
+    siblings, place = containing_list(steps, step_id)
+    siblings.pop(place)
 
 
 def move(steps: list[Data], step_id: str, *, up: bool) -> None:
     """Swap a step with its neighbour in the same branch."""
-    found, place = containing_list(steps, step_id)
+    siblings, place = containing_list(steps, step_id)
     other = place - 1 if up else place + 1
-    if 0 <= other < len(found):
-        found.insert(other, found.pop(place))
+    if 0 <= other < len(siblings):
+        siblings.insert(other, siblings.pop(place))
 
 
 def move_onto(steps: list[Data], step_id: str, other_id: str) -> None:
@@ -111,6 +111,6 @@ def move_onto(steps: list[Data], step_id: str, other_id: str) -> None:
 def copy_step_data(step: Data) -> Data:
     """Return a copy of a step and its branches with new ids."""
     made = copy.deepcopy(step)
-    for one in walk([made]):
-        one["id"] = new_id()[-12:]
+    for copied in walk([made]):
+        copied["id"] = new_id()[-12:]
     return made

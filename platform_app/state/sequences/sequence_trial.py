@@ -139,14 +139,14 @@ class SequenceTrialState(rx.State):
             identity, context, days = await current_identity(self), await view_context(self), int(self.days)
             sequence_id, self.busy = self._id(), True
         try:
-            found, subjects, step_data = await fetch_as(identity, _backtest, sequence_id, days)
+            result, subjects, step_data = await fetch_as(identity, _backtest, sequence_id, days)
         except PlatformError as error:
             async with self:
                 self.busy = False
                 return await error_toast(self, error)
         async with self:
             self.busy = False
-            self.summary = _summary(found, context.language, step_data)
+            self.summary = _summary(result, context.language, step_data)
             self.samples = [
                 BacktestSampleLine(
                     past.event_id,
@@ -155,7 +155,7 @@ class SequenceTrialState(rx.State):
                     _end_text(past.simulation, context, identity),
                     _simulated_lines(past.simulation, None, step_data, context=context, identity=identity),
                 )
-                for past in found.samples[::-1]
+                for past in result.samples[::-1]
             ]
         return None
 
@@ -173,8 +173,8 @@ class _StepData:
 
 
 def _offered(session: Transaction, who: Identity) -> tuple[list[Option], list[Option]]:
-    found, _ = leads.list_leads(session, who, page_size=100)
-    return [Option(one.id, one.title) for one in found], stage_options(session, who)
+    listed, _ = leads.list_leads(session, who, page_size=100)
+    return [Option(lead.id, lead.title) for lead in listed], stage_options(session, who)
 
 
 def _read_step_data(session: Transaction, who: Identity, sequence_id: str, subject_id: str = "") -> _StepData:
@@ -190,9 +190,9 @@ def _read_step_data(session: Transaction, who: Identity, sequence_id: str, subje
 def _backtest(
     session: Transaction, who: Identity, sequence_id: str, days: int
 ) -> tuple[SequenceBacktest, dict[str, str], _StepData]:
-    found = sequence_backtest.backtest(session, who, sequence_id, days=days)
-    events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
-    return found, event_log.subject_names(session, who, events), _read_step_data(session, who, sequence_id)
+    result = sequence_backtest.backtest(session, who, sequence_id, days=days)
+    events: list[Event] = [event_log.get(session, who, past.event_id) for past in result.samples]
+    return result, event_log.subject_names(session, who, events), _read_step_data(session, who, sequence_id)
 
 
 def _moment(text: str, zone: str) -> datetime:
@@ -203,7 +203,7 @@ def _moment(text: str, zone: str) -> datetime:
 
 
 def _what_ifs(given: dict[str, str]) -> list[AssumedEvent]:
-    found = []
+    assumed = []
     for field_, kind in (("reply_day", "reply"), ("stage_day", "stage")):
         if not given[field_]:
             continue
@@ -212,8 +212,8 @@ def _what_ifs(given: dict[str, str]) -> list[AssumedEvent]:
             raise Invalid("Enter a number of days.", field=field_)
         if kind == "stage" and not given["stage"]:
             raise Invalid("Choose a stage.", field="stage")
-        found.append(AssumedEvent(timedelta(days=days), kind, given["stage"] if kind == "stage" else ""))
-    return found
+        assumed.append(AssumedEvent(timedelta(days=days), kind, given["stage"] if kind == "stage" else ""))
+    return assumed
 
 
 def _simulated_lines(
@@ -262,16 +262,16 @@ def _end_text(simulation: Simulation, context: ViewContext, identity: Identity) 
     return f"{words} · {format_clock(simulation.ended_at, context.language, identity.time_zone)}"
 
 
-def _summary(found: SequenceBacktest, language: str, step_data: _StepData) -> list[str]:
+def _summary(result: SequenceBacktest, language: str, step_data: _StepData) -> list[str]:
     lines = [
-        plural(language, "{count} event looked at", "{count} events looked at", found.events),
-        plural(language, "{count} person would have entered", "{count} people would have entered", found.entered),
+        plural(language, "{count} event looked at", "{count} events looked at", result.events),
+        plural(language, "{count} person would have entered", "{count} people would have entered", result.entered),
     ]
-    lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.refused.most_common()]
-    lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
-    lines += count_words(found.held, language)
+    lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in result.refused.most_common()]
+    lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in result.ends.most_common()]
+    lines += count_words(result.held, language)
     context = ViewContext(language, "UTC", {})
-    for step_id, count in found.steps.items():
+    for step_id, count in result.steps.items():
         words = describe_step(step_data.steps[step_id], context, step_data.names)
         lines.append(translate(language, "“{step}” would have been taken {count} times", step=words, count=count))
     return lines

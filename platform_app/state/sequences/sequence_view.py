@@ -84,16 +84,16 @@ def step_mapping_lines(
                 names[place.step["id"]] = describe_steps([place.step], context, named).partition(" — ")[2]
     language = context.language
     lines = []
-    for one in landings:
-        stands, lands = names.get(one.step_id, one.step_id), names.get(one.target_step_id, "")
-        if one.target_step_id == one.step_id:
+    for move in landings:
+        stands, lands = names.get(move.step_id, move.step_id), names.get(move.target_step_id, "")
+        if move.target_step_id == move.step_id:
             words = translate(language, "stay at “{step}”", step=stands)
-        elif one.target_step_id:
+        elif move.target_step_id:
             words = translate(language, "go from “{step}” to “{other}”", step=stands, other=lands)
         else:
             words = translate(language, "go from “{step}” to the end", step=stands)
-        version = translate(language, "version {number}", number=one.version)
-        lines.append(StepMappingLine(str(one.count), f"{words} ({version})"))
+        version = translate(language, "version {number}", number=move.version)
+        lines.append(StepMappingLine(str(move.count), f"{words} ({version})"))
     return lines
 
 
@@ -105,8 +105,8 @@ def step_names(
         SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == version
     )
     row: SequenceVersion | None = session.exec(query).first()
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for place in tree.layout((row.content if row else {}).get("steps") or []):
         if not place.branch:
-            found[f"{version}:{place.step['id']}"] = _one(place.step, context, named)[1]
-    return found
+            names[f"{version}:{place.step['id']}"] = _one(place.step, context, named)[1]
+    return names

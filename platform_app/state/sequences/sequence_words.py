@@ -79,8 +79,8 @@ ENDS = {
     "never": "The window of a step never opens",
     "on the way": "On the way",
 }
-BRANCHES = {name: words for one in STEPS.values() for name, words in one.branch_labels.items()}
-ICONS = {kind: one.icon for kind, one in STEPS.items()}
+BRANCHES = {name: words for step_class in STEPS.values() for name, words in step_class.branch_labels.items()}
+ICONS = {kind: step_class.icon for kind, step_class in STEPS.items()}
 _WAITS = {
     WaitReason.DELAY: "waits until {when}",
     WaitReason.UNTIL: "waits until {when}",
@@ -135,7 +135,7 @@ def describe_days(days: list[int], language: str) -> str:
             parts.append([day])
     named = {day: translate(language, words) for day, words in SHORT_DAYS.items()}
     return ", ".join(
-        f"{named[part[0]]}–{named[part[-1]]}" if len(part) > 2 else ", ".join(named[one] for one in part)
+        f"{named[part[0]]}–{named[part[-1]]}" if len(part) > 2 else ", ".join(named[day] for day in part)
         for part in parts
     )
 
@@ -149,7 +149,7 @@ def describe_timing(timing: Timing, language: str) -> str:
     """Return a timing as text."""
     parts = [describe_delay(timing.delay, language)]
     if timing.periods:
-        shown = "; ".join(describe_period(one, language) for one in timing.periods)
+        shown = "; ".join(describe_period(period, language) for period in timing.periods)
         parts.append(translate(language, "within {periods}", periods=shown))
     if timing.not_on_holidays:
         parts.append(translate(language, "not on holidays"))
@@ -165,7 +165,9 @@ def describe_step(step: Any, context: ViewContext, named: Mapping[str, str]) -> 
     language = context.language
     if step.kind == "do":
         return describe_action(step.action, language, named) if step.action else translate(language, "Do something")
-    shown = {one.name: _shown(getattr(step, one.name), one, context, named=named) for one in input_fields(type(step))}
+    shown = {
+        field.name: _shown(getattr(step, field.name), field, context, named=named) for field in input_fields(type(step))
+    }
     return translate(language, step.sentence, **shown)
 
 
@@ -188,7 +190,9 @@ def describe_sequence(
     parts = [translate(language, "Begins: {trigger}.", trigger=describe_trigger(own, language))]
     if condition := describe_conditions(own.condition, context, named):
         parts.append(translate(language, "If: {condition}.", condition=condition))
-    told = "; ".join(f"{describe_timing(one.timing, language)} — {describe_step(one, context, named)}" for one in steps)
+    told = "; ".join(
+        f"{describe_timing(step.timing, language)} — {describe_step(step, context, named)}" for step in steps
+    )
     parts.append(translate(language, "Then: {actions}.", actions=told or translate(language, "nothing yet")))
     out = [
         translate(language, words)

@@ -74,10 +74,10 @@ class SequencesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         context = await view_context(self)
-        found = await fetch(self, _read, self.agent, self.search, page=self.page)
-        self.rows = [_row(row, found, context) for row in found.listed.rows]
-        words = plural(context.language, "{count} sequence", "{count} sequences", found.listed.total)
-        self._set_list(found.agents, found.listed, words)
+        data = await fetch(self, _read, self.agent, self.search, page=self.page)
+        self.rows = [_row(row, data, context) for row in data.listed.rows]
+        words = plural(context.language, "{count} sequence", "{count} sequences", data.listed.total)
+        self._set_list(data.agents, data.listed, words)
 
 
 def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _PageData:
@@ -89,9 +89,9 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
     )
 
 
-def _row(row: Sequence, found: _PageData, context: ViewContext) -> SequenceRow:
+def _row(row: Sequence, data: _PageData, context: ViewContext) -> SequenceRow:
     language, own = context.language, parse_sequence(row.draft)
-    counts = found.counts.get(row.id, {})
+    counts = data.counts.get(row.id, {})
     inside = sum(counts.get(state, 0) for state in ("active", "paused", "held"))
     try:
         steps = len(list(walk(list(steps_of(own.steps)))))
@@ -102,9 +102,9 @@ def _row(row: Sequence, found: _PageData, context: ViewContext) -> SequenceRow:
         id=row.id,
         name=row.name,
         trigger=describe_trigger(own, language),
-        condition=describe_conditions(own.condition, context, found.names)[:300],
+        condition=describe_conditions(own.condition, context, data.names)[:300],
         steps=plural(language, "{count} step", "{count} steps", steps),
-        agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
+        agent=data.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=definition_status(row),
         enabled=row.enabled,
         inside=str(inside),

@@ -112,10 +112,12 @@ class DeliveriesState(LogList, rx.State):
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         asked = self._filter_arguments(webhook_id="webhook", outcome="outcome")
-        found, names = await fetch(self, _read, asked, self.page)
-        self.webhooks = [Option(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda one: one[1])]
-        self.has_more = len(found) > delivery_log.PAGE_SIZE
-        self.rows = [delivery_row(row, names, identity, language=language) for row in found[: delivery_log.PAGE_SIZE]]
+        listed, names = await fetch(self, _read, asked, self.page)
+        self.webhooks = [
+            Option(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda pair: pair[1])
+        ]
+        self.has_more = len(listed) > delivery_log.PAGE_SIZE
+        self.rows = [delivery_row(row, names, identity, language=language) for row in listed[: delivery_log.PAGE_SIZE]]
         self.loaded = True
 
 
@@ -153,7 +155,7 @@ def delivery_view(row: ReceivedDelivery, identity: Identity, language: str) -> D
     shown = [Option(translate(language, words), str(kept.get(name, ""))) for name, words in HEADER_WORDS.items()]
     body = _format_body(row.body)
     return DeliveryView(
-        headers=[one for one in shown if one.name],
+        headers=[header for header in shown if header.name],
         body=body[:MAX_DIFF_CHARS],
         is_duplicate=row.outcome == DeliveryOutcome.DUPLICATE,
         is_cut=len(body) > MAX_DIFF_CHARS

@@ -82,7 +82,7 @@ class WebhookState(FieldProblems, rx.State):
         """Fetch the webhook and fill the form."""
         self.webhook_key, self.renewal_dialog_open, self.problems = "", False, {}
         row = await fetch(self, incoming_webhooks.get, self._id())
-        self.initial = {name: str(getattr(row, name)) for name, one in WEBHOOK_FORM.items() if one.control in TYPED}
+        self.initial = {name: str(getattr(row, name)) for name, shown in WEBHOOK_FORM.items() if shown.control in TYPED}
         await self._fetch()
         self._loads += 1
         self.webhook_key = f"{row.id}-{self._loads}"
@@ -173,20 +173,22 @@ class WebhookState(FieldProblems, rx.State):
     async def _fetch(self) -> None:
         """Fetch everything but the form."""
         identity, language = await current_identity(self), (await current_user(self)).language
-        found = await fetch(self, _read, self._id())
-        row = found.webhook
-        self.name, self.choices, self.agents = row.name, {"agent_id": row.agent_id or NONE}, found.agents
+        data = await fetch(self, _read, self._id())
+        row = data.webhook
+        self.name, self.choices, self.agents = row.name, {"agent_id": row.agent_id or NONE}, data.agents
         self.signed, self.enabled = row.signed, row.enabled
-        self.flags = {name: getattr(row, name) for name, one in WEBHOOK_FORM.items() if one.control == Control.SWITCH}
+        self.flags = {
+            name: getattr(row, name) for name, shown in WEBHOOK_FORM.items() if shown.control == Control.SWITCH
+        }
         self.address = address_of(row, identity, self.router.headers.origin)
         last = row.former_until if webhook_secrets.is_former_valid(row) else None
         until = exact_time(language, last, identity.time_zone) if last else ""
         self.renewal_note = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
-        self.fields = [_line(one, language) for one in found.fields]
-        self.suggestions = [_offer(one, language) for one in found.suggestions]
+        self.fields = [_line(field, language) for field in data.fields]
+        self.suggestions = [_offer(suggestion, language) for suggestion in data.suggestions]
         names = {row.id: row.name}
         self.deliveries = [
-            delivery_row(one, names, identity, language=language) for one in found.deliveries[:MAX_DELIVERIES]
+            delivery_row(delivery, names, identity, language=language) for delivery in data.deliveries[:MAX_DELIVERIES]
         ]
 
 
@@ -206,6 +208,6 @@ def _line(row: WebhookField, language: str) -> WebhookFieldLine:
     return WebhookFieldLine(row.id, row.name, row.path, words, f"{{{{ webhook.field.{row.key} }}}}")
 
 
-def _offer(one: FieldSuggestion, language: str) -> SuggestedFieldLine:
-    words = translate(language, FIELD_KINDS[one.kind.value])
-    return SuggestedFieldLine(one.leaf.path, one.kind.value, words, one.leaf.text[:120])
+def _offer(suggestion: FieldSuggestion, language: str) -> SuggestedFieldLine:
+    words = translate(language, FIELD_KINDS[suggestion.kind.value])
+    return SuggestedFieldLine(suggestion.leaf.path, suggestion.kind.value, words, suggestion.leaf.text[:120])

@@ -138,10 +138,10 @@ class WebhooksState(Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found, names = await fetch(self, _read)
+        listed, names = await fetch(self, _read)
         origin = self.router.headers.origin
-        self.rows = [_row(row, names, identity, language=language, origin=origin) for row in found]
-        self.total_words = plural(language, "{count} webhook", "{count} webhooks", len(found))
+        self.rows = [_row(row, names, identity, language=language, origin=origin) for row in listed]
+        self.total_words = plural(language, "{count} webhook", "{count} webhooks", len(listed))
         self.loaded = True
 
 
