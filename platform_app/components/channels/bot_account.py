@@ -8,14 +8,12 @@ from platform_app.channels.bot_settings import BotSettings
 from platform_app.components.channels.bot_dialog import token_field
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
-from platform_app.components.console.parts import notice, status
+from platform_app.components.console.parts import IS_ADMIN, notice, status
 from platform_app.components.console.text import t
 from platform_app.form_fields import form_fields
 from platform_app.state.channels.channel_account import ChannelAccountState
-from platform_app.state.console.base import CurrentUser
 
 FORM = form_fields(BotSettings)
-CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def bot_account() -> rx.Component:
@@ -27,7 +25,7 @@ def bot_account() -> rx.Component:
             rx.el.fieldset(
                 _card(t("Account"), *autosaved_section(FORM, "account", state, {"agent_id": _agent})),
                 _card(t("Bot token"), _token()),
-                disabled=~CAN_EDIT,
+                disabled=~IS_ADMIN,
                 class_name="stack bare",
                 aria_label=t("Settings"),
             ),
