@@ -3,6 +3,9 @@
 A name is compared without case and leading underscores: `hand` stands for the class `_Hand` too.
 """
 
+import ast
+from collections.abc import Iterable, Iterator
+
 NAMES = {
     "absence": "why_not",
     "addressees": "delivery_subjects",
@@ -132,3 +135,12 @@ MODULES = {
     "thinking": "reasoning_tags",
     "wire": "transport",
 }
+
+CLEAR_FOLDERS = tuple(f"platform_app/{name}/" for name in ("automation", "rag", "llm"))
+
+
+def vague_locals(file: str, nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the local variables called `found` in the folders whose names all say what they hold."""
+    for node in nodes if file.startswith(CLEAR_FOLDERS) else ():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == "found":
+            yield f"found in line {node.lineno}: say what it holds"

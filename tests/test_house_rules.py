@@ -197,6 +197,7 @@ def home_made(source: Source) -> Iterator[str]:
     for node in source.nodes:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and snake_case(node.name) in home_made_names.NAMES:
             yield f"{node.name} in line {node.lineno}: {home_made_names.NAMES[snake_case(node.name)]}"
+    yield from home_made_names.vague_locals(source.name, source.nodes)
 
 
 def test_sizes() -> None:
@@ -244,6 +245,7 @@ def test_each_home_made_name_is_found() -> None:
     for name in home_made_names.NAMES:
         assert list(home_made(Source("platform_app/a.py", f"class _{name.title().replace('_', '')}: ..."))), name
         assert list(home_made(Source("platform_app/a.py", f"class A:\n    async def _{name}(self): ..."))), name
+    assert list(home_made(Source("platform_app/rag/a.py", "found = 1")))
 
 
 def test_every_payload_is_in_the_union_and_has_its_actor() -> None:

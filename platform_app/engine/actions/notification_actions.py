@@ -42,9 +42,9 @@ class Notify(Action):
 def _link(context: ActionContext) -> str:
     """Return the page of what the event is about: its conversation, lead or contact, "" if it is about none."""
     event = context.event
-    found = conversation_rows.find_link(context.session, context.who, event.conversation_id)
-    if found:
-        return found
+    link = conversation_rows.find_link(context.session, context.who, event.conversation_id)
+    if link:
+        return link
     return f"/leads/{event.lead_id}" if event.lead_id else f"/contacts/{event.contact_id}" if event.contact_id else ""
 
 
