@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.components.accounts.recovery_codes import recovery_codes
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import RETURN_FOCUS, field, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import IS_ADMIN, RETURN_FOCUS, field, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.accounts.security import SecurityState
 from platform_app.state.console.base import CurrentUser
@@ -26,7 +26,7 @@ def show() -> rx.Component:
                 rx.State.is_hydrated & SecurityState.loaded,
                 rx.el.div(
                     _two_factor(),
-                    rx.cond((CurrentUser.role == "owner") | (CurrentUser.role == "admin"), _requirement()),
+                    rx.cond(IS_ADMIN, _requirement()),
                     class_name="form",
                 ),
                 skeleton_rows(),
