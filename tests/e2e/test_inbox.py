@@ -59,6 +59,7 @@ def test_a_conversation_with_a_person(language: str, recorded: Recorded, new_per
     the_agent_answers(inbox, talk, name)
     the_bell_rings(inbox, talk, name)
     a_member_takes_over(inbox, talk)
+    a_hidden_tab_reads_nothing(inbox, talk, name)
     a_message_of_a_rule_is_held(inbox, talk)
     the_agent_answers_again(inbox, talk)
     keys_and_drafts(inbox, talk)
@@ -125,6 +126,23 @@ def a_member_takes_over(inbox: Inbox, talk: str) -> None:
     expect(page.locator(".reply-form textarea")).to_have_value("")
     assert inbox.contact("write", talk, "Good, thank you") == ""
     expect(inbox.bubble("Good, thank you")).to_be_visible(timeout=LIVE)
+
+
+VISIBILITY = """state => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def a_hidden_tab_reads_nothing(inbox: Inbox, talk: str, name: str) -> None:
+    """Let the contact write while the tab of the open conversation is hidden, and show it again."""
+    page, row = inbox.page, inbox.page.locator("a.conversation", has_text=name).first
+    page.evaluate(VISIBILITY, "hidden")
+    inbox.contact("write", talk, "One more thing")
+    expect(inbox.bubble("One more thing")).to_be_visible(timeout=LIVE)
+    expect(row).to_have_class(re.compile("unread"), timeout=LIVE)
+    page.evaluate(VISIBILITY, "visible")
+    expect(row).not_to_have_class(re.compile("unread"))
 
 
 def a_message_of_a_rule_is_held(inbox: Inbox, talk: str) -> None:

@@ -137,6 +137,7 @@ async def test_opening_marks_as_read_and_marks_who_wrote(who: Identity) -> None:
     add_message(who, talk, "Good day!", origin="rule", origin_name="Welcome")
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
+        await tab.send(InboxState.set_visible(True))
         assert call(who, triage.unread_ids, [talk]) == set()
         assert ("in", "Contact", "Hello?") in shown(tab) and ("out", "Rule “Welcome”", "Good day!") in shown(tab)
         assert seen(tab, InboxState, "messages")[0].day == "Today"
@@ -151,6 +152,7 @@ async def test_an_unread_conversation_stays_in_the_list_while_it_is_read(who: Id
     say(who, second, "Hello?")
     async with Tab(sign_in(who)) as tab:
         await opened(tab, second, "&view=unread")
+        await tab.send(InboxState.set_visible(True))
         assert [(one.id, one.is_unread) for one in tab.get(InboxListState, "rows")] == [(second, False), (first, True)]
         assert tab.get(InboxListState, "views")[1].count == "1"
         await opened(tab, first, "&view=unread")
@@ -159,6 +161,24 @@ async def test_an_unread_conversation_stays_in_the_list_while_it_is_read(who: Id
         say(who, second, "And now?")
         await tab.goto(f"{PAGE}?view=unread", settle=False)
         await tab.until(lambda: [one.id for one in tab.get(InboxListState, "rows")] == [second])
+
+
+async def test_what_comes_to_a_hidden_tab_is_unread_until_it_is_shown(who: Identity, hub: CountingHub) -> None:
+    talk = real_talk(who)
+    say(who, talk, "Hello?")
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, talk)  # in a tab that has not been shown yet
+        assert call(who, triage.unread_ids, [talk]) == {talk}
+        await tab.send(InboxState.set_visible(True))
+        assert call(who, triage.unread_ids, [talk]) == set()
+        await tab.send(InboxState.set_visible(False))
+        call(who, conversations.receive, talk, "Is anybody there?")
+        hub.tell("conversation")
+        await tab.until(lambda: ("in", "Contact", "Is anybody there?") in shown(tab))
+        await tab.until(lambda: tab.get(InboxListState, "rows")[0].is_unread)
+        assert call(who, triage.unread_ids, [talk]) == {talk}
+        await tab.send(InboxState.set_visible(True))
+        assert call(who, triage.unread_ids, [talk]) == set() and not tab.get(InboxListState, "rows")[0].is_unread
 
 
 async def test_a_member_writes_and_is_in_charge(who: Identity, hub: CountingHub) -> None:

@@ -4,6 +4,7 @@ import reflex as rx
 
 from platform_app.components.chat.composer import StickToEnd
 from platform_app.components.chat.message import quiet_button
+from platform_app.components.console.page_visibility import PageVisibility
 from platform_app.components.console.parts import READ_ONLY, icon_button, status
 from platform_app.components.console.text import t
 from platform_app.components.inbox.composer import composer
@@ -37,6 +38,7 @@ def conversation() -> rx.Component:
         ),
         rx.cond(InboxState.in_charge != "", rx.el.p(InboxState.in_charge, class_name="silent", role="status")),
         composer(),
+        PageVisibility.create(subject=InboxState.current, on_change=InboxState.set_visible),
         class_name="chat-talk",
         aria_label=t("Conversation"),
     )

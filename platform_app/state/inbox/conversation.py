@@ -29,6 +29,7 @@ from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.inbox.assignees import list_assignees
+from platform_app.state.inbox.inbox_list import InboxListState
 from platform_app.state.inbox.inbox_view import (
     CHANNELS,
     STATES,
@@ -73,6 +74,7 @@ class InboxState(rx.State):
     loaded: bool = False
     _message_limit: int = PAGE_SIZE
     _contact_id: str = ""
+    _is_visible: bool = False  # the browser shows the tab; in a hidden one nothing is read
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
@@ -105,6 +107,12 @@ class InboxState(rx.State):
                 event = await self._refresh() if self.current and update.topic != "member" else None
             if event is not None:
                 yield event
+
+    @handler(Role.VIEWER)
+    async def set_visible(self, is_visible: bool) -> Any:
+        """Note whether the tab is shown; what came while it was hidden is read then."""
+        was_visible, self._is_visible = self._is_visible, is_visible
+        return await self._refresh() if is_visible and not was_visible else None
 
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
@@ -269,8 +277,9 @@ class InboxState(rx.State):
             return
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, open_conversation.read, self.current, limit=self._message_limit)
-        if found.is_unread:
+        if found.is_unread and self._is_visible:
             await call(self, triage.mark_read, self.current)
+            await (await self.get_state(InboxListState))._refresh()
         self._show_head(found, identity, language)
         self.has_earlier = found.has_earlier
         last = next((one.text for one in reversed(found.messages) if one.author_id == identity.user_id), "")

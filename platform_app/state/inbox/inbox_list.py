@@ -148,6 +148,11 @@ class InboxListState(rx.State):
             kept_id=self.router.url.query_parameters.get("c", "")[:32],
         )
 
+    async def _refresh(self) -> None:
+        """Fetch the list again, if it is shown."""
+        if self.loaded:
+            await self._fetch()
+
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         page, counts = await fetch(self, _read_list, self._filter(), _parse_cursor(self._after))
