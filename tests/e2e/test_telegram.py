@@ -28,7 +28,7 @@ def connect(page: Page, platform: str, language: str, fake: FakeTelegram) -> Non
             expect(dialog.get_by_role("alert")).to_contain_text("@BotFather")
     page.wait_for_url(re.compile(r"/settings/channels/[0-9a-z]{32}"))
     expect(page.get_by_role("link", name=f"@{fake.username}")).to_be_visible()
-    expect(page.get_by_text(lookup(language, "Connected"), exact=True)).to_be_visible()
+    expect(page.locator("dl.facts").get_by_text(lookup(language, "Connected"), exact=True)).to_be_visible()
     assert faults(page) == []
 
 
