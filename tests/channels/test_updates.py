@@ -10,7 +10,7 @@ import pytest
 from platform_app import logs
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.errors import Invalid
+from platform_app.errors import Conflict, Invalid
 from platform_app.models.channel import (
     AccountState,
     Attachment,
@@ -230,6 +230,18 @@ def test_a_token_is_checked_at_the_channel_and_connected_once(
             call(who, channel_accounts.replace_access, bot.id, access)
     finally:
         stranger.close()
+
+
+def test_a_bot_that_was_connected_anew_is_not_restored_beside_it(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount
+) -> None:
+    call(who, channel_accounts.delete, bot.id)
+    poll(who)
+    anew = connected(who, telegram, bot.agent_id or "")
+    with pytest.raises(Conflict):
+        call(who, channel_accounts.restore, bot.id)
+    call(who, channel_accounts.delete, anew.id)
+    assert call(who, channel_accounts.restore, bot.id).deleted_at is None
 
 
 def test_without_a_public_address_the_platform_asks(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:

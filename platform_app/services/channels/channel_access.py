@@ -19,6 +19,7 @@ MAX_TOKEN_CHARS = 200
 UNREADABLE = "The token of this account cannot be read. Enter it again under Settings, Channels."
 UNKNOWN_TO_CHANNEL = "The channel does not know this token. Copy it once more; for a Telegram bot @BotFather shows it."
 CONNECTED_ALREADY = "This account is connected already. Delete it there first, or enter the token of another one."
+CONNECTED_ANEW = "This bot has been connected anew. Delete that account first."
 ANOTHER_ACCOUNT = "This is the token of {name}, another account. Connect it as a channel of its own."
 
 
@@ -49,14 +50,25 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token") from None
     except ChannelError as error:
         raise Unavailable(error.sentence, field="token", **error.values) from None
+    return VerifiedAccess(token, profile, _connected_as(kind, profile.outside_id))
+
+
+def _connected_as(kind: Channel, outside_id: str) -> str:
+    """Return the id of the account, of whatever tenant, that is connected as an account of a channel, or ""."""
     with session_scope(reason="an account that is connected twice", read_only=True) as session:
         query = unscoped(ChannelAccount).where(
             ChannelAccount.kind == kind,
-            ChannelAccount.outside_id == profile.outside_id,
+            ChannelAccount.outside_id == outside_id,
             col(ChannelAccount.deleted_at).is_(None),
         )
         row = session.exec(query).first()
-    return VerifiedAccess(token, profile, row.id if row is not None else "")
+    return row.id if row is not None else ""
+
+
+def check_restorable(row: ChannelAccount) -> None:
+    """Check that a deleted account may be restored. Raises Conflict if its bot has been connected anew."""
+    if row.outside_id and _connected_as(row.kind, row.outside_id):
+        raise Conflict(CONNECTED_ANEW)
 
 
 def store(session: Transaction, row: ChannelAccount, access: VerifiedAccess | None) -> None:

@@ -191,8 +191,14 @@ def delete(session: Transaction, who: Identity, account_id: str) -> ChannelAccou
 
 
 def restore(session: Transaction, who: Identity, account_id: str) -> ChannelAccount:
-    """Restore a deleted account. Raises NotFound if there is none, LimitReached if the tenant has MAX_ACCOUNTS."""
+    """Restore a deleted account.
+
+    Raises NotFound if there is no such deleted account, LimitReached if the tenant has MAX_ACCOUNTS, Conflict if its
+    bot has been connected anew.
+    """
     row = _ROWS.restore(session, who, account_id)
+    with session.no_autoflush:
+        channel_access.check_restorable(row)
     channel_access.look_again(session, row)
     publish_change(session, row)
     return row
