@@ -8,12 +8,10 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, search_box, select_filter
 from platform_app.components.console.named_confirmation import named_confirmation
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, icon_button, pager, time_ago
+from platform_app.components.console.parts import IS_ADMIN, READ_ONLY, empty_state, icon_button, pager, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.bin.bin import KIND_LABELS, BinRow, BinState
 from platform_app.state.console.base import CurrentUser
-
-MAY_REMOVE = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -33,7 +31,7 @@ def show() -> rx.Component:
                 table=_table(),
                 empty=empty_state(t("Nothing was deleted in the last 30 days."), icon="trash-2"),
             ),
-            rx.cond(MAY_REMOVE, _confirmation()),
+            rx.cond(IS_ADMIN, _confirmation()),
         ),
         section="Settings",
     )
@@ -91,7 +89,7 @@ def _tools(row: rx.Var[BinRow]) -> rx.Component:
             aria_label=t("Restore “{title}”", title=name),
             on_click=BinState.restore(row.id),
         ),
-        rx.cond(MAY_REMOVE, icon_button("trash-2", t("Delete “{title}” for good", title=name), BinState.ask(row.id))),
+        rx.cond(IS_ADMIN, icon_button("trash-2", t("Delete “{title}” for good", title=name), BinState.ask(row.id))),
         spacing="3",
         align="center",
         justify="end",
