@@ -8,7 +8,7 @@ import pytest
 from tests.test_house_rules import PRODUCT, Source, broken
 
 # The gate itself, and what writes the demo's past, which reaches nobody.
-MAKERS = {"platform_app/services/chat/sending.py", "platform_app/services/demo/demo_conversations.py"}
+MAKERS = {"platform_app/services/chat/sending.py", "platform_app/services/demo/demo_conversation_writer.py"}
 SENT, IMPORT = "MessageState.COMPLETE", "from platform_app.models.conversation import"
 
 

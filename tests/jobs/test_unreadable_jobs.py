@@ -9,7 +9,7 @@ from sqlalchemy import text
 from platform_app.db import engine, owned, session_scope
 from platform_app.engine import callback_registry
 from platform_app.errors import Conflict
-from platform_app.jobs import IndexSource, enqueue
+from platform_app.jobs import PAYLOAD_CLASSES, IndexSource, enqueue
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
@@ -129,19 +129,7 @@ def test_one_that_cannot_be_read_keeps_none_that_are_taken_with_it(who: Identity
 
 @pytest.mark.parametrize("kind", sorted(HANDLERS))
 def test_every_kind_is_read_as_it_was_written_and_refused_when_empty(who: Identity, kind: str) -> None:
-    fields: dict[str, Any] = {"kind": kind} | dict.fromkeys(
-        (
-            "source_id",
-            "import_id",
-            "event_id",
-            "step_row_id",
-            "conversation_id",
-            "message_id",
-            "invitation_id",
-            "user_id",
-        ),
-        "x",
-    )
+    fields: dict[str, Any] = dict.fromkeys(PAYLOAD_CLASSES[kind].model_fields, "x") | {"kind": kind}
     (job_id,) = put(who)
     with session_scope(reason="tests") as session:
         session.execute(text("UPDATE job SET kind = :kind WHERE id = :id"), {"kind": kind, "id": job_id})
