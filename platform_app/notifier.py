@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
@@ -60,8 +60,8 @@ def stream_name(tenant_id: str) -> str:
 
 def publish(tenant_id: str, topic: str, subject_id: str) -> None:
     """Notify the tenant's open pages of a change of `subject_id`; errors of Redis are logged, not raised."""
-    change = {"topic": topic, "id": subject_id}
-    run(lambda client: client.xadd(stream_name(tenant_id), change, maxlen=1000, approximate=True))  # type: ignore[arg-type]
+    change: dict[Any, Any] = {"topic": topic, "id": subject_id}
+    run(lambda client: client.xadd(stream_name(tenant_id), change, maxlen=1000, approximate=True))
 
 
 def wake_workers(jobs: list[tuple[str, str]]) -> bool:

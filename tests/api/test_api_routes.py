@@ -38,7 +38,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/healthz",
         "/web-chat/files/{name}",
         *(f"/web-chat/{{token}}/{name}" for name in ("appearance", "frame", "try", "session", "messages", "person")),
-        *(f"/web-chat/{{token}}/{name}" for name in ("history", "events")),
+        *(f"/web-chat/{{token}}/{name}" for name in ("history", "events", "typing")),
         "/readyz",
     }
 

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Req
 
 SCRIPT = Path(__file__).with_name("controls.js")
 PATIENCE = 8_000  # milliseconds for an effect: a busy machine is not a fault
+PATIENCE_WITH_CURRENT = 400  # for the effect of what is chosen already, which has none as a rule
 QUIET = 50  # milliseconds without a change after which a page has answered
 SLICE = 300  # milliseconds for which the page is asked at once; what the browser itself does is looked at between
 DEPTH = 3  # a menu, its dialog, a list in it
@@ -206,12 +207,12 @@ class Presser:
                 return "only one choice"
         else:
             self.page.mouse.click(found["x"], found["y"])
-        effect = self._effect()
+        effect = self._effect(PATIENCE_WITH_CURRENT if control.current else PATIENCE)
         self.settle()
         return effect
 
-    def _effect(self) -> str:
-        end = time.monotonic() + PATIENCE / 1000
+    def _effect(self, patience: float) -> str:
+        end = time.monotonic() + patience / 1000
         while time.monotonic() < end:
             if self.events:
                 return self.events[0]
