@@ -6,6 +6,7 @@ what the full one does not have is pressed. PLATFORM_TEST_FULL=1 presses all of 
 
 import os
 import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -63,9 +64,24 @@ class Copies:
     def put_back(self, language: str) -> None:
         """Let the platform stand as it stood, with the person's language."""
         _copy(self._file(language), self.live)
+        put_files_back(self.live.parent)
 
     def _file(self, language: str) -> Path:
         return self.folder / f"{language}.db"
+
+
+def keep_files(data: Path) -> None:
+    """Keep a second name of each uploaded file, for when the platform deletes it."""
+    (data / "kept").mkdir()
+    for path in (data / "uploads").iterdir():
+        (data / "kept" / path.name).hardlink_to(path)
+
+
+def put_files_back(data: Path) -> None:
+    """Give the uploaded files that the platform has deleted their names again."""
+    for path in (data / "kept").iterdir():
+        if not (data / "uploads" / path.name).exists():
+            (data / "uploads" / path.name).hardlink_to(path)
 
 
 def _copy(old: Path, new: Path) -> None:
@@ -193,10 +209,13 @@ def presser(browser: Browser, recorded: Recorded, tmp_path: Path) -> Iterator[Pr
     """A browser that presses; the platform's database is as it was when all is pressed."""
     before = tmp_path / "before.db"
     _copy(recorded.folder / "platform.db", before)
+    keep_files(recorded.folder)
     context = new_context(browser)
     yield Presser(context, lambda: None, SKIP)
     context.close()
     _copy(before, recorded.folder / "platform.db")
+    put_files_back(recorded.folder)
+    shutil.rmtree(recorded.folder / "kept")
 
 
 def test_every_control(presser: Presser, recorded: Recorded, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def choose_theme(page: Page, home: str, theme: str) -> None:
     page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name=THEMES[theme]).click()
     expect(page.locator("html")).to_have_class(re.compile(theme))
+    expect(page.get_by_role("menu")).to_have_count(0)
 
 
 def keep(page: Page, name: str) -> None:
