@@ -28,7 +28,7 @@ def test_a_task_is_created_completed_taken_back_and_postponed(
     assert faults(page, f"form {language}") == []
     dialog.get_by_role("button", name=desk.t("Create task")).click()
     row = page.locator("tbody tr").filter(has_text=text)
-    expect(row).to_contain_text(desk.t("Overdue, due {when}", when="").strip())
+    expect(row).to_contain_text(desk.t("Overdue · {when}", when="").strip())
     expect(row.locator("a[href*='/contacts/']")).to_have_count(1)
     row.get_by_role("button", name=desk.t("Complete “{title}”", title=text)).click()
     expect(row).to_have_count(0)

@@ -60,7 +60,7 @@ async def test_views_stand_in_the_address_and_follow_what_happens(who: Identity,
     async with Tab(sign_in(who)) as tab:
         await opened(tab, "?view=overdue")
         (row,) = tab.get(TasksState, "rows")
-        assert (row.text, row.overdue, row.is_done) == ("Late", "Overdue, due 2 days ago", False)
+        assert (row.text, row.overdue, row.is_done) == ("Late", "Overdue · 2 days ago", False)
         assert (counts(tab)["overdue"], counts(tab)["done"]) == ("1", "")
         (view,) = [one for one in tab.get(TasksState, "views") if one.name == "upcoming"]
         assert view.href == f"{PAGE}?view=upcoming"

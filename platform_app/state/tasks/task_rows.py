@@ -69,4 +69,4 @@ def _origin_words(origin: TaskOrigin, language: str) -> str:
 
 def _overdue_words(line: TaskLine, language: str) -> str:
     due_at = line.row.due_at
-    return translate(language, "Overdue, due {when}", when=relative_time(language, due_at, now())) if due_at else ""
+    return translate(language, "Overdue · {when}", when=relative_time(language, due_at, now())) if due_at else ""
