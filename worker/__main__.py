@@ -21,7 +21,7 @@ from platform_app.services.chat import approvals, hand_off, held_messages, repli
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from platform_app.services.notifications import digests, notification_retention
-from platform_app.services.tasks import task_reminders
+from platform_app.services.tasks import task_reminders, task_retention
 from worker import health
 from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
@@ -49,6 +49,7 @@ EVERY_HOUR = (
     retention.delete_old_runs,
     retention.delete_old_jobs,
     notification_retention.delete_old,
+    task_retention.delete_old,
     unused_uploads.delete_unused,
     table_statistics.update_statistics,
 )
