@@ -53,7 +53,8 @@ class Story(AtAgent):
         wanted = f"{stage} {int(agents == 'All agents')}"
 
         def is_kept() -> bool:
-            kept = str(self.recorded.one(query, title))
+            rows = self.recorded.all(query, title)  # none before a stage is kept
+            kept = str(rows[0][0]) if rows else ""
             return kept.startswith(wanted) and f'"{least}"' in kept
 
         wait_for(is_kept)
