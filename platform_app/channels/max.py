@@ -173,4 +173,4 @@ def _at(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-MAX = ChannelKind(Channel.MAX, "MAX", BotSettings, longest_text=MAX_TEXT + 200, push=MaxBot())
+MAX = ChannelKind(Channel.MAX, max_api.CHANNEL, BotSettings, longest_text=MAX_TEXT + 200, push=MaxBot())

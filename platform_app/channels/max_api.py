@@ -4,8 +4,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
-
+from platform_app.channels import bot_requests
 from platform_app.channels.push_channel import (
     AccountRefused,
     ChannelError,
@@ -15,21 +14,15 @@ from platform_app.channels.push_channel import (
     TemporaryFailure,
 )
 from platform_app.config import settings
-from platform_app.errors import Invalid
 from platform_app.integrations import egress
 
-MAX_RESPONSE_BYTES = 5_000_000
-MAX_FILE_BYTES = 20_000_000
-CALL_SECONDS = 15.0
+CHANNEL = "MAX"
 BUSY_SECONDS = 1.0  # 30 requests a second are allowed
-NO_CONNECTION = "MAX does not answer. The platform tries again by itself."
-NO_ANSWER = "MAX did not answer in time. Whether the message arrived is not known."
 BUSY = "MAX asks to wait: too many messages. The platform sends it by itself."
 SERVER_ERROR = "MAX has a fault of its own (error {status}). The platform tries again by itself."
 REVOKED = "MAX does not accept the bot's token any more. Enter a new one from the settings of the bot."
 BLOCKED = "The contact has stopped the bot or deleted the chat. It can be written to once the contact writes again."
 REFUSED = "MAX did not take the message: {reason}"
-_UNWRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 def request(
@@ -39,7 +32,7 @@ def request(
     *,
     query: dict[str, Any] | None = None,
     body: dict[str, Any] | None = None,
-    seconds: float = CALL_SECONDS,
+    seconds: float = bot_requests.CALL_SECONDS,
 ) -> Any:
     """Send a request and return the answer's JSON.
 
@@ -51,30 +44,16 @@ def request(
     address = f"{settings().max_api_url.rstrip('/')}{path}" + (f"?{urlencode(query)}" if query else "")
     headers = {"authorization": token, "content-type": "application/json"}
     content = json.dumps(body).encode() if body is not None else b""
-    limits: dict[str, Any] = {"seconds": seconds, "max_bytes": MAX_RESPONSE_BYTES, "is_trusted": True}
-    try:
-        answer = egress.fetch(address, content, headers, method=method, **limits)
-    except (*_UNWRITTEN, Invalid):
-        raise TemporaryFailure(NO_CONNECTION) from None
-    except (httpx.HTTPError, TimeoutError, OSError, egress.ResponseTooLarge):
-        raise OutcomeUnknown(NO_ANSWER) from None
+    answer = bot_requests.send(CHANNEL, address, content, headers, method=method, seconds=seconds)
     return _result(answer)
 
 
 def download(address: str) -> bytes:
     """Return a file by the address that an attachment has; any public address is allowed, as MAX keeps files on many.
 
-    Raises MessageRefused if there is none, TemporaryFailure if there is no answer.
+    Raises MessageRefused if there is none or it is too large, TemporaryFailure if there is no answer.
     """
-    try:
-        answer = egress.fetch(address, b"", {}, seconds=CALL_SECONDS, max_bytes=MAX_FILE_BYTES, is_trusted=False)
-    except (httpx.HTTPError, TimeoutError, OSError, Invalid):
-        raise TemporaryFailure(NO_CONNECTION) from None
-    except egress.ResponseTooLarge:
-        raise MessageRefused(REFUSED, reason="file is too big") from None
-    if answer.status != 200:
-        raise MessageRefused(REFUSED, reason=f"error {answer.status}")
-    return answer.body
+    return bot_requests.download(CHANNEL, address, is_trusted=False)
 
 
 def _result(answer: egress.Download) -> Any:
@@ -85,7 +64,7 @@ def _result(answer: egress.Download) -> Any:
     if answer.status == 200 and isinstance(data, dict):
         return data
     if answer.status < 300:
-        raise OutcomeUnknown(NO_ANSWER)
+        raise OutcomeUnknown(bot_requests.UNREADABLE, channel=CHANNEL)
     raise _error(answer.status, str(data.get("message", "")) if isinstance(data, dict) else "")
 
 

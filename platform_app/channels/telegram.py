@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from platform_app.channels.bot_requests import no_file
 from platform_app.channels.bot_settings import BotSettings
 from platform_app.channels.channel_kind import ChannelKind
 from platform_app.channels.message_parts import split_text
@@ -16,7 +17,7 @@ from platform_app.channels.push_channel import (
     Update,
     UpdateKind,
 )
-from platform_app.channels.telegram_api import call_method, download_file
+from platform_app.channels.telegram_api import CHANNEL, call_method, download_file
 from platform_app.channels.telegram_html import to_html
 from platform_app.i18n import translate
 from platform_app.models.agent import Channel
@@ -101,8 +102,12 @@ class TelegramBot(PushChannel):
         return Batch(updates, str(max(numbers) + 1) if numbers else cursor)
 
     def download(self, secret: str, outside_id: str) -> bytes:
-        """Return the content of a file of at most 20 MB."""
-        found = call_method(secret, "getFile", file_id=outside_id)
+        """Return the content of a file of at most 20 MB. Raises MessageRefused if there is none or it is larger."""
+        try:
+            found = call_method(secret, "getFile", file_id=outside_id)
+        except MessageRefused as error:
+            refusal = no_file(CHANNEL, is_too_large="too big" in str(error))
+            raise refusal from None
         return download_file(secret, str(found.get("file_path", "")))
 
     def read_update(self, data: Any) -> Update | None:
@@ -165,4 +170,4 @@ def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-TELEGRAM = ChannelKind(Channel.TELEGRAM, "Telegram", BotSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())
+TELEGRAM = ChannelKind(Channel.TELEGRAM, CHANNEL, BotSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())

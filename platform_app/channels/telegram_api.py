@@ -5,8 +5,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
+from platform_app.channels import bot_requests
 from platform_app.channels.push_channel import (
     AccountRefused,
     ChannelError,
@@ -17,27 +16,20 @@ from platform_app.channels.push_channel import (
     TemporaryFailure,
 )
 from platform_app.config import settings
-from platform_app.errors import Invalid
 from platform_app.integrations import egress
 
 TOKEN = re.compile(r"[0-9]{5,20}:[A-Za-z0-9_-]{30,100}")
-MAX_RESPONSE_BYTES = 5_000_000
-MAX_FILE_BYTES = 20_000_000  # a bot may download no more
-CALL_SECONDS = 15.0
-NO_CONNECTION = "Telegram does not answer. The platform tries again by itself."
-UNREADABLE = "Telegram gave an answer that cannot be read. Whether the message arrived is not known."
-NO_ANSWER = "Telegram did not answer in time. Whether the message arrived is not known."
+CHANNEL = "Telegram"
 BUSY = "Telegram asks to wait: too many messages. The platform sends it by itself."
 SERVER_ERROR = "Telegram has a fault of its own (error {status}). The platform tries again by itself."
 REVOKED = "Telegram does not accept the bot's token any more. Enter a new one from @BotFather."
 BLOCKED = "The contact has blocked the bot or deleted the chat. It can be written to once the contact writes again."
 ELSEWHERE = "Another program receives this bot's messages. Stop it, or enter a new token from @BotFather."
 REFUSED = "Telegram did not take the message: {reason}"
-_UNWRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _GONE = ("chat not found", "user is deactivated", "bot was blocked", "peer_id_invalid", "bot can't initiate")
 
 
-def call_method(token: str, method: str, *, seconds: float = CALL_SECONDS, **fields: Any) -> Any:
+def call_method(token: str, method: str, *, seconds: float = bot_requests.CALL_SECONDS, **fields: Any) -> Any:
     """Call a method of the Bot API and return its result.
 
     Raises a ChannelError: AccountRefused for 401 and 404, ContactBlocked for 403, ReceivedElsewhere for 409,
@@ -49,32 +41,17 @@ def call_method(token: str, method: str, *, seconds: float = CALL_SECONDS, **fie
     address = f"{settings().telegram_api_url.rstrip('/')}/bot{token}/{method}"
     body = json.dumps(fields).encode()
     headers = {"content-type": "application/json"}
-    try:
-        answer = egress.fetch(address, body, headers, seconds=seconds, max_bytes=MAX_RESPONSE_BYTES, is_trusted=True)
-    except (*_UNWRITTEN, Invalid):
-        raise TemporaryFailure(NO_CONNECTION) from None  # the address holds the token
-    except (httpx.HTTPError, TimeoutError, OSError):
-        raise OutcomeUnknown(NO_ANSWER) from None
-    except egress.ResponseTooLarge:
-        raise OutcomeUnknown(UNREADABLE) from None
+    answer = bot_requests.send(CHANNEL, address, body, headers, seconds=seconds)
     return _result(answer)
 
 
 def download_file(token: str, path: str) -> bytes:
     """Return the content of a file by the path that getFile gave.
 
-    Raises MessageRefused if there is none or it has more than MAX_FILE_BYTES, TemporaryFailure if there is no answer.
+    Raises MessageRefused if there is none or it is too large, TemporaryFailure if there is no answer.
     """
     address = f"{settings().telegram_api_url.rstrip('/')}/file/bot{token}/{quote(path)}"
-    try:
-        answer = egress.fetch(address, b"", {}, seconds=CALL_SECONDS, max_bytes=MAX_FILE_BYTES, is_trusted=True)
-    except (httpx.HTTPError, TimeoutError, OSError, Invalid):
-        raise TemporaryFailure(NO_CONNECTION) from None
-    except egress.ResponseTooLarge:
-        raise MessageRefused(REFUSED, reason="file is too big") from None
-    if answer.status != 200:
-        raise MessageRefused(REFUSED, reason=f"error {answer.status}")
-    return answer.body
+    return bot_requests.download(CHANNEL, address, is_trusted=True)
 
 
 def _result(answer: egress.Download) -> Any:
@@ -86,7 +63,11 @@ def _result(answer: egress.Download) -> Any:
     if answer.status >= 500:
         raise TemporaryFailure(SERVER_ERROR, status=answer.status)
     if not isinstance(data, dict):
-        raise OutcomeUnknown(UNREADABLE) if answer.status < 400 else _error(answer.status, "", {})
+        raise (
+            OutcomeUnknown(bot_requests.UNREADABLE, channel=CHANNEL)
+            if answer.status < 400
+            else _error(answer.status, "", {})
+        )
     if answer.status == 200 and data.get("ok") is True:
         return data.get("result")
     parameters = data.get("parameters")

@@ -10,7 +10,8 @@ import pytest
 from platform_app import logs
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.errors import Conflict, Invalid
+from platform_app.errors import Conflict, Invalid, Unavailable
+from platform_app.models.agent import Channel
 from platform_app.models.channel import (
     AccountState,
     Attachment,
@@ -27,7 +28,7 @@ from platform_app.services.chat import hand_off, message_search
 from tests.api_client import client, sign_in
 from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
 from tests.channels.bots import telegram as telegram
-from tests.conftest import forget_process_state
+from tests.conftest import forget_process_state, free_port
 from tests.fakes.telegram import TOKEN, FakeTelegram, refuse
 from tests.talking import call
 from tests.visiting import rows, texts, the_talk
@@ -163,8 +164,21 @@ def test_members_fetch_attachments_as_files(
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert asyncio.run(fetch(other)).status_code == 404
+    telegram.files = dict.fromkeys(telegram.files, b"x" * 20000001)
+    refused = asyncio.run(fetch(who))
+    assert refused.status_code == 503
+    assert "This file has more than 20 MB and cannot be opened here. Open it in Telegram." in refused.text
     telegram.files.clear()
-    assert asyncio.run(fetch(who)).status_code == 503
+    refused = asyncio.run(fetch(who))
+    assert refused.status_code == 503 and "Telegram does not have this file any more." in refused.text
+
+
+def test_who_connects_a_bot_is_promised_no_second_try(telegram: FakeTelegram, env: pytest.MonkeyPatch) -> None:
+    env.setenv("PLATFORM_TELEGRAM_API_URL", f"http://127.0.0.1:{free_port()}")
+    forget_process_state()
+    with pytest.raises(Unavailable, match="Try again in a minute") as raised:
+        channel_access.verify(Channel.TELEGRAM, telegram.token)
+    assert (raised.value.field, raised.value.values) == ("token", {"channel": "Telegram"})
 
 
 def test_the_command_of_the_menu_calls_a_person(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from sqlmodel import col
 
-from platform_app.channels.push_channel import AccountRefused, ChannelError, Profile
+from platform_app.channels.bot_requests import TRY_LATER
+from platform_app.channels.push_channel import (
+    AccountRefused,
+    ChannelError,
+    OutcomeUnknown,
+    Profile,
+    TemporaryFailure,
+)
 from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
@@ -48,6 +55,8 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
         profile = push.profile(token)
     except AccountRefused:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token") from None
+    except (TemporaryFailure, OutcomeUnknown):
+        raise Unavailable(TRY_LATER, field="token", channel=CHANNEL_KINDS[kind].label) from None
     except ChannelError as error:
         raise Unavailable(error.sentence, field="token", **error.values) from None
     return VerifiedAccess(token, profile, _connected_as(kind, profile.outside_id))
