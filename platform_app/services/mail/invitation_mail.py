@@ -12,7 +12,6 @@ from platform_app.models.invitation import Invitation, MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Role, Tenant
 from platform_app.services.accounts import invitations, link_tokens
-from platform_app.services.jobs import effects
 from platform_app.services.mail import platform_mail
 
 ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator", Role.VIEWER: "Viewer"}
@@ -21,14 +20,11 @@ ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator
 def send_invitation(job: RunningJob) -> None:
     """Send the e-mail of an invitation with a new link; does nothing if it was accepted or revoked meanwhile."""
 
-    def call(key: str) -> dict[str, Any]:
+    def compose() -> dict[str, str] | None:
         with job.transaction() as session:
-            composed = _compose(session, job)
-        if composed is not None:
-            platform_mail.send(**composed, key=key)
-        return {"sent": composed is not None}
+            return _compose(session, job)
 
-    effects.call_once(job, f"invitation:{job.id}", call, repeatable=False)
+    platform_mail.send_once(job, f"invitation:{job.id}", compose)
     with job.finish() as session:
         row = invitations.get_open(session, job.tenant_id, job.payload.invitation_id)
         if row is not None:

@@ -3,18 +3,15 @@
 from typing import Any
 
 from platform_app.config import settings
-from platform_app.db import Transaction, owned, unscoped
+from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
 from platform_app.i18n import plural, translate
 from platform_app.integrations import platform_smtp
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import RunningJob, SendDigest, SendNotification
-from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.notification import Notification
 from platform_app.models.person import Tenant, User
-from platform_app.services.feed import activity
-from platform_app.services.jobs import effects
 from platform_app.services.mail import platform_mail
 from platform_app.services.notifications import digests, notifications
 from platform_app.services.notifications.notification_words import words_of
@@ -26,35 +23,27 @@ _NOT_SENT = "Notification by e-mail to {name} not sent: {reason}"
 def send_notification(job: RunningJob) -> None:
     """Send the e-mail of a notification, unless its member has read it or has left meanwhile."""
 
-    def call(key: str) -> dict[str, Any]:
+    def compose() -> dict[str, str] | None:
         with job.transaction() as session:
             row = _row(session, job.tenant_id, job.payload.notification_id)
             is_wanted = row is not None and row.read_at is None
-            composed = _compose(session, job.tenant_id, row.user_id, [row]) if row and is_wanted else None
-        return _send(composed, key)
+            return _compose(session, job.tenant_id, row.user_id, [row]) if row and is_wanted else None
 
-    effects.call_once(job, f"notification:{job.payload.notification_id}", call, repeatable=False)
+    platform_mail.send_once(job, f"notification:{job.payload.notification_id}", compose)
 
 
 def send_digest(job: RunningJob) -> None:
     """Send a member the e-mail with the notifications of a day that are still unread; none if there are none."""
 
-    def call(key: str) -> dict[str, Any]:
+    def compose() -> dict[str, str] | None:
         with job.transaction() as session:
             rows = digests.list_waiting(session, job.tenant_id, job.payload.user_id, job.payload.due)
             unread = [row for row in rows if row.read_at is None]
-            composed = _compose(session, job.tenant_id, job.payload.user_id, unread) if unread else None
-        return _send(composed, key)
+            return _compose(session, job.tenant_id, job.payload.user_id, unread) if unread else None
 
-    effects.call_once(job, f"digest:{job.id}", call, repeatable=False)
+    platform_mail.send_once(job, f"digest:{job.id}", compose)
     with job.finish() as session:
         digests.finish(digests.list_waiting(session, job.tenant_id, job.payload.user_id, job.payload.due))
-
-
-def _send(composed: dict[str, str] | None, key: str) -> dict[str, Any]:
-    if composed is not None:
-        platform_mail.send(**composed, key=key)
-    return {"sent": composed is not None}
 
 
 def _compose(session: Transaction, tenant_id: str, user_id: str, rows: list[Notification]) -> dict[str, str] | None:
@@ -96,12 +85,9 @@ def on_failure(
 ) -> None:
     """Report in the feed that an e-mail was not sent, or that it is not known; nobody is notified of it."""
     user_id = _user_id(session, tenant_id, payload)
-    user = session.exec(unscoped(User).where(User.id == user_id)).first() if user_id else None
-    if user is None:
-        return
-    link, reason = f"/jobs?kind={payload.kind}", sentence.format_map(values)
-    told = {"link": link, "name": user.name, "reason": reason}
-    activity.record(session, tenant_id, ActivityKind.FAILURE, _NOT_SENT, **told)
+    platform_mail.report_failure(
+        session, tenant_id, user_id, _NOT_SENT, kind=payload.kind, sentence=sentence, values=values
+    )
 
 
 def _user_id(session: Transaction, tenant_id: str, payload: SendNotification | SendDigest) -> str:

@@ -8,25 +8,15 @@ from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.i18n import translate
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import RunningJob, SendPasswordReset
-from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import User
 from platform_app.services.accounts import link_tokens, password_resets
-from platform_app.services.feed import activity
-from platform_app.services.jobs import effects
 from platform_app.services.mail import platform_mail
 
 
 def send_password_reset(job: RunningJob) -> None:
     """Send a user a new reset link; a user who was deleted or disabled meanwhile gets none."""
-
-    def call(key: str) -> dict[str, Any]:
-        composed = _compose(job.payload.user_id)
-        if composed is not None:
-            platform_mail.send(**composed, key=key)
-        return {"sent": composed is not None}
-
-    effects.call_once(job, f"password_reset:{job.id}", call, repeatable=False)
+    platform_mail.send_once(job, f"password_reset:{job.id}", lambda: _compose(job.payload.user_id))
 
 
 def _compose(user_id: str) -> dict[str, str] | None:
@@ -57,12 +47,10 @@ def on_failure(
     session: Transaction, tenant_id: str, payload: SendPasswordReset, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Report in the feed that the e-mail was not sent, or that it is not known."""
-    user = session.exec(unscoped(User).where(User.id == payload.user_id)).first()
-    if user is None:
-        return
-    told, reason = "Password reset email to {name} not sent: {reason}", sentence.format_map(values)
-    link = "/jobs?kind=send_password_reset"
-    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, name=user.name, reason=reason)
+    told = "Password reset email to {name} not sent: {reason}"
+    platform_mail.report_failure(
+        session, tenant_id, payload.user_id, told, kind=payload.kind, sentence=sentence, values=values
+    )
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: SendPasswordReset) -> None:

@@ -8,24 +8,14 @@ from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.i18n import translate
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import RunningJob, SendTwoFactorReset
-from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Tenant, User
-from platform_app.services.feed import activity
-from platform_app.services.jobs import effects
 from platform_app.services.mail import platform_mail
 
 
 def send_two_factor_reset(job: RunningJob) -> None:
     """Tell a user that their second factor was reset; a user who was deleted or disabled meanwhile is not told."""
-
-    def call(key: str) -> dict[str, Any]:
-        composed = _compose(job.tenant_id, job.payload.user_id)
-        if composed is not None:
-            platform_mail.send(**composed, key=key)
-        return {"sent": composed is not None}
-
-    effects.call_once(job, f"two_factor_reset:{job.id}", call, repeatable=False)
+    platform_mail.send_once(job, f"two_factor_reset:{job.id}", lambda: _compose(job.tenant_id, job.payload.user_id))
 
 
 def _compose(tenant_id: str, user_id: str) -> dict[str, str] | None:
@@ -54,12 +44,10 @@ def on_failure(
     session: Transaction, tenant_id: str, payload: SendTwoFactorReset, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Report in the feed that the e-mail was not sent, or that it is not known."""
-    user = session.exec(unscoped(User).where(User.id == payload.user_id)).first()
-    if user is None:
-        return
-    told, reason = "Two-factor email to {name} not sent: {reason}", sentence.format_map(values)
-    link = "/jobs?kind=send_two_factor_reset"
-    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, name=user.name, reason=reason)
+    told = "Two-factor email to {name} not sent: {reason}"
+    platform_mail.report_failure(
+        session, tenant_id, payload.user_id, told, kind=payload.kind, sentence=sentence, values=values
+    )
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: SendTwoFactorReset) -> None:
