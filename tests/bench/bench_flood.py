@@ -10,8 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from platform_app.services.agents import agents
-from tests.conftest import make_tenant
+from tests.conftest import make_tenant, wait_for
 from tests.console_process import HYDRATE, Console, console, own_database
 from tests.headless.harness import sign_in
 from tests.talking import call
@@ -43,7 +45,7 @@ def main() -> None:
             command = [sys.executable, "-m", "tests.flood", web.address, str(seconds)]
             flooded: list[float] = []
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flood:
-                time.sleep(1)
+                wait_for(psutil.Process(flood.pid).net_connections)
                 while flood.poll() is None:
                     flooded.append(opened(web, cookie))
                 print((flood.stdout.read() if flood.stdout else "").strip())

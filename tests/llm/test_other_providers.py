@@ -3,9 +3,8 @@
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -15,7 +14,7 @@ from platform_app.llm import catalogue, client, model_limitations
 from platform_app.llm.client import FailureReason, ModelRequest, ModelResult
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
-from tests.conftest import forget_process_state, free_port
+from tests.conftest import forget_process_state, free_port, wait_for
 from tests.llm.test_llm_client import take
 from tests.talking import add_source, answered, begin, trace
 
@@ -31,19 +30,17 @@ def running(command: list[str], log: Path, address: Callable[[str], str], **envi
     errors = log.with_suffix(".errors")  # a file of its own: what is written to both may stand within one line
     with log.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(command, stdout=out, stderr=err, env=os.environ | environment, cwd=log.parent)
+
+    def answering() -> str:
+        assert process.poll() is None, f"it did not start: {errors.read_text(errors='replace')[-2000:]}"
+        found = address(log.read_text(errors="replace"))
+        with suppress(httpx.HTTPError):
+            if found and httpx.get(f"{found}/v1/models", headers={"authorization": f"Bearer {KEY}"}).is_success:
+                return found
+        return ""
+
     try:
-        end = time.monotonic() + 300  # the first start compiles all of its packages
-        while time.monotonic() < end and process.poll() is None:
-            found = address(log.read_text(errors="replace"))
-            try:
-                if found and httpx.get(f"{found}/v1/models", headers={"authorization": f"Bearer {KEY}"}).is_success:
-                    break
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.2)
-        else:
-            pytest.fail(f"it did not start: {errors.read_text(errors='replace')[-2000:]}")
-        yield found
+        yield str(wait_for(answering, 300, 0.2))  # the first start compiles all of its packages
     finally:
         process.kill()
         process.wait(10)
