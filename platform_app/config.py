@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     max_api_url: str = Field(
         "https://platform-api.max.ru", description="Address of the MAX Bot API; another one in tests."
     )
+    kommo_api_url: str = Field(
+        "",
+        description="Address to call in place of the hosts of Kommo and amoCRM, which are named in the header Host; "
+        "for tests and the fake Kommo.",
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",

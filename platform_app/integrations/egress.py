@@ -8,9 +8,9 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from queue import Empty, SimpleQueue
@@ -44,6 +44,7 @@ class Download:
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # by names in any case
 
 
 class ResponseTooLarge(Exception):
@@ -113,7 +114,7 @@ async def _fetch(client: httpx.AsyncClient, request: httpx.Request, seconds: flo
             if len(kept) > max_bytes:
                 raise ResponseTooLarge
         await answer.aclose()
-        return Download(answer.status_code, bytes(kept))
+        return Download(answer.status_code, bytes(kept), answer.headers)
 
 
 @lru_cache
