@@ -97,11 +97,22 @@ class KommoClient:
 
     def lead(self, lead_id: int) -> entities.Lead:
         """Return a lead with the contacts it is linked to. Raises EntityNotFound if there is none."""
-        return entities.Lead.model_validate(self.get(f"leads/{int(lead_id)}", {"with": _LEADS}))
+        return entities.Lead.model_validate(self._entity(f"leads/{int(lead_id)}", _LEADS))
 
     def contact(self, contact_id: int) -> entities.Contact:
         """Return a contact. Raises EntityNotFound if there is none."""
-        return entities.Contact.model_validate(self.get(f"contacts/{int(contact_id)}", {"with": "leads"}))
+        return entities.Contact.model_validate(self._entity(f"contacts/{int(contact_id)}", "leads"))
+
+    def company(self, company_id: int) -> entities.Company:
+        """Return a company. Raises EntityNotFound if there is none."""
+        return entities.Company.model_validate(self._entity(f"companies/{int(company_id)}", ""))
+
+    def _entity(self, path: str, more: str) -> dict[str, Any]:
+        """Return an entity; Kommo says by an empty answer that there is none."""
+        data = self.get(path, {"with": more or None})
+        if not data.get("id"):
+            raise errors.EntityNotFound(errors.MISSING, product=product_of(self._source.current().host))
+        return data
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what is at a path; {} if Kommo says that there is nothing (204)."""
@@ -135,7 +146,7 @@ class KommoClient:
         """
         sent = [{"request_id": str(place)} | item for place, item in enumerate(items)]
         answers = self._write("POST", path, sent)
-        by_request = {str(answer.get("request_id")): answer for answer in answers}
+        by_request = {_request_id(answer): answer for answer in answers}
         return [self._written(by_request, str(item["request_id"])) for item in sent]
 
     def update(self, path: str, items: Sequence[dict[str, Any]]) -> list[Written]:
@@ -165,7 +176,11 @@ class KommoClient:
     def _write(self, method: str, path: str, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(items) > BATCH_SIZE:
             raise ValueError(f"{len(items)} items in one request")
-        return _only_list(self._call(method, _ROOT + path, list(items))) if items else []
+        if not items:
+            return []
+        data = self._call(method, _ROOT + path, list(items))
+        plain = data.get("items")  # of leads/complex
+        return [item for item in plain if isinstance(item, dict)] if isinstance(plain, list) else _only_list(data)
 
     def _written(self, answers: dict[str, dict[str, Any]], key: str) -> Written:
         answer = answers.get(key)
@@ -217,6 +232,12 @@ def _only_list(data: dict[str, Any]) -> list[dict[str, Any]]:
     held = data.get("_embedded")
     kinds = [kind for kind, items in held.items() if isinstance(items, list)] if isinstance(held, dict) else []
     return embedded(data, kinds[0]) if kinds else []
+
+
+def _request_id(answer: dict[str, Any]) -> str:
+    """Return whose answer it is; leads/complex gives a list of one."""
+    given = answer.get("request_id")
+    return str(given[0] if isinstance(given, list) and given else given)
 
 
 def _next_path(data: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Fake Kommo: a CRM on this machine that behaves as Kommo and amoCRM are documented, for tests and for trying out."""

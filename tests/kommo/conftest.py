@@ -1,0 +1,5 @@
+"""Fixtures: a fake Kommo that the platform calls."""
+
+from tests.fakes.kommo import kommo, unpaced
+
+__all__ = ["kommo", "unpaced"]
