@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from platform_app.pages.registry import every_page
 from tests.conftest import wait_for
-from tests.e2e import controls
-from tests.e2e.conftest import PASSWORD, Recorded
+from tests.e2e import controls, test_telegram
+from tests.e2e.conftest import PASSWORD, Recorded, telegram
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
 from tests.e2e.test_web_chat import connect
@@ -43,6 +43,7 @@ ROWS = {
     "source_id": "source",
     "webhook_id": "incomingwebhook",
 }
+KINDS = {"account_id": "r.kind"}  # the column that tells rows apart whose pages have other controls
 VIEWS = {
     "/agents/[agent_id]": ("", "?tab=instructions", "?tab=pipelines", "?tab=history"),
     "/inbox": ("", "?channel=test"),
@@ -98,14 +99,18 @@ def places(recorded: Recorded, slug: str) -> list[tuple[str, str]]:
     """Return the pages of a tenant: what they are called, and their addresses. Pages of rows it lacks are left out."""
     found: list[tuple[str, str]] = []
     for route in routes():
-        path = route
+        paths = [route]
         for name in re.findall(r"\[(\w+)\]", route):
-            query = f'select r.id from "{ROWS[name]}" r join tenant t on t.id = r.tenant_id where t.slug = ? limit 1'
-            rows = recorded.all(query, slug)
-            path = path.replace(f"[{name}]", rows[0][0]) if rows else ""
-        if path or not route:
-            found += [(route or "/", f"{path}{view}") for view in VIEWS.get(route, ("",))]
+            paths = [path.replace(f"[{name}]", row_id) for path in paths for row_id in row_ids(recorded, slug, name)]
+        found += [(route or "/", f"{path}{view}") for path in paths for view in VIEWS.get(route, ("",))]
     return found
+
+
+def row_ids(recorded: Recorded, slug: str, name: str) -> list[str]:
+    """Return the id of a row for a part of an address, of each kind whose page is another."""
+    rows = f'"{ROWS[name]}" r join tenant t on t.id = r.tenant_id where t.slug = ?'
+    kind = KINDS.get(name, "r.tenant_id")
+    return [row_id for (row_id,) in recorded.all(f"select min(r.id) from {rows} group by {kind}", slug)]
 
 
 def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies) -> None:
@@ -127,12 +132,13 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
 
 
 def prepared(page: Page, recorded: Recorded) -> None:
-    """Let the demo have a run, a web chat, a webhook with a delivery, a bin, and nothing that is still being done."""
+    """Let the demo have a run, channels, a webhook with a delivery, a bin, and nothing that is still being done."""
     operator = Operator(page, recorded, "en")
     address, _ = operator.make("Shop", is_signed=False)
     assert operator.send(address, {"order": {"total": 5}}) == 202
     let_rules_run(page, operator.home, "en")
     connect(page, recorded.address, "en", "http://localhost:1")
+    test_telegram.connect(page, recorded.address, "en", telegram())
     page.goto(f"{operator.home}/contacts")
     page.get_by_role("button", name=re.compile("^Delete “")).last.click()
     wait_for(lambda: recorded.one("select count(*) from binentry") == 1)
