@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +21,7 @@ from platform_app.jobs import enqueue
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
 from platform_app.runtime import embedded_servers
+from tests import prefork
 from tests.conftest import FULL, client, forget_process_state, free_port, wait_for
 
 
@@ -153,9 +153,7 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", self.module]
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+        self.process = prefork.Popen(self.module, self.environment, self.log)
 
     def kill(self, number: int = signal.SIGKILL) -> int:
         self.process.send_signal(number)

@@ -5,8 +5,6 @@ What a worker was sending when it died may have arrived or not: such a part is u
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from platform_app.models.conversation import Author, Message
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import member_messages
+from tests import prefork
 from tests.channels.bots import PUBLIC_URL, connected
 from tests.channels.bots import telegram as telegram
 from tests.chaos.conftest import NewWorker, OwnRedis, size
@@ -48,10 +47,8 @@ class Routes:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.chaos.routes_main"]
-        with self.log.open("ab") as output:
-            environment = os.environ | {"PLATFORM_PORT": str(self.port)}
-            self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        environment = os.environ | {"PLATFORM_PORT": str(self.port)}
+        self.process = prefork.Popen("tests.chaos.routes_main", environment, self.log)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
