@@ -39,6 +39,7 @@ DATA_LAYER = {
         "test_updates",
         "test_task_reminders",
         "test_encryption",
+        "test_stored_access",
     ),
     "the guard, row security and the cost of statements": (
         "test_agents",

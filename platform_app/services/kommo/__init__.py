@@ -1,0 +1,1 @@
+"""Kommo: access to accounts of Kommo that is stored, and conversations that are held there."""
