@@ -8,10 +8,10 @@ export ANONYMIZED_TELEMETRY := False
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-full check dev bench e2e pictures diagrams lock migration run-tools test-tools
+.PHONY: help up test test-full check dev bench bench-retrieval e2e pictures diagrams lock migration run-tools test-tools
 
 help: ## List the commands
-	@grep -E '^[a-z0-9-]+:.*##' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run-tools:
 	@scripts/bootstrap.sh run
@@ -49,6 +49,9 @@ check: test-tools ## Lint, types, import contracts
 
 bench: test-tools ## Measure; figures go to docs/benchmarks.md by hand
 	@$(PYTHON) -m tests.bench
+
+bench-retrieval: test-tools ## Measure retrieval alone, on the questions next to the repository
+	@$(PYTHON) -m tests.bench.bench_retrieval
 
 migration: test-tools ## Write a revision: make migration m="what changed"
 	@folder=$$(mktemp -d) && PLATFORM_DATABASE_URL= PLATFORM_DATA_DIR=$$folder $(PYTHON) -m platform_app.cli migrate --message "$(m)"; rm -rf "$$folder"

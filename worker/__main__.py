@@ -19,7 +19,7 @@ from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.channels import typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.jobs import job_counts
-from platform_app.services.knowledge import unused_uploads
+from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders, task_retention
 from worker import health
@@ -51,6 +51,7 @@ EVERY_HOUR = (
     notification_retention.delete_old,
     task_retention.delete_old,
     unused_uploads.delete_unused,
+    index_rebuild.request_outdated,
     table_statistics.update_statistics,
 )
 

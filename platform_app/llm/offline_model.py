@@ -1,13 +1,13 @@
-"""Offline model: a server of the OpenAI protocol on loopback that answers by extraction from the given passages.
+"""Offline model: a server of the OpenAI protocol on loopback: answers by extraction, and sentence embeddings.
 
 Its replies say that they are from the offline model, cite their passages, and say if these hold no answer.
 """
 
 import argparse
 import asyncio
-import hashlib
+import base64
 import json
-import math
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -19,14 +19,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from platform_app.clock import now
+from platform_app.llm import sentence_encoder
 from platform_app.llm.extraction import PROMPT_START
 from platform_app.llm.offline_answer import generate_reply
 from platform_app.llm.offline_extraction import extract
 from platform_app.llm.prompts import estimate_tokens
-from platform_app.text.stemming import stems
 
 MODEL = "offline-extractive"
-DIMENSIONS = 512
 WORD_SECONDS = 0.012  # delay between words, so that a reply appears gradually
 
 
@@ -79,26 +78,21 @@ async def chat_completions(request: Request) -> Response:
 
 
 async def embeddings(request: Request) -> Response:
-    """Handle a request for embeddings."""
+    """Handle a request for embeddings, as lists of numbers or base64."""
     try:
-        inputs = (await request.json())["input"]
-    except (ValueError, KeyError, TypeError):
+        body = await request.json()
+        inputs, as_base64 = body["input"], body.get("encoding_format") == "base64"
+    except (ValueError, KeyError, TypeError, AttributeError):
         return JSONResponse({"error": {"message": "The request has no input.", "type": "invalid"}}, 400)
     texts = [str(text) for text in inputs] if isinstance(inputs, list) else [str(inputs)]
-    data = [{"object": "embedding", "index": i, "embedding": embed(text)} for i, text in enumerate(texts)]
+    vectors = await asyncio.to_thread(sentence_encoder.encode, texts)
+    data = [
+        {"object": "embedding", "index": i, "embedding": base64.b64encode(v).decode() if as_base64 else v.tolist()}
+        for i, v in enumerate(vectors)
+    ]
     tokens = sum(estimate_tokens(text) for text in texts)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return JSONResponse({"object": "list", "model": MODEL, "data": data, "usage": usage})
-
-
-def embed(text: str) -> list[float]:
-    """Return a unit vector of DIMENSIONS: each stem is counted at the index of its hash."""
-    counts = [0.0] * DIMENSIONS
-    for stem in stems(text):
-        digest = hashlib.blake2b(stem.encode(), digest_size=8).digest()
-        counts[int.from_bytes(digest, "big") % DIMENSIONS] += 1.0
-    length = math.sqrt(sum(count * count for count in counts)) or 1.0
-    return [count / length for count in counts]
 
 
 async def list_models(request: Request) -> Response:
@@ -123,6 +117,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description="The offline model, speaking the OpenAI protocol.")
     arguments.add_argument("--port", type=int, required=True)
     port = arguments.parse_args().port
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices of a sentence are too small to share
     Granian("platform_app.llm.offline_model:app", address="127.0.0.1", port=port, interface=Interfaces.ASGI).serve()
 
 

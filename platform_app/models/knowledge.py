@@ -62,6 +62,7 @@ class Chunk(Owned, table=True):
 
 
 class KnowledgeState(Owned, table=True):
-    """A tenant's counter of changes to its searchable knowledge, which invalidates caches."""
+    """What is indexed of a tenant's knowledge: a counter of its changes, and the embedder whose vectors answer."""
 
     revision: int = 0
+    embedder: str = Field(default="", max_length=64)  # its version; empty until the first source is indexed

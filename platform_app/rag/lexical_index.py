@@ -12,7 +12,8 @@ import numpy as np
 from sqlmodel import col
 
 from platform_app.db import Transaction, owned
-from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.rag import knowledge_state
 from platform_app.rag.chunking import indexed_text
 from platform_app.rag.search_terms import terms, weighted_terms
 
@@ -84,24 +85,9 @@ _lock = Lock()
 _building: dict[str, Lock] = {}
 
 
-def revision(session: Transaction, tenant_id: str) -> int:
-    """Return the revision of a tenant's knowledge, which grows with every change of what can be found."""
-    row = session.exec(owned(KnowledgeState, tenant_id)).first()
-    return row.revision if row else 0
-
-
-def increment_revision(session: Transaction, tenant_id: str) -> None:
-    """Increment the revision of the tenant's knowledge in this transaction."""
-    row = session.exec(owned(KnowledgeState, tenant_id).with_for_update()).first()
-    if row is None:
-        row = KnowledgeState(tenant_id=tenant_id)
-    row.revision += 1
-    session.add(row)
-
-
 def index_of(session: Transaction, tenant_id: str) -> Index:
     """Return the tenant's index as of this transaction."""
-    current = revision(session, tenant_id)
+    current = knowledge_state.revision(session, tenant_id)
     with _lock:
         held = _indexes.get(tenant_id)
         gate = _building.setdefault(tenant_id, Lock())

@@ -10,13 +10,15 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source
-from platform_app.rag import lexical_index, vector_index
+from platform_app.rag import embedders, knowledge_state, lexical_index, vector_index
+from platform_app.rag.embedders import Calibration, Embedder
 
 POOL = 50  # candidates of each search
-LEXICAL_SHARE = 0.8  # the hashed vectors see the same letters again, so they count less
 LIMIT = 8  # passages that a model is given
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
+SHARE_OF_NEAREST = 0.6  # of the nearest passage's similarity, below which a passage is not given for its meaning
+FEW_WORDS, ENOUGH_WORDS = 0.1, 0.25  # shares of a question's worth; between them the words gain weight in the mix
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Retrieval:
     considered: list[Passage] = field(default_factory=list)
     degraded: bool = False  # the vector index was down
     lost: bool = False  # the vector index has to be rebuilt
+    outdated: bool = False  # ... for another embedder; meanwhile the old vectors answer
     milliseconds: int = 0
 
 
@@ -66,7 +69,8 @@ def retrieve(
     """
     started = time.monotonic()
     result = Retrieval()
-    by_vector = _by_vector(tenant_id, question, before, result)
+    embedder = _live_embedder(tenant_id, result)
+    by_vector = _by_vector(tenant_id, question, before, result, embedder=embedder)
     with session_scope(tenant_id, read_only=True) as session:
         index = lexical_index.index_of(session, tenant_id)
         result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
@@ -77,34 +81,47 @@ def retrieve(
         }
         by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in allowed}
         worth = index.weight(question)
-        mixed = _mix(by_word, by_vector)
+        held = {chunk: min(1.0, score / worth) if worth else 0.0 for chunk, score in by_word.items()}
+        share = _share_of_words(embedder.calibration, max(held.values(), default=0.0)) if by_vector else 1.0
+        mixed = _mix(by_word, by_vector, share)
         best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
         result.considered = _passages(session, tenant_id, best)
     for rank, passage in enumerate(result.considered, 1):
         passage.rank = rank
         passage.score = round(mixed[passage.chunk_id], 4)
-        passage.lexical_score = round(min(1.0, by_word.get(passage.chunk_id, 0.0) / worth), 4) if worth else 0.0
+        passage.lexical_score = round(held.get(passage.chunk_id, 0.0), 4)
         passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
-    result.passages = _given(result.considered, limit)
+    result.passages = _given(result.considered, limit, embedder.calibration)
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
 
 
-def _given(considered: list[Passage], limit: int) -> list[Passage]:
-    """Choose and number the passages for the prompt."""
+def _live_embedder(tenant_id: str, result: Retrieval) -> Embedder:
+    """Return the embedder whose vectors answer; if it is not the configured one, `result` says so."""
+    with session_scope(tenant_id, read_only=True) as session:
+        version = knowledge_state.live_version(session, tenant_id)
+    configured = embedders.configured()
+    result.outdated = version not in ("", configured.version)
+    return (embedders.of_version(version) if result.outdated else None) or configured
+
+
+def _given(considered: list[Passage], limit: int, calibration: Calibration) -> list[Passage]:
+    """Choose and number the passages for the prompt: those with words of the question, and those near in meaning."""
     floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in considered), default=0.0))
-    relevant = [passage for passage in considered[:limit] if passage.lexical_score >= floor]
+    nearest = max((passage.vector_score for passage in considered), default=0.0)
+    near = max(calibration.related, SHARE_OF_NEAREST * nearest)
+    relevant = [p for p in considered[:limit] if p.lexical_score >= floor or p.vector_score >= near]
     for number, passage in enumerate(relevant, 1):
         passage.used, passage.number = True, number
     return relevant
 
 
 def _by_vector(
-    tenant_id: str, question: str, before: Sequence[tuple[str, float]], result: Retrieval
+    tenant_id: str, question: str, before: Sequence[tuple[str, float]], result: Retrieval, *, embedder: Embedder
 ) -> dict[str, float]:
     """Return the results of the vector index; if it is down or lost, `result` says so."""
     try:
-        return dict(vector_index.search(tenant_id, question, POOL, before=before))
+        return dict(vector_index.search(tenant_id, question, POOL, before=before, embedder=embedder))
     except vector_index.IndexLost:
         result.lost = True
     except Unavailable:
@@ -112,9 +129,17 @@ def _by_vector(
     return {}
 
 
-def _mix(by_word: dict[str, float], by_vector: dict[str, float]) -> dict[str, float]:
-    """Scale the scores of both searches to 0..1 and add them by their shares; one alone is used as is."""
-    share = LEXICAL_SHARE if by_vector else 1.0
+def _share_of_words(calibration: Calibration, held: float) -> float:
+    """Return the share of the words in a mixed score; `held` is what the best passage holds of the question's worth.
+
+    A question in another language than the texts has hardly a word in common with them: its meaning decides.
+    """
+    level = min(1.0, max(0.0, (held - FEW_WORDS) / (ENOUGH_WORDS - FEW_WORDS)))
+    return calibration.least_words + (calibration.most_words - calibration.least_words) * level
+
+
+def _mix(by_word: dict[str, float], by_vector: dict[str, float], share: float) -> dict[str, float]:
+    """Scale the scores of both searches to 0..1 and add them, those of the words with `share`."""
     mixed: dict[str, float] = {}
     for scores, part in ((by_word, share), (by_vector, 1 - share)):
         low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)

@@ -1,10 +1,9 @@
-"""Vector index: hashed lexical vectors of chunks in a Chroma server, one collection per tenant and embedder."""
+"""Vector index: vectors of chunks in a Chroma server, one collection for each tenant and version of the embedder."""
 
 import hashlib
 import math
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
@@ -18,12 +17,11 @@ import structlog
 
 from platform_app.config import settings
 from platform_app.errors import Unavailable
-from platform_app.rag.search_terms import grams, words
+from platform_app.rag import embedders
+from platform_app.rag.embedders import HASHED, Embedder
 
 log = structlog.get_logger()
 T = TypeVar("T")
-DIMS = 2048
-EMBEDDER = "lexhash1"
 BATCH = 250  # most vectors in one call
 FIRST_BATCH = 50
 BATCH_SECONDS = 1.0  # what one call is to take; its size follows
@@ -38,26 +36,6 @@ _silent_until = 0.0
 _GRAPH: Any = {"space": "cosine", "max_neighbors": 64, "ef_construction": 200, "ef_search": 200}
 
 
-@lru_cache(maxsize=200_000)
-def _place(gram: str) -> tuple[int, float]:
-    digest = int.from_bytes(hashlib.blake2b(gram.encode(), digest_size=8).digest(), "big")
-    return digest % DIMS, 1.0 if digest >> 63 else -1.0
-
-
-def _hashed_vector(text: str, weight: Callable[[int], float]) -> list[float]:
-    vector = [0.0] * DIMS
-    for gram, count in Counter(gram for word in words(text) for gram in grams(word)).items():
-        place, sign = _place(gram)
-        vector[place] += sign * weight(count)
-    length = math.sqrt(sum(value * value for value in vector)) or 1.0
-    return [value / length for value in vector]
-
-
-def embed_passage(text: str) -> list[float]:
-    """Return the vector of a passage, in which repeated grams are damped as in BM25."""
-    return _hashed_vector(text, lambda count: count * 2.2 / (count + 1.2))
-
-
 def perturb(vector: list[float], chunk_id: str) -> list[float]:
     """Return a vector shifted slightly in a direction of its chunk's own.
 
@@ -65,19 +43,8 @@ def perturb(vector: list[float], chunk_id: str) -> list[float]:
     ones take 0.1 s and are all found. A cosine changes by 0.00005.
     """
     seed = int.from_bytes(hashlib.blake2b(chunk_id.encode(), digest_size=8).digest(), "big")
-    moved = np.asarray(vector) + np.random.default_rng(seed).normal(0, APART / math.sqrt(DIMS), DIMS)
+    moved = np.asarray(vector) + np.random.default_rng(seed).normal(0, APART / math.sqrt(len(vector)), len(vector))
     return list((moved / np.linalg.norm(moved)).tolist())
-
-
-def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[float]:
-    """Return the vector of a question, each gram once; `before` are texts that it follows, with weights."""
-    vector = _hashed_vector(text, lambda count: 1.0)
-    for earlier, weight in before:
-        vector = [
-            own + weight * other for own, other in zip(vector, _hashed_vector(earlier, lambda _: 1.0), strict=True)
-        ]
-    length = math.sqrt(sum(value * value for value in vector)) or 1.0
-    return [value / length for value in vector] if before else vector
 
 
 def _opened() -> Any:
@@ -129,7 +96,7 @@ def _make_space(space: str, place: dict[str, Any]) -> None:
         with suppress(ChromaError):  # another process was first
             make()
     for row in open_to_all.list_collections():
-        if row.name.endswith(f"-{EMBEDDER}"):
+        if row.name.endswith(f"-{HASHED}"):
             open_to_all.delete_collection(row.name)
 
 
@@ -155,11 +122,11 @@ def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T
 
 
 @contextmanager
-def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
+def _collection(tenant_id: str, *, version: str = "", make: bool = False) -> Iterator[Any]:
     """Open the tenant's collection. Raises IndexLost if it is missing or not the one that was filled."""
     from chromadb.errors import InvalidArgumentError, NotFoundError
 
-    client, name = _opened(), _name(tenant_id)
+    client, name = _opened(), _name(tenant_id, version)
     try:
         if make:
             yield client.get_or_create_collection(name, embedding_function=None, configuration={"hnsw": _GRAPH})
@@ -175,39 +142,51 @@ def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
         raise IndexLost from error
 
 
-def _name(tenant_id: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9]", "", f"t{tenant_id}") + f"-{EMBEDDER}"
+def _name(tenant_id: str, version: str = "") -> str:
+    return re.sub(r"[^a-zA-Z0-9]", "", f"t{tenant_id}") + f"-{version or embedders.configured().version}"
 
 
-def clear(tenant_id: str) -> None:
-    """Delete a tenant's collection. Raises Unavailable if the server does not answer."""
+def clear(tenant_id: str, version: str = "") -> None:
+    """Delete a tenant's collection of a version, or of the configured embedder.
+
+    Raises Unavailable if the server does not answer.
+    """
     from chromadb.errors import NotFoundError
 
     def remove() -> None:
         with suppress(NotFoundError):
-            _opened().delete_collection(_name(tenant_id))
+            _opened().delete_collection(_name(tenant_id, version))
 
     _bounded(remove, WRITE_SECONDS)
 
 
 def put(
-    tenant_id: str, source_id: str, rows: list[tuple[str, str]], *, make: bool = True, skip_known: bool = False
+    tenant_id: str,
+    source_id: str,
+    rows: list[tuple[str, str]],
+    *,
+    embedder: Embedder | None = None,
+    make: bool = True,
+    skip_known: bool = False,
 ) -> None:
     """Write the vectors of chunks, given as id and text; writing them again changes nothing.
 
-    `skip_known` omits existing ones. Raises IndexLost if the collection is missing and `make` is false, Unavailable if
-    the server does not answer.
+    `embedder` None means the configured one; `skip_known` omits existing vectors. Raises IndexLost if the collection is
+    missing and `make` is false, Unavailable if the server or the embedder does not answer.
     """
-    if skip_known and (known := _known(tenant_id, [chunk_id for chunk_id, _ in rows])):
+    embedder = embedder or embedders.configured()
+    version = embedder.version
+    if skip_known and (known := _known(tenant_id, version, [chunk_id for chunk_id, _ in rows])):
         rows = [row for row in rows if row[0] not in known]
     size, start = FIRST_BATCH, 0
     while start < len(rows):
         part = rows[start : start + size]
-        vectors = [perturb(embed_passage(text), chunk_id) for chunk_id, text in part]
         ids = [chunk_id for chunk_id, _ in part]
+        embedded = embedder.passages([text for _, text in part])
+        vectors = [perturb(vector, chunk_id) for chunk_id, vector in zip(ids, embedded, strict=True)]
 
         def write(ids: list[str] = ids, vectors: list[list[float]] = vectors) -> None:
-            with _collection(tenant_id, make=make) as collection:
+            with _collection(tenant_id, version=version, make=make) as collection:
                 collection.upsert(ids=ids, embeddings=vectors, metadatas=[{"source": source_id} for _ in ids])
 
         began = time.monotonic()
@@ -216,11 +195,11 @@ def put(
         start, size = start + len(part), max(5, min(BATCH, round(len(part) * min(2.0, BATCH_SECONDS / took))))
 
 
-def _known(tenant_id: str, chunk_ids: list[str]) -> set[str]:
+def _known(tenant_id: str, version: str, chunk_ids: list[str]) -> set[str]:
     """Return the ids of the chunks that have vectors."""
 
     def ask() -> set[str]:
-        with _collection(tenant_id) as collection:
+        with _collection(tenant_id, version=version) as collection:
             return set(collection.get(ids=chunk_ids, include=[])["ids"])
 
     try:
@@ -229,13 +208,13 @@ def _known(tenant_id: str, chunk_ids: list[str]) -> set[str]:
         return set()
 
 
-def drop(tenant_id: str, chunk_ids: list[str]) -> None:
+def drop(tenant_id: str, chunk_ids: list[str], *, version: str = "") -> None:
     """Delete the vectors of chunks. Raises Unavailable if the server does not answer."""
     for start in range(0, len(chunk_ids), BATCH):
         part = chunk_ids[start : start + BATCH]
 
         def remove(part: list[str] = part) -> None:
-            with _collection(tenant_id) as collection:
+            with _collection(tenant_id, version=version) as collection:
                 collection.delete(ids=part)
 
         with suppress(IndexLost):
@@ -243,18 +222,25 @@ def drop(tenant_id: str, chunk_ids: list[str]) -> None:
 
 
 def search(
-    tenant_id: str, question: str, limit: int, *, before: Sequence[tuple[str, float]] = ()
+    tenant_id: str,
+    question: str,
+    limit: int,
+    *,
+    before: Sequence[tuple[str, float]] = (),
+    embedder: Embedder | None = None,
 ) -> list[tuple[str, float]]:
     """Return chunk ids with their cosine similarity, best first; `before` are texts that the question follows.
 
-    Raises Unavailable within two seconds, IndexLost if there is no matching collection.
+    Raises Unavailable if the server does not answer within two seconds, or the embedder within as many, IndexLost if
+    there is no matching collection.
     """
     if time.monotonic() < _silent_until:
         raise Unavailable("The vector index does not answer. It is tried again.")
-    vector = embed_question(question, before)
+    embedder = embedder or embedders.configured()
+    vector = embedder.question(question, before)
 
     def ask() -> list[tuple[str, float]]:
-        with _collection(tenant_id) as collection:
+        with _collection(tenant_id, version=embedder.version) as collection:
             answer = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
         return [(i, 1 - float(d)) for i, d in zip(answer["ids"][0], answer["distances"][0], strict=True)]
 

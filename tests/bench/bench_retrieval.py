@@ -1,12 +1,16 @@
-"""Retrieval measured: the right article among the passages, by words, by vectors and by both; and silence.
+"""Retrieval measured: rank of the right passage in one language and across languages, and silence where there is none.
 
-`python -m tests.bench.bench_retrieval`; reads the articles and questions that lie next to the repository.
+`make bench-retrieval`; reads the passages and questions that lie next to the repository.
 """
 
+import math
 import os
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -18,74 +22,58 @@ from platform_app.llm.offline_answer import best_sentences
 from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical_index, vector_index
-from platform_app.rag.chunking import chunk_id, cut, indexed_text
-from platform_app.rag.retrieval import LIMIT, retrieve
+from platform_app.rag import knowledge_state, vector_index
+from platform_app.rag.chunking import chunk_id, indexed_text
+from platform_app.rag.retrieval import retrieve
 from platform_app.rag.search_query import query_of
 from platform_app.runtime import embedded_servers
 from tests import shared
 from tests.conftest import forget_process_state, free_port, make_tenant, server
 
-QUESTIONS = 400  # of a language, at most
+LANGUAGES = ("en", "es", "ru")
+TOP, FIRST = 10, 5  # of nDCG and of recall
+STRANGE = 200  # questions of a language whose article is not there, at most
 
 
-def fill(who: Identity, articles: list[tuple[str, str]]) -> None:
-    """Index articles, given as id and text, in both legs."""
+def fill(who: Identity, passages: list[tuple[str, str]]) -> None:
+    """Index passages, given as id and text, each as a source of its own whose title says nothing."""
     with session_scope(who.tenant_id) as session:
-        for name, text in articles:
-            source = Source(tenant_id=who.tenant_id, title=name, file_name=name, stored_as=name)
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for name, text in passages:
+            source = Source(tenant_id=who.tenant_id, title="", file_name=name, stored_as=name)
             source.state, source.generation = SourceState.READY, 1
             session.add(source)
             session.flush()
-            rows = []
-            for number, piece in enumerate(cut(text)):
-                key = chunk_id(source.id, 1, number)
-                rows.append((key, indexed_text("", piece.heading, piece.text)))
-                session.add(
-                    Chunk(
-                        id=key,
-                        tenant_id=who.tenant_id,
-                        source_id=source.id,
-                        generation=1,
-                        number=number,
-                        heading=piece.heading,
-                        text=piece.text,
-                    )
-                )
-            source.title = ""  # the title is the answer here
-            vector_index.put(who.tenant_id, source.id, rows)
-        lexical_index.increment_revision(session, who.tenant_id)
+            key = chunk_id(source.id, 1, 0)
+            own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1, "number": 0}
+            session.add(Chunk(id=key, text=text, **own))
+            rows[source.id] = [(key, indexed_text("", "", text))]
+        vector_index.put(who.tenant_id, "", [row for of_source in rows.values() for row in of_source])
+        knowledge_state.increment_revision(session, who.tenant_id)
 
 
-def sources_of(who: Identity) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the article of each source and of each chunk."""
+def names_of(who: Identity) -> dict[str, str]:
+    """Return the passage of each source."""
     with session_scope(who.tenant_id, read_only=True) as session:
-        named = {row.id: row.file_name for row in session.exec(db.owned(Source, who.tenant_id)).all()}
-        chunks = {row.id: named[row.source_id] for row in session.exec(db.owned(Chunk, who.tenant_id)).all()}
-    return named, chunks
+        return {row.id: row.file_name for row in session.exec(db.owned(Source, who.tenant_id)).all()}
 
 
-def recall(who: Identity, asked: list[tuple[str, str]]) -> str:
-    """Return the shares of questions whose article is among the passages, and the time of both legs together."""
-    named, chunks = sources_of(who)
-    right = {"words": 0, "vectors": 0, "both": 0}
-    took = []
-    with session_scope(who.tenant_id, read_only=True) as session:
-        index = lexical_index.index_of(session, who.tenant_id)
-    for question, article in asked:
-        right["words"] += article in {chunks[i] for i, _ in index.search(question, None, LIMIT)}
-        right["vectors"] += article in {chunks[i] for i, _ in vector_index.search(who.tenant_id, question, LIMIT)}
+def rank(who: Identity, asked: list[tuple[str, str]]) -> str:
+    """Return nDCG and recall for questions with the passage that answers them, and the time of a retrieval."""
+    names, gains, took = names_of(who), list[float](), list[float]()
+    for question, wanted in asked:
         begun = time.perf_counter()
-        found = retrieve(who.tenant_id, question, limit=LIMIT)
+        considered = [names[p.source_id] for p in retrieve(who.tenant_id, question).considered][:TOP]
         took.append((time.perf_counter() - begun) * 1000)
-        right["both"] += article in {named[p.source_id] for p in found.passages}
-    shares = " ".join(f"{count / len(asked):8.3f}" for count in right.values())
-    return f"{len(asked):9d} {shares} {statistics.median(took):8.1f} {statistics.quantiles(took, n=20)[18]:8.1f}"
+        gains.append(1 / math.log2(considered.index(wanted) + 2) if wanted in considered else 0.0)
+    recall = sum(gain >= 1 / math.log2(FIRST + 1) for gain in gains) / len(gains)
+    times = f"{statistics.median(took):7.1f} {statistics.quantiles(took, n=20)[18]:7.1f}"
+    return f"{len(asked):9d} {statistics.mean(gains):8.3f} {recall:8.3f} {times}"
 
 
-def silence(who: Identity, asked: list[tuple[str, str]]) -> float:
+def silence(who: Identity, asked: list[str]) -> float:
     """Return the share of questions that the offline model finds no answer to in the passages that it is given."""
-    return sum(not _sentences(who, question) for question, _ in asked) / len(asked)
+    return sum(not _sentences(who, question) for question in asked) / len(asked)
 
 
 def _sentences(who: Identity, question: str) -> list[tuple[int, str]]:
@@ -96,37 +84,58 @@ def _sentences(who: Identity, question: str) -> list[tuple[int, str]]:
 
 
 def measure() -> None:
-    articles = [(row["lang"], row["_id"], row["text"]) for row in shared.rows("eval/docs.jsonl")]
-    print(f"{'':4} {'questions':>9} {'words':>8} {'vectors':>8} {'both':>8} {'p50 ms':>8} {'p95 ms':>8} {'silent':>8}")
-    for language in ("en", "es", "ru"):
-        own = [(name, text) for of, name, text in articles if of == language]
-        asked = shared.asked(language, QUESTIONS)
-        whole, half = make_tenant(f"whole-{language}"), make_tenant(f"half-{language}")
-        fill(whole, own)
-        fill(half, own[::2])
-        elsewhere = {name for name, _ in own[1::2]}
-        strange = [(question, article) for question, article in asked if article in elsewhere]
-        print(f"{language:4} {recall(whole, asked)} {silence(half, strange):8.2f}", flush=True)
-    print("silent: share of questions without an answer there to which the offline model says nothing")
+    corpus = list(shared.rows("eval/corpus.jsonl"))
+    right = dict(line.split("\t")[:2] for line in shared.path("eval/qrels.tsv").read_text().splitlines()[1:])
+    asked = {
+        language: [(q["text"], right[q["_id"]]) for q in shared.rows("eval/queries.jsonl") if q["lang"] == language]
+        for language in LANGUAGES
+    }
+    tenants = {language: make_tenant(f"whole-{language}") for language in LANGUAGES}
+    for language, who in tenants.items():
+        fill(who, [(row["_id"], row["text"]) for row in corpus if row["lang"] == language])
+    print(f"{'':8} {'questions':>9} {'nDCG@10':>8} {'recall@5':>8} {'p50 ms':>7} {'p95 ms':>7}")
+    for language in LANGUAGES:
+        for other, who in tenants.items():
+            wanted = [(text, key.replace(f"{language}-", f"{other}-", 1)) for text, key in asked[language]]
+            print(f"{language} → {other}  {rank(who, wanted)}", flush=True)
+    article = {row["_id"]: row["doc"] for row in corpus}
+    for language in LANGUAGES:
+        articles = sorted({row["doc"] for row in corpus if row["lang"] == language})
+        half = make_tenant(f"half-{language}")
+        fill(half, [(row["_id"], row["text"]) for row in corpus if row["doc"] in articles[::2]])
+        strange = [text for text, key in asked[language] if article[key] in articles[1::2]][:STRANGE]
+        print(
+            f"silent where there is no answer, {language}: {silence(half, strange):.2f} of {len(strange)}", flush=True
+        )
 
 
-def main() -> None:
-    """Measure with a Chroma of this run's own."""
-    if not shared.has("eval/docs.jsonl", "eval/queries.jsonl", "eval/spans.tsv"):
-        return
+@contextmanager
+def servers() -> Iterator[None]:
+    """Start a Chroma and an offline model of this run's own, with an empty database."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        command = embedded_servers.chroma_command(Path(folder) / "chroma", port)
+        chroma, model = free_port(), free_port()
         os.environ |= {
             "PLATFORM_DATA_DIR": folder,
-            "PLATFORM_CHROMA_URL": f"http://127.0.0.1:{port}",
+            "PLATFORM_CHROMA_URL": f"http://127.0.0.1:{chroma}",
+            "PLATFORM_OFFLINE_URL": f"http://127.0.0.1:{model}/v1",
             "PLATFORM_REDIS_URL": "redis://127.0.0.1:1/0",
         }
         forget_process_state()
         db.SQLModel.metadata.create_all(db.engine())
+        command = embedded_servers.chroma_command(Path(folder) / "chroma", chroma)
+        encoder = [sys.executable, "-m", "platform_app.llm.offline_model", "--port", str(model)]
         for _ in server(command, os.environ["PLATFORM_CHROMA_URL"], "/api/v2/heartbeat"):
-            measure()
+            for _ in server(encoder, os.environ["PLATFORM_OFFLINE_URL"], "/models"):
+                yield
+
+
+def main() -> None:
+    """Measure with servers of this run's own."""
+    if not shared.has("eval/corpus.jsonl", "eval/queries.jsonl", "eval/qrels.tsv"):
+        return
+    with servers():
+        measure()
 
 
 if __name__ == "__main__":

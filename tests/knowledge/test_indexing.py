@@ -10,7 +10,7 @@ from platform_app.errors import Unavailable
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical_index, vector_index
+from platform_app.rag import hashed_vectors, lexical_index, vector_index
 from platform_app.services.knowledge import chunk_rows, index_rebuild, indexing, sources
 from platform_app.state.knowledge.source_view import source_row
 from tests.api_client import client, sign_in
@@ -28,7 +28,7 @@ class Index:
         self.calls, self.fails_at = 0, 0
         monkeypatch.setattr(vector_index, "_collection", self.collection)
 
-    def collection(self, tenant_id: str, *, make: bool = False) -> "Index":
+    def collection(self, tenant_id: str, *, version: str = "", make: bool = False) -> "Index":
         return self
 
     def __enter__(self) -> "Index":
@@ -93,7 +93,7 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
 
 
 def test_no_two_vectors_are_equal() -> None:
-    vector = vector_index.embed_passage(LINE)
+    vector = hashed_vectors.embed_passage(LINE)
     moved = [vector_index.perturb(vector, f"{number:032x}") for number in range(50)]
     assert max(Counter(map(tuple, moved)).values()) == 1
     assert all(sum(a * b for a, b in zip(vector, one, strict=True)) > 0.9998 for one in moved)
@@ -105,7 +105,7 @@ async def test_four_hundred_equal_sources_are_all_found(who: Identity, live_chro
     rows = [(f"{number:032x}", LINE) for number in range(400)]
     vector_index.put(who.tenant_id, "f" * 32, rows)
     with vector_index._collection(who.tenant_id) as collection:
-        asked = [vector_index.perturb(vector_index.embed_passage(LINE), key) for key, _ in rows[::20]]
+        asked = [vector_index.perturb(hashed_vectors.embed_passage(LINE), key) for key, _ in rows[::20]]
         near = collection.query(query_embeddings=asked, n_results=5, include=[])["ids"]
     assert [key in ids for (key, _), ids in zip(rows[::20], near, strict=True)] == [True] * 20
     vector_index.clear(who.tenant_id)
@@ -137,7 +137,7 @@ async def test_an_attempt_goes_on_where_the_last_one_stopped(
 
 async def test_a_rebuild_goes_on_where_it_stopped(who: Identity, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     cleared: list[str] = []
-    monkeypatch.setattr(vector_index, "clear", cleared.append)
+    monkeypatch.setattr(vector_index, "clear", lambda tenant_id, version: cleared.append(tenant_id))
     add_source(who, "Elsewhere", *ELSEWHERE)
     monkeypatch.setattr(chunk_rows, "BATCH_SIZE", 4)
     index_rebuild.request_rebuild(who.tenant_id)

@@ -196,8 +196,8 @@ async def test_restored_while_its_vectors_are_deleted_it_is_indexed_again(
     env.setattr("platform_app.services.knowledge.indexing.UNDO_SECONDS", 0)
     drop = vector_index.drop
 
-    def meanwhile(tenant_id: str, ids: list[str]) -> None:
-        drop(tenant_id, ids)
+    def meanwhile(tenant_id: str, ids: list[str], *, version: str) -> None:
+        drop(tenant_id, ids, version=version)
         env.setattr(vector_index, "drop", drop)
         with session_scope(who.tenant_id) as session:
             sources.restore(session, who, made)

@@ -11,7 +11,7 @@ from platform_app.llm import offline_model, prompts
 from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical_index, vector_index
+from platform_app.rag import knowledge_state, vector_index
 from platform_app.rag.chunking import cut
 from platform_app.rag.parsing import clean
 from platform_app.rag.retrieval import Retrieval, retrieve
@@ -49,7 +49,7 @@ def index_library(who: Identity, spoken: str) -> None:
             own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1}
             for number, piece in enumerate(cut(clean(path.read_text()))):
                 session.add(Chunk(**own, number=number, heading=piece.heading, text=piece.text))
-        lexical_index.increment_revision(session, who.tenant_id)
+        knowledge_state.increment_revision(session, who.tenant_id)
 
 
 def found(who: Identity, message: str, history: History) -> Retrieval:

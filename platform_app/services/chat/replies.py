@@ -198,7 +198,7 @@ def _search(work: ReplyContext) -> None:
         return
     shelves = _selected_categories(work.tenant_id, own.categories) if own.knowledge == KnowledgeScope.CHOSEN else None
     work.retrieval = retrieve(work.tenant_id, work.query.text, before=work.query.before, categories=shelves)
-    if work.retrieval.lost:
+    if work.retrieval.lost or work.retrieval.outdated:
         index_rebuild.request_rebuild(work.tenant_id)
 
 

@@ -23,7 +23,7 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.sequence import Enrollment, Sequence
-from platform_app.rag import lexical_index
+from platform_app.rag import knowledge_state
 from platform_app.services.bin import row_removal
 
 
@@ -185,4 +185,4 @@ def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> No
     for source in session.exec(query).all():
         source.deleted_at = now()
         enqueue(session, tenant, RemoveSource(source_id=source.id), lock_key=f"source:{source.id}")
-    lexical_index.increment_revision(session, tenant)
+    knowledge_state.increment_revision(session, tenant)

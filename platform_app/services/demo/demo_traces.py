@@ -7,9 +7,9 @@ from platform_app.llm import prompts
 from platform_app.models.conversation import Message, Trace
 from platform_app.models.knowledge import Source
 from platform_app.rag.chunking import Piece, chunk_id, indexed_text
+from platform_app.rag.hashed_vectors import embed_passage, embed_question
 from platform_app.rag.retrieval import Passage
 from platform_app.rag.search_terms import stems
-from platform_app.rag.vector_index import embed_passage, embed_question
 
 MODEL = "demo"  # these replies were written in advance
 PREPARATION_MS, FIRST_TOKEN_MS = 80, 820

@@ -9,7 +9,7 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.knowledge import Category, Source
 from platform_app.models.person import Identity
-from platform_app.rag import lexical_index
+from platform_app.rag import knowledge_state
 from platform_app.services.bin import bin_entries
 from platform_app.services.versions.deletable_rows import DeletableRows
 
@@ -124,7 +124,7 @@ def delete(session: Transaction, who: Identity, category_id: str) -> None:
     entry = bin_entries.find(session, category)
     assert entry is not None  # just written
     entry.details = moved
-    lexical_index.increment_revision(session, who.tenant_id)
+    knowledge_state.increment_revision(session, who.tenant_id)
 
 
 def _move(session: Transaction, model: Any, column: str, category: Category, *, to: str | None) -> list[str]:
@@ -155,7 +155,7 @@ def restore(session: Transaction, who: Identity, category_id: str) -> Category:
     session.flush()
     if max((depth for _, depth in list_categories(session, who)), default=0) >= MAX_DEPTH:
         raise LimitReached("Categories nest {count} deep at most.", count=MAX_DEPTH)
-    lexical_index.increment_revision(session, who.tenant_id)
+    knowledge_state.increment_revision(session, who.tenant_id)
     return row
 
 
@@ -182,4 +182,4 @@ def set_source_category(session: Transaction, who: Identity, source_id: str, cat
     if source is None or source.deleted_at is not None:
         raise NotFound("There is no such source.")
     source.category_id = get(session, who, category_id).id if category_id else None
-    lexical_index.increment_revision(session, who.tenant_id)
+    knowledge_state.increment_revision(session, who.tenant_id)

@@ -1,4 +1,4 @@
-"""Index rebuild: rebuilds the vector index from the stored chunks if it is lost or does not match them."""
+"""Index rebuild: builds the vector index from the stored chunks if it is lost, or for another embedder."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.jobs import RebuildIndex, RunningJob, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
-from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.knowledge import KnowledgeState, Source, SourceState
 from platform_app.models.person import Tenant
-from platform_app.rag import lexical_index, vector_index
+from platform_app.rag import embedders, knowledge_state, vector_index
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import chunk_rows
 
@@ -35,23 +35,59 @@ def request_all_rebuilds() -> int:
     return len(ids)
 
 
+def request_outdated() -> bool:
+    """Enqueue the rebuild for tenants whose vectors are of another embedder than the configured one.
+
+    Returns False: there is never more to do at once.
+    """
+    version = embedders.configured().version
+    with session_scope(reason="vectors of another embedder", read_only=True) as session:
+        other = unscoped(KnowledgeState).where(col(KnowledgeState.embedder).not_in(("", version)))
+        ids = list(session.exec(other.with_only_columns(KnowledgeState.tenant_id)).all())
+    for tenant_id in ids:
+        request_rebuild(tenant_id)
+    return False
+
+
 def rebuild_index(job: RunningJob) -> None:
     """Write the vectors of all ready sources into a new collection; repeat if sources change meanwhile.
 
-    Meanwhile the lexical index answers alone. A second attempt continues with what is written already.
+    If it is of another embedder, the live collection answers until the new one is whole; a lost one is answered for by
+    the words alone. A second attempt continues with what is written already.
     """
+    target = embedders.configured()
     if job.attempt == 1:
-        vector_index.clear(job.tenant_id)
-    seen = -1
-    while seen != (seen := _revision(job.tenant_id)):
+        vector_index.clear(job.tenant_id, target.version)
+    is_known, seen = job.attempt > 1, -1
+    while True:
+        seen = _revision(job.tenant_id)
         for source in _ready_sources(job.tenant_id):
             for rows in chunk_rows.distinct_chunks(source, source.generation):
-                vector_index.put(job.tenant_id, source.id, rows, skip_known=job.attempt > 1)
+                vector_index.put(job.tenant_id, source.id, rows, embedder=target, skip_known=is_known)
+        is_known = True
+        before = _switch_embedder(job.tenant_id, target.version, seen)
+        if before is not None:
+            break
+    if before not in ("", target.version):
+        vector_index.clear(job.tenant_id, before)
+
+
+def _switch_embedder(tenant_id: str, version: str, seen: int) -> str | None:
+    """Make an embedder's vectors those that answer, unless the knowledge has changed since revision `seen`.
+
+    Returns the version before, or None if it has changed.
+    """
+    with session_scope(tenant_id) as session:
+        state = knowledge_state.lock(session, tenant_id)
+        if state.revision != seen:
+            return None
+        before, state.embedder = state.embedder, version
+        return before
 
 
 def _revision(tenant_id: str) -> int:
     with session_scope(tenant_id, read_only=True) as session:
-        return lexical_index.revision(session, tenant_id)
+        return knowledge_state.revision(session, tenant_id)
 
 
 def _ready_sources(tenant_id: str) -> list[Source]:

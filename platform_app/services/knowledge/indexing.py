@@ -15,8 +15,9 @@ from platform_app.errors import Invalid
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
-from platform_app.rag import lexical_index, vector_index
+from platform_app.rag import embedders, knowledge_state, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
+from platform_app.rag.embedders import Embedder
 from platform_app.rag.parsing import reading
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
@@ -62,16 +63,34 @@ def index_source(job: RunningJob) -> None:
             _fail(job, source, error.sentence)
             return
     _set_progress(job, SourceState.INDEXING, 30)
+    while True:
+        embedder = _live_embedder(job.tenant_id)
+        _write_vectors(job, source, (generation, count), embedder=embedder, skip_known=is_resumed)
+        if _activate(job, source, (generation, count), version=embedder.version):
+            return
+
+
+def _live_embedder(tenant_id: str) -> Embedder:
+    """Return the embedder whose vectors answer, or the configured one if there are none or it is here no more."""
+    with session_scope(tenant_id, read_only=True) as session:
+        version = knowledge_state.live_version(session, tenant_id)
+    return (embedders.of_version(version) if version else None) or embedders.configured()
+
+
+def _write_vectors(
+    job: RunningJob, source: Source, written: tuple[int, int], *, embedder: Embedder, skip_known: bool
+) -> None:
+    """Write the vectors of a generation, given as its number and its count of chunks."""
+    generation, count = written
     is_first, done = not _has_chunks(job.tenant_id), 0
     for rows in chunk_rows.distinct_chunks(source, generation):
         try:
-            vector_index.put(job.tenant_id, source.id, rows, make=is_first, skip_known=is_resumed)
+            vector_index.put(job.tenant_id, source.id, rows, embedder=embedder, make=is_first, skip_known=skip_known)
         except vector_index.IndexLost:
             index_rebuild.request_rebuild(job.tenant_id)
             raise
         done += chunk_rows.BATCH_SIZE
         _set_progress(job, SourceState.INDEXING, 40 + round(55 * min(done, count) / count))
-    _activate(job, source, generation, count)
 
 
 def _has_chunks(tenant_id: str) -> bool:
@@ -121,9 +140,32 @@ def _record_chunks(job: RunningJob, source: Source, count: int, remarks: list[di
         row.next_chunks, row.remarks = count, remarks
 
 
-def _activate(job: RunningJob, source: Source, generation: int, count: int) -> None:
-    """Make the new generation the one that is searched, in the transaction that finishes the job."""
+class _EmbedderChangedError(Exception):
+    """Meanwhile the vectors of another embedder became those that answer."""
+
+
+def _activate(job: RunningJob, source: Source, written: tuple[int, int], *, version: str) -> bool:
+    """Make the new generation the one that is searched, in the transaction that finishes the job.
+
+    Returns False, and changes nothing, if its vectors are not of the embedder that answers by now.
+    """
+    try:
+        old_ids = _switch_generation(job, source, written, version=version)
+    except _EmbedderChangedError:
+        return False
+    if old_ids:
+        vector_index.drop(job.tenant_id, old_ids, version=version)
+    return True
+
+
+def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int], *, version: str) -> list[str]:
+    """Return the ids of the chunks that are searched no more."""
+    generation, count = written
     with job.finish() as session:
+        state = knowledge_state.increment_revision(session, job.tenant_id)
+        if state.embedder not in ("", version):
+            raise _EmbedderChangedError
+        state.embedder = version
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
         stale = (Chunk.source_id == source.id, Chunk.generation != generation)
         query = owned(Chunk, job.tenant_id).where(*stale).with_only_columns(Chunk.id)
@@ -135,7 +177,6 @@ def _activate(job: RunningJob, source: Source, generation: int, count: int) -> N
         if row.replaces and row.deleted_at is None:
             source_replacement.retire(session, job.tenant_id, row.replaces, by=row.created_by)
             row.replaces = None
-        lexical_index.increment_revision(session, job.tenant_id)
         activity.record(
             session,
             job.tenant_id,
@@ -145,8 +186,7 @@ def _activate(job: RunningJob, source: Source, generation: int, count: int) -> N
             title=source.title,
         )
         session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
-    if old_ids:
-        vector_index.drop(job.tenant_id, old_ids)
+    return old_ids
 
 
 def _fail(job: RunningJob, source: Source, sentence: str) -> None:
@@ -176,7 +216,7 @@ def remove_source(job: RunningJob) -> None:
     if is_in_bin and source.deleted_at > now() - timedelta(seconds=UNDO_SECONDS):
         return  # restored and deleted again, which has another job
     if ids:
-        vector_index.drop(job.tenant_id, ids)
+        vector_index.drop(job.tenant_id, ids, version=_live_embedder(job.tenant_id).version)
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
         if row.deleted_at is None:  # restored while its vectors were deleted

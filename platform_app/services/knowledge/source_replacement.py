@@ -11,7 +11,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.jobs import IndexSource, RemoveSource, enqueue
 from platform_app.models.knowledge import Source, SourceState
-from platform_app.rag import lexical_index
+from platform_app.rag import knowledge_state
 from platform_app.services.bin import bin_entries
 
 UNDO_SECONDS = 60  # a source that is restored within this time needs no indexing
@@ -49,7 +49,7 @@ def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> 
         return
     old.deleted_at = now()
     bin_entries.put(session, old, by=by)
-    lexical_index.increment_revision(session, tenant_id)
+    knowledge_state.increment_revision(session, tenant_id)
     enqueue(
         session,
         tenant_id,

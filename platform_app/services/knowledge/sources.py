@@ -14,7 +14,7 @@ from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical_index
+from platform_app.rag import knowledge_state
 from platform_app.rag.parsing import check_name
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
@@ -225,6 +225,6 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     bin_entries.remove_restored(session, who, source)
     if source.chunk_count == 0 and source.state != SourceState.FAILED:
         source_replacement.index_again(session, source)
-    lexical_index.increment_revision(session, who.tenant_id)
+    knowledge_state.increment_revision(session, who.tenant_id)
     _publish_change(session, source)
     return source

@@ -1,0 +1,160 @@
+"""Embedders: what turns texts into vectors, and how much the similarity of its vectors says beside the words.
+
+`configured` is the one place that chooses an embedder. Each has a version; a collection of vectors holds one version.
+"""
+
+import base64
+import binascii
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import httpx
+import numpy as np
+
+from platform_app.config import settings
+from platform_app.errors import Unavailable
+from platform_app.rag import hashed_vectors
+
+Vector = list[float]
+HASHED = "lexhash1"
+ENCODER = "use3"  # the sentence encoder that the offline model's process serves
+ENCODER_MODEL = "offline-encoder"
+QUESTION_SECONDS, PASSAGE_SECONDS = 2.0, 30.0
+BATCH = 64  # most texts in one request
+ATTEMPTS = 3  # for passages; a question is asked once
+_RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
+_SILENT = "The model that embeds texts does not answer. It is tried again."
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What similarities of an embedder mean, measured by tests/bench/bench_retrieval.py.
+
+    The words have the share `most_words` in a mixed score if the best passage holds enough of the question's words, and
+    `least_words` if it holds hardly any, as when it is in another language.
+    """
+
+    least_words: float
+    most_words: float
+    related: float  # a passage with at least this similarity may answer, whatever its words
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """An embedder: its version and functions that return the vectors of passages and of questions.
+
+    Both raise Unavailable if a server that they need does not answer.
+    """
+
+    version: str
+    calibration: Calibration
+    passages: Callable[[Sequence[str]], list[Vector]]
+    questions: Callable[[Sequence[str]], list[Vector]]
+
+    def question(self, text: str, before: Sequence[tuple[str, float]] = ()) -> Vector:
+        """Return the vector of a question; `before` are texts that it follows, with weights.
+
+        Raises Unavailable if the embedder does not answer.
+        """
+        vectors = np.asarray(self.questions([text, *(earlier for earlier, _ in before)]))
+        if not before:
+            return list(vectors[0].tolist())
+        mixed = np.average(vectors, axis=0, weights=[1.0, *(weight for _, weight in before)])
+        return list((mixed / (np.linalg.norm(mixed) or 1.0)).tolist())
+
+
+def _hashed() -> Embedder:
+    return Embedder(
+        HASHED,
+        Calibration(least_words=0.8, most_words=0.8, related=2.0),  # they see the same letters again
+        lambda texts: [hashed_vectors.embed_passage(text) for text in texts],
+        lambda texts: [hashed_vectors.embed_question(text) for text in texts],
+    )
+
+
+def _encoder(address: str) -> Embedder:
+    return Embedder(
+        ENCODER,
+        Calibration(least_words=0.2, most_words=0.7, related=0.08),
+        lambda texts: _request_passages(address, ENCODER_MODEL, texts),
+        lambda texts: [_question_vector(address, ENCODER_MODEL, text) for text in texts],
+    )
+
+
+def configured() -> Embedder:
+    """Return the embedder of this installation: the sentence encoder if a process serves it, else hashed vectors."""
+    address = settings().offline_url
+    return _encoder(address) if address else _hashed()
+
+
+def of_version(version: str) -> Embedder | None:
+    """Return the embedder of a version, or None if this installation has it no more."""
+    candidates = (configured(), _hashed())
+    return next((embedder for embedder in candidates if embedder.version == version), None)
+
+
+@lru_cache
+def _client(address: str) -> httpx.Client:
+    return httpx.Client(base_url=address.rstrip("/") + "/", trust_env=False)
+
+
+@lru_cache(maxsize=2_000)
+def _question_vector(address: str, model: str, text: str) -> Vector:
+    return _request(address, model, [text], QUESTION_SECONDS)[0]
+
+
+def _request_passages(address: str, model: str, texts: Sequence[str]) -> list[Vector]:
+    vectors: list[Vector] = []
+    for start in range(0, len(texts), BATCH):
+        part = texts[start : start + BATCH]
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                vectors += _request(address, model, part, PASSAGE_SECONDS)
+                break
+            except _Transient as error:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(0.3 * 2.0**attempt if error.delay is None else min(error.delay, PASSAGE_SECONDS))
+    return vectors
+
+
+class _Transient(Unavailable):
+    """A failure after which another attempt may succeed; `delay` is what the server asked for, in seconds, or None."""
+
+    def __init__(self, delay: float | None = None) -> None:
+        super().__init__(_SILENT)
+        self.delay = delay
+
+
+def _request(address: str, model: str, texts: Sequence[str], seconds: float) -> list[Vector]:
+    body = {"model": model, "input": list(texts), "encoding_format": "base64"}
+    try:
+        answer = _client(address).post("embeddings", json=body, timeout=seconds)
+        if answer.status_code in _RETRIED:
+            raise _Transient(_seconds(answer.headers.get("retry-after", "")))
+        rows = answer.raise_for_status().json()["data"]
+        vectors = [_decode(row["embedding"]) for row in rows]
+    except httpx.TransportError as error:
+        raise _Transient from error
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(_SILENT) from error
+    if len(vectors) != len(texts):
+        raise Unavailable(_SILENT)
+    return vectors
+
+
+def _seconds(header: str) -> float | None:
+    return float(header) if header.isdecimal() else None
+
+
+def _decode(given: Any) -> Vector:
+    """Return a vector from a list of numbers or, as was asked for, from base64. Raises ValueError if it is neither."""
+    if isinstance(given, str):
+        try:
+            return list(np.frombuffer(base64.b64decode(given, validate=True), dtype="<f4").tolist())
+        except binascii.Error as error:
+            raise ValueError("no vector") from error
+    return [float(value) for value in given]
