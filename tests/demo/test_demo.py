@@ -126,6 +126,7 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "mailserver",
         "notification",
         "notificationpreference",
+        "oauthgrant",
         "outboundpart",
         "receiveddelivery",
         "refusedrow",
