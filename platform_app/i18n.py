@@ -42,10 +42,14 @@ def translate(language: str, msgid: str, **values: object) -> str:
 
 
 def translate_stored(language: str, msgid: str, values: Mapping[str, Any]) -> str:
-    """Return the translation of a stored message id with its stored values; the value `reason` is a message id too."""
+    """Return the translation of a stored message id with its stored values.
+
+    The value `reason` is a message id too, whose placeholders `reason_values` fill.
+    """
     filled = dict(values)
     if isinstance(filled.get("reason"), str):
-        filled["reason"] = lookup(language, filled["reason"])
+        more = filled.pop("reason_values", None)
+        filled["reason"] = translate(language, filled["reason"], **(more if isinstance(more, dict) else {}))
     return translate(language, msgid, **filled)
 
 

@@ -42,6 +42,13 @@ class ImportContacts(BaseModel):
     import_id: str
 
 
+class ExchangeCrm(BaseModel):
+    """Exchange changes with a connected CRM, or go on with its synchronization."""
+
+    kind: Literal["exchange_crm"] = "exchange_crm"
+    connection_id: str
+
+
 class HandleEvent(BaseModel):
     """Evaluate the rules and sequences that listen to an event, and run their actions."""
 
@@ -113,6 +120,7 @@ AnyPayload = (
     | RemoveSource
     | RebuildIndex
     | ImportContacts
+    | ExchangeCrm
     | HandleEvent
     | TakeStep
     | Reply

@@ -18,6 +18,7 @@ from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.channels import typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
+from platform_app.services.integrations import call_log, exchange
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.notifications import digests, notification_retention
@@ -41,6 +42,7 @@ EVERY_SECOND = (
     approvals.handle_overdue,
     triage.end_snoozes,
     typing_status.show_typing,
+    exchange.queue_due,
     timers.emit_due_schedules,
     timers.emit_no_replies,
     task_reminders.remind_due,
@@ -48,6 +50,7 @@ EVERY_SECOND = (
 EVERY_HOUR = (
     retention.delete_old_runs,
     retention.delete_old_jobs,
+    call_log.delete_old,
     notification_retention.delete_old,
     task_retention.delete_old,
     unused_uploads.delete_unused,

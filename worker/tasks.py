@@ -11,6 +11,7 @@ from platform_app.engine.sequences import step_calls
 from platform_app.services.channels import outbound
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
+from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 from worker.runner import Handler, Runner
@@ -20,6 +21,7 @@ HANDLERS: Mapping[str, Handler] = {
     "remove_source": sources.remove_source,
     "rebuild_index": index_rebuild.rebuild_index,
     "import_contacts": import_job.import_contacts,
+    "exchange_crm": exchange.exchange,
     "handle_event": rule_worker.handle_event,
     "take_step": step_calls.take_step,
     "reply": replies.run_job,

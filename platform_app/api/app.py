@@ -4,6 +4,8 @@ from starlette.applications import Starlette
 
 from platform_app.api.attachments import attachment
 from platform_app.api.channel_webhooks import receive_update
+from platform_app.api.crm_oauth import finish_crm_sign_in
+from platform_app.api.crm_webhooks import receive_crm_post
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
 from platform_app.api.sign_in import claim_session, sign_out
@@ -33,6 +35,8 @@ api = Starlette(
         refused_rows,
         receive,
         receive_update,
+        receive_crm_post,
+        finish_crm_sign_in,
         attachment,
         healthz,
         readyz,

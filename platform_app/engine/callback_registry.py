@@ -11,6 +11,7 @@ from platform_app.services.channels import outbound
 from platform_app.services.chat import reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
+from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, source_jobs
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 
@@ -29,6 +30,7 @@ def register_callbacks() -> None:
     CALLBACKS["import_contacts"] = JobCallbacks(
         import_job.on_failure, import_job.on_retry, import_job.payload_from_keys
     )
+    CALLBACKS["exchange_crm"] = JobCallbacks(exchange.on_failure, exchange.on_retry, exchange.payload_from_keys)
     CALLBACKS["handle_event"] = JobCallbacks(rule_runs.on_failure, rule_runs.on_retry)
     CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)

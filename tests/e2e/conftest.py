@@ -19,6 +19,7 @@ from tests import contact_side
 from tests.conftest import forget_process_state, free_port, wait_for
 from tests.e2e.test_up import Started, is_ready, start
 from tests.fake_provider import FakeProvider, serving
+from tests.fakes.kommo import FakeKommo
 from tests.fakes.telegram import FakeTelegram
 
 FLAGS = [
@@ -50,6 +51,12 @@ def telegram() -> FakeTelegram:
     return FakeTelegram()
 
 
+@cache
+def fake_kommo() -> FakeKommo:
+    """Return the fake Kommo that every platform of this run calls."""
+    return FakeKommo().__enter__()
+
+
 def platform_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a platform that keeps its data in a folder."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLATFORM_", "OPENAI_"))}
@@ -59,6 +66,7 @@ def platform_environment(folder: Path) -> dict[str, str]:
         "PLATFORM_WORKER_PORT": str(free_port()),
         "PLATFORM_DEMO_PASSWORD": PASSWORD,
         "PLATFORM_TELEGRAM_API_URL": telegram().address,
+        "PLATFORM_KOMMO_API_URL": fake_kommo().address,
         "PLATFORM_MAX_API_URL": "http://127.0.0.1:1",  # nobody listens
         "NO_COLOR": "1",
     }

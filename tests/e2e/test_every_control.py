@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from platform_app.pages.registry import every_page
 from tests.conftest import wait_for
-from tests.e2e import controls, test_telegram
-from tests.e2e.conftest import PASSWORD, Recorded, telegram
+from tests.e2e import controls, test_kommo, test_telegram
+from tests.e2e.conftest import PASSWORD, Recorded, fake_kommo, telegram
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
 from tests.e2e.test_web_chat import connect
@@ -31,6 +31,7 @@ LANGUAGES = ("en", "ru")
 ROWS = {
     "account_id": "channelaccount",
     "agent_id": "agent",
+    "connection_id": "crmconnection",
     "contact_id": "contact",
     "delivery_id": "receiveddelivery",
     "enrollment_id": "enrollment",
@@ -139,6 +140,7 @@ def prepared(page: Page, recorded: Recorded) -> None:
     let_rules_run(page, operator.home, "en")
     connect(page, recorded.address, "en", "http://localhost:1")
     test_telegram.connect(page, recorded.address, "en", telegram())
+    test_kommo.connect(page, recorded.address, "en", fake_kommo())
     page.goto(f"{operator.home}/contacts")
     page.get_by_role("button", name=re.compile("^Delete “")).last.click()
     wait_for(lambda: recorded.one("select count(*) from binentry") == 1)

@@ -34,7 +34,7 @@ MORE |= {
     "settings-notifications": "/settings/notifications",
     "settings-security": "/settings/security",
 }
-MORE |= {"settings-bin": "/settings/bin"}
+MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations"}
 # What passes is counted and not described: to describe it takes longer than to look.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES |= {"resultTypes": ["violations"]}

@@ -10,6 +10,7 @@ from platform_app.db import owned, owned_update, session_scope
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Conflict
+from platform_app.integrations.base import CrmAccount
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS
 from platform_app.models.agent import Channel
@@ -17,6 +18,7 @@ from platform_app.models.channel import ChannelAccount, OutboundState
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import ImportState
 from platform_app.models.event import Activity, EventKind
+from platform_app.models.integration import CrmKind, SyncState
 from platform_app.models.invitation import MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
@@ -27,6 +29,8 @@ from platform_app.services.accounts import invitations, password_resets, two_fac
 from platform_app.services.channels import outbound_decisions
 from platform_app.services.chat import conversations, member_messages, outbound_parts
 from platform_app.services.crm import contacts, import_job, imports
+from platform_app.services.integrations import connections, synchronization
+from platform_app.services.integrations.connections import CrmAccess, Definitions
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.notifications import digests
@@ -192,6 +196,23 @@ def a_digest(who: Identity) -> str:
     return ""
 
 
+def a_synchronization(who: Identity) -> str:
+    """Begin a synchronization with an account that nobody has asked about."""
+    definitions = Definitions([], [], [])
+    access = CrmAccess(CrmKind.KOMMO, "token", CrmAccount("1", "Shop", "shop.kommo.com"), definitions)
+    connection_id = str(call(who, connections.connect, access).id)
+    call(who, synchronization.start, connection_id)
+    return connection_id
+
+
+def synchronization_says(who: Identity, connection_id: str) -> str:
+    with session_scope(who.tenant_id, read_only=True) as session:
+        row = connections.get(session, who, connection_id)
+        sync = synchronization.newest(session, row)
+        assert sync is not None and (sync.state == SyncState.FAILED) == bool(sync.error)
+        return sync.error
+
+
 UNSENT = "Notification by e-mail to {name} not sent: {reason}"
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
@@ -216,6 +237,9 @@ CASES = {
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
     "send_notification": Case(a_notification, told(UNSENT), by_job),
     "send_digest": Case(a_digest, told(UNSENT), by_job),
+    "exchange_crm": Case(
+        a_synchronization, synchronization_says, lambda who, one: call(who, synchronization.start, one)
+    ),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

@@ -42,6 +42,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("Events", "activity", "/events"),
             ("Jobs", "list-checks", "/jobs"),
             ("Webhooks", "webhook", "/webhooks"),
+            ("Integrations", "plug", "/integrations"),
             ("Settings", "settings", "/settings"),
         ],
     ),

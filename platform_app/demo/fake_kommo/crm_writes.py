@@ -146,7 +146,8 @@ class CrmWrites:
         """Link an entity to others."""
         for item in items:
             owner, to, linked, others = self._link(item, kind, int(entity_id))
-            self._set_links(owner, {to: [*others, linked]})
+            is_main = (item.get("metadata") or {}).get("is_main")
+            self._set_links(owner, {to: [linked, *others] if is_main else [*others, linked]})
         return Reply(200, {"_embedded": {"links": items}})
 
     def unlink(self, call: Call, items: Any, kind: str, entity_id: str) -> Reply:

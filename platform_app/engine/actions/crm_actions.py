@@ -164,7 +164,8 @@ class WriteNote(Action):
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to add a note to the lead, else to the contact."""
-        of = {"lead_id": context.lead_id()} if context.is_about("lead") else {"contact_id": context.contact_id()}
+        is_about_lead = context.is_about("lead")
+        of: dict[str, Any] = {"lead_id": context.lead_id()} if is_about_lead else {"contact_id": context.contact_id()}
         text = context.render(self.text)
         return ActionPlan(
             "Write the note “{text}”",

@@ -37,7 +37,9 @@ class Access:
 class AccessSource(Protocol):
     """Where a client gets its access from, such as a token that is stored and refreshed."""
 
-    integration_id: str  # whose requests are counted together
+    @property
+    def integration_id(self) -> str:
+        """Whose requests are counted together."""
 
     def current(self) -> Access:
         """Return the access that counts now. Raises Unauthorized if there is none."""

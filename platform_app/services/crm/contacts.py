@@ -17,7 +17,7 @@ from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.bin import bin_entries
-from platform_app.services.crm import crm_values, phone_numbers, search_text, tags
+from platform_app.services.crm import crm_changes, crm_values, phone_numbers, search_text, tags
 from platform_app.services.crm.person_matching import similar_names
 from platform_app.services.feed import activity
 
@@ -58,6 +58,31 @@ def create(
         activity.record_crm(session, who, event, "Contact “{name}” created", name=row.name)
     _emit_tags(session, row, row.tags)
     return row
+
+
+def build_existing(
+    session: Transaction, who: Identity, values: dict[str, Any], *, created_at: datetime, at: datetime
+) -> Contact:
+    """Return a contact that exists elsewhere since `created_at` and was changed `at`, for `add_existing`.
+
+    `values` are those of `create`. Raises Invalid at the field if a value is not accepted.
+    """
+    row = Contact(tenant_id=who.tenant_id, name="", created_at=created_at, updated_at=at)
+    for field, value in values.items():
+        _set_field(session, row, field, value)
+    _fill_search_text(row)
+    return row
+
+
+def add_existing(session: Transaction, rows: list[Contact]) -> None:
+    """Store contacts that exist elsewhere; they are no news: no event is emitted."""
+    session.add_all(rows)
+    session.flush()
+    for row in rows:
+        keys = dict.fromkeys(lookup_keys(row.emails, row.phones))
+        session.add_all(Address(tenant_id=row.tenant_id, contact_id=row.id, value=value) for value in keys)
+    if rows:
+        _publish_change(session, rows[0])
 
 
 def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
@@ -118,11 +143,16 @@ def validate_field(session: Transaction, tenant_id: str, field: str, value: Any)
 
 def _mark_updated(session: Transaction, row: Contact, at: datetime | None = None) -> None:
     row.updated_at = at or now()
+    _fill_search_text(row)
+    crm_changes.mark(session, row)
+    _publish_change(session, row)
+
+
+def _fill_search_text(row: Contact) -> None:
     own = [str(value) for value in row.fields.values()]
     row.search_text = search_text.build_search_text(
         row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags
     )
-    _publish_change(session, row)
 
 
 def _publish_change(session: Transaction, row: Contact) -> None:

@@ -17,7 +17,7 @@ from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Member
 from platform_app.services.bin import bin_entries
-from platform_app.services.crm import contacts, crm_values, pipelines, search_text, tags
+from platform_app.services.crm import contacts, crm_changes, crm_values, pipelines, search_text, tags
 from platform_app.services.feed import activity
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
@@ -146,16 +146,40 @@ def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, val
 
 def _check_member(session: Transaction, who: Identity, user_id: str) -> str:
     query = owned(Member, who.tenant_id).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
-    if session.exec(query).first() is None:
+    if session.cached(("member", user_id), lambda: session.exec(query).first()) is None:
         raise NotFound("There is no such member.")
     return user_id
 
 
 def _mark_updated(session: Transaction, row: Lead, at: datetime | None = None) -> None:
     row.updated_at = at or now()
+    _fill_search_text(row)
+    crm_changes.mark(session, row)
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
+
+
+def _fill_search_text(row: Lead) -> None:
     own = [str(value) for value in row.fields.values()]
     row.search_text = search_text.build_search_text(row.title, lines=[row.source, *own], tags=row.tags)
-    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
+
+
+def build_existing(
+    session: Transaction, who: Identity, values: dict[str, Any], *, stage_id: str, created_at: datetime, at: datetime
+) -> Lead:
+    """Return a lead that exists elsewhere since `created_at` and was changed `at`, to be added to the transaction.
+
+    It is no news: no event is emitted. `values` are those of `create`; stage and contact are known to exist. Raises
+    Invalid at the field and NotFound as `create` does.
+    """
+    row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage_id, created_at=created_at)
+    row.contact_id = values.get("contact_id") or None
+    for field, value in values.items():
+        if field == "contact_id":
+            continue
+        _set_field(session, who, row, name=field, value=value)
+    row.in_stage_since = row.updated_at = at
+    _fill_search_text(row)
+    return row
 
 
 def _emit(session: Transaction, row: Lead, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]) -> Event:

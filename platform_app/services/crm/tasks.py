@@ -15,7 +15,7 @@ from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.notification import NotificationKind
 from platform_app.models.person import Identity, Member
-from platform_app.services.crm import contacts, crm_values, leads, search_text
+from platform_app.services.crm import contacts, crm_changes, crm_values, leads, search_text
 from platform_app.services.feed import activity
 from platform_app.services.notifications import event_notifications, notifications
 from platform_app.services.notifications.notifications import Notice
@@ -50,6 +50,27 @@ def create(
     return row
 
 
+def build_existing(
+    session: Transaction,
+    who: Identity,
+    values: dict[str, Any],
+    *,
+    created_at: datetime,
+    done_at: datetime | None = None,
+) -> Task:
+    """Return a task that exists elsewhere since `created_at`, to be added to the transaction; it is no news.
+
+    `values` are some of FIELDS. Raises Invalid if the text is empty or too long, NotFound without its lead or contact.
+    """
+    row = Task(tenant_id=who.tenant_id, text=_clean_text(values.get("text", "")), created_at=created_at)
+    row.due_at, row.done_at = values.get("due_at"), done_at
+    _set_subject(session, who, row, contact_id=values.get("contact_id"), lead_id=values.get("lead_id"))
+    row.responsible_id = values.get("responsible_id") or None
+    row.search_text = search_text.build_search_text(row.text)
+    set_reminder(row)
+    return row
+
+
 def add(session: Transaction, row: Task, *, by: str = "", **links: Any) -> Event:
     """Store a new task, set its reminder and emit `task_created`; return the event.
 
@@ -76,7 +97,8 @@ def emit_task(session: Transaction, row: Task, kind: EventKind, **links: Any) ->
 
 
 def publish(session: Transaction, row: Task) -> None:
-    """Notify open pages of a change after the commit."""
+    """Have a change sent to the CRM that has the task, and notify open pages after the commit."""
+    crm_changes.mark(session, row)
     tenant_id, task_id = row.tenant_id, row.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "task", task_id))
 

@@ -32,6 +32,7 @@ DESTINATIONS = [
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
     ("Webhooks", "/webhooks"),
+    ("Integrations", "/integrations"),
     ("Settings", "/settings"),
     ("Bin", "/settings/bin"),
     ("Pipelines and fields", "/settings/crm"),

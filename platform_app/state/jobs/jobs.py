@@ -21,6 +21,7 @@ KIND_LABELS = {
     "remove_source": "Remove a source",
     "rebuild_index": "Build the vector index anew",
     "import_contacts": "Import contacts",
+    "exchange_crm": "Exchange changes with a CRM",
     "handle_event": "Handle an event",
     "take_step": "Take a step of a sequence",
     "reply": "Reply",

@@ -1,0 +1,69 @@
+"""Record merge: decides field by field which values of a record and of a row are taken over by the other side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from platform_app.integrations.base import FIELD_PREFIX
+from platform_app.models.integration import ConflictRule
+
+EMPTY: tuple[Any, ...] = (None, "", [], "0")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Values of both sides by field, in the CRM's terms: as they are now, and as they were when both were the same."""
+
+    own: Mapping[str, Any]
+    external: Mapping[str, Any]
+    own_before: Mapping[str, Any]
+    external_before: Mapping[str, Any]
+    own_at: datetime  # when either side was changed last
+    external_at: datetime
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What is to be done: the values to take over here, and those to send to the CRM."""
+
+    take: dict[str, Any] = field(default_factory=dict)
+    send: dict[str, Any] = field(default_factory=dict)
+
+
+def merge(sides: Sides, rules: Mapping[str, str]) -> Merged:
+    """Return which values go where. Pure.
+
+    A field that one side changed is taken over by the other; `rules` decide about a field that both changed. A field
+    without values of before (it was mapped later) takes those of the CRM, unless these are empty.
+    """
+    merged = Merged()
+    for name, own in sides.own.items():
+        if name not in sides.external:
+            continue
+        external = sides.external[name]
+        if name not in sides.own_before or name not in sides.external_before:
+            is_changed_here, is_changed_there = external in EMPTY and own not in EMPTY, external not in EMPTY
+        else:
+            is_changed_here = own != sides.own_before[name]
+            is_changed_there = external != sides.external_before[name]
+        if own == external or not (is_changed_here or is_changed_there):
+            continue
+        if is_changed_here and (not is_changed_there or _own_wins(name, sides, rules)):
+            merged.send[name] = own
+        else:
+            merged.take[name] = external
+    return merged
+
+
+def rule_of(name: str, rules: Mapping[str, str]) -> ConflictRule:
+    """Return the rule for a field; fields without their own follow that of "fields"."""
+    written = rules.get(name) or (rules.get("fields") if name.startswith(FIELD_PREFIX) else None)
+    return ConflictRule(written) if written in set(ConflictRule) else ConflictRule.NEWEST
+
+
+def _own_wins(name: str, sides: Sides, rules: Mapping[str, str]) -> bool:
+    rule = rule_of(name, rules)
+    if rule == ConflictRule.NEWEST:
+        return sides.own_at > sides.external_at
+    return rule == ConflictRule.PLATFORM
