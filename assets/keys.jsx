@@ -16,9 +16,14 @@ export function GlobalKeys({ onPalette }) {
       if (!event.target.closest('[role="dialog"]')) last = event.target;
     };
     window.returnFocus = () => last && last.isConnected && last.focus();
+    const follow = new MutationObserver(() => {
+      document.querySelector('.palette-entry[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+    });
+    follow.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
     window.addEventListener("keydown", listen);
     window.addEventListener("focusin", remember);
     return () => {
+      follow.disconnect();
       window.removeEventListener("keydown", listen);
       window.removeEventListener("focusin", remember);
     };

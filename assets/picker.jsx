@@ -93,7 +93,6 @@ export function Picker({ children, label, shown, search, nothing, value, disable
       >
         <span id={`${id}-label`} className="visually-hidden">{label}</span>
         <span id={`${id}-shown`}>{shown}</span>
-        <span aria-hidden="true">▾</span>
       </button>
       {open && (
         <div className="picker-sheet">

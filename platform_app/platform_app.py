@@ -8,6 +8,7 @@ from platform_app.api.app import api
 from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware, is_development
 from platform_app.api.websocket_limits import WebSocketLimitMiddleware
 from platform_app.components.console.connection import connection_notice, failed_page, toaster
+from platform_app.components.console.popups import DocumentTitle
 from platform_app.hub import hub
 from platform_app.pages.registry import every_page
 from platform_app.runtime import database_roles, gc_tuning
@@ -16,10 +17,18 @@ from platform_app.state.console.authorization import AuthorizationMiddleware
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.open_tabs import open_tabs
 
+
+def _preloaded(subset: str) -> rx.Component:
+    """Return the link that has the browser load a subset of the typeface before the first paint."""
+    attributes = {"as": "font", "type": "font/woff2", "crossOrigin": "anonymous"}
+    return rx.el.link(rel="preload", href=f"/fonts/inter-{subset}-wght-normal.woff2", custom_attrs=attributes)
+
+
 logs.configure()
 app = rx.App(
     html_lang="en",
-    stylesheets=["/styles.css"],
+    stylesheets=["/theme.css", "/styles.css"],
+    head_components=[_preloaded(name) for name in ("latin", "cyrillic")],
     toaster=toaster(),
     backend_exception_handler=report_error,
     api_transformer=[api, ServerAddressMiddleware, WebSocketLimitMiddleware, SecurityMiddleware],
@@ -29,7 +38,7 @@ if app.sio is not None:
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(AuthorizationMiddleware())
 _notice = rx.memo(connection_notice)
-app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice())
+app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice(), DocumentTitle.create())
 app.app_wraps[55, "ErrorBoundary"] = lambda _: ErrorBoundary.create(fallback_render=failed_page())
 socket_sessions.install(app)
 

@@ -23,7 +23,7 @@ def reflex_config() -> rx.Config:
         plugins=[
             RadixThemesPlugin(
                 theme=rx.theme(
-                    accent_color="iris", gray_color="slate", radius="medium", scaling="95%", has_background=True
+                    accent_color="iris", gray_color="slate", radius="medium", scaling="100%", has_background=True
                 )
             ),
             DevProxy(),
