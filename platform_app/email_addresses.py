@@ -15,7 +15,7 @@ def validate_email(email: str) -> str:
     """
     email = normalize_email(email)
     if not is_email(email):
-        raise Invalid("This is not an e-mail address.", field="email")
+        raise Invalid("This isn’t an email address.", field="email")
     return email
 
 

@@ -42,7 +42,7 @@ def decrypt(sealed: str, owner_id: str, purpose: str) -> str:
     form, name, written = [*sealed.split(".", 2), "", ""][:3]
     key = next((key for key in _keys() if key.name == name), None)
     if form == _FORMAT and key is None:
-        raise Conflict("The key that this was kept under is missing. Put it back, or enter it again.")
+        raise Conflict("The encryption key is missing. Restore it or enter the value again.")
     try:
         closed = urlsafe_b64decode(written)
         if key is None or form != _FORMAT or urlsafe_b64encode(closed).decode() != written:
@@ -51,7 +51,7 @@ def decrypt(sealed: str, owner_id: str, purpose: str) -> str:
             closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], _associated_data(owner_id, purpose)
         ).decode()
     except (ValueError, InvalidTag) as error:
-        raise Conflict("What is kept here cannot be read. Enter it again.") from error
+        raise Conflict("The saved value couldn’t be read. Enter it again.") from error
 
 
 def newest_key_prefix() -> str:

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-WRONG_VALUE = "This value cannot be taken."
+WRONG_VALUE = "This value isn’t allowed."
 _KEY = "form"  # in json_schema_extra
 
 

@@ -31,8 +31,8 @@ class JobCallbacks:
 CALLBACKS: dict[str, JobCallbacks] = {}  # by kind; see engine.callback_registry
 OTHER_KINDS = ""  # key in CALLBACKS of kinds without callbacks of their own; its payload is the kind
 _SENTENCES = {
-    JobState.CANCELLED: "Its job was cancelled.",
-    JobState.DEAD: "It was tried again and again, and given up.",
+    JobState.CANCELLED: "The job was canceled.",
+    JobState.DEAD: "All retries failed.",
     JobState.UNCERTAIN: IN_DOUBT,
 }
 
@@ -75,7 +75,7 @@ def call_on_retry(session: Transaction, job: Job) -> None:
     try:
         payload = read_payload(job.kind, job.payload)
     except UnreadablePayload:
-        raise Conflict("The data of this job cannot be read. Start it anew where it was begun.") from None
+        raise Conflict("This job’s data couldn’t be read. Start it again where it was created.") from None
     if job.kind in CALLBACKS:
         CALLBACKS[job.kind].on_retry(session, job.tenant_id, payload)
 

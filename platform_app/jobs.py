@@ -137,7 +137,7 @@ REPORT_UNCERTAIN = (
     "handle_event",
     "take_step",
 )  # kinds that find an uncertain call when retried, and report it where people look for it
-IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
+IN_DOUBT = "We don’t know if it arrived. Check there first, because a retry sends it again."
 PAYLOAD_CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(AnyPayload)}
 KINDS: tuple[str, ...] = tuple(PAYLOAD_CLASSES)
 
@@ -156,7 +156,7 @@ def read_payload(kind: str, data: Any) -> Any:
     Raises UnreadablePayload if it is not a JSON object, lacks a field or has one of a wrong type.
     """
     if not isinstance(data, dict):
-        raise UnreadablePayload("The data of this job is not a JSON object.")
+        raise UnreadablePayload("The data of this job isn’t a JSON object.")
     if kind not in PAYLOAD_CLASSES:
         return data
     try:

@@ -24,12 +24,12 @@ def as_unavailable(error: BaseException) -> Unavailable | None:
     if code in _FULL or _sqlite_code(error) == sqlite3.SQLITE_FULL:
         return _disk_full()
     if isinstance(error, (OperationalError, InterfaceError)) and (not code or code.startswith(_UNAVAILABLE)):
-        return Unavailable("The database does not take anything in now, so nothing was saved. Try again in a moment.")
+        return Unavailable("Nothing was saved because the database isn’t accepting changes. Try again in a moment.")
     return None
 
 
 def _disk_full() -> Unavailable:
-    return Unavailable("The disk is full, so nothing was saved. Make room on the server, then try again.")
+    return Unavailable("Nothing was saved because the disk is full. Free up space on the server and try again.")
 
 
 def _sqlite_code(error: DBAPIError) -> int:

@@ -39,7 +39,7 @@ def test_a_file_is_read_or_told(env: object, case: dict[str, Any]) -> None:
     try:
         found, said = pieces(case)
     except Invalid as error:
-        assert case["check"] == "parse_or_say" and "cannot be read" in error.sentence
+        assert case["check"] == "parse_or_say" and "n’t be read" in error.sentence
         return
     text = " ".join(f"{piece.heading}\n{piece.text}" for piece in found)
     joined = " ".join(text.split())

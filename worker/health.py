@@ -125,7 +125,7 @@ class Probe:
     def _ask_database(self) -> dict[str, Any]:
         """Query in a thread, which may outlast the wait; no second one is started meanwhile."""
         if self._question is None or not self._question.is_alive():
-            self._answer = {"connected": False, "error": "The database does not answer."}
+            self._answer = {"connected": False, "error": "The database isn’t responding."}
             self._question = Thread(target=self._query_database, args=(self._answer,), name="probe", daemon=True)
             self._question.start()
         self._question.join(DATABASE_TIMEOUT)

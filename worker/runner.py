@@ -98,7 +98,7 @@ class Runner:
         except LeaseLost:
             log.warning("lease lost, nothing written")
         except UncertainOutcome:
-            ledger.end_attempt(job, JobState.UNCERTAIN, "Whether the call arrived is not known.")
+            ledger.end_attempt(job, JobState.UNCERTAIN, "We don’t know if the call arrived.")
         except Unavailable as error:
             most = MAX_ATTEMPTS_WHILE_UNAVAILABLE
             ledger.retry_later(job, error.sentence, max_attempts=most, values=error.values)

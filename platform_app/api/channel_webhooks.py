@@ -29,7 +29,7 @@ async def receive_update(request: Request) -> Response:
     try:
         data: Any = json.loads(await request.body())
     except (ValueError, RecursionError):
-        raise Invalid("The body is not JSON.") from None
+        raise Invalid("The body isn’t JSON.") from None
     await asyncio.to_thread(updates.accept, account, data)
     return JSONResponse({"ok": True})
 
@@ -38,9 +38,9 @@ def _check_key(account: ChannelAccount, request: Request) -> None:
     """Raise NotFound if the account's channel has no server, Forbidden without the key that was named to it."""
     push = channel_accounts.kind_of(account).push
     if push is None:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Page not found.")
     with session_scope(account.tenant_id, read_only=True) as session:
         key = channel_access.get_webhook_key(session, account)
     given = request.headers.get(push.secret_header, "")
     if not hmac.compare_digest(given.encode(), key.encode()):
-        raise Forbidden("The key of this request is wrong.")
+        raise Forbidden("Invalid request key.")

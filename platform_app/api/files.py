@@ -78,7 +78,7 @@ async def source_file(request: Request, who: Identity) -> Response:
     stored_as, file_name = await asyncio.to_thread(find)
     path = settings().uploads / stored_as
     if not stored_as or not path.is_file():
-        raise NotFound("The file is no longer there.")
+        raise NotFound("File not found. It may have been deleted.")
     return FileResponse(
         path,
         media_type="application/octet-stream",

@@ -38,7 +38,7 @@ class GroupCommit(Generic[Item, Result]):
         """
         waiting = self._waiting.setdefault(key, [])
         if sum(self._weight(other) for other, _ in waiting) > 10 * self._max_weight:
-            raise Unavailable("Too much comes at once. Send it again later.")
+            raise Unavailable("Too many requests. Send it again later.")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         waiting.append((item, future))
         if key not in self._tasks or self._tasks[key].done():

@@ -90,13 +90,13 @@ async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> 
     if who is None:
         somebody = await _find_identity(token, None)
         if somebody is None:
-            return problem(401, "Sign in to go on.", request.state.language)
-        return problem(404, "There is nothing here.", somebody.language)
+            return problem(401, "Sign in to continue.", request.state.language)
+        return problem(404, "Page not found.", somebody.language)
     request.state.language = who.language
     if who.must_enroll:
         return problem(403, two_factor_policy.REQUIRED, who.language)
     if not who.role.includes(Role(role)):
-        return problem(403, "Your role does not allow this.", who.language)
+        return problem(403, "Your role doesn’t allow this.", who.language)
     return await endpoint(request, who)
 
 
@@ -112,7 +112,7 @@ def _internal_error(request: Request, path: str, error: Exception) -> Response:
     """
     number = secrets.token_hex(4)
     log.error("route failed", route=path, request_id=number, exc_info=error)
-    sentence = "Something went wrong. If it stays, tell us this number: {number}"
+    sentence = "Something went wrong. If it keeps happening, contact support with code {number}."
     return problem(500, sentence, request.state.language, number=number)
 
 

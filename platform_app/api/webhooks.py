@@ -60,7 +60,7 @@ def _exceeded_limit(key: str) -> RateLimitItem | None:
 def _rate_limited(request: Request, limit: RateLimitItem, key: str) -> Response:
     reset = _limiter.get_window_stats(limit, key).reset_time
     seconds = max(1, ceil(reset - now().timestamp()))
-    answer = problem(429, "Too many deliveries. Send it again in {seconds} s.", request.state.language, seconds=seconds)
+    answer = problem(429, "Too many requests. Retry in {seconds} s.", request.state.language, seconds=seconds)
     answer.headers["Retry-After"] = answer.headers["RateLimit-Reset"] = str(seconds)
     answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"] = str(limit.amount), "0"
     return answer

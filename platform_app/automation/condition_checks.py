@@ -31,7 +31,7 @@ def problems(group: Group, catalogue: Catalogue, choices: Choices | None = None)
     return (
         listed
         if _count(group) <= MAX_CONDITIONS
-        else [ConditionProblem((), "There can be {count} conditions at most.", {"count": MAX_CONDITIONS})]
+        else [ConditionProblem((), "You can add up to {count} conditions.", {"count": MAX_CONDITIONS})]
     )
 
 
@@ -50,9 +50,9 @@ def _problems(
         return
     fact, op = catalogue.get(node.fact), OPERATORS.get(node.operator)
     if fact is None:
-        yield ConditionProblem(path, "There is no {what} any more. Choose another.", {"what": node.fact})
+        yield ConditionProblem(path, "This {what} no longer exists. Choose another.", {"what": node.fact})
     elif op is None or fact.type not in op.types:
-        yield ConditionProblem(path, "Choose how it is compared.")
+        yield ConditionProblem(path, "Choose an operator.")
     elif op.operand == Operand.PATTERN and node.value:
         try:
             patterns.check(str(node.value))
@@ -66,14 +66,14 @@ def _problems(
     elif fact.type == FactType.CHOICE and fact.choices_from in choices and op.operand in (Operand.ONE, Operand.MANY):
         chosen = [node.value] if isinstance(node.value, str) else node.value
         if any(code not in choices[fact.choices_from] for code in chosen):
-            yield ConditionProblem(path, "What was chosen here is gone. Choose another.")
+            yield ConditionProblem(path, "This item was deleted. Choose another.")
 
 
 INPUT_HINTS: dict[str, str] = {  # sentences for values that do not fit
     FactType.NUMBER: "Enter a number.",
     FactType.MOMENT: "Choose a date.",
-    FactType.TIME: "Enter a time of day, such as 09:30.",
+    FactType.TIME: "Enter a time, for example 09:30.",
     FactType.CHOICE: "Choose a value.",
-    Operand.SPAN: "Enter how long.",
+    Operand.SPAN: "Enter a duration.",
     Operand.MANY: "Enter at least one value.",
 }

@@ -46,17 +46,17 @@ def parse_conditions(data: Any) -> Group:
     if not data:
         return Group()
     if _count_values(data, 0) > MAX_VALUES:
-        raise Invalid("There can be {count} values at most.", count=MAX_VALUES)
+        raise Invalid("You can add up to {count} values.", count=MAX_VALUES)
     try:
         return _group.validate_python(data)
     except (ValidationError, RecursionError) as error:
-        raise Invalid("The conditions cannot be read.") from error
+        raise Invalid("These conditions couldn’t be loaded.") from error
 
 
 def _count_values(data: Any, depth: int) -> int:
     """Return the total length of the lists in a tree. Raises Invalid beyond the limits."""
     if depth > MAX_DEPTH * 2 + 2:
-        raise Invalid("Groups can stand within groups {count} deep at most.", count=MAX_DEPTH)
+        raise Invalid("Groups can be nested up to {count} levels.", count=MAX_DEPTH)
     if isinstance(data, str) and len(data) > MAX_VALUE_LENGTH:
         raise Invalid("A value is longer than {count} characters.", count=MAX_VALUE_LENGTH)
     if isinstance(data, list):

@@ -45,11 +45,11 @@ def parse_steps(data: Any) -> list[GuidedStep]:
     try:
         steps = _steps.validate_python(data or [])
     except ValidationError as error:
-        raise Invalid("The steps cannot be read.") from error
+        raise Invalid("The steps can’t be read.") from error
     if len(steps) > MAX_STEPS:
-        raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
+        raise Invalid("You can add up to {count} steps.", count=MAX_STEPS)
     if any("\x00" in text for step in steps for text in (step.goal, *(wanted.hint for wanted in step.fields))):
-        raise Invalid("The steps cannot be read.")
+        raise Invalid("The steps can’t be read.")
     return steps
 
 

@@ -75,7 +75,7 @@ def _equals(seen: Comparison) -> bool:
     return not seen.is_empty and values.is_equal(seen.actual, seen.expected)
 
 
-@operator("is not", _EVERY - {_T.LIST, _T.MOMENT})
+@operator("isn’t", _EVERY - {_T.LIST, _T.MOMENT})
 def _not_equals(seen: Comparison) -> bool:
     return not _equals(seen)
 
@@ -85,7 +85,7 @@ def _contains(seen: Comparison) -> bool:
     return values.contains(seen.actual, seen.expected)
 
 
-@operator("does not contain", (_T.TEXT, _T.LIST), Operand.TEXT)
+@operator("doesn’t contain", (_T.TEXT, _T.LIST), Operand.TEXT)
 def _not_contains(seen: Comparison) -> bool:
     return not values.contains(seen.actual, seen.expected)
 
@@ -115,7 +115,7 @@ def _matches(seen: Comparison) -> bool:
     return patterns.matches(str(seen.expected), str(seen.actual or ""))
 
 
-@operator("is like one of", (_T.TEXT,), Operand.MANY)
+@operator("is similar to one of", (_T.TEXT,), Operand.MANY)
 def _like(seen: Comparison) -> bool:
     return similarity.most_similar(str(seen.actual or ""), seen.expected)[1] >= similarity.THRESHOLD
 
@@ -160,12 +160,12 @@ def _after(seen: Comparison) -> bool:
     return not seen.is_empty and values.compare(seen.actual, seen.expected) > 0
 
 
-@operator("is within the last", (_T.MOMENT,), Operand.SPAN)
+@operator("is in the last", (_T.MOMENT,), Operand.SPAN)
 def _within_last(seen: Comparison) -> bool:
     return isinstance(seen.actual, datetime) and seen.moment - seen.expected <= seen.actual <= seen.moment
 
 
-@operator("is longer ago than", (_T.MOMENT,), Operand.SPAN)
+@operator("is more than … ago", (_T.MOMENT,), Operand.SPAN)
 def _longer_ago(seen: Comparison) -> bool:
     return isinstance(seen.actual, datetime) and seen.actual < seen.moment - seen.expected
 
@@ -175,21 +175,21 @@ def _empty(seen: Comparison) -> bool:
     return seen.is_empty
 
 
-@operator("is not empty", _EVERY, Operand.NOTHING)
+@operator("isn’t empty", _EVERY, Operand.NOTHING)
 def _not_empty(seen: Comparison) -> bool:
     return not seen.is_empty
 
 
-@operator("has changed", _EVERY, Operand.NOTHING)
+@operator("changed", _EVERY, Operand.NOTHING)
 def _changed(seen: Comparison) -> bool:
     return seen.has_changed
 
 
-@operator("has changed to", _EVERY - {_T.LIST, _T.MOMENT})
+@operator("changed to", _EVERY - {_T.LIST, _T.MOMENT})
 def _changed_to(seen: Comparison) -> bool:
     return seen.has_changed and _equals(seen)
 
 
-@operator("has changed from", _EVERY - {_T.LIST, _T.MOMENT})
+@operator("changed from", _EVERY - {_T.LIST, _T.MOMENT})
 def _changed_from(seen: Comparison) -> bool:
     return seen.has_changed and values.is_equal(seen.before, seen.expected)

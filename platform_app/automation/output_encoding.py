@@ -22,7 +22,7 @@ _FORM = re.compile(r"[^\s=&{}<>\"]+=[^\s&]*(?:&[^\s=&{}<>\"]+=[^\s&]*)*")
 _JSON = re.compile(r"\{(?!\w+\})|\[\s*(?:[\"'\[\]{\d\x00-]|(?:true|false|null)\b)")  # not: {lead} came, [urgent] a lead
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # end a string in older JavaScript
-_NOT_JSON = "What is sent begins as JSON and is none when it is filled: {what}"
+_NOT_JSON = "The body starts as JSON but isn’t valid once filled in: {what}"
 
 
 class Format(StrEnum):
@@ -154,7 +154,7 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         twice = next(name for name in members if sum(name == other for other, _ in pairs) > 1)
-        raise Invalid("What is sent names “{what}” twice.", field="body", what=twice[:80])
+        raise Invalid("The body has “{what}” twice.", field="body", what=twice[:80])
     return members
 
 

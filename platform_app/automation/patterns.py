@@ -61,7 +61,7 @@ def _compile(pattern: str) -> tuple[Any, bool]:
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise Invalid("The pattern is longer than {count} characters.", count=MAX_PATTERN_LENGTH)
     if _MARK in pattern or "\x00" in pattern or any(0xD800 <= ord(letter) <= 0xDFFF for letter in pattern):
-        raise Invalid("The pattern has a character that cannot be taken.")
+        raise Invalid("The pattern contains an invalid character.")
     marked = any(piece[0] in (r"\b", r"\B") for piece in _PIECE.finditer(pattern) if piece["border"])
     options = re2.Options()
     options.case_sensitive, options.log_errors = False, False
@@ -70,7 +70,7 @@ def _compile(pattern: str) -> tuple[Any, bool]:
     except re2.error as error:
         said = error.args[0] if error.args else ""
         words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        raise Invalid("The pattern cannot be read: {what}", what=words.replace(_MARK, "")[:200]) from error
+        raise Invalid("The pattern can’t be read: {what}", what=words.replace(_MARK, "")[:200]) from error
 
 
 def _rewrite(pattern: str, marked: bool) -> str:
@@ -102,7 +102,7 @@ def _with_skip(text: str, step: str) -> str:
 
 def _rewrite_boundary(text: str, step: str) -> str:
     if text == r"\B":
-        raise Invalid(r"The pattern cannot be read: {what}", what=r"\B")
+        raise Invalid("The pattern can’t be read: {what}", what=r"\B")
     return {r"\b": _MARK, r"\z": rf"{step}\z"}.get(text, text)
 
 
@@ -110,6 +110,6 @@ def _rewrite_class(text: str, step: str) -> str:
     """Widen the escapes within [ ] to every alphabet, and keep marks out of what is not to match."""
     for escape in (r"\W", r"\S"):
         if escape in text.replace("\\\\", ""):
-            raise Invalid("The pattern cannot be read: {what}", what=f"{escape} in [ ]")
+            raise Invalid("The pattern can’t be read: {what}", what=f"{escape} in [ ]")
     wide = re.sub(r"\\(\\|.)", lambda match: _IN_CLASS.get(match[1], match[0]), text)
     return f"{wide[:-1]}{_MARK}]" if step and wide.startswith("[^") else wide

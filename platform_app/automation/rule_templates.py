@@ -35,22 +35,22 @@ def _lines(text: str) -> list[str]:
 
 TEMPLATES: dict[str, DefinitionTemplate] = {
     "person": DefinitionTemplate(
-        "Hand over when a person is asked for",
+        "Hand off when the customer asks for a person",
         lambda t: {
             "trigger": "message_received",
             "condition": _all(_is("message.text", "contains_any", _lines(t("a person|an operator|a manager")))),
             "actions": [
-                {"kind": "send_message", "text": t("A colleague will answer you here in a moment.")},
+                {"kind": "send_message", "text": t("A teammate will reply here shortly.")},
                 {"kind": "hand_off"},  # the last: it holds what is sent after it
             ],
         },
     ),
     "silence": DefinitionTemplate(
-        "Task when nobody has answered",
+        "Create a task when nobody replies",
         lambda t: {"trigger": "no_reply", "minutes": 30, "actions": [_task(t("Answer {{ contact.name }}"), "0")]},
     ),
     "large": DefinitionTemplate(
-        "Mark large leads",
+        "Tag large leads",
         lambda t: {
             "trigger": "lead_created",
             "condition": _all(_is("lead.budget", "greater", "100000")),
@@ -61,24 +61,24 @@ TEMPLATES: dict[str, DefinitionTemplate] = {
         },
     ),
     "complaint": DefinitionTemplate(
-        "Task on a complaint",
+        "Create a task for a complaint",
         lambda t: {
             "trigger": "message_received",
             "condition": _all(_is("message.text", "contains_any", _lines(t("complaint|refund|not working|broken")))),
-            "actions": [{"kind": "add_tag", "tag": t("complaint")}, _task(t("Settle the complaint"), "0")],
+            "actions": [{"kind": "add_tag", "tag": t("complaint")}, _task(t("Resolve the complaint"), "0")],
             "cooldown_minutes": 1_440,
         },
     ),
     "welcome": DefinitionTemplate(
-        "Thank for the order",
+        "Thank the customer for an order",
         lambda t: {
             "trigger": "stage_changed",
             "condition": _all(_is("lead.stage", "changed")),
-            "actions": [{"kind": "send_message", "text": t("Thank you, {{ contact.name }}! We begin right away.")}],
+            "actions": [{"kind": "send_message", "text": t("Thank you, {{ contact.name }}. We’ll start right away.")}],
         },
     ),
     "phone": DefinitionTemplate(
-        "Ask for the phone when it is not known",
+        "Ask for the phone when it isn’t known",
         lambda t: {
             "trigger": "conversation_started",
             "condition": _all(_is("contact.phone", "empty")),
@@ -90,20 +90,20 @@ TEMPLATES: dict[str, DefinitionTemplate] = {
         lambda t: {"trigger": "contact_created", "actions": [{"kind": "add_tag", "tag": t("new")}]},
     ),
     "done": DefinitionTemplate(
-        "Next task when one is done",
+        "Next task when one is completed",
         lambda t: {"trigger": "task_completed", "actions": [_task(t("Ask how it went: {{ task.text }}"), "7")]},
     ),
     "night": DefinitionTemplate(
-        "Say when we are back",
+        "Out-of-hours reply",
         lambda t: {
             "trigger": "message_received",
             "condition": _all(_is("clock.time", "between", ["20:00", "09:00"])),
-            "actions": [{"kind": "send_message", "text": t("We are closed now and write to you from nine o'clock.")}],
+            "actions": [{"kind": "send_message", "text": t("We are closed now and write to you from nine o’clock.")}],
             "cooldown_minutes": 720,
         },
     ),
     "webhook": DefinitionTemplate(
-        "Tell another system about a new lead",
+        "Send new leads to another system",
         lambda t: {
             "trigger": "lead_created",
             "actions": [

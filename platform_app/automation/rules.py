@@ -27,7 +27,7 @@ class RuleDefinition(BaseModel):
     )
     minutes: int = Field(  # of no_reply: minutes without an answer
         default=30,
-        title="Minutes of silence",
+        title="Minutes without a reply",
         ge=1,
         le=60 * 24 * 30,
         json_schema_extra=form_info("trigger", problem="Enter a number."),
@@ -48,19 +48,19 @@ class RuleDefinition(BaseModel):
     actions: list[dict[str, Any]] = Field(
         default_factory=list, title="Actions", max_length=MAX_ACTIONS, json_schema_extra=_DRAWN
     )
-    stop_after: bool = Field(default=False, title="No rule after it runs", json_schema_extra=form_info("limits"))
+    stop_after: bool = Field(default=False, title="Stop after this rule", json_schema_extra=form_info("limits"))
     cooldown_minutes: int = Field(
         default=0,
-        title="Pause for one lead or contact, in minutes",
-        description="0: no pause.",
+        title="Cooldown per lead or contact (minutes)",
+        description="0 = no cooldown",
         ge=0,
         le=60 * 24 * 365,
         json_schema_extra=form_info("limits", problem="Enter a number."),
     )
     daily_cap: int = Field(
         default=0,
-        title="At most a day",
-        description="0: as often as it happens.",
+        title="Max runs per day",
+        description="0 = unlimited",
         ge=0,
         le=1_000_000,
         json_schema_extra=form_info("limits", problem="Enter a number."),
@@ -89,7 +89,7 @@ def parse_rule(data: dict[str, Any]) -> RuleDefinition:
     try:
         return RuleDefinition.model_validate(data)
     except ValidationError as error:
-        raise Invalid("The rule cannot be read.") from error
+        raise Invalid("The rule can’t be read.") from error
 
 
 class RunReason(StrEnum):

@@ -85,7 +85,7 @@ def _after_sale(t: Translate) -> dict[str, Any]:
         "trigger": "manual",
         "steps": [
             _do("s1", _say(t("How do you like what you bought?")), _after(1, "weeks")),
-            _do("s2", _say(t("It is time for the first service. Shall I put you down?")), _after(12, "weeks")),
+            _do("s2", _say(t("It’s time for the first service. Shall I book you in?")), _after(12, "weeks")),
         ],
     }
 
@@ -103,12 +103,12 @@ def _come_back(t: Translate) -> dict[str, Any]:
 
 
 TEMPLATES: dict[str, DefinitionTemplate] = {
-    "follow_up": DefinitionTemplate("Follow up when they fall silent", _follow_up),
-    "new_lead": DefinitionTemplate("First days of a new lead", _new_lead),
+    "follow_up": DefinitionTemplate("Follow up on silence", _follow_up),
+    "new_lead": DefinitionTemplate("New lead follow-up", _new_lead),
     "two_ways": DefinitionTemplate("Try two ways to ask", _two_ways),
     "decision": DefinitionTemplate("Wait for a decision", _decision),
     "after_sale": DefinitionTemplate("After the sale", _after_sale),
-    "come_back": DefinitionTemplate("Win somebody back", _come_back),
+    "come_back": DefinitionTemplate("Win-back", _come_back),
 }
 
 

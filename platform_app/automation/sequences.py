@@ -39,35 +39,35 @@ class SequenceDefinition(BaseModel):
     """The definition of a sequence."""
 
     trigger: str = Field(  # a kind of event; manual: by hand and by rules alone
-        default="manual", title="Begins", max_length=40, json_schema_extra=_DRAWN
+        default="manual", title="Trigger", max_length=40, json_schema_extra=_DRAWN
     )
     minutes: int = Field(  # of no_reply: minutes without an answer
-        default=30, title="Minutes of silence", ge=1, le=60 * 24 * 30, json_schema_extra=_DRAWN
+        default=30, title="Minutes without a reply", ge=1, le=60 * 24 * 30, json_schema_extra=_DRAWN
     )
     condition: dict[str, Any] = Field(default_factory=dict, title="Condition", json_schema_extra=_DRAWN)
     leave_on_reply: bool = Field(default=True, title="Leave when they reply", json_schema_extra=_DRAWN)
     leave_on_stage: bool = Field(default=False, title="Leave when the stage changes", json_schema_extra=_DRAWN)
-    leave_if: dict[str, Any] = Field(default_factory=dict, title="Leave when", json_schema_extra=_DRAWN)
+    leave_if: dict[str, Any] = Field(default_factory=dict, title="Exit when", json_schema_extra=_DRAWN)
     goal: dict[str, Any] = Field(default_factory=dict, title="Goal", json_schema_extra=_DRAWN)
     again: ReEnrollment = Field(
         default=ReEnrollment.FINISHED,
-        title="Entering again",
+        title="Re-enrollment",
         json_schema_extra=form_info(
             options={
-                "never": "Never a second time",
-                "finished": "Again, once it has ended",
-                "always": "At any time: whoever is inside begins anew",
+                "never": "Only once",
+                "finished": "After finishing",
+                "always": "Any time (restarts from step 1)",
             }
         ),
     )
     late: OverduePolicy = Field(
         default=OverduePolicy.SPREAD,
         title="Late steps",
-        description="Steps that are more than 15 minutes late",
-        json_schema_extra=form_info(options={"spread": "They go out one after another", "skip": "They are left out"}),
+        description="Steps more than 15 minutes late",
+        json_schema_extra=form_info(options={"spread": "Run them gradually", "skip": "Skip them"}),
     )
     pace: int = Field(  # of SPREAD
-        default=10, title="Late steps a minute", ge=1, le=600, json_schema_extra=form_info(problem="Enter a number.")
+        default=10, title="Late steps per minute", ge=1, le=600, json_schema_extra=form_info(problem="Enter a number.")
     )
     steps: list[dict[str, Any]] = Field(default_factory=list, title="Steps", json_schema_extra=_DRAWN)
 
@@ -140,7 +140,7 @@ def parse_sequence(data: dict[str, Any]) -> SequenceDefinition:
     try:
         return SequenceDefinition.model_validate(data)
     except ValidationError as error:
-        raise Invalid("The sequence cannot be read.") from error
+        raise Invalid("The sequence can’t be read.") from error
 
 
 def compile_sequence(data: dict[str, Any]) -> CompiledSequence:

@@ -37,10 +37,10 @@ AnyStep = Annotated[SerializeAsAny[Step], BeforeValidator(_parse_step)]
 
 
 class ActionStep(Step):
-    """Do something"""
+    """Actions"""
 
     kind: Literal["do"] = "do"
-    action: dict[str, Any] = input_field("What is done", StepInput.ACTION, default={})
+    action: dict[str, Any] = input_field("What is completed", StepInput.ACTION, default={})
 
     def decide(self, context: StepContext) -> StepDecision:
         """Decide to run the action."""
@@ -48,11 +48,11 @@ class ActionStep(Step):
 
 
 class ConditionStep(Step):
-    """Go one way or the other"""
+    """Branch by condition"""
 
     icon: ClassVar[str] = "split"
     sentence: ClassVar[str] = "If {condition}"
-    branch_labels: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
+    branch_labels: ClassVar[Mapping[str, str]] = {"yes": "Yes", "no": "No"}
     kind: Literal["fork"] = "fork"
     condition: dict[str, Any] = input_field("If", StepInput.CONDITION, default={})
     yes: list[AnyStep] = Field(default_factory=list)
@@ -69,19 +69,19 @@ class ConditionStep(Step):
 
 
 class WaitStep(Step):
-    """Wait until something is so"""
+    """Wait for condition"""
 
     icon: ClassVar[str] = "hourglass"
     sentence: ClassVar[str] = "Wait until {condition}"
     waits_for_event: ClassVar[bool] = True
     kind: Literal["await"] = "await"
     condition: dict[str, Any] = input_field("Until", StepInput.CONDITION, default={})
-    at_most: str = input_field("At most", StepInput.SPAN, default=DEFAULT_WAIT)
+    at_most: str = input_field("Up to", StepInput.SPAN, default=DEFAULT_WAIT)
     then: Literal["on", "leave"] = input_field(
-        "If it does not come",
+        "If it times out",
         StepInput.CHOICE,
         default="on",
-        options={"on": "They go on", "leave": "They leave the sequence"},
+        options={"on": "Continue", "leave": "They leave the sequence"},
     )
 
     def decide(self, context: StepContext) -> StepDecision:
@@ -96,13 +96,13 @@ class WaitStep(Step):
 
 
 class SplitStep(Step):
-    """Divide people into two parts"""
+    """A/B split"""
 
     icon: ClassVar[str] = "dices"
-    sentence: ClassVar[str] = "{percent} % go into part A"
+    sentence: ClassVar[str] = "{percent}% to variant A"
     branch_labels: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
     kind: Literal["split"] = "split"
-    percent: int = input_field("Part A, per cent", StepInput.PERCENT, default=50)
+    percent: int = input_field("Variant A, %", StepInput.PERCENT, default=50)
     a: list[AnyStep] = Field(default_factory=list)
     b: list[AnyStep] = Field(default_factory=list)
 
@@ -131,14 +131,14 @@ def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
     try:
         steps = _adapter.validate_python(data)
     except (ValidationError, RecursionError) as error:
-        raise Invalid("A step cannot be read.") from error
+        raise Invalid("A step can’t be read.") from error
     every = list(walk(steps))
     if len(every) > MAX_STEPS:
-        raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
+        raise Invalid("You can add up to {count} steps.", count=MAX_STEPS)
     if any(depth > MAX_BRANCH_DEPTH for _, depth, _ in every):
-        raise Invalid("Branches can stand within branches {count} deep at most.", count=MAX_BRANCH_DEPTH)
+        raise Invalid("Branches can be nested up to {count} levels.", count=MAX_BRANCH_DEPTH)
     if len({step.id for step, _, _ in every}) != len(every):
-        raise Invalid("A step cannot be read.")
+        raise Invalid("A step can’t be read.")
     return steps
 
 

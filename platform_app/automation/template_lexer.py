@@ -28,7 +28,7 @@ _LIMITS = {  # of one output or tag: what counts as what, and how many of it the
     "contains": ("searches", MAX_SEARCHES),
 }
 _EXCERPT_LENGTH = 60  # characters of an excerpt
-_TOO_MUCH = "There is too much in “{what}”. Divide it into several parts."
+_TOO_MUCH = "“{what}” is too complex. Split it into several parts."
 
 BLOCKS = {"if": {"elsif", "else"}, "unless": {"elsif", "else"}, "case": {"when", "else"}}
 _ENDS = {f"end{name}": name for name in BLOCKS}
@@ -89,7 +89,7 @@ class _Lexer:
             yield from self._content(place, start, strips_end=text.startswith("-", start + 2))
             end = text.find("%}" if opening[0] == "{%" else "}}", start + 2)
             if end < 0:
-                raise syntax_error("“{what}” is opened and not closed.", text, start)
+                raise syntax_error("“{what}” isn’t closed.", text, start)
             place = end + 2
             self.parts += 1
             if self.parts > MAX_PARTS:
@@ -144,14 +144,14 @@ class _Lexer:
         if name in BLOCKS:
             self.open.append((name, start))
             if len(self.open) > MAX_DEPTH:
-                raise syntax_error("More than {what} tags stand within each other.", self.text, start, str(MAX_DEPTH))
+                raise syntax_error("Tags are nested more than {what} deep.", self.text, start, str(MAX_DEPTH))
         elif name in _ENDS and _ENDS[name] == around:
             self.open.pop()
         elif name in _ENDS or any(name in inner for inner in BLOCKS.values()):
             if name in _ENDS or name not in BLOCKS.get(around, ()):
-                raise syntax_error("“{what}” does not belong here.", self.text, start)
+                raise syntax_error("“{what}” doesn’t belong here.", self.text, start)
         else:
-            raise syntax_error("There is no tag {what}.", self.text, start, name or excerpt(self.text, start))
+            raise syntax_error("Unknown tag {what}.", self.text, start, name or excerpt(self.text, start))
 
     def _end_of_comment(self, place: int, start: int) -> tuple[int, int]:
         """Return the start and end of a comment's end tag; comments nest."""
@@ -172,7 +172,7 @@ class _Lexer:
                 continue
             if kind == "other":
                 quote = value in "'\""
-                sentence = "A quotation mark is not closed in “{what}”." if quote else "“{what}” cannot be read here."
+                sentence = "A quotation mark isn’t closed in “{what}”." if quote else ("“{what}” isn’t allowed here.")
                 raise syntax_error(sentence, text, word.start(), "" if quote else value)
             if kind == "number" and len(value) > MAX_NUMBER_LENGTH:
                 raise syntax_error(
@@ -188,7 +188,7 @@ class _Lexer:
         if seen["words"] > MAX_WORDS_OF_PART or end - begin > MAX_PART_LENGTH:
             raise syntax_error(_TOO_MUCH, text, start)
         if self.words > MAX_WORDS or self.searches > MAX_SEARCHES:
-            raise syntax_error("There are too many variables and conditions in the text. Shorten it.", text, start)
+            raise syntax_error("The text has too many variables and conditions. Shorten it.", text, start)
         return Token(TOKEN_EXPRESSION, text[begin:end].replace("\xa0", " "), begin, text)
 
 

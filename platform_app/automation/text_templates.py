@@ -27,7 +27,7 @@ from platform_app.i18n import translate
 MAX_OUTPUT_LENGTH = 20_000  # characters of a filled text, and of a value
 _TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
 _VALUES = "values"  # in a context: the values whose placeholders are in the text
-_OUTPUT_TOO_LONG = "The text grows too long when it is filled."
+_OUTPUT_TOO_LONG = "The text gets too long when variables are filled in."
 
 
 class _OutputNode(OutputNode):
@@ -112,7 +112,7 @@ def _parse(text: str) -> BoundTemplate:
         raise
     except (LiquidError, RecursionError, ValueError) as error:
         raise syntax_error(
-            "“{what}” cannot be read. Look at its names, quotation marks and signs.", text, _error_index(error)
+            "“{what}” isn’t valid. Check names, quotation marks and symbols.", text, _error_index(error)
         ) from error
 
 
@@ -132,14 +132,14 @@ def problems(text: str, names: Container[str] = NAMES) -> list[TemplateProblem]:
     for name, spans in parts.filters.items():
         if name not in _ENVIRONMENT.filters:
             problems_by_name[name] = TemplateProblem(
-                "There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1
+                "Unknown filter {what}.", name, text.count("\n", 0, spans[0].index) + 1
             )
     for places in parts.globals.values():
         for place in places:
             name = str(place)
             if name not in names:
                 line = text.count("\n", 0, place.span.index) + 1
-                problems_by_name.setdefault(name, TemplateProblem("There is no variable {what}.", name, line))
+                problems_by_name.setdefault(name, TemplateProblem("Unknown variable {what}.", name, line))
     return sorted(problems_by_name.values(), key=lambda problem: (problem.line, problem.what))
 
 
@@ -201,7 +201,7 @@ def _translated_errors(text: str) -> Iterator[None]:
         raise Invalid(_OUTPUT_TOO_LONG) from error
     except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
         what = template_lexer.excerpt(text, _error_index(error))
-        raise Invalid("“{what}” cannot be filled with these values.", what=what) from error
+        raise Invalid("“{what}” can’t be filled in with these values.", what=what) from error
 
 
 def format_value(value: object, zone: str) -> object:

@@ -9,12 +9,12 @@ from platform_app.integrations import egress
 CALL_SECONDS = 15.0
 MAX_RESPONSE_BYTES = 5_000_000
 MAX_FILE_MEGABYTES = 20  # Telegram lets bots download no more
-NO_CONNECTION = "{channel} does not answer. The platform tries again by itself."
-NO_ANSWER = "{channel} did not answer in time. Whether the message arrived is not known."
-UNREADABLE = "{channel} gave an answer that cannot be read. Whether the message arrived is not known."
-TRY_LATER = "{channel} does not answer. Try again in a minute."
-TOO_LARGE = "This file has more than {megabytes} MB and cannot be opened here. Open it in {channel}."
-NO_FILE = "{channel} does not have this file any more."
+NO_CONNECTION = "{channel} isn’t responding. Retrying automatically."
+NO_ANSWER = "{channel} timed out. We don’t know if the message arrived."
+UNREADABLE = "{channel} returned an invalid response. We don’t know if the message arrived."
+TRY_LATER = "{channel} isn’t responding. Try again in a minute."
+TOO_LARGE = "This file is larger than {megabytes} MB and can’t be opened here. Open it in {channel}."
+NO_FILE = "{channel} no longer has this file."
 _UNWRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 

@@ -21,14 +21,14 @@ class BotSettings(ChannelSettings):
 
     receives: Receives = Setting(
         Receives.AUTOMATIC,
-        title="How messages come in",
-        description="By webhook if the platform has a public https address, else the platform asks for them.",
+        title="How messages arrive",
+        description="By webhook if the platform has a public https address, otherwise by polling.",
         json_schema_extra=form_info(
             "account",
             options={
                 "automatic": "Automatic",
-                "webhook": "The channel posts them (webhook)",
-                "polling": "The platform asks for them (polling)",
+                "webhook": "Webhook (the channel sends them)",
+                "polling": "Polling (the platform requests them)",
             },
         ),
     )

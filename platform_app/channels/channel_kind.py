@@ -18,7 +18,7 @@ class ChannelSettings(BaseModel):
     name: Text = Setting(
         "",
         title="Name",
-        description="For your team: “Shop”, “Help pages”.",
+        description="Shown to your team only, for example “Shop” or “Help center”.",
         min_length=1,
         max_length=120,
         json_schema_extra=form_info("account", problem="The name needs 1 to 120 characters."),
@@ -26,7 +26,7 @@ class ChannelSettings(BaseModel):
     agent_id: Id = Setting(
         "",
         title="Agent",
-        description="It answers here, by its published version, while it is switched on.",
+        description="The published version replies here while the agent is on.",
         min_length=1,
         json_schema_extra=form_info("account", Control.SELECT, problem="Choose an agent."),
     )

@@ -32,7 +32,7 @@ _ATTACHMENTS = {
     "video": "Video",
     "audio": "Voice message",
     "file": "File",
-    "location": "Place on the map",
+    "location": "Location",
     "contact": "Contact card",
 }
 
@@ -40,7 +40,7 @@ _ATTACHMENTS = {
 class MaxBot(PushChannel):
     """The calls of a MAX bot, whose secret is its token."""
 
-    setup_help = "Open the bot in business.max.ru, or at @MasterBot in MAX, and paste the token that it shows."
+    setup_help = "Open the bot in business.max.ru or @MasterBot in MAX and paste its token."
     secret_header = "x-max-bot-api-secret"  # noqa: S105  # a name of a header
     messages_per_second = 25  # 30 requests a second are allowed
     chat_messages_per_second = 2

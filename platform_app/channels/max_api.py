@@ -18,11 +18,11 @@ from platform_app.integrations import egress
 
 CHANNEL = "MAX"
 BUSY_SECONDS = 1.0  # 30 requests a second are allowed
-BUSY = "MAX asks to wait: too many messages. The platform sends it by itself."
-SERVER_ERROR = "MAX has a fault of its own (error {status}). The platform tries again by itself."
-REVOKED = "MAX does not accept the bot's token any more. Enter a new one from the settings of the bot."
-BLOCKED = "The contact has stopped the bot or deleted the chat. It can be written to once the contact writes again."
-REFUSED = "MAX did not take the message: {reason}"
+BUSY = "MAX asks to wait because of too many messages. The platform will send this one automatically."
+SERVER_ERROR = "MAX returned an error ({status}). Retrying automatically."
+REVOKED = "MAX no longer accepts the bot’s token. Enter a new one from the bot’s settings."
+BLOCKED = "The contact stopped the bot or deleted the chat. You can reply once they write again."
+REFUSED = "MAX rejected the message: {reason}"
 
 
 def request(

@@ -35,7 +35,7 @@ _ATTACHMENTS = {  # the field of a message, and what it is called
     "voice": "Voice message",
     "audio": "Audio",
     "document": "File",
-    "location": "Place on the map",
+    "location": "Location",
     "contact": "Contact card",
     "poll": "Poll",
     "story": "Story",
@@ -45,7 +45,7 @@ _ATTACHMENTS = {  # the field of a message, and what it is called
 class TelegramBot(PushChannel):
     """The calls of a Telegram bot, whose secret is its token."""
 
-    setup_help = "Create a bot with @BotFather in Telegram and paste the token that it shows."
+    setup_help = "Create a bot with @BotFather in Telegram and paste its token."
     secret_header = "x-telegram-bot-api-secret-token"  # noqa: S105  # a name of a header
     messages_per_second = 25  # the FAQ says about 30
     chat_messages_per_second = 1

@@ -20,12 +20,12 @@ from platform_app.integrations import egress
 
 TOKEN = re.compile(r"[0-9]{5,20}:[A-Za-z0-9_-]{30,100}")
 CHANNEL = "Telegram"
-BUSY = "Telegram asks to wait: too many messages. The platform sends it by itself."
-SERVER_ERROR = "Telegram has a fault of its own (error {status}). The platform tries again by itself."
-REVOKED = "Telegram does not accept the bot's token any more. Enter a new one from @BotFather."
-BLOCKED = "The contact has blocked the bot or deleted the chat. It can be written to once the contact writes again."
-ELSEWHERE = "Another program receives this bot's messages. Stop it, or enter a new token from @BotFather."
-REFUSED = "Telegram did not take the message: {reason}"
+BUSY = "Telegram asks to wait because of too many messages. The platform will send this one automatically."
+SERVER_ERROR = "Telegram returned an error ({status}). Retrying automatically."
+REVOKED = "Telegram no longer accepts the bot’s token. Enter a new one from @BotFather."
+BLOCKED = "The contact blocked the bot or deleted the chat. You can reply once they write again."
+ELSEWHERE = "Another program receives this bot’s messages. Stop it, or enter a new token from @BotFather."
+REFUSED = "Telegram rejected the message: {reason}"
 _GONE = ("chat not found", "user is deactivated", "bot was blocked", "peer_id_invalid", "bot can't initiate")
 
 

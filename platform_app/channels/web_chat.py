@@ -55,46 +55,48 @@ class WebChatSettings(ChannelSettings):
 
     allowed_origins: Annotated[list[str], BeforeValidator(_split_origins), AfterValidator(_origins)] = Setting(
         default_factory=list,
-        title="Sites that may show it",
-        description="One a line, such as https://www.example.com. Any other site is refused.",
+        title="Allowed sites",
+        description="One per line, for example https://www.example.com. Other sites are blocked.",
         json_schema_extra=form_info(
             "account",
             Control.TEXT_AREA,
             rows=3,
-            problem="Enter up to 20 addresses of sites, one a line, such as https://www.example.com, without a path.",
+            problem=(
+                "Enter up to 20 site addresses, one per line, for example https://www.example.com, without a path."
+            ),
         ),
     )
     greeting: Text = Setting(
         "",
         title="Greeting",
-        description="The first line of a new chat. Empty: a sentence in the language of the page.",
+        description="The first message of a new chat. Leave empty for a default in the page’s language.",
         max_length=500,
         json_schema_extra=form_info(
-            "look", Control.TEXT_AREA, rows=2, problem="The greeting may have at most 500 characters."
+            "look", Control.TEXT_AREA, rows=2, problem="The greeting can have up to 500 characters."
         ),
     )
     colour: Text = Setting(
         "#5b5bd6",
-        title="Colour",
-        description="Of the button and of the visitor's messages.",
+        title="Color",
+        description="For the button and the visitor’s messages.",
         pattern=r"^#[0-9a-fA-F]{6}$",
         json_schema_extra=form_info(
-            "look", placeholder="#5b5bd6", problem="Enter a colour as # and six digits, such as #5b5bd6."
+            "look", placeholder="#5b5bd6", problem="Enter a color as # and six digits, for example #5b5bd6."
         ),
     )
     asks_first: AsksFirst = Setting(
         AsksFirst.NOTHING,
         title="Ask before the first message",
-        description="The answers are stored with the contact. They prove nothing, and show no earlier chats.",
-        json_schema_extra=form_info("look", options={"nothing": "Nothing", "name_and_email": "Name and e-mail"}),
+        description="Answers are saved to the contact. They don’t verify identity or open earlier chats.",
+        json_schema_extra=form_info("look", options={"nothing": "Nothing", "name_and_email": "Name and email"}),
     )
     daily_messages: int = Setting(
         2_000,
-        title="Messages a day at most",
-        description="From 1 to 100000, of all visitors together. It bounds what the model costs.",
+        title="Max messages per day",
+        description="1–100,000 for all visitors together. Limits what you spend on the model.",
         ge=1,
         le=100_000,
-        json_schema_extra=form_info("limits", problem="The number of messages is from 1 to 100000."),
+        json_schema_extra=form_info("limits", problem="Enter a number from 1 to 100,000."),
     )
 
     @property

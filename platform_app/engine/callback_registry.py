@@ -57,6 +57,6 @@ def _on_other_failure(
     session: Transaction, tenant_id: str, kind: str, *, state: JobState, sentence: str, values: dict[str, str]
 ) -> None:
     """Record an activity about the failure of a job of an unknown kind."""
-    told, reason = "The background job “{job}” was given up: {reason}", sentence.format_map(values)
+    told, reason = "Background job “{job}” failed: {reason}", sentence.format_map(values)
     link = f"/jobs?state={state.value}"
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, job=kind, reason=reason)

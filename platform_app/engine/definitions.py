@@ -131,11 +131,11 @@ class Definitions(PublishedRows[RowT, VersionT]):
     def _validate_changes(self, changes: dict[str, Any]) -> dict[str, Any]:
         unknown = changes.keys() - set(self.schema.model_fields)
         if unknown or ("trigger" in changes and changes["trigger"] not in list(EventKind)):
-            raise Invalid("This value cannot be taken.", field=next(iter(changes)))
+            raise Invalid("This value isn’t allowed.", field=next(iter(changes)))
         try:
             whole = self.schema.model_validate(changes).model_dump(mode="json")
         except ValidationError as error:
-            raise Invalid("This value cannot be taken.", field=str(error.errors()[0]["loc"][0])) from error
+            raise Invalid("This value isn’t allowed.", field=str(error.errors()[0]["loc"][0])) from error
         valid = {name: whole[name] for name in changes}
         self.validate(valid)
         return valid
@@ -231,5 +231,5 @@ def _validate_agent(session: Transaction, who: Identity, agent_id: Any) -> str |
     if not agent_id:
         return None
     if session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first() is None:
-        raise NotFound("There is no such agent.")
+        raise NotFound("Agent not found. It may have been deleted.")
     return str(agent_id)

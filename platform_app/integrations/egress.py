@@ -57,7 +57,7 @@ def check(address: str) -> str:
         parts = urlsplit(address.strip())
         _ = parts.port
     except ValueError as error:
-        raise Invalid("This is not an address.", field="url") from error
+        raise Invalid("This isn’t an address.", field="url") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise Invalid("Enter an address that begins with https://.", field="url")
     return address.strip()
@@ -78,7 +78,7 @@ async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
             async with client.stream("POST", address, content=body.encode(), headers=headers | _PLAIN) as answer:
                 return Answer(answer.status_code, await _beginning(answer))
         except httpx.InvalidURL as error:
-            raise Invalid("This is not an address.", field="url") from error
+            raise Invalid("This isn’t an address.", field="url") from error
 
 
 def fetch(
@@ -225,7 +225,7 @@ def _checked(found: list[Any], field: str) -> list[Any]:
     """Return the addresses that may be reached. Raises Invalid if there are none."""
     allowed = [one for one in found if _may_reach(ip_address(one[4][0]))]
     if not allowed:
-        raise Invalid("This address may not be reached from here.", field=field)
+        raise Invalid("This URL is blocked.", field=field)
     return allowed
 
 

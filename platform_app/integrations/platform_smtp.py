@@ -17,7 +17,7 @@ def is_configured() -> bool:
 def get_server() -> smtp.Server:
     """Return the mail server of the settings. Raises Conflict if they name none."""
     if not is_configured():
-        raise Conflict("The platform has no mail server of its own.")
+        raise Conflict("The platform has no mail server.")
     address = parse_smtp_url(settings().smtp_url.get_secret_value())
     name, sender = parseaddr(settings().mail_from)
     return smtp.Server(

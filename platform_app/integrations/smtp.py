@@ -53,9 +53,9 @@ def checked(address: str, *, field: str) -> str:
         local, _, domain = given.rpartition("@")
         known = f"{local}@{_latin(domain).lower()}"
     except UnicodeError as error:
-        raise Invalid("This is not an e-mail address.", field=field) from error
+        raise Invalid("This isn’t an email address.", field=field) from error
     if not _ADDRESS.fullmatch(known) or ".." in known or local.startswith(".") or local.endswith("."):
-        raise Invalid("This is not an e-mail address.", field=field)
+        raise Invalid("This isn’t an email address.", field=field)
     return known
 
 
@@ -114,10 +114,10 @@ def check_server(server: Server) -> None:
 
 def _not_sent(server: Server, error: OSError) -> Unavailable:
     if isinstance(error, smtplib.SMTPException):
-        return Unavailable("{host} broke off before it had the message.", host=server.host)
+        return Unavailable("{host} closed the connection before accepting the message.", host=server.host)
     if isinstance(error, socket.gaierror):
-        return Unavailable("There is no server {host}.", host=server.host)
-    return Unavailable("{host} does not answer on port {port}.", host=server.host, port=server.port)
+        return Unavailable("Server {host} not found.", host=server.host)
+    return Unavailable("{host} doesn’t answer on port {port}.", host=server.host, port=server.port)
 
 
 class _Session(smtplib.SMTP):
@@ -162,14 +162,14 @@ def _session(server: Server) -> Iterator[_Session]:
                 opened = context.wrap_socket(opened, server_hostname=_latin(server.host))
         with closing(_Session(server, opened)) as session:
             greeting = session.connect(_latin(server.host), server.port)
-            _accepted(server, greeting, "{host} lets nobody in: {answer}")
-            _accepted(server, session.ehlo(), "{host} lets nobody in: {answer}")
+            _accepted(server, greeting, "{host} refused the connection: {answer}")
+            _accepted(server, session.ehlo(), "{host} refused the connection: {answer}")
             if server.security == MailSecurity.STARTTLS:
                 with _in_words(server):
                     session.starttls(context=context)
                 if not isinstance(session.sock, ssl.SSLSocket):
-                    raise Invalid("{host} offers no STARTTLS on port {port}.", host=server.host, port=server.port)
-                _accepted(server, session.ehlo(), "{host} lets nobody in: {answer}")
+                    raise Invalid("{host} doesn’t support STARTTLS on port {port}.", host=server.host, port=server.port)
+                _accepted(server, session.ehlo(), "{host} refused the connection: {answer}")
             yield session
 
 
@@ -181,9 +181,9 @@ def _in_words(server: Server) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         raise Invalid("The certificate of {host} is for another name, or not trusted.", host=server.host) from error
     except ssl.SSLError as error:
-        raise Invalid("{host} does not speak TLS on port {port}.", host=server.host, port=server.port) from error
+        raise Invalid("{host} doesn’t speak TLS on port {port}.", host=server.host, port=server.port) from error
     except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
-        raise Invalid("{host} offers no STARTTLS on port {port}.", host=server.host, port=server.port) from error
+        raise Invalid("{host} doesn’t support STARTTLS on port {port}.", host=server.host, port=server.port) from error
 
 
 def _sign_in(server: Server, session: _Session) -> None:
@@ -225,7 +225,7 @@ def _accepted(server: Server, answer: tuple[int, bytes], refused: str, *, wanted
     if kind == 5:
         raise Invalid(refused, host=server.host, answer=shown, **values)
     if kind != wanted:
-        raise Unavailable("{host} asks to come again later: {answer}", host=server.host, answer=shown)
+        raise Unavailable("{host} asked us to retry later: {answer}", host=server.host, answer=shown)
 
 
 def _shown(server: Server, code: int, text: bytes) -> str:

@@ -37,7 +37,7 @@ class ModelLimitations:
         """Return the adaptations of a request as pairs: a message id with {value}, and the value."""
         lines = [("without {value}", name) for name in sorted(self.dropped_parameters)]
         lines += [("max_tokens as {value}", "max_completion_tokens")] if self.uses_max_completion_tokens else []
-        lines += [("at most {value} tokens", str(self.max_tokens))] if self.max_tokens else []
+        lines += [("up to {value} tokens", str(self.max_tokens))] if self.max_tokens else []
         lines += [("{value} times the tokens", str(self.token_factor))] if self.token_factor > 1 else []
         lines += [("turns that begin with the contact", "")] if self.strict_roles else []
         return lines + ([("instructions within the first message", "")] if self.no_system else [])

@@ -69,61 +69,61 @@ class AgentSettings(BaseModel):
     model: Text = Setting(  # "": the provider's first
         "",
         title="Model",
-        description="Models of the connected provider.",
+        description="Available from your model provider.",
         max_length=200,
-        json_schema_extra=form_info("basics", Control.SELECT, placeholder="The provider's default model"),
+        json_schema_extra=form_info("basics", Control.SELECT, placeholder="Default model"),
     )
     temperature: float = Setting(
         0.3,
         title="Temperature",
-        description="From 0, always the same, to 2, most varied.",
+        description="0 = most predictable, 2 = most varied.",
         ge=0,
         le=2,
         json_schema_extra=form_info("basics", step=0.1, problem="The temperature is a number from 0 to 2."),
     )
     max_tokens: int = Setting(
         1024,
-        title="Tokens of a reply at most",
-        description="From 128 to 8000.",
+        title="Max tokens per reply",
+        description="128–8,000",
         ge=128,
         le=8000,
         json_schema_extra=form_info("basics", problem="The number of tokens is from 128 to 8000."),
     )
     max_reply_chars: int = Setting(
         4000,
-        title="Longest reply, characters",
-        description="From 100 to 10000.",
+        title="Max reply length (characters)",
+        description="100–10,000",
         ge=100,
         le=10_000,
         json_schema_extra=form_info("basics", problem="The longest reply is from 100 to 10000 characters."),
     )
     reply_language: ReplyLanguage = Setting(
         ReplyLanguage.CUSTOMER,
-        title="Language of replies",
+        title="Reply language",
         json_schema_extra=form_info(
             "basics",
-            options={"customer": "As the customer writes", "ru": "Русский", "en": "English"},
+            options={"customer": "Same as the customer", "ru": "Русский", "en": "English"},
             untranslated=frozenset({"ru", "en"}),
         ),
     )
     reply_delay_seconds: int = Setting(
         0,
-        title="Delay before replying, seconds",
-        description="From 0 to 86400. The agent waits this long, and answers a burst of messages once.",
+        title="Reply delay (seconds)",
+        description="0–86,400. The agent waits this long and replies once to several messages in a row.",
         ge=0,
         le=86_400,
         json_schema_extra=form_info("basics", problem="The delay is from 0 to 86400 seconds."),
     )
     check_before_sending: bool = Setting(
         False,
-        title="Check before sending",
-        description="A reply waits until a person approves it.",
+        title="Require approval before sending",
+        description="Replies are held until a teammate approves them.",
         json_schema_extra=form_info("basics"),
     )
     markdown: bool = Setting(
         True,
         title="Markdown in replies",
-        description="Switched off, replies are plain text.",
+        description="When off, replies are sent as plain text.",
         json_schema_extra=form_info("basics"),
     )
     channels: list[Channel] = Setting(
@@ -132,21 +132,21 @@ class AgentSettings(BaseModel):
     instructions: str = Setting(
         "",
         title="Instructions",
-        description="{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
+        description="{count} / 40,000. Describe the agent’s role, tone and limits.",
         max_length=40_000,
         json_schema_extra=form_info(
             "instructions",
             Control.TEXT_AREA,
             rows=14,
-            problem="The instructions may have at most 40000 characters.",
+            problem="Instructions can have up to 40,000 characters.",
         ),
     )
     knowledge: KnowledgeScope = Setting(
         KnowledgeScope.ALL,
-        title="Knowledge it may read",
-        description="From which documents the agent may answer.",
+        title="Knowledge access",
+        description="Documents the agent can use.",
         json_schema_extra=form_info(
-            "instructions", options={"all": "All knowledge", "chosen": "Chosen categories", "none": "None"}
+            "instructions", options={"all": "All categories", "chosen": "Selected categories", "none": "None"}
         ),
     )
     categories: list[str] = Setting(
@@ -154,26 +154,24 @@ class AgentSettings(BaseModel):
     )
     no_answer_text: Text = Setting(  # "": a sentence of the platform in the reply's language
         "",
-        title="What to say when there is no answer",
-        description="Empty: a polite sentence in the customer's language.",
+        title="Fallback reply",
+        description="Leave empty for a polite default in the customer’s language.",
         max_length=2000,
         json_schema_extra=form_info(
-            "instructions", Control.TEXT_AREA, rows=3, problem="This text may have at most 2000 characters."
+            "instructions", Control.TEXT_AREA, rows=3, problem="This text can have up to 2,000 characters."
         ),
     )
     no_answer_task: bool = Setting(
         False,
-        title="Leave a task when there is no answer",
-        description="A person finds the question among the recent updates.",
+        title="Create a task when there is no answer",
+        description="The question appears in the activity feed.",
         json_schema_extra=form_info("instructions"),
     )
     works_in: Scope = Setting(  # ALL: every stage, CHOSEN: `stages`
         Scope.ALL,
-        title="Where it works",
-        description="Without a lead there is no stage, and the agent works.",
-        json_schema_extra=form_info(
-            "pipelines", options={"all": "In every stage", "chosen": "Only in the chosen stages"}
-        ),
+        title="Active in stages",
+        description="The agent also replies when there is no lead.",
+        json_schema_extra=form_info("pipelines", options={"all": "All stages", "chosen": "Selected stages only"}),
     )
     stages: list[Id] = Setting(
         default_factory=list, title="Stages it works in", max_length=800, json_schema_extra=form_info("pipelines")
@@ -186,14 +184,14 @@ class AgentSettings(BaseModel):
     )
     sees: Scope = Setting(  # ALL: every field of contact and lead, CHOSEN: `seen_fields`
         Scope.ALL,
-        title="Fields it may see",
-        description="What it may not see reaches neither the model nor the texts of scripts.",
+        title="Visible fields",
+        description="Hidden fields are never sent to the model or used in scripts.",
         json_schema_extra=form_info(
             "pipelines", options={"all": "All fields of contact and lead", "chosen": "Only the chosen fields"}
         ),
     )
     seen_fields: list[FactName] = Setting(
-        default_factory=list, title="Chosen fields", max_length=200, json_schema_extra=form_info("pipelines")
+        default_factory=list, title="Selected fields", max_length=200, json_schema_extra=form_info("pipelines")
     )
 
 

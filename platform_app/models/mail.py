@@ -37,21 +37,21 @@ class MailServerFields(SQLModel):
         sa_type=enum_column(MailSecurity),
         schema_extra=in_form(
             "server",
-            options={"tls": "TLS", "starttls": "STARTTLS", "none": "None: everything is sent in the clear"},
+            options={"tls": "TLS", "starttls": "STARTTLS", "none": "None (not encrypted)"},
             untranslated=frozenset({"tls", "starttls"}),
         ),
     )
     user_name: str = Field(  # "": no sign-in
         default="",
         title="User name",
-        description="Often the whole e-mail address.",
+        description="Often the whole email address.",
         max_length=254,
         schema_extra=in_form("sign-in"),
     )
     sender_address: str = Field(
         title="Address of the sender", min_length=1, max_length=254, schema_extra=in_form("sender", Control.EMAIL)
     )
-    sender_name: str = Field(default="", title="Name of the sender", max_length=100, schema_extra=in_form("sender"))
+    sender_name: str = Field(default="", title="Sender name", max_length=100, schema_extra=in_form("sender"))
 
 
 class MailServer(Owned, MailServerFields, table=True):

@@ -21,7 +21,7 @@ class NotificationKind(StrEnum):
     MENTION = "mention"
     TASK_ASSIGNED = "task_assigned"
     TASK_DUE = "task_due"
-    RULE = "rule"  # the action "Notify a member"
+    RULE = "rule"  # the action "Notify a teammate"
     IMPORT_DONE = "import_done"
     FAILURE = "failure"
 

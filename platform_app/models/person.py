@@ -37,7 +37,7 @@ class Tenant(Row, table=True):
     is_demo: bool = False
     stop_on_member_reply: bool = Field(
         default=True,
-        title="When a member writes, end the contact's sequences",
+        title="When a member writes, end the contact’s sequences",
         schema_extra=in_form("sending", Control.SELECT, options={"yes": "Yes", "no": "No"}),
     )
     require_two_factor: bool = False  # members without a second factor have to set it up before anything else

@@ -45,13 +45,13 @@ class Script(VersionedRow, table=True):
     text: str = Field(
         default="",
         title="Text",
-        description="What the agent is to say. Type {{ for variables. It is saved as you type.",
+        description="What the agent should say. Type {{ to insert a variable. Saved automatically.",
         schema_extra=in_form(control=Control.CUSTOM, max_length=MAX_TEXT_CHARS),
     )
     examples: str = Field(  # messages of contacts, one per line: an objection script applies to similar ones
         default="",
         title="What the contact says",
-        description="One example a line. The script is used when something like one of them is said.",
+        description="One example per line. Used when the customer says something similar.",
         schema_extra=in_form(control=Control.TEXT_AREA, rows=4, max_length=MAX_TEXT_CHARS),
     )
     agent_id: str | None = Field(  # None: all

@@ -17,7 +17,7 @@ MAX_CAP = 1_000  # automatic messages
 MAX_HAND_BACK_HOURS = 24 * 90
 MAX_APPROVAL_MINUTES = 60 * 24 * 7
 MAX_OPT_OUT_WORDS = 50  # per language
-_CAP_HELP = "To one contact, of all rules and sequences; 0: no limit."
+_CAP_HELP = "Per contact, from all rules and sequences. 0 = unlimited"
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OptOutWord = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
@@ -54,7 +54,7 @@ class SendingPolicy(BaseModel):
     quiet_from: TimeOfDay = Setting(  # "HH:MM"; "" or equal to quiet_to: no quiet hours
         "",
         title="Quiet hours from",
-        description="In the contact's time zone; empty: none.",
+        description="In the contact’s time zone. Leave empty for none.",
         json_schema_extra=form_info("limits", Control.TIME),
     )
     quiet_to: TimeOfDay = Setting("", title="Quiet hours to", json_schema_extra=form_info("limits", Control.TIME))
@@ -76,26 +76,26 @@ class SendingPolicy(BaseModel):
     )
     hand_back_hours: int = Setting(
         0,
-        title="Hand a conversation back after hours",
-        description="After the last word of a member; 0: only by hand.",
+        title="Return a conversation to the agent after (hours)",
+        description="After a member’s last message. 0 = only manually",
         ge=0,
         le=MAX_HAND_BACK_HOURS,
         json_schema_extra=form_info("limits"),
     )
     approval_minutes: int = Setting(
         0,
-        title="A reply may wait for approval, minutes",
-        description="0: for ever.",
+        title="Approval timeout (minutes)",
+        description="0 = no timeout",
         ge=0,
         le=MAX_APPROVAL_MINUTES,
         json_schema_extra=form_info("approval"),
     )
     approval_overdue: OverdueApproval = Setting(
         OverdueApproval.WAIT,
-        title="After that",
+        title="After the timeout",
         json_schema_extra=form_info(
             "approval",
-            options={"wait": "Keep waiting", "notify": "Notify", "hand_off": "Hand the conversation to a person"},
+            options={"wait": "Keep waiting", "notify": "Notify", "hand_off": "Hand off to a person"},
         ),
     )
     opt_out_words: dict[str, list[OptOutWord]] = Setting(default_factory=dict)  # by language; missing: the defaults

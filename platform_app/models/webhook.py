@@ -22,7 +22,7 @@ class IncomingWebhook(Owned, table=True):
     agent_id: str | None = Field(
         default=None,
         title="Agent",
-        description="Rules of this agent hear it, and those of all agents.",
+        description="Triggers this agent’s rules and rules for all agents.",
         foreign_key="agent.id",
         max_length=32,
         ondelete="SET NULL",
@@ -37,7 +37,7 @@ class IncomingWebhook(Owned, table=True):
     enabled: bool = True
     email_path: str = Field(  # of the contact's e-mail address in the payload
         default="",
-        title="Path of the e-mail address",
+        title="Path of the email address",
         max_length=200,
         schema_extra=in_form("subject", Control.PATH, placeholder="customer.email"),
     )
@@ -55,12 +55,12 @@ class IncomingWebhook(Owned, table=True):
     )
     lead_path: str = Field(
         default="",
-        title="Path of a lead's id",
+        title="Path of a lead’s id",
         max_length=200,
         schema_extra=in_form("subject", Control.PATH, placeholder="lead_id"),
     )
     creates_contact: bool = Field(  # if no contact has the address or number
-        default=False, title="Create a contact when nobody is found", schema_extra=in_form("subject")
+        default=False, title="Create a contact if none matches", schema_extra=in_form("subject")
     )
     received_at: datetime | None = Field(default=None, sa_type=Instant)
     kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of stored accepted bodies

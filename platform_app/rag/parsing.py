@@ -44,7 +44,7 @@ _READERS = {  # by kind: the module in platform_app.rag.readers and its function
     "csv": ("sheets", "read_csv"),
     "xlsx": ("sheets", "read_xlsx"),
 }
-_DAMAGED = "The file could not be read: it is damaged or too large."
+_DAMAGED = "The file couldn’t be read: it is damaged or too large."
 _EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR"
 _UNSEEN = "\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\uffa0"
 _INVISIBLE = re.compile(f"[{_UNSEEN}\U000e0000-\U000e0fff]")
@@ -66,7 +66,7 @@ def check_name(file_name: str) -> str:
     """Return the kind of a file by its name. Raises Invalid if files of this kind cannot be parsed."""
     kind = KINDS.get(Path(file_name).suffix.lower())
     if kind is None:
-        raise Invalid("Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
+        raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
     return kind
 
 
@@ -80,12 +80,12 @@ def check_content(path: Path, kind: str) -> None:
     if not head.strip():
         raise Invalid("The file is empty.")
     if _EICAR in head:
-        raise Invalid("The file looks like a virus and was not taken.")
+        raise Invalid("The file looks infected and was rejected.")
     if kind == "pdf" and b"%PDF-" not in head[:1024]:
-        raise Invalid("The file is not a PDF, though its name says so.")
+        raise Invalid("This isn’t a PDF file, although its name ends in .pdf.")
     looks_binary = head[:4] in (b"%PDF", b"PK\x03\x04", b"\x7fELF") or head[:2] == b"MZ"
     if kind in ("text", "html", "csv") and looks_binary:
-        raise Invalid("The file is not a text, though its name says so.")
+        raise Invalid("This isn’t a text file, although its name suggests it.")
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def _child(path: Path, file_name: str, wanted: str) -> Iterator[IO[bytes]]:
                 preexec_fn=limit,
             )
         except OSError as error:
-            raise Unavailable("The file could not be read now. It is tried again.") from error
+            raise Unavailable("Couldn’t read the file. Retrying.") from error
         _wait(child, own.parse_seconds)
         out.seek(0)
         yield out
@@ -150,7 +150,7 @@ def _wait(child: "subprocess.Popen[bytes]", seconds: float) -> None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     if code == _DISK_FULL:
-        raise Unavailable("The file could not be read now. It is tried again.")
+        raise Unavailable("Couldn’t read the file. Retrying.")
 
 
 def _lines(out: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -179,12 +179,12 @@ def _read(kind: str, path: Path) -> tuple[str, Report]:
     module, name = _READERS[kind]
     raw: str = getattr(importlib.import_module(f"platform_app.rag.readers.{module}"), name)(path, report)
     if unseen := len(_INVISIBLE.findall(raw)):
-        say(report, "Characters that nobody sees were left out: {count}.", count=unseen)
+        say(report, "Invisible characters skipped: {count}.", count=unseen)
     text = clean(raw)
     if not text:
-        raise Invalid("There is no text in the file.")
+        raise Invalid("The file has no text.")
     if len(text) > TEXT_LIMIT:
-        raise Invalid("The file holds more text than can be taken. Split it.")
+        raise Invalid("The file is too long. Split it into smaller files.")
     return text, report
 
 

@@ -104,7 +104,7 @@ class IndexLost(Unavailable):
     """The tenant's collection is missing, or its vectors have another size: it has to be rebuilt."""
 
     def __init__(self) -> None:
-        super().__init__("The vector index is being built anew.")
+        super().__init__("Rebuilding the vector index.")
 
 
 def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T:
@@ -118,7 +118,7 @@ def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T
         if isinstance(error, TooSlow) and not writes:
             _silent_until = time.monotonic() + 5
         log.warning("vector index does not answer", error=type(error).__name__)
-        raise Unavailable("The vector index does not answer. It is tried again.") from error
+        raise Unavailable("The vector index doesn’t answer. It is tried again.") from error
 
 
 @contextmanager
@@ -235,7 +235,7 @@ def search(
     there is no matching collection.
     """
     if time.monotonic() < _silent_until:
-        raise Unavailable("The vector index does not answer. It is tried again.")
+        raise Unavailable("The vector index doesn’t answer. It is tried again.")
     embedder = embedder or embedders.configured()
     vector = embedder.question(question, before)
 

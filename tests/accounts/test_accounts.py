@@ -179,7 +179,7 @@ def test_a_stranger_learns_nothing(quick: QuickHasher, database: str) -> None:
         quick.verified.clear()
         answers.append(refusal(lambda e=email, p=password: accounts.authenticate(e, p, HOME)))  # type: ignore[misc]
         assert len(quick.verified) == 1
-    assert set(answers) == {(Forbidden, "E-mail or password is wrong.", 403)}
+    assert set(answers) == {(Forbidden, "Incorrect email or password.", 403)}
 
 
 def test_guessing_is_slowed_down_alike_for_all(quick: QuickHasher, database: str) -> None:

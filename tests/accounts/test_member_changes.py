@@ -76,7 +76,7 @@ def test_ownership_is_handed_over(who: Identity, colleague: Identity) -> None:
     assert roles(who) == {who.user_id: Role.ADMIN, colleague.user_id: Role.OWNER}
     with pytest.raises(Forbidden):
         call(replace(who, role=Role.ADMIN), member_changes.hand_over, who.user_id)
-    assert activities(who) == ["Ownership handed over to {name}"]
+    assert activities(who) == ["Ownership transferred to {name}"]
 
 
 def test_nobody_hands_over_to_a_disabled_member_or_to_themselves(who: Identity, colleague: Identity) -> None:

@@ -155,7 +155,7 @@ def test_for_whom_nobody_may_start_it(who: Identity, other: Identity) -> None:
     def start(acting: Identity, user_id: str) -> tuple[type[PlatformError], str]:
         return refusal(lambda: password_resets.start_for_member(acting, user_id, by_mail=False))
 
-    assert start(admin, who.user_id) == (Forbidden, "Only an owner may change an owner.")
+    assert start(admin, who.user_id) == (Forbidden, "Only an owner can change an owner.")
     assert start(replace(colleague, role=Role.OPERATOR), admin.user_id)[0] is Forbidden
     assert start(who, other.user_id)[0] is NotFound
     assert start(who, who.user_id)[0] is Conflict

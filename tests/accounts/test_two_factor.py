@@ -74,7 +74,7 @@ def test_it_is_on_once_a_code_confirms_it_and_ends_the_other_sessions(who: Ident
     assert is_on(who) and challenge(who) != ""
     assert len(set(codes)) == call(who, two_factor.get_status).recovery_codes == 10
     assert sessions.get_identity(here, "acme") is not None and sessions.get_identity(elsewhere, "acme") is None
-    assert refusal(lambda: two_factor.begin(mine)) == (Conflict, "Two-factor is on already.")
+    assert refusal(lambda: two_factor.begin(mine)) == (Conflict, "Two-factor is already on.")
     assert events(who) == ["member_changed"] and activities(who) == ["{name} turned two-factor on"]
 
 
@@ -209,7 +209,7 @@ def test_a_tenant_requires_it(who: Identity) -> None:
     app, _ = set_up(who)
     assert refusal(lambda: two_factor.turn_off(who, app.code())) == (
         Conflict,
-        "Acme requires two-factor of its members.",
+        "Acme requires two-factor for its members.",
     )
     call(who, two_factor_policy.set_required, False)
     two_factor.turn_off(who, app.code())
@@ -242,7 +242,7 @@ def test_an_admin_resets_it_for_a_member_who_is_told(who: Identity, mail: Catche
     (letter,) = mail.letters
     text = text_of(letter)
     assert letter["to"] == colleague.email
-    assert "turned your two-factor authentication off" in text and "выключил вашу двухфакторную защиту" in text
+    assert "turned off your two-factor authentication" in text and "выключил вашу двухфакторную защиту" in text
 
 
 def test_without_a_mail_server_nobody_is_told(who: Identity) -> None:
@@ -261,7 +261,7 @@ def test_for_whom_nobody_may_reset_it(who: Identity, other: Identity) -> None:
     def reset(acting: Identity, user_id: str) -> tuple[type[PlatformError], str]:
         return refusal(lambda: two_factor_resets.reset_for_member(acting, user_id))
 
-    assert reset(admin, who.user_id) == (Forbidden, "Only an owner may change an owner.")
+    assert reset(admin, who.user_id) == (Forbidden, "Only an owner can change an owner.")
     assert reset(replace(colleague, role=Role.OPERATOR), admin.user_id)[0] is Forbidden
     assert reset(who, other.user_id)[0] is NotFound
     assert reset(who, who.user_id)[0] is Conflict

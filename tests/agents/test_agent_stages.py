@@ -56,7 +56,7 @@ async def test_it_works_where_it_is_told_to(provider: FakeProvider, who: Identit
     opened, _ = playing(who, works_in="chosen", in_stages=["Paid"])
     reply = await answered(who, opened)
     assert (reply.state, provider.asked) == (MessageState.FAILED, [])
-    assert reply.error == "This agent does not work in the stage of this lead."
+    assert reply.error == "This agent isn’t active in this lead’s stage."
     with session_scope(who.tenant_id) as session:
         conversations.set_test_context(session, who, opened, lead_id=None, contact_id=None)
     assert (await answered(who, opened)).state == MessageState.COMPLETE

@@ -137,9 +137,9 @@ def test_a_stale_revision_is_a_conflict_that_says_who(who: Identity) -> None:
     agent = make(who)
     colleague = Identity(**(vars(who) | {"user_id": "2", "name": "Boris"}))
     save(colleague, agent, {"temperature": 1})
-    with pytest.raises(Conflict, match="Boris changed this meanwhile"):
+    with pytest.raises(Conflict, match="Boris has changed this since you opened it"):
         save(who, agent, {"temperature": 2}, revision=1)
-    with pytest.raises(Conflict, match="another window"):
+    with pytest.raises(Conflict, match="another tab"):
         save(colleague, agent, {"temperature": 2}, revision=1)
     with pytest.raises(Conflict, match="Boris"), session_scope(who.tenant_id) as session:
         agents.publish(session, who, agent.id, revision=1)
@@ -226,7 +226,7 @@ def test_only_a_published_agent_is_switched_on(who: Identity) -> None:
     for active in (True, True, False):
         with session_scope(who.tenant_id) as session:
             assert agents.set_active(session, who, agent.id, active=active).active is active
-    assert sentences(who)[-2:] == ["Agent “Anna” switched on", "Agent “Anna” switched off"]
+    assert sentences(who)[-2:] == ["Agent “Anna” turned on", "Agent “Anna” turned off"]
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "Anna (copy)"), ("ru", "Anna (копия)")])

@@ -172,4 +172,4 @@ async def test_a_file_that_is_gone_is_not_found(who: Identity) -> None:
         source_id = (await browser.post("/api/uploads/acme", content=b"hello")).json()["source_id"]
         (settings().uploads / on_disk()[0]).unlink()
         answer = await browser.get(f"/api/sources/acme/{source_id}/file")
-    assert (answer.status_code, answer.json()["detail"]) == (404, "The file is no longer there.")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "File not found. It may have been deleted.")

@@ -29,7 +29,7 @@ async def test_refused_rows_are_handed_back_as_text(who: Identity) -> None:
     assert out.headers["content-disposition"] == 'attachment; filename="refused.csv"'
     assert out.text.splitlines() == [
         "\ufeffLine,Reason,name,phone",
-        "2,Phone: This is no phone number: 12,'=1+1,12",
+        "2,Phone: Not a valid phone number: 12,'=1+1,12",
     ]
     assert missing.status_code == 404
 

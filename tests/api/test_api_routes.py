@@ -139,11 +139,11 @@ async def test_the_other_tenants_document_is_not_found(who: Identity, other: Ide
 @pytest.mark.parametrize(
     ("headers", "sentence"),
     [
-        ({}, "Sign in to go on."),
+        ({}, "Sign in to continue."),
         ({"Accept-Language": "ru-RU,ru;q=0.9"}, "Войдите, чтобы продолжить."),
-        ({"Accept-Language": "ru", "Cookie": "language=en"}, "Sign in to go on."),
+        ({"Accept-Language": "ru", "Cookie": "language=en"}, "Sign in to continue."),
         ({"Cookie": "language=ru"}, "Войдите, чтобы продолжить."),
-        ({"Cookie": "language=../../etc"}, "Sign in to go on."),
+        ({"Cookie": "language=../../etc"}, "Sign in to continue."),
     ],
 )
 async def test_a_stranger_is_answered_in_their_language(database: str, headers: dict[str, str], sentence: str) -> None:
@@ -168,7 +168,7 @@ async def test_a_bug_becomes_a_number(capsys: pytest.CaptureFixture[str]) -> Non
         answer, refused = await browser.get("/broken"), await browser.get("/conflict")
     assert answer.status_code == 500
     assert "secret" not in answer.text
-    number = answer.json()["detail"].rsplit(" ", 1)[1]
+    number = answer.json()["detail"].rsplit(" ", 1)[1].rstrip(".")
     said = capsys.readouterr()
     assert number in said.out + said.err
     assert (refused.status_code, refused.json()["detail"]) == (409, "ann@acme.test is a member already.")

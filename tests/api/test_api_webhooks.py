@@ -168,7 +168,7 @@ async def test_too_many_are_asked_to_come_later(who: Identity) -> None:
     assert [answer.status_code for answer in found] == [202] * 3 + [429] * 3
     last = found[-1]
     assert 0 < int(last.headers["retry-after"]) <= 3_600 and last.headers["ratelimit-limit"] == "3"
-    assert last.json()["detail"].startswith("Too many deliveries.")
+    assert last.json()["detail"].startswith("Too many requests.")
     assert (await post(address_of(calm))).status_code == 202
     assert len(events(who)) == 4
 

@@ -27,7 +27,7 @@ class Work:
         self.groups.append((key, list(things)))
         assert self.go_on.wait(30)
         if 13 in things:
-            raise NotFound("There is nothing here.")
+            raise NotFound("Page not found.")
         return [Refused(thing) if thing < 0 else 2 * thing for thing in things]
 
 

@@ -258,14 +258,14 @@ def test_a_pattern_that_cannot_be_used_is_said_before(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("fact", "op", "value", "sentence"),
     [
-        ("no.such", "equals", "x", "There is no {what} any more. Choose another."),
-        ("lead.budget", "contains", "x", "Choose how it is compared."),
+        ("no.such", "equals", "x", "This {what} no longer exists. Choose another."),
+        ("lead.budget", "contains", "x", "Choose an operator."),
         ("lead.budget", "greater", "many", "Enter a number."),
         ("lead.budget", "between", ["1"], "Enter a number."),
         ("lead.stage", "equals", "", "Choose a value."),
-        ("clock.time", "after", "25:00", "Enter a time of day, such as 09:30."),
+        ("clock.time", "after", "25:00", "Enter a time, for example 09:30."),
         ("contact.created", "before", "soon", "Choose a date."),
-        ("contact.created", "within_last", "3 moons", "Enter how long."),
+        ("contact.created", "within_last", "3 moons", "Enter a duration."),
         ("contact.tags", "contains_any", [], "Enter at least one value."),
         ("contact.name", "contains", " ", "Enter a value."),
     ],
@@ -278,7 +278,7 @@ def test_what_is_wrong_is_said_at_its_place(fact: str, op: str, value: Any, sent
 def test_empty_groups_and_too_many_conditions_are_refused() -> None:
     assert [one.path for one in problems(Group(of=[Group()]), KNOWN)] == [(0,)]
     many = Group(of=[Condition(fact="contact.name", operator="empty")] * 101)
-    assert problems(many, KNOWN)[0].sentence == "There can be {count} conditions at most."
+    assert problems(many, KNOWN)[0].sentence == "You can add up to {count} conditions."
     assert problems(Group(), KNOWN) == []
 
 
@@ -335,5 +335,5 @@ def test_a_tree_holds_no_more_than_it_may() -> None:
     many = {"kind": "condition", "fact": "message.text", "operator": "like", "value": ["word"] * 990}
     assert parse_conditions({"kind": "group", "of": [many]}).of
     for tree in ({"kind": "group", "of": [many] * 2}, {"kind": "group", "of": [many | {"value": ["x"] * 200_000}]}):
-        with pytest.raises(Invalid, match="There can be"):
+        with pytest.raises(Invalid, match="You can add up to"):
             parse_conditions(tree)

@@ -92,14 +92,14 @@ def test_values_that_stand_bare_are_literals() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('{"name": "{{ contact.name }}"', "What is sent begins as JSON and is none when it is filled: {what}"),
-        ('{"name": x{{ contact.name }}}', "What is sent begins as JSON and is none when it is filled: {what}"),
-        ('{"name": "\\{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
-        ('{"n": NaN, "a": "{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
-        ('{name: "{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
-        ("['{{ contact.name }}']", "What is sent begins as JSON and is none when it is filled: {what}"),
-        ("[" * 5_000, "What is sent begins as JSON and is none when it is filled: {what}"),
-        ('{"Anna": false, "{{ contact.name }}": true}', "What is sent names “{what}” twice."),
+        ('{"name": "{{ contact.name }}"', "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ('{"name": x{{ contact.name }}}', "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ('{"name": "\\{{ contact.name }}"}', "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ('{"n": NaN, "a": "{{ contact.name }}"}', ("The body starts as JSON but isn’t valid once filled in: {what}")),
+        ('{name: "{{ contact.name }}"}', "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ("['{{ contact.name }}']", "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ("[" * 5_000, "The body starts as JSON but isn’t valid once filled in: {what}"),
+        ('{"Anna": false, "{{ contact.name }}": true}', "The body has “{what}” twice."),
     ],
 )
 def test_what_is_no_json_is_not_sent(body: str, said: str) -> None:
@@ -175,4 +175,4 @@ def test_a_rule_fails_in_words_when_its_body_is_no_json(who: Identity, receiver:
     run_jobs(who)
     (run,) = runs(who)
     assert run.state == RunState.FAILED and receiver.got == []
-    assert run.actions[0]["error"] == "What is sent begins as JSON and is none when it is filled: {what}"
+    assert run.actions[0]["error"] == "The body starts as JSON but isn’t valid once filled in: {what}"

@@ -123,7 +123,7 @@ def test_a_backtest_of_a_rule_counts_what_the_gate_would_hold(who: Identity) -> 
         set_policy(who, **policy)
         found = call(who, backtest.backtest, rule_id, days=7)
         assert found.held == {"opted_out": 1} | held and found.reasons["fires"] == 4
-    assert "Held back by quiet hours: 3" in summarize_backtest(found, "en")
+    assert "Held by quiet hours: 3" in summarize_backtest(found, "en")
 
 
 def test_a_simulation_shows_where_steps_are_held_and_e_mails_wait(who: Identity) -> None:

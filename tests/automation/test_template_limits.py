@@ -95,21 +95,21 @@ def test_any_text_is_filled_or_refused_in_our_words(seed: int) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence", "what", "line"),
     [
-        ("a\n\n{{ contact.name", "“{what}” is opened and not closed.", "{{ contact.name", 3),
-        ("{{ contact.name }} {% if a", "“{what}” is opened and not closed.", "{% if a", 1),
-        ("{% if a %}\n{% case b %}{% endif %}", "“{what}” does not belong here.", "{% endif %}", 2),
-        ("x {% endif %}", "“{what}” does not belong here.", "{% endif %}", 1),
-        ("{% if a %}{% when 1 %}{% endif %}", "“{what}” does not belong here.", "{% when 1 %}", 1),
-        ("{% fro x in y %}", "There is no tag {what}.", "fro", 1),
-        ("{%  %}", "There is no tag {what}.", "{% %}", 1),
-        ("{{ contact.name | default: 'you }}", "A quotation mark is not closed in “{what}”.", None, 1),
-        ("{{ contact.name | default: “you” }}", "“{what}” cannot be read here.", "“", 1),
-        ("{{ 7*7 }}", "“{what}” cannot be read here.", "*", 1),
-        ("\n{{ a ++ b }}", "“{what}” cannot be read here.", "+", 2),
-        ("{{ a | | b }}", "“{what}” cannot be read. Look at its names, quotation marks and signs.", "{{ a | | b }}", 1),
-        ("\n{% if %}x{% endif %}", "“{what}” cannot be read. Look at its names, quotation marks and signs.", None, 2),
+        ("a\n\n{{ contact.name", "“{what}” isn’t closed.", "{{ contact.name", 3),
+        ("{{ contact.name }} {% if a", "“{what}” isn’t closed.", "{% if a", 1),
+        ("{% if a %}\n{% case b %}{% endif %}", "“{what}” doesn’t belong here.", "{% endif %}", 2),
+        ("x {% endif %}", "“{what}” doesn’t belong here.", "{% endif %}", 1),
+        ("{% if a %}{% when 1 %}{% endif %}", "“{what}” doesn’t belong here.", "{% when 1 %}", 1),
+        ("{% fro x in y %}", "Unknown tag {what}.", "fro", 1),
+        ("{%  %}", "Unknown tag {what}.", "{% %}", 1),
+        ("{{ contact.name | default: 'you }}", "A quotation mark isn’t closed in “{what}”.", None, 1),
+        ("{{ contact.name | default: “you” }}", "“{what}” isn’t allowed here.", "“", 1),
+        ("{{ 7*7 }}", "“{what}” isn’t allowed here.", "*", 1),
+        ("\n{{ a ++ b }}", "“{what}” isn’t allowed here.", "+", 2),
+        ("{{ a | | b }}", "“{what}” isn’t valid. Check names, quotation marks and symbols.", "{{ a | | b }}", 1),
+        ("\n{% if %}x{% endif %}", "“{what}” isn’t valid. Check names, quotation marks and symbols.", None, 2),
         ("{{ " + "1" * 4_000 + " }}", "The number {what} is too long.", "1" * 15 + "…", 1),
-        ("{{ a" + " | upcase" * 21 + " }}", "There is too much in “{what}”. Divide it into several parts.", None, 1),
+        ("{{ a" + " | upcase" * 21 + " }}", "“{what}” is too complex. Split it into several parts.", None, 1),
         ("{% comment %}{% comment %}x{% endcomment %}", "“{what}” has no end tag.", "{% comment %}", 1),
     ],
 )
@@ -171,7 +171,7 @@ def test_growth_is_stopped_by_counting(text: str, monkeypatch: pytest.MonkeyPatc
     )
     with pytest.raises(Invalid) as refused:
         render(text, FACTS)
-    assert refused.value.sentence == "The text grows too long when it is filled."
+    assert refused.value.sentence == "The text gets too long when variables are filled in."
     for context in contexts:
         assert context.tag_namespace["work"] <= template_filters.MAX_CHARACTERS + 5 * MAX_OUTPUT_LENGTH  # type: ignore[attr-defined]
 
@@ -191,4 +191,4 @@ def test_a_date_is_no_way_out() -> None:
         try:
             assert len(render(wrong, FACTS)) < 100
         except Invalid as error:
-            assert error.sentence == "“{what}” cannot be filled with these values."
+            assert error.sentence == "“{what}” can’t be filled in with these values."

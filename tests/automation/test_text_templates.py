@@ -47,12 +47,10 @@ def test_every_fact_is_a_variable() -> None:
 
 def test_mistakes_are_named_with_their_line() -> None:
     assert problems("Hello\n{{ contact.nmae }} {{ x }}") == [
-        TemplateProblem("There is no variable {what}.", "contact.nmae", 2),
-        TemplateProblem("There is no variable {what}.", "x", 2),
+        TemplateProblem("Unknown variable {what}.", "contact.nmae", 2),
+        TemplateProblem("Unknown variable {what}.", "x", 2),
     ]
-    assert problems("one\ntwo {{ contact.name ") == [
-        TemplateProblem("“{what}” is opened and not closed.", "{{ contact.name", 2)
-    ]
+    assert problems("one\ntwo {{ contact.name ") == [TemplateProblem("“{what}” isn’t closed.", "{{ contact.name", 2)]
     assert problems("{% if lead.budget %}never ended") == [
         TemplateProblem("“{what}” has no end tag.", "{% if lead.budget %}", 1)
     ]

@@ -23,7 +23,7 @@ from tests.conftest import forget_process_state, make_tenant
 from tests.talking import begin, say
 
 ROUNDS = {1: 40, 20: 6, 60: 4}  # parallel chats: how often
-SPREADS = {"at once": 0.0, "within 2 s": 2.0}  # when the chats of a round begin
+SPREADS = {"immediately": 0.0, "within 2 s": 2.0}  # when the chats of a round begin
 Times = tuple[float, float]  # seconds to the first piece of text, and to the end
 
 

@@ -161,7 +161,7 @@ def a_rule(who: Identity, trigger: str, number: int, *, condition: dict[str, Any
 
 def measure_event(few: Identity, many: Identity, rounds: int = 60) -> None:
     """Print how long an event takes until its actions are done, in turns: with 10 rules, and with 10 among 1,000."""
-    nobody = {"kind": "group", "match": "all", "of": [leaf("contact.name", "equals", "Nobody")]}
+    nobody = {"kind": "group", "match": "all", "of": [leaf("contact.name", "equals", "Unassigned")]}
     anybody = {"kind": "group", "match": "all", "of": [leaf("contact.name", "equals", "Person")]}
     for who, count in ((few, 10), (many, 1_000)):
         for number in range(count):

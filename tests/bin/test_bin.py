@@ -94,7 +94,7 @@ def test_a_contact_and_a_lead_come_back_with_all_they_had(who: Identity) -> None
         assert contacts.find_by_address(session, who, emails=["anna@example.com"], phones=[]).id == contact.id  # type: ignore[union-attr]
         card = cards.get_card(session, who, Holder.LEAD, lead.id)
     assert ([task.text for task in card.tasks], [note.text for note in card.notes]) == (["Call back"], ["Likes red"])
-    assert {"Contact “{name}” brought back", "Lead “{name}” brought back"} <= set(activities(who))
+    assert {"Contact “{name}” restored", "Lead “{name}” restored"} <= set(activities(who))
 
 
 def test_a_rule_comes_back_as_it_was_and_fires(who: Identity) -> None:
@@ -137,7 +137,7 @@ def test_there_has_to_be_room(who: Identity, monkeypatch: pytest.MonkeyPatch) ->
     for kept in (incoming_webhooks._ROWS, scripts.SCRIPTS, rules.DEFINITIONS):
         monkeypatch.setitem(vars(kept), "max_rows", 1)
     for entry in entries(who):
-        with pytest.raises(LimitReached, match="There can be 1"):
+        with pytest.raises(LimitReached, match="You can add up to 1"):
             call(who, bin.restore, entry.id)
     assert len(entries(who)) == 3
 
@@ -184,8 +184,8 @@ def test_an_agent_goes_and_comes_back_with_what_is_its_own(who: Identity) -> Non
     assert chat.agent_id == agent_id and write(who, chat).reply_id
     (talk,) = [row for row in rows(who, Conversation) if row.account_id is None]
     assert say(who, talk.id).author == Author.AGENT
-    assert activities(who).count("Agent “{name}” brought back") == 1
-    assert "Rule “{name}” brought back" not in activities(who)
+    assert activities(who).count("Agent “{name}” restored") == 1
+    assert "Rule “{name}” restored" not in activities(who)
 
 
 def test_other_kinds_come_back_and_work(who: Identity) -> None:
@@ -240,7 +240,7 @@ def test_who_sees_restores_and_deletes_for_good(who: Identity, other: Identity) 
     assert refused.value.field == "name"
     call(operator, bin.restore, anna.id)
     call(admin, bin.delete_for_good, shop.id, name=" shop ")
-    assert names(admin) == [] and "Webhook “{name}” deleted for good" in activities(who)
+    assert names(admin) == [] and "Webhook “{name}” permanently deleted" in activities(who)
     with pytest.raises(NotFound):
         call(admin, incoming_webhooks.restore, hook.id)
     bin.remove_expired()

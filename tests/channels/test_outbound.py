@@ -106,7 +106,7 @@ def test_faults_of_the_server_are_retried_and_then_said(who: Identity, talk: str
         due(who)
         work(who)
     assert states(who) == [SENT, FAILED] and "503" in str(parts(who)[1].error_values)
-    assert "Message in “{title}” was not delivered" in activities(who)
+    assert "Message in “{title}” wasn’t delivered" in activities(who)
     telegram.faults.clear()
     call(who, outbound_decisions.send_again, message.id)
     work(who)
@@ -178,7 +178,7 @@ def test_a_revoked_token_is_the_accounts_state_and_ends_with_a_new_one(
     work(who)
     (account,) = call(who, channel_accounts.list_accounts)
     assert states(who) == [FAILED] and account.state == AccountState.REFUSED and "BotFather" in account.problem
-    assert "The channel refuses the account “{name}”: {reason}" in activities(who)
+    assert "The channel rejected the account “{name}”: {reason}" in activities(who)
     access = channel_access.verify(account.kind, telegram.token)
     call(who, channel_accounts.replace_access, account.id, access)
     call(who, outbound_decisions.send_again, message.id)

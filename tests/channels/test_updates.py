@@ -143,7 +143,7 @@ def test_an_album_is_one_message_that_a_person_looks_at(
     (message,) = [row for row in rows(who, Message) if row.author == Author.CONTACT]
     assert sorted(message.text.splitlines()) == sorted(["[Photo]"] * 3 + ["Сколько стоит?"])
     (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
-    assert told.text == "Я не могу открывать вложения. Их посмотрит человек и ответит здесь."
+    assert told.text == "Я не могу открывать вложения. Сотрудник посмотрит и ответит здесь."
     assert the_talk(who).state == ConversationState.HANDED_OFF
 
 
@@ -167,10 +167,10 @@ def test_members_fetch_attachments_as_files(
     telegram.files = dict.fromkeys(telegram.files, b"x" * 20000001)
     refused = asyncio.run(fetch(who))
     assert refused.status_code == 503
-    assert "This file has more than 20 MB and cannot be opened here. Open it in Telegram." in refused.text
+    assert "This file is larger than 20 MB and can’t be opened here. Open it in Telegram." in refused.text
     telegram.files.clear()
     refused = asyncio.run(fetch(who))
-    assert refused.status_code == 503 and "Telegram does not have this file any more." in refused.text
+    assert refused.status_code == 503 and "Telegram no longer has this file." in refused.text
 
 
 def test_who_connects_a_bot_is_promised_no_second_try(telegram: FakeTelegram, env: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_the_command_of_the_menu_calls_a_person(who: Identity, telegram: FakeTel
     assert telegram.commands[""][0]["command"] == "person" and "человека" in telegram.commands["ru"][0]["description"]
     post_now(bot, telegram.customer(language="ru").write("/person@shop_bot"))
     (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
-    assert told.text == "Здесь ответит человек." and the_talk(who).state == ConversationState.HANDED_OFF
+    assert told.text == "Здесь ответит сотрудник." and the_talk(who).state == ConversationState.HANDED_OFF
 
 
 def test_typing_is_shown_while_the_agent_writes(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:
@@ -234,7 +234,7 @@ def test_a_token_is_checked_at_the_channel_and_connected_once(
         with pytest.raises(Invalid) as caught:
             channel_access.verify(bot.kind, token)
         assert caught.value.field == "token"
-    with pytest.raises(Invalid, match="connected already"):
+    with pytest.raises(Invalid, match="already connected"):
         connected(other, telegram)
     stranger = FakeTelegram("800001:" + "C" * 35)
     try:

@@ -77,7 +77,7 @@ def test_an_agent_that_is_gone(who: Identity) -> None:
     opened = begin(who)
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Agent, who.tenant_id)).one().deleted_at = now()
-    with pytest.raises(NotFound, match="agent"):
+    with pytest.raises(NotFound, match="Agent"):
         say(who, opened)
     assert shown(who, opened) == []
 

@@ -118,8 +118,8 @@ async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Id
         "phone: +1 555",
         "lead: Two bicycles",
         "stage: Talks",
-        "Pipeline of the lead: Sales",
-        "Tags of the contact: vip",
+        "Lead pipeline: Sales",
+        "Contact tags: vip",
     ]
 
 
@@ -255,12 +255,12 @@ def test_settings_channel_and_active(provider: FakeProvider, who: Identity) -> N
     said, none = call(who, conversations.receive, opened, "Hello?")
     assert (said.gate["reason"], none) == ("agent_off", None)  # the message is kept, and says why nobody answers
     replies.run_job(running(who, reply))  # switched off while the reply waited
-    assert (row(who, reply).state, row(who, reply).error) == (MessageState.FAILED, "This agent is switched off.")
+    assert (row(who, reply).state, row(who, reply).error) == (MessageState.FAILED, "This agent is turned off.")
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Agent, who.tenant_id)).one().active = True
     said, none = call(who, conversations.receive, opened, "Hello?")
     assert (said.gate["reason"], none) == ("channel", None)
-    with pytest.raises(Forbidden, match="does not work on this channel"):
+    with pytest.raises(Forbidden, match="doesn’t work on this channel"):
         call(who, conversations.retry, reply.id)
     assert provider.asked == []
 
@@ -276,7 +276,7 @@ FAULTS: list[tuple[str, Step, str, str]] = [
     ("drip", plays(chunk("Half"), *[b": alive\n\n", 0.1] * 100), "Half", FailureReason.TIMEOUT),
     ("page", plays(b"<html>", kind="text/html"), "", FailureReason.INVALID_RESPONSE),
     ("flood", plays(*[chunk("word " * 200)] * 200), "word", FailureReason.TOO_MUCH_TEXT),
-    ("silence", says(""), "", "The model gave an empty reply. Try again."),
+    ("silence", says(""), "", "The model returned an empty reply. Try again."),
 ]
 
 
@@ -292,7 +292,7 @@ async def test_a_fault_is_said_and_what_came_is_kept(
     assert reply.error == sentence
     assert reply.finished_at
     assert events(who)[-1] == "message_received"
-    assert activities(who)[-1] == "“{agent}” could not reply"
+    assert activities(who)[-1] == "“{agent}” couldn’t reply"
     assert trace(who, reply).data["settings"]["model"] == "fake-1"
 
 

@@ -52,7 +52,7 @@ def test_replies_of_the_dead_are_marked(provider: FakeProvider, who: Identity, o
     assert row(other, without).state == MessageState.FAILED
     assert row(who, with_text).error == row(other, without).error == "The reply was interrupted. Try again."
     assert row(who, alive).state == MessageState.STREAMING
-    assert activities(who)[-1] == "“{agent}” could not reply"
+    assert activities(who)[-1] == "“{agent}” couldn’t reply"
 
 
 @pytest.mark.parametrize("marked", [False, True])
@@ -97,7 +97,7 @@ async def test_a_deleted_agent_answers_no_more(provider: FakeProvider, who: Iden
     reply = say(who, begin(who))
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Agent, who.tenant_id)).one().deleted_at = now()
-    assert (await written(who, reply)).error == "There is no such agent."
+    assert (await written(who, reply)).error == "Agent not found. It may have been deleted."
     assert row(who, reply).state == MessageState.FAILED
 
 

@@ -66,11 +66,11 @@ async def test_each_style_is_asked_for_in_its_own_words(who: Identity, provider:
 async def test_a_failure_of_the_provider_is_said_and_recorded(who: Identity, provider: FakeProvider) -> None:
     talk = real_talk(who)
     provider.will(refuses(401))
-    with pytest.raises(Unavailable, match="does not accept the key"):
+    with pytest.raises(Unavailable, match="rejected the API key"):
         await rewritten(who, talk)
     assert stored(who)[0].state == MessageState.SUGGESTED
     provider.will(says("Your bicy", finish="length"))
-    with pytest.raises(Unavailable, match="end of the text"):
+    with pytest.raises(Unavailable, match="finish the text"):
         await rewritten(who, talk)
 
 

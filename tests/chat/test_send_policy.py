@@ -35,7 +35,7 @@ def test_what_is_saved_is_read_again(who: Identity, other: Identity) -> None:
     save(who, False, **WHOLE)
     policy, stops = call(who, send_policy.get)
     assert (policy.model_dump(mode="json"), stops) == (WHOLE, False)
-    assert activities(who)[-1] == "Settings of the company changed"
+    assert activities(who)[-1] == "Company settings changed"
     assert call(other, send_policy.get)[0].daily_cap == 0
 
 

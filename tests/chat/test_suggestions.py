@@ -98,7 +98,7 @@ def test_each_member_has_their_own(who: Identity) -> None:
 def test_there_must_be_something_to_answer_and_an_agent_to_do_it(who: Identity, other: Identity) -> None:
     talk = asked(who)
     call(who, member_messages.send, talk, "It costs 40.")
-    with pytest.raises(Conflict, match="nothing to answer"):
+    with pytest.raises(Conflict, match="Nothing to reply to"):
         call(who, suggestions.start, talk)
     agent = published(who)
     off = real_talk(who, agent)

@@ -65,7 +65,7 @@ def test_a_member_writes_to_nobody_who_does_not_want_it_unless_they_confirm(who:
     talk = real_talk(who)
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Contact, who.tenant_id)).one().opted_out_at = now()
-    with pytest.raises(Conflict, match="does not want messages"):
+    with pytest.raises(Conflict, match="opted out of messages"):
         write(who, talk)
     assert shown(who, talk) == [] and conversation(who, talk).state == "open"
     assert write(who, talk, despite_opt_out=True).state == MessageState.COMPLETE
@@ -148,7 +148,7 @@ def test_a_conversation_is_handed_back_by_itself_after_the_time_of_the_tenant(wh
         hand_off.hand_back_due()
         hand_off.hand_back_due()
     assert conversation(who, talk).state == "open" and conversation(who, kept).state == "handed_off"
-    assert activities(who)[-1] == "“{title}” given back to the agent: the time you set is over"
+    assert activities(who)[-1] == "“{title}” returned to the agent: the time you set is over"
     assert events(who).count("handed_back") == 1
 
 

@@ -49,7 +49,7 @@ def test_a_word_opts_a_contact_out(who: Identity, text: str) -> None:
     found = contact(who)
     assert found.opted_out_at is not None and found.opt_out_cause == OptOutCause.WORD
     assert events(who).count("opted_out") == 1
-    assert activities(who)[-1] == "“{name}” does not want messages any more"
+    assert activities(who)[-1] == "“{name}” opted out of messages"
     assert call(who, agent_messages.send_message, talk, "Buy").gate["reason"] == "opted_out"
     call(who, opt_outs.opt_in, found.id)
     assert call(who, agent_messages.send_message, talk, "Buy").state == MessageState.COMPLETE
@@ -121,7 +121,7 @@ def test_assigned_to_a_member_or_to_nobody(who: Identity, other: Identity) -> No
         call(who, triage.assign, talk, other.user_id)
     call(who, triage.assign, talk, None)
     assert conversation(who, talk).assignee_id is None
-    assert activities(who)[-1] == "“{title}” assigned to nobody"
+    assert activities(who)[-1] == "“{title}” is unassigned"
 
 
 def test_a_snooze_ends_by_the_clock_or_when_the_contact_writes(who: Identity) -> None:

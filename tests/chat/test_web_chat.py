@@ -181,7 +181,7 @@ async def test_without_a_visitors_token_nothing_is_told(who: Identity, token: st
         {"id": ["x" * 16], "text": "x"},
         {"id": "x" * 16, "text": "x", "person": "yes"},
         {"id": "x" * 16, "text": "x", "name": "n" * 121},
-        {"id": "x" * 16, "text": "x", "email": "not an address"},
+        {"id": "x" * 16, "text": "x", "email": "isn’t an address"},
     ],
 )
 async def test_what_is_no_message_is_refused_and_leaves_nothing(who: Identity, body: Any) -> None:
@@ -290,7 +290,7 @@ async def test_the_agent_of_the_chat_answers_and_its_reply_is_written(who: Ident
     receipt = write(who, call(who, channel_accounts.get, chat.id), "again")
     reply = next(one for one in rows(who, Message) if one.id == receipt.reply_id)
     assert reply.author_name == "Boris" and view(who, chat).is_writing
-    assert (await written(who, reply)).error != "This agent does not work on this channel."
+    assert (await written(who, reply)).error != "This agent doesn’t work on this channel."
 
 
 def test_an_agent_that_is_off_leaves_the_message_to_people(who: Identity) -> None:

@@ -108,7 +108,7 @@ def test_nothing_crosses_tenants(who: Identity, other: Identity) -> None:
         for values in ({"stage_id": won}, {"stage_id": theirs, "contact_id": contact.id}):
             with pytest.raises(NotFound):
                 leads.create(session, other, title="x", **values)
-        with pytest.raises(NotFound, match="lead"):
+        with pytest.raises(NotFound, match="Lead"):
             leads.move_to_stage(session, other, lead.id, theirs)
-    with pytest.raises(NotFound, match="stage"), session_scope(who.tenant_id) as session:
+    with pytest.raises(NotFound, match="Stage"), session_scope(who.tenant_id) as session:
         leads.move_to_stage(session, who, lead.id, theirs)

@@ -70,9 +70,9 @@ def test_read_in_any_usual_form(encoding: str, delimiter: str) -> None:
     [
         (b"name,email\n" + b"x,x@x.io\n" * 250_000, "more than 1000 rows"),
         (b"name,email\n" + (b"," * 150 + b"\n") * 20_000, "more than 100 columns"),
-        (b"name,email\n" + b"," * 3_000_000, "no table"),
-        (b"name,email\n" + b'"a\n",' * 600_000, "no table"),
-        (b'name,email\n"' + b"a\n" * 1_500_000, "no table"),
+        (b"name,email\n" + b"," * 3_000_000, "isn’t a valid table"),
+        (b"name,email\n" + b'"a\n",' * 600_000, "isn’t a valid table"),
+        (b'name,email\n"' + b"a\n" * 1_500_000, "isn’t a valid table"),
     ],
 )
 def test_what_is_too_large_is_given_up_before_it_is_read_to_its_end(
@@ -145,7 +145,7 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
     incomplete = call(who, imports.list_refused_rows, import_id)
     assert done.incomplete == 2 and (anna_li.phones, vera.emails) == ([], [])
     assert [(one.number, one.contact_id) for one in incomplete] == [(4, anna_li.id), (6, vera.id)]
-    assert imports.describe_problems(incomplete[0], "en") == "Phone: This is no phone number: 8"
+    assert imports.describe_problems(incomplete[0], "en") == "Phone: Not a valid phone number: 8"
     assert incomplete[1].left_out[0]["field"] == "emails" and incomplete[1].cells[0] == "Вера"
     assert not list(settings().uploads.iterdir()), "the file goes when it is done"
 

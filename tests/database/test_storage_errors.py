@@ -26,7 +26,7 @@ def test_a_full_database_file(tmp_path: Path) -> None:
         with pytest.raises(OperationalError) as full:
             connection.execute(text("INSERT INTO t VALUES (:x)"), {"x": "x" * 100_000})
     engine.dispose()
-    assert words(full.value) == "The disk is full"
+    assert words(full.value) == "Nothing was saved because the disk is full"
 
 
 def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
@@ -35,22 +35,22 @@ def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     with engine.connect() as connection, pytest.raises(OperationalError) as refused:
         connection.execute(text("CREATE TABLE t (x TEXT)"))
     engine.dispose()
-    assert words(refused.value) == "The database does not take anything in now"
+    assert words(refused.value) == "Nothing was saved because the database"
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
-        (OSError(errno.EDQUOT, "Quota"), "The disk is full"),
-        (OperationalError("INSERT", {}, psycopg.errors.DiskFull()), "The disk is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Nothing was saved because the disk is full"),
+        (OSError(errno.EDQUOT, "Quota"), "Nothing was saved because the disk is full"),
+        (OperationalError("INSERT", {}, psycopg.errors.DiskFull()), "Nothing was saved because the disk is full"),
         (
             OperationalError("SELECT", {}, psycopg.OperationalError("connection refused")),
-            "The database does not take anything in now",
+            "Nothing was saved because the database",
         ),
         (
             OperationalError("SELECT", {}, psycopg.errors.AdminShutdown()),
-            "The database does not take anything in now",
+            "Nothing was saved because the database",
         ),
         (PoolTimeout("QueuePool limit"), "The database is busy. Try again."),
         (OSError(errno.ENOENT, "No such file"), ""),

@@ -15,7 +15,7 @@ class AtAgent:
         self.page, self.recorded, self.language = page, recorded, language
         self.home = f"{recorded.address}/manage/demo"
         sign_in(page, recorded.address)
-        page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+        page.get_by_role("button", name=re.compile("Account menu|Меню профиля")).click()
         page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
         expect(page.locator("html")).to_have_attribute("lang", language)
         page.goto(f"{self.home}/agents")

@@ -125,7 +125,7 @@ def test_a_reply_waits_for_its_delay_and_for_a_person(editor: Editor) -> None:
     editor.flip("check_before_sending", True)
     editor.ask()
     reply = editor.page.locator("article.message").nth(1)
-    expect(reply).to_contain_text("Waits for approval")
+    expect(reply).to_contain_text("Awaiting approval")
     reply.get_by_role("textbox").fill("It is 4711, I have checked.")
     reply.get_by_role("button", name="Approve").click()
     expect(reply.locator(".bubble")).to_have_text("It is 4711, I have checked.")
@@ -137,7 +137,7 @@ def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:
     page.get_by_role("button", name="Categories").click()
     page.get_by_role("textbox", name="New category").fill("Yard")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("textbox", name="Name of the category “Yard”")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Category name “Yard”")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     for name, text in DOCUMENTS.items():
         (tmp_path / name).write_text(text)
@@ -150,7 +150,7 @@ def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:
 
     editor.ask()
     assert "Parking\n" in editor.prompt and "Bell\n" in editor.prompt
-    editor.choose("knowledge", "Chosen categories", "chosen")
+    editor.choose("knowledge", "Selected categories", "chosen")
     page.get_by_role("checkbox", name="Yard").click()
     wait_for(lambda: len(editor.draft()["categories"]) == 1)
     editor.ask()
@@ -177,7 +177,7 @@ def test_switched_on_it_is_an_active_agent(editor: Editor) -> None:
     page.goto(f"{editor.home}/agents/{editor.id}")
     switch = page.get_by_role("switch", name="Switch “Nightwatch”")
     if not switch.is_visible():
-        page.get_by_role("button", name="Publish and switch on").click()
+        page.get_by_role("button", name="Publish and turn on").click()
         expect(switch).to_have_attribute("data-state", "checked")
     before = switch.get_attribute("data-state")
     switch.click()

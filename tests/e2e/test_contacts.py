@@ -22,7 +22,7 @@ class Desk:
         self.page, self.recorded, self.language = page, recorded, language
         self.home = f"{recorded.address}/manage/demo"
         sign_in(page, recorded.address)
-        page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+        page.get_by_role("button", name=re.compile("Account menu|Меню профиля")).click()
         page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
         expect(page.locator("html")).to_have_attribute("lang", language)
 
@@ -53,7 +53,7 @@ def test_a_contact_is_written_found_tagged_and_deleted(desk: Desk) -> None:
     page, name = desk.page, f"Ёлкин {desk.language}"
     desk.create_contact(name)
     page.locator("#phones").fill("12")
-    expect(page.get_by_role("alert")).to_contain_text(desk.t("This is no phone number: {what}", what="12"))
+    expect(page.get_by_role("alert")).to_contain_text(desk.t("Not a valid phone number: {what}", what="12"))
     page.locator("#phones").fill("+7 911 000-11-22")
     expect(page.get_by_role("alert")).to_have_count(0)
     page.locator("#task").fill("Call back")
@@ -67,10 +67,10 @@ def test_a_contact_is_written_found_tagged_and_deleted(desk: Desk) -> None:
     expect(page.locator("main")).to_contain_text(desk.t("Task done: {text}", text="Call back"))
 
     desk.open("/contacts")
-    page.get_by_role("textbox", name=desk.t("Search by name, phone or e-mail")).fill("елкин " + desk.language)
+    page.get_by_role("textbox", name=desk.t("Search by name, phone or email")).fill("елкин " + desk.language)
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"[?&]q="))
-    page.get_by_role("checkbox", name=desk.t("Choose “{title}”", title=name)).click()
+    page.get_by_role("checkbox", name=desk.t("Select “{title}”", title=name)).click()
     page.get_by_role("textbox", name=desk.t("Tag"), exact=True).fill("vip")
     page.get_by_role("button", name=desk.t("Add tag")).click()
     expect(page.locator("tbody tr")).to_contain_text("vip")
@@ -86,8 +86,8 @@ def test_several_are_deleted_together_and_come_back(desk: Desk) -> None:
         desk.create_contact(f"{name} {number}")
     desk.open(f"/contacts?q={name}")
     expect(page.locator("tbody tr")).to_have_count(2)
-    page.get_by_role("checkbox", name=desk.t("Choose all on this page")).click()
-    page.get_by_role("region", name=desk.t("Chosen rows")).get_by_role("button", name=desk.t("Delete")).click()
+    page.get_by_role("checkbox", name=desk.t("Select all on this page")).click()
+    page.get_by_role("region", name=desk.t("Selected rows")).get_by_role("button", name=desk.t("Delete")).click()
     expect(page.locator("tbody tr")).to_have_count(0)
     page.get_by_role("button", name=desk.t("Undo")).click()
     expect(page.locator("tbody tr")).to_have_count(2)
@@ -105,13 +105,13 @@ def test_deleted_ones_come_back_from_the_bin_or_go_for_good(desk: Desk) -> None:
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_role("button", name=desk.t("Restore “{title}”", title=f"{name} first")).click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("button", name=desk.t("Delete “{title}” for good", title=f"{name} second")).click()
+    page.get_by_role("button", name=desk.t("Permanently delete “{title}”", title=f"{name} second")).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("another")
-    dialog.get_by_role("button", name=desk.t("Delete for good")).click()
+    dialog.get_by_role("button", name=desk.t("Delete permanently")).click()
     expect(dialog.get_by_role("alert")).to_be_visible()
     dialog.get_by_role("textbox").fill(f"{name} second")
-    dialog.get_by_role("button", name=desk.t("Delete for good")).click()
+    dialog.get_by_role("button", name=desk.t("Delete permanently")).click()
     expect(page.locator("tbody tr")).to_have_count(0)
     left = "SELECT count(*) FROM contact WHERE name LIKE ?"
     wait_for(lambda: desk.recorded.one(left, f"{name}%") == 1)  # the worker has removed the other
@@ -142,25 +142,25 @@ def test_a_table_is_imported_and_what_is_refused_handed_back(desk: Desk, tmp_pat
     table.write_text("Имя;Телефон\n" + "\n".join(rows) + "\nNobody;x\n;y\n", encoding="utf-8")
     desk.open("/contacts/import")
     page.locator("#files").set_input_files(table)
-    expect(page.get_by_label(desk.t("Where the column “{title}” goes", title="Имя"))).to_have_value("name")
-    page.get_by_role("button", name=desk.t("Import {count} rows", count=302)).click()
-    words = desk.t("{created} new, {changed} changed, {refused} refused", created=301, changed=0, refused=1)
+    expect(page.get_by_label(desk.t("Where the column “{title}” goes", title="Имя и фамилия"))).to_have_value("name")
+    page.get_by_role("button", name=desk.t("Import ({count})", count=302)).click()
+    words = desk.t("{created} created, {changed} updated, {refused} rejected", created=301, changed=0, refused=1)
     expect(page.get_by_role("status").filter(has_text=words)).to_be_visible(timeout=60_000)
     with page.expect_download() as download:
         page.get_by_role("link", name=desk.t("Download them with the reasons")).click()
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
-    assert all(desk.t("This is no phone number: {what}", what=what) in text for what in "xy") and "Nobody" in text
+    assert all(desk.t("Not a valid phone number: {what}", what=what) in text for what in "xy") and "Unassigned" in text
     page.reload()
     expect(page.get_by_role("status").filter(has_text=words)).to_be_visible()
     desk.recorded.write("UPDATE contactimport SET state = 'failed' WHERE file_name = ?", table.name)
     page.reload()
-    stopped = desk.t("The import stands still. The rows taken in are kept.")
+    stopped = desk.t("The import has stalled. Imported rows are kept.")
     expect(page.get_by_role("alert")).to_contain_text(stopped)
     keep(page, f"import-failed-{language}")
     assert faults(page, "a failed import") == []
     page.get_by_role("button", name=desk.t("Import another file")).click()
     expect(page.locator("#files")).to_be_attached()
-    expect(page.locator("main")).to_contain_text(desk.t("stands still"))
+    expect(page.locator("main")).to_contain_text(desk.t("Stalled"))
     desk.open(f"/contacts?q=Импорт+{language}")
     expect(page.locator("tbody tr")).to_have_count(25)
 
@@ -191,7 +191,7 @@ def test_a_lead_goes_over_the_board_by_hand_and_by_keyboard(desk: Desk) -> None:
     expect(page.locator("main")).to_contain_text(desk.t("The stage changed: {old} → {new}", old="New", new="Choosing"))
 
     desk.open(f"/leads?view=list&q={title}")
-    page.get_by_role("checkbox", name=desk.t("Choose “{title}”", title=title)).click()
+    page.get_by_role("checkbox", name=desk.t("Select “{title}”", title=title)).click()
     page.get_by_label(desk.t("Move to the stage…")).select_option(label="Sales · Paid")
     expect(page.locator("tbody tr").first).to_contain_text("Paid")
 

@@ -76,7 +76,7 @@ def test_what_is_not_there_is_said_inside_the_frame(recorded: Recorded, russian:
     expect(page.get_by_role("heading", name="Не найдено")).to_be_visible()
     sign_in(page, recorded.address)
     page.goto(f"{recorded.address}/manage/demo/settings")
-    page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+    page.get_by_role("button", name=re.compile("Account menu|Меню профиля")).click()
     page.get_by_role("menuitem", name="Русский").click()
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     for path in ("/leads/" + UNKNOWN, "/agents/%D1%8F", "/no/such/page", "/rules/runs/..."):

@@ -98,7 +98,7 @@ def the_bell_rings(inbox: Inbox, talk: str, name: str) -> None:
     page.evaluate(WATCHED)
     assert inbox.contact("hand_over", talk) == "handed_off"
     expect(bell).to_have_text(str(before + 1), timeout=RINGS)
-    words = inbox.words("“{title}” waits for a person", title=name)
+    words = inbox.words("“{title}” needs a person", title=name)
     assert page.evaluate("delete document.hidden && window.shown") == [words]
     expect(page).to_have_title(re.compile(rf"^\({before + 1}\) "))
     bell.press("Enter")
@@ -150,7 +150,7 @@ def a_message_of_a_rule_is_held(inbox: Inbox, talk: str) -> None:
     held = inbox.bubble("Rate us!")
     expect(held).to_contain_text("Demo", timeout=LIVE)  # who took over, and when
     expect(held).to_contain_text(inbox.words("Rule “{name}”", name="Reminder"))
-    expect(held).to_contain_text(inbox.words("Held back"))
+    expect(held).to_contain_text(inbox.words("Held"))
     inbox.no_faults("held message")
     held.get_by_role("button", name=inbox.words("Discard")).click()
     expect(held).to_contain_text(inbox.words("Discarded by {name}", name="Demo"))
@@ -200,8 +200,8 @@ def keys_and_drafts(inbox: Inbox, talk: str) -> None:
     inbox.no_faults("snooze")
     page.locator(".chat-bar .picker-option", has_text=inbox.words("Until tomorrow, 9:00")).click()
     expect(page.locator(".chat-bar")).to_contain_text("09:00")
-    inbox.button("End the snooze").click()
-    expect(inbox.button("End the snooze")).to_have_count(0)
+    inbox.button("Unsnooze").click()
+    expect(inbox.button("Unsnooze")).to_have_count(0)
 
 
 def a_text_is_rewritten(inbox: Inbox) -> None:
@@ -214,7 +214,7 @@ def a_text_is_rewritten(inbox: Inbox) -> None:
     inbox.no_faults("rewriting")
     menu.locator("[data-option=shorter]").click()
     expect(field).to_have_value("Ready on Sunday.")
-    inbox.button("Put my text back").click()
+    inbox.button("Restore my text").click()
     expect(field).to_have_value("Your bicycle will be ready on Sunday at ten.")
     inbox.recorded.provider.will(refuses(401))
     menu.get_by_role("button", name=inbox.words("Rewrite")).click()

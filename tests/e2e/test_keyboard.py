@@ -111,7 +111,7 @@ def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tm
     expect(page.get_by_role("dialog")).to_contain_text("zanzibar")
     leave_dialog(page, chip)
     press(page, page.get_by_role("button", name="Why this reply?"))
-    expect(page.get_by_role("dialog")).to_contain_text("Passages considered")
+    expect(page.get_by_role("dialog")).to_contain_text("Retrieved passages")
     leave_dialog(page, page.get_by_role("button", name="Why this reply?"))
 
 

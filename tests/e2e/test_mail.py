@@ -26,8 +26,8 @@ def builder(request: pytest.FixtureRequest, recorded: Recorded, new_person: NewP
     made = Builder(new_person(request.param).new_page(), recorded, request.param)
     yield made
     made.page.goto(f"{made.home}/settings/mail")
-    made.page.get_by_role("button", name=made.t("Take the server away")).click()
-    made.page.get_by_role("alertdialog").get_by_role("button", name=made.t("Take away")).click()
+    made.page.get_by_role("button", name=made.t("Remove server")).click()
+    made.page.get_by_role("alertdialog").get_by_role("button", name=made.t("Remove")).click()
     expect(made.page.get_by_role("button", name=made.t("Send a test message"))).to_have_count(0)
 
 
@@ -62,7 +62,7 @@ def set_server(builder: Builder, port: int) -> None:
     page.goto(f"{builder.home}/settings")
     builder.loaded()
     look(builder, "way-there")
-    page.get_by_role("main").get_by_role("link", name=builder.t("E-mail")).click()
+    page.get_by_role("main").get_by_role("link", name=builder.t("Email")).click()
     page.wait_for_url("**/settings/mail")
     fill(page, host="localhost", security="none", port="many", user_name=USER, password=PASSWORD)
     fill(page, sender_address="shop@shop.test", sender_name="Магазин «Спица»")
@@ -74,7 +74,7 @@ def set_server(builder: Builder, port: int) -> None:
     page.locator("#port").fill(str(port))
     save(builder)
     expect(page.get_by_text(builder.t("The mail server is saved."))).to_be_visible()
-    ending = builder.t("A password is kept that ends in {ending}. Leave this empty to keep it.", ending=PASSWORD[-4:])
+    ending = builder.t("Saved password ends in {ending}. Leave empty to keep it.", ending=PASSWORD[-4:])
     expect(page.get_by_text(ending)).to_be_visible()
     assert page.locator("#password").input_value() == "" and PASSWORD not in page.content()
 
@@ -85,17 +85,17 @@ def test_set_tried_and_used_by_a_rule(builder: Builder, catcher: Catcher) -> Non
     button = page.get_by_role("button", name=builder.t("Send a test message"))
     button.click()
     said = page.get_by_role("status").filter(has_text="localhost")
-    expect(said).to_have_text(builder.t("{host} does not answer on port {port}.", host="localhost", port=str(closed)))
+    expect(said).to_have_text(builder.t("{host} doesn’t answer on port {port}.", host="localhost", port=str(closed)))
     look(builder, "refused")
     page.locator("#port").fill(str(catcher.port))
     save(builder)
     expect(page.get_by_text(builder.t("The mail server is saved.")).first).to_be_visible()
     button.click()
-    took = builder.t("The server took the message to {email}. Look into that inbox.", email="demo@demo.example")
+    took = builder.t("Test email sent to {email}. Check that inbox.", email="demo@demo.example")
     expect(page.get_by_text(took)).to_be_visible()
     assert len(catcher.letters) == before + 1
     assert catcher.letters[-1]["to"] == "demo@demo.example"
-    assert catcher.letters[-1]["subject"].startswith(builder.t("Test message of {tenant}", tenant=""))
+    assert catcher.letters[-1]["subject"].startswith(builder.t("Test email from {tenant}", tenant=""))
     choose_theme(page, builder.home, "dark")
     page.goto(f"{builder.home}/settings/mail")
     expect(page.locator("#host")).to_have_value("localhost")
@@ -109,7 +109,7 @@ def write_to_a_contact(builder: Builder, catcher: Catcher) -> None:
     page, tag = builder.page, f"written{builder.language}"
     address = builder.create(f"Letter {builder.language}")
     page.locator("#trigger").click()
-    page.get_by_role("option", name=builder.t("A contact is created")).click()
+    page.get_by_role("option", name=builder.t("Contact created|event")).click()
     builder.action("send_email", "1", {"Subject": f"Привет {tag}", "Text": "Здравствуйте, {{ contact.name }}."})
     to = page.get_by_label(builder.t("{words} of action {number}", words=builder.t("To"), number="1"), exact=True)
     expect(to).to_have_value("{{ contact.email }}")

@@ -54,7 +54,7 @@ def register(page: Page, address: str, language: str) -> None:
     page.fill("#name", "Vera")
     page.fill("#email", f"{page.evaluate('crypto.randomUUID()')}@mill.example")
     page.fill("#password", PASSWORD)
-    page.get_by_role("button", name=lookup(language, "Register")).click()
+    page.get_by_role("button", name=lookup(language, "Sign up")).click()
     page.wait_for_url(re.compile(r"/manage/mill-[\w-]+"))
     expect(page.get_by_role("heading", name=lookup(language, "Dashboard"))).to_be_visible()
 
@@ -111,7 +111,7 @@ def test_from_registration_to_the_source_of_a_reply(
     page.reload()
     expect(page.get_by_role("log")).to_contain_text(QUESTIONS[language][1])
     page.get_by_role("button", name=lookup(language, "Why this reply?")).click()
-    expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
+    expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Retrieved passages"))
     page.keyboard.press("Escape")
 
     second, dashboard = person.new_page(), person.new_page()
@@ -140,7 +140,7 @@ def test_the_demo_signs_in_and_another_tenants_address_is_not_found(platform: st
     page.fill("#email", "demo@demo.example")
     page.fill("#password", "wrong password")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("E-mail or password is wrong.")
+    expect(page.get_by_role("alert")).to_contain_text("Incorrect email or password.")
     page.fill("#email", "demo@demo.example")
     page.fill("#password", PASSWORD)
     page.get_by_role("button", name="Sign in").click()

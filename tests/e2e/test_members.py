@@ -52,7 +52,7 @@ class Owner:
         dialog.locator("#role").select_option(role)
         self.look("form")
         dialog.get_by_role("button", name=self.t("Create link")).click()
-        expect(dialog.get_by_role("alert")).to_have_text(self.t("This is not an e-mail address."))
+        expect(dialog.get_by_role("alert")).to_have_text(self.t("This isn’t an email address."))
         dialog.locator("#email").fill(email)
         dialog.get_by_role("button", name=self.t("Create link")).click()
         box = self.page.locator("#shown-once")
@@ -116,7 +116,7 @@ def refuse_used(owner: Owner, link: str, new_person: NewPerson) -> None:
     """Open a link that was used, as a stranger; then one for somebody else, as the owner, who signs out."""
     stranger = new_person(owner.language).new_page()
     stranger.goto(link)
-    expect(stranger.get_by_role("alert")).to_have_text(owner.t("This invitation has been used already."))
+    expect(stranger.get_by_role("alert")).to_have_text(owner.t("This invitation has already been used."))
     owner.look("refused", stranger)
     email = f"dora.{owner.language}@colleagues.test"
     other = owner.invite(email, "operator")

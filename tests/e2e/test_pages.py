@@ -38,6 +38,7 @@ MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations"}
 # What passes is counted and not described: to describe it takes longer than to look.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES |= {"resultTypes": ["violations"]}
+MEASURES = (Path(__file__).parent / "measures.js").read_text()
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
 
@@ -66,7 +67,7 @@ SHOW_THEME = """theme => {
     return new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 }"""
 THEMES = {"light": re.compile("Light|Светлая"), "dark": re.compile("Dark|Тёмная")}
-MENU = re.compile("Your menu|Ваше меню")
+MENU = re.compile("Account menu|Меню профиля")
 LOOKS = list((product if FULL else covering)(("en", "ru"), tuple(THEMES), (1440, 390)))
 
 
@@ -152,6 +153,7 @@ def test_no_page_has_a_fault(language: str, address: str, new_person: NewPerson)
             place = f"{name}-{theme}-{language}-{width}"
             keep(page, place)
             found += faults(page, place)
+            found += [f"{place}: {line}" for line in page.evaluate(MEASURES)]  # sizes off the scale
             if name == "rule":
                 found += faults_of_list(page, place)
             if name == "sequence":
@@ -175,7 +177,7 @@ def look(page: Page, theme: str, width: int) -> None:
 def faults_of_trace(page: Page, place: str, language: str) -> list[str]:
     """Open the trace of a reply, take its picture, and return what axe finds."""
     page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
-    expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
+    expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Retrieved passages"))
     keep(page, place)
     found = faults(page, place)
     page.keyboard.press("Escape")

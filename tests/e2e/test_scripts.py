@@ -107,7 +107,7 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     story.recorded.provider.will(says("Peter Lang, is the budget of 460 right? [S1]"))
     assert "Ask Peter Lang about the budget of 460." in story.prompt()
     page.get_by_role("button", name=story.t("Why this reply?")).last.click()
-    expect(page.get_by_role("dialog")).to_contain_text(story.t("Scripts considered"))
+    expect(page.get_by_role("dialog")).to_contain_text(story.t("Scripts checked"))
     expect(page.get_by_role("dialog")).to_contain_text(title)
     page.keyboard.press("Escape")
 
@@ -126,8 +126,8 @@ def test_in_the_request_exactly_when_agent_stage_and_condition_fit(story: Story)
     editor, title = story.page, f"Fit {story.language}"
     story.create(title, "Name {{ lead.title }} to {{ contact.name }}.")
     editor.get_by_role("button", name=story.t("Add condition")).click()
-    story.pick(story.t("What condition {number} is about", number="1"), "lead.budget")
-    editor.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
+    story.pick(story.t("Field of condition {number}", number="1"), "lead.budget")
+    editor.get_by_label(story.t("Operator of condition {number}", number="1")).select_option("greater")
     chats = {}
     for whose in (story.agent, story.recorded.one("SELECT id FROM agent WHERE is_demo")):
         chats[whose] = story.page = editor.context.new_page()
@@ -152,24 +152,24 @@ def test_used_only_where_its_condition_holds(story: Story) -> None:
     page, title = story.page, f"Dear {story.language}"
     story.create(title, "Offer a discount.")
     page.get_by_role("button", name=story.t("Add condition")).click()
-    story.pick(story.t("What condition {number} is about", number="1"), "lead.budget")
-    page.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
+    story.pick(story.t("Field of condition {number}", number="1"), "lead.budget")
+    page.get_by_label(story.t("Operator of condition {number}", number="1")).select_option("greater")
     page.get_by_label(story.t("Value of condition {number}", number="1")).fill("500")
     wait_for(lambda: "500" in str(story.stored("condition", title)))
     verdict = page.locator("#verdict")
     story.choose(story.t("Lead"), re.compile("battery"))
-    expect(verdict).to_contain_text(story.t("Its condition does not hold."))
+    expect(verdict).to_contain_text(story.t("Condition not met."))
     expect(verdict).to_contain_text("460")
-    expect(verdict).to_contain_text(story.t("The smallest change that would let it apply:"))
+    expect(verdict).to_contain_text(story.t("Smallest change that would make it apply:"))
     story.choose(story.t("Lead"), re.compile("Mountain bicycle"))
-    expect(verdict).to_contain_text(story.t("Its condition holds."))
+    expect(verdict).to_contain_text(story.t("Condition met."))
 
     story.chat()
     story.choose(story.t("Lead"), re.compile("battery"))
     assert "Offer a discount." not in story.prompt()
     page.get_by_role("button", name=story.t("Why this reply?")).last.click()
     panel = page.get_by_role("dialog")
-    expect(panel).to_contain_text(story.t("Budget of the lead"))
+    expect(panel).to_contain_text(story.t("Lead budget"))
     expect(panel).to_contain_text("460")
     page.keyboard.press("Escape")
     story.choose(story.t("Lead"), re.compile("Mountain bicycle"))
@@ -187,7 +187,7 @@ def test_variables_are_completed_and_versions_compared(story: Story) -> None:
     expect(text).to_have_value("First. For {{ lead.budget }}")
     wait_for(lambda: story.stored("text", title) == "First. For {{ lead.budget }}")
     page.reload()
-    page.get_by_role("button", name=story.t("Compare with now")).first.click()
+    page.get_by_role("button", name=story.t("Compare with current")).first.click()
     expect(page.locator("ins").filter(has_text="{{ lead.budget }}")).to_be_visible()
 
 
@@ -232,7 +232,7 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     page.get_by_label(story.t("Goal of step {number}", number="1")).fill("Get to know them.")
     collect = page.get_by_label(story.t("Field to collect in step {number}", number="1"))
     collect.select_option("contact.name")
-    expect(page.get_by_label(story.t("How to ask for {title}", title=story.t("Name of the contact")))).to_be_visible()
+    expect(page.get_by_label(story.t("How to ask for {title}", title=story.t("Contact name")))).to_be_visible()
     collect.select_option("contact.phone")
     wait_for(lambda: "contact.phone" in str(story.stored("steps", title)))
     wait_for(lambda: "Get to know" in str(story.stored("steps", title)))
@@ -244,10 +244,10 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     field.fill(said)
     field.press("Enter")
     expect(page.locator("article.message .message-actions")).to_have_count(2, timeout=20_000)
-    wanted = story.t("Phone of the contact")
+    wanted = story.t("Contact phone")
     assert "Ask now only for: your phone number" in story.recorded.provider.last.prompt
     words = story.t(
-        "{title}: step {step} of {steps}, wanted: {wanted}", title=title, step="1", steps="1", wanted=wanted
+        "{title}: step {step} of {steps}, still needed: {wanted}", title=title, step="1", steps="1", wanted=wanted
     )
     expect(page.get_by_role("list", name=story.t("Guided scripts"))).to_contain_text(words)
     assert story.recorded.one("SELECT count(*) FROM contact WHERE name = 'Vera'") >= 1

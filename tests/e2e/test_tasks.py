@@ -21,7 +21,7 @@ def test_a_task_is_created_completed_taken_back_and_postponed(
     desk.open("/tasks")
     page.get_by_role("button", name=desk.t("Create task")).first.click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label(desk.t("What is to be done")).fill(text)
+    dialog.get_by_label(desk.t("Task")).fill(text)
     dialog.get_by_label(desk.t("Due")).fill("2020-05-06T17:30")
     dialog.get_by_label(desk.t("Contact or lead")).fill("lucy")
     dialog.locator(".plain-list button").first.click()

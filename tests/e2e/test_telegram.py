@@ -43,7 +43,7 @@ def test_a_customer_asks_a_bot_and_a_member_answers(platform: str, new_person: N
     customer.write(QUESTION)
     wait_for(lambda: fake.texts(customer.chat_id), 60)
     customer.write("/person")
-    told = lookup(language, "A person will answer here.")
+    told = lookup(language, "A teammate will reply here.")
     wait_for(lambda: told in fake.texts(customer.chat_id), 30)
 
     member.goto(f"{platform}/manage/demo/inbox")

@@ -67,7 +67,7 @@ def connect(page: Page, platform: str, language: str, origin: str) -> str:
     expect(page.get_by_role("alert")).to_contain_text("https://www.example.com")
     page.locator("#allowed_origins").fill(origin)
     expect(page.get_by_role("alert")).to_have_count(0)
-    no_site = lookup(language, "No site may show it yet: name yours under “Sites that may show it”.")
+    no_site = lookup(language, "No site can show this chat yet. Add yours under “Allowed sites”.")
     expect(page.get_by_text(no_site)).to_have_count(0)
     tag = page.locator("#script").input_value()
     assert tag.startswith(f'<script src="{platform}/web-chat/files/loader.js"')

@@ -74,16 +74,16 @@ def hear(operator: Operator, webhook: str, fact: str) -> None:
     """Build the rule on the webhook: more than 1000 writes a note."""
     operator.create(f"Order {operator.language}")
     operator.page.locator("#trigger").click()
-    operator.page.get_by_role("option", name=operator.t("A webhook comes in")).click()
+    operator.page.get_by_role("option", name=operator.t("Webhook received")).click()
     operator.page.locator("#webhook_id").click()
     operator.page.get_by_role("option", name=webhook).click()
     expect(operator.page.locator("#sentence")).to_contain_text(
-        operator.t("The webhook “{name}” comes in", name=webhook)
+        operator.t("the webhook “{name}” is received", name=webhook)
     )
     operator.add("Add condition", 0)
     operator.condition("1", fact, "greater", "1000")
     text = f"{operator.language} ordered for " + "{{ webhook.field." + fact.rsplit(".", 1)[-1] + " }}"
-    operator.action("create_task", "1", {"What is to be done": text})
+    operator.action("create_task", "1", {"Task": text})
     operator.look("rule")
     operator.publish()
     operator.switch().click()
@@ -97,11 +97,11 @@ def test_from_the_address_to_the_rule_and_the_log(operator: Operator) -> None:
     webhook = page.url
     operator.value("email_path", "customer.email")
     operator.value("name_path", "customer.name")
-    page.get_by_role("switch", name=operator.t("Create a contact when nobody is found")).click()
+    page.get_by_role("switch", name=operator.t("Create a contact if none matches")).click()
     order = {"order": {"total": 500, "paid": True}, "customer": {"email": f"{language}@shop.test", "name": "Анна"}}
     assert operator.send(address, order, secret) == 202
     page.get_by_role("button", name=operator.t("Take the fields from the last delivery")).click()
-    expect(page.get_by_label(operator.t("Name of the field"))).to_have_count(4)
+    expect(page.get_by_label(operator.t("Field name"))).to_have_count(4)
     variable = page.locator("code").filter(has_text=re.compile(r"webhook\.field\.total")).first.inner_text()
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -119,7 +119,7 @@ def test_from_the_address_to_the_rule_and_the_log(operator: Operator) -> None:
     logged(operator, name, lambda: operator.send(address, order, secret, "msg_4"))
 
     page.goto(operator.home)
-    update = page.locator(".updates li").filter(has_text=operator.t("Webhook “{name}” came in", name=name)).first
+    update = page.locator(".updates li").filter(has_text=operator.t("Webhook “{name}” received", name=name)).first
     expect(update).to_be_visible()
     update.get_by_role("link").first.click()
     page.wait_for_url(re.compile(r"/webhooks/received/"))
@@ -132,9 +132,9 @@ def logged(operator: Operator, name: str, deliver: Callable[[], int]) -> None:
     page.goto(f"{operator.home}/webhooks?tab=received")
     rows = page.get_by_role("row").filter(has_text=name)
     expect(rows).to_have_count(4)
-    for words, count in (("Accepted", 2), ("Came before", 1), ("Refused", 1)):
+    for words, count in (("Accepted", 2), ("Duplicate", 1), ("Refused", 1)):
         expect(rows.filter(has_text=operator.t(words))).to_have_count(count)
-    expect(rows.first).to_contain_text(operator.t("The signature does not match."))
+    expect(rows.first).to_contain_text(operator.t("The signature doesn’t match."))
     assert deliver() == 202
     expect(rows).to_have_count(5)  # without loading the page anew
     operator.look("log")
@@ -144,15 +144,15 @@ def logged(operator: Operator, name: str, deliver: Callable[[], int]) -> None:
     operator.look("delivery")
     page.get_by_role("link", name=operator.t("Event")).last.click()
     page.wait_for_url(re.compile(r"/events/[0-9a-f]{32}"))
-    expect(page.get_by_role("heading", level=1)).to_have_text(operator.t("The webhook “{name}” came in", name=name))
+    expect(page.get_by_role("heading", level=1)).to_have_text(operator.t("Webhook “{name}” received", name=name))
 
 
 def renew(operator: Operator, webhook: str, address: str, secret: str) -> None:
     """Renew the secret: both are good, and neither is shown again."""
     page = operator.page
     page.goto(webhook)
-    page.get_by_role("button", name=operator.t("Renew the secret")).click()
-    page.get_by_role("alertdialog").get_by_role("button", name=operator.t("Renew the secret")).click()
+    page.get_by_role("button", name=operator.t("Rotate secret")).click()
+    page.get_by_role("alertdialog").get_by_role("button", name=operator.t("Rotate secret")).click()
     box = page.locator("#shown-once")
     expect(box).to_have_value(re.compile("^whsec_"))
     fresh = box.input_value()

@@ -54,7 +54,7 @@ def test_settings_are_told(who: Identity) -> None:
         "Stages of “Sales” changed",
         "Pipeline “Sales” created",
         "Field “City” added",
-        "Settings of the company changed",
+        "Company settings changed",
     ]
 
 
@@ -69,7 +69,7 @@ def test_repeats_in_one_conversation_are_one_row(who: Identity) -> None:
         call(who, hand_off.hand_off, talks[0])
         call(who, hand_off.hand_back, talks[0])
     call(who, hand_off.hand_off, talks[1])
-    rows = [row for row in feed(who) if "handed to a person" in row.newest.sentence]
+    rows = [row for row in feed(who) if "handed off to a person" in row.newest.sentence]
     assert [(row.newest.link[-32:], row.count) for row in rows] == [(talks[1], 1), (talks[0], 3)]
     assert len(feed(who, limit=2)) == 2
 

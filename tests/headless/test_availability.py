@@ -42,7 +42,7 @@ async def test_a_member_says_that_they_are_away(who: Identity) -> None:
         await tab.send(FrameState.set_away(True))
         assert tab.get(FrameState, "is_away") is True and states(who)[who.user_id] == Availability.AWAY
         await tab.send(FrameState.set_away(False))
-        assert states(who)[who.user_id] == Availability.AVAILABLE and "You are online." in tab.scripts()
+        assert states(who)[who.user_id] == Availability.AVAILABLE and "You’re online." in tab.scripts()
 
 
 async def test_a_member_says_when_they_work(who: Identity) -> None:
@@ -61,7 +61,7 @@ async def test_a_member_says_when_they_work(who: Identity) -> None:
             assert tab.get(WorkingHoursState, "problem_field") == "periods"
         assert call(who, availability.get_own).hours == hours
         await tab.send(WorkingHoursState.save({**WEEK, "works_1": "on", "hours_zone": "Mars/Olympus"}))
-        assert tab.get(WorkingHoursState, "problem") == "There is no such time zone."
+        assert tab.get(WorkingHoursState, "problem") == "Unknown time zone."
         await tab.send(WorkingHoursState.set_always(True))
         await tab.send(WorkingHoursState.save({"hours_zone": ""}))
         assert call(who, availability.get_own).hours.periods == []

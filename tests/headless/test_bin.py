@@ -1,9 +1,13 @@
 """Bin page: members find what was deleted, restore it, and admins delete it for good by its name."""
 
+from datetime import timedelta
+
 import pytest
 
+from platform_app.clock import now
 from platform_app.engine.rules import rules
 from platform_app.errors import NotFound
+from platform_app.i18n import relative_time
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.crm import contacts
@@ -35,13 +39,14 @@ async def test_search_filter_and_restore(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await opened(tab, PAGE, BinState, "loaded")
         assert shown(tab) == [("Shop", "Webhook"), ("Boris", "Contact"), ("Anna", "Contact")]
-        assert [(row.by, row.gone) for row in tab.get(BinState, "rows")] == [(who.name, "in 4 weeks")] * 3
+        gone = relative_time("en", now() + timedelta(days=30), now(), who.time_zone)
+        assert [(row.by, row.gone) for row in tab.get(BinState, "rows")] == [(who.name, gone)] * 3
         await tab.send(BinState.filter_kind("contact"))
         await tab.send(BinState.set_search("ann"))
         assert shown(tab) == [("Anna", "Contact")] and "kind" in tab.scripts() and tab.get(BinState, "is_filtered")
         (row,) = tab.get(BinState, "rows")
         await tab.send(BinState.restore(row.id))
-        assert shown(tab) == [] and "“Anna” is back." in tab.scripts()
+        assert shown(tab) == [] and "“Anna” restored." in tab.scripts()
         assert [one.name for one in call(who, contacts.list_contacts)[0]] == ["Anna"]
         await tab.send(BinState.restore(row.id))
         assert "no longer in the bin" in tab.scripts()
@@ -68,7 +73,7 @@ async def test_for_good_by_name(who: Identity) -> None:
         await tab.send(BinState.ask(row.id))
         assert tab.get(BinState, "asked_name") == "Anna"
         await tab.send(BinState.confirm({"name": "Boris"}))
-        assert "This is not its name" in tab.get(BinState, "problem") and len(shown(tab)) == 1
+        assert "The name doesn’t match" in tab.get(BinState, "problem") and len(shown(tab)) == 1
         await tab.send(BinState.confirm({"name": "Anna"}))
         assert shown(tab) == [] and tab.get(BinState, "asked_id") == ""
 
@@ -98,18 +103,18 @@ async def test_an_agent_is_deleted_by_name_with_what_goes_with_it(who: Identity)
         await opened(tab, "/agents", AgentsState, "loaded")
         await tab.send(AgentsState.delete(agent_id))
         assert tab.get(AgentsState, "asked_words") == [
-            "It goes to the bin with: 1 rule.",
-            "1 conversation stays until the agent is deleted for good, and goes with it then.",
-            "Nobody answers any more on these channels: Shop.",
+            "Also moved to the bin: 1 rule.",
+            "1 conversation stays until the agent is permanently deleted, and goes with it then.",
+            "No agent will reply on these channels: Shop.",
         ]
         await tab.send(AgentsState.confirm_delete({"name": "Anna"}))
-        assert "This is not its name" in tab.get(AgentsState, "problem") and call(who, agents.get, agent_id)
+        assert "The name doesn’t match" in tab.get(AgentsState, "problem") and call(who, agents.get, agent_id)
         await tab.send(AgentsState.confirm_delete({"name": "vera "}), settle=False)
         await tab.until(lambda: tab.get(AgentsState, "undo_sentence"))
         with pytest.raises(NotFound):
             call(who, rules.DEFINITIONS.get, rule.id)
         await opened(tab, PAGE, BinState, "loaded")
-        assert [(row.name, row.with_words) for row in tab.get(BinState, "rows")] == [("Vera", "with it: 1 rule")]
+        assert [(row.name, row.with_words) for row in tab.get(BinState, "rows")] == [("Vera", "Includes: 1 rule")]
         (row,) = tab.get(BinState, "rows")
         await tab.send(BinState.restore(row.id))
         assert call(who, rules.DEFINITIONS.get, rule.id).enabled

@@ -2,10 +2,12 @@
 
 import pytest
 
-from platform_app.db import session_scope
-from platform_app.models.person import Identity
+from platform_app.db import session_scope, unscoped
+from platform_app.models.person import Identity, Member, Role
+from platform_app.services.agents import agents
 from platform_app.services.crm import contacts, leads, pipelines
-from platform_app.state.console.command_palette import PaletteState
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.command_palette import CREATED, PaletteState
 from tests.headless.harness import Tab, sign_in
 
 
@@ -33,3 +35,36 @@ async def test_found_by_what_is_typed(who: Identity, other: Identity, wanted: st
         entries = tab.get(PaletteState, "entries")
         assert [entry.words for entry in entries if "Sales" not in entry.words][: len(found)] == found
         assert all(entry.address.startswith("/manage/acme") for entry in entries)
+
+
+async def test_commands_create_and_change_the_look(who: Identity) -> None:
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto("/manage/acme/settings")
+        await tab.send(PaletteState.search("theme"))
+        assert [entry.command for entry in tab.get(PaletteState, "entries")] == ["light", "dark", "system"]
+        await tab.send(PaletteState.run_command("dark"))
+        assert tab.get(CurrentUser, "theme") == "dark" and not tab.get(PaletteState, "is_open")
+        await tab.send(PaletteState.run_command("ru"))
+        await tab.send(PaletteState.search("создать"))
+        assert {entry.command for entry in tab.get(PaletteState, "entries")} == set(CREATED)
+        await tab.send(PaletteState.open_selected({"wanted": "создать агента"}))
+        with session_scope(who.tenant_id, read_only=True) as session:
+            (row,) = agents.list_agents(session, who)[0]
+        assert row.name == "Новый агент" and f"/manage/acme/agents/{row.id}" in tab.scripts()
+        await tab.send(PaletteState.run_command("nothing"))
+        await tab.send(PaletteState.create_row("nothing"))
+        assert tab.scripts().count("Недопустимое значение.") == 2
+
+
+async def test_a_viewer_is_offered_no_creation(who: Identity) -> None:
+    viewer = Identity(**(vars(who) | {"role": Role.VIEWER}))
+    with session_scope(reason="tests") as session:
+        (member,) = session.exec(unscoped(Member).where(Member.user_id == who.user_id)).all()
+        member.role = Role.VIEWER
+    async with Tab(sign_in(viewer)) as tab:
+        await tab.goto("/manage/acme/settings")
+        await tab.send(PaletteState.search("create"))
+        assert tab.get(PaletteState, "entries") == []
+        await tab.send(PaletteState.run_command("agent"))
+        with session_scope(who.tenant_id, read_only=True) as session:
+            assert agents.list_agents(session, who)[0] == []

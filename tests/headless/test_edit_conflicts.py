@@ -90,7 +90,7 @@ async def test_a_page_that_drew_itself_anew_still_knows_what_it_shows(who: Ident
         await boris.send(SequenceState.add_step("", "split"))
         await boris.send(SequenceState.publish)
         assert kept(who, row)[1] == ["do", "await"] and not call(who, DEFINITIONS.get, row.id).published_number
-        assert "changed this meanwhile" in boris.scripts()
+        assert "has changed this since you opened it" in boris.scripts()
 
 
 async def test_what_does_not_change_the_draft_does_not_hide_a_conflict(who: Identity) -> None:

@@ -51,7 +51,7 @@ async def test_a_held_message_says_why_and_is_sent_changed_or_discarded(who: Ide
         shown = seen(tab, "messages")
         assert [(line.text, line.state) for line in shown] == [("One", "held"), ("Two", "held"), ("Three", "held")]
         assert not any(line.can_retry or line.has_trace for line in shown), "no model wrote them"
-        reason = "Held back, because the conversation was handed to a person"
+        reason = "Held: the conversation was handed off to a person"
         assert all(line.error.startswith(reason) for line in shown)
         await tab.send(TestChatState.release_held({"message_id": one.id, "text": "One"}))
         await tab.send(TestChatState.release_held({"message_id": two.id, "text": "Two, better"}))

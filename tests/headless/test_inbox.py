@@ -128,7 +128,7 @@ async def test_an_unknown_view_or_conversation_shows_the_list(who: Identity) -> 
         await tab.goto(f"{PAGE}?view=nonsense&channel=smoke&after=long%20ago&c={'f' * 32}", settle=False)
         await tab.until(lambda: seen(tab, InboxListState, "loaded"))
         assert (tab.get(InboxListState, "view"), len(tab.get(InboxListState, "rows"))) == ("open", 1)
-        assert tab.get(InboxState, "current") == "" and "There is no such conversation." in tab.scripts()
+        assert tab.get(InboxState, "current") == "" and "Conversation not found." in tab.scripts()
 
 
 async def test_opening_marks_as_read_and_marks_who_wrote(who: Identity) -> None:
@@ -190,7 +190,7 @@ async def test_a_member_writes_and_is_in_charge(who: Identity, hub: CountingHub)
         found = row(who, talk)
         assert (found.state, found.in_charge_id, found.assignee_id) == ("handed_off", who.user_id, who.user_id)
         assert shown(tab)[-1] == ("out", "Member", "I am Olga.")
-        assert "is in charge since" in tab.get(InboxState, "in_charge") and tab.get(InboxState, "sent_count") == 1
+        assert "has been replying since" in tab.get(InboxState, "in_charge") and tab.get(InboxState, "sent_count") == 1
         await tab.send(InboxState.hand_back({"note": "They want a red one."}))
         assert row(who, talk).state == "open" and tab.get(InboxState, "in_charge") == ""
         assert ("internal", "Note for the agent", "They want a red one.") in shown(tab)
@@ -245,7 +245,7 @@ async def test_held_messages_are_sent_or_discarded(who: Identity) -> None:
     held = [add_message(who, talk, text, state=MessageState.HELD, gate={"reason": "person"}) for text in ("A", "B")]
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
-        assert seen(tab, InboxState, "messages")[0].reason.startswith("Held back")
+        assert seen(tab, InboxState, "messages")[0].reason.startswith("Held")
         await tab.send(InboxState.release(held[0]))
         await tab.send(InboxState.discard(held[1]))
         assert {one.text: one.state.value for one in messages(who, talk)} == {"A": "complete", "B": "discarded"}
@@ -360,7 +360,7 @@ async def test_a_conversation_is_snoozed_and_tagged(who: Identity) -> None:
         assert row(who, talk).snoozed_until is None
         await tab.send(InboxState.snooze("moment"))
         await tab.send(InboxState.snooze_until({"until": "2001-01-01T09:00"}))
-        assert "Choose a later moment." in tab.scripts() and tab.get(InboxState, "asks_moment")
+        assert "Choose a time in the future." in tab.scripts() and tab.get(InboxState, "asks_moment")
         await tab.send(InboxState.snooze_until({"until": "soon"}))
         await tab.send(InboxState.snooze_until({"until": "2099-01-01T09:00"}))
         assert row(who, talk).snoozed_until is not None and not tab.get(InboxState, "asks_moment")

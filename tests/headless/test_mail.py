@@ -31,7 +31,7 @@ async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None
         assert seen(tab, "form_key") == drawn  # what was typed stays where it is
         await tab.send(MailState.save(FORM))
         assert seen(tab, "is_configured") and seen(tab, "problem") == "" and seen(tab, "initial")["host"] == "localhost"
-        assert seen(tab, "credential_hint").startswith("A password is kept that ends in word.")
+        assert seen(tab, "credential_hint").startswith("Saved password ends in word.")
         assert PASSWORD not in str(tab.seen) and PASSWORD not in tab.scripts()
         assert PASSWORD[:-5] not in str(tab.seen)
 
@@ -51,9 +51,9 @@ async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Cat
 @pytest.mark.parametrize(
     ("change", "well", "said"),
     [
-        ({}, True, "The server took the message to owner@acme.test. Look into that inbox."),
+        ({}, True, "Test email sent to owner@acme.test. Check that inbox."),
         ({"password": "something else"}, False, "localhost refused the user name or the password: 535 5.7.8"),
-        ({"port": ""}, False, "localhost does not answer on port"),
+        ({"port": ""}, False, "localhost doesn’t answer on port"),
     ],
 )
 async def test_a_test_message_says_what_became_of_it(
@@ -76,8 +76,8 @@ async def test_a_key_that_is_gone_is_said_at_the_password(who: Identity, env: py
     settings.cache_clear()
     async with Tab(sign_in(who)) as tab:
         await tab.goto(PAGE)
-        assert seen(tab, "credential_hint").startswith("The key that this was kept under is missing.")
+        assert seen(tab, "credential_hint").startswith("The encryption key is missing.")
         await tab.send(MailState.save(FORM))
-        assert seen(tab, "credential_hint").startswith("A password is kept")
+        assert seen(tab, "credential_hint").startswith("Saved password")
         await tab.send(MailState.remove())
         assert seen(tab, "is_configured") is False and seen(tab, "credential_hint") == ""

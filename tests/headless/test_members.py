@@ -94,10 +94,12 @@ async def test_a_role_in_the_link_or_the_form_changes_nothing(who: Identity) -> 
             await tab.goto(f"/invitation?{query}")
             await tab.send(InvitationState.open_link(token))
             assert tab.get(InvitationState, "view") == "refused"
-            assert tab.get(InvitationState, "refusal") == "This link was changed. Open it as you got it."
+            assert tab.get(InvitationState, "refusal") == (
+                "This link is incomplete. Open it exactly as you received it."
+            )
         await tab.goto("/invitation")
         await tab.send(InvitationState.open_link(f"{token}&role=owner"))
-        assert tab.get(InvitationState, "refusal") == "This invitation link does not work. Ask for a new one."
+        assert tab.get(InvitationState, "refusal") == "This invitation link doesn’t work. Ask for a new one."
         await tab.send(InvitationState.open_link(token))
         form = {"name": "Cleo", "password": PASSWORD, "role": "owner", "email": "x@y.test", "tenant_id": "z"}
         await tab.send(InvitationState.register(form))
@@ -138,7 +140,7 @@ async def test_the_right_person_joins(who: Identity, other: Identity) -> None:
         await tab.send(InvitationState.join())
         assert "/manage/acme" in tab.scripts()
         await tab.send(InvitationState.join())
-        assert tab.get(InvitationState, "problem") == "This invitation has been used already."
+        assert tab.get(InvitationState, "problem") == "This invitation has already been used."
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -196,7 +198,7 @@ async def test_members_are_changed(who: Identity) -> None:
         assert [row.role for row in rows(tab)] == ["admin", "owner"]
         tab.said.clear()
         await tab.send(MembersState.change_role(colleague.user_id, "viewer"))
-        assert "Only an owner may change an owner." in tab.scripts()
+        assert "Only an owner can change an owner." in tab.scripts()
 
 
 async def test_members_are_removed_and_invitations_revoked(who: Identity, hub: CountingHub) -> None:

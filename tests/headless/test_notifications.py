@@ -57,10 +57,10 @@ async def test_the_bell_follows_its_member_alone(who: Identity, boris: Identity,
         hub.tell(notifications.topic_of(boris.user_id))
         await tab.until(lambda: bell(tab)[0] == 1)
         (arrival,) = tab.get(NotificationBellState, "arrivals")
-        assert (arrival.words, arrival.href) == ("“Anna” waits for a person", f"/manage/acme/inbox?c={talk}")
+        assert (arrival.words, arrival.href) == ("“Anna” needs a person", f"/manage/acme/inbox?c={talk}")
         assert bell(own) == (0, []) and bell(tab)[1] == []  # the list is read when it is opened
         await tab.send(NotificationBellState.set_open(True))
-        assert bell(tab) == (1, [("“Anna” waits for a person", False)])
+        assert bell(tab) == (1, [("“Anna” needs a person", False)])
         call(who, triage.assign, talk, boris.user_id)
         hub.tell(notifications.topic_of(boris.user_id))
         await tab.until(lambda: len(bell(tab)[1]) == 2)
@@ -104,7 +104,7 @@ async def test_every_role_chooses_for_itself(who: Identity, env: pytest.MonkeyPa
         await tab.send(NotificationSettingsState.set_email("gossip", "daily"))
         shown = {row.kind: row for row in tab.get(NotificationSettingsState, "rows")}
         assert (shown["mention"].in_console, shown["mention"].email) == (False, "daily")
-        assert tab.scripts().count("This value cannot be taken.") == 2
+        assert tab.scripts().count("This value isn’t allowed.") == 2
     stored = call(member, preferences.list_own)
     assert stored[NotificationKind.MENTION] == preferences.Preference(False, False, EmailDelivery.DAILY)
     assert call(who, preferences.list_own)[NotificationKind.MENTION] == preferences.DEFAULT

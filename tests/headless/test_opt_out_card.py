@@ -27,7 +27,7 @@ async def test_the_card_says_since_when_and_why(who: Identity, by: str, said: st
     anna = call(who, contacts.create, name="Anna").id
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/contacts/{anna}", settle=False)
-        await tab.until(lambda: seen(tab) == "Gets messages.")
+        await tab.until(lambda: seen(tab) == "Receives messages.")
         if by == "rule":
             call(who, lambda session, one: opt_outs.opt_out(session, acting(session, one), anna))
         else:
@@ -68,8 +68,8 @@ async def test_operators_change_it_and_viewers_do_not(who: Identity) -> None:
         await tab.until(lambda: not tab.get(ContactState, "opted_out"))
         assert call(who, contacts.get, anna).opted_out_at is None
         assert activities(who)[-2:] == [
-            "“{name}” does not want messages any more",
-            "“{name}” takes messages again",
+            "“{name}” opted out of messages",
+            "“{name}” accepts messages again",
         ]
     async with Tab(sign_in(make_member(who, Role.VIEWER))) as tab:
         await tab.goto(f"/manage/acme/contacts/{anna}", settle=False)

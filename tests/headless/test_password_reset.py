@@ -65,7 +65,9 @@ async def test_another_signed_in_person_is_refused(who: Identity, other: Identit
         for query in ("role=owner", "email=x@y.test", "user=x"):
             await tab.goto(f"/reset-password?{query}")
             await tab.send(ResetPasswordState.open_link(token))
-            assert tab.get(ResetPasswordState, "refusal") == "This link was changed. Open it as you got it."
+            assert tab.get(ResetPasswordState, "refusal") == (
+                "This link is incomplete. Open it exactly as you received it."
+            )
         await tab.goto("/reset-password")
         await tab.send(ResetPasswordState.open_link(token))
         assert tab.get(ResetPasswordState, "view") == "form"

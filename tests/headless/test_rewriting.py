@@ -73,11 +73,11 @@ async def test_what_fails_is_said_at_the_field(who: Identity, provider: FakeProv
         await loaded(tab, talk)
         provider.will(refuses(401))
         await rewrite(tab, "shorter", "It is ready.")
-        assert "does not accept the key" in tab.get(RewritingState, "problem")
+        assert "rejected the API key" in tab.get(RewritingState, "problem")
         await rewrite(tab, "shorter", " ")
-        assert tab.get(RewritingState, "problem") == "Write something first."
+        assert tab.get(RewritingState, "problem") == "Enter a message."
         await rewrite(tab, "longer", "It is ready.")
-        assert tab.get(RewritingState, "problem") == "This value cannot be taken."
+        assert tab.get(RewritingState, "problem") == "This value isn’t allowed."
         await rewrite(tab, "translate", "It is ready.")
         assert tab.get(RewritingState, "problem") == "Choose a language."
         assert seen(tab, RewritingState, "count") == 0
@@ -89,7 +89,7 @@ async def test_too_many_texts_in_a_minute_are_refused(who: Identity, provider: F
         await loaded(tab, talk)
         for _ in range(page.BURST + 1):
             await rewrite(tab, "shorter", "It is ready.")
-        assert tab.get(RewritingState, "problem").startswith("Too many texts in a minute.")
+        assert tab.get(RewritingState, "problem").startswith("Too many requests.")
         assert len(provider.asked) == page.BURST
 
 
@@ -115,7 +115,7 @@ async def test_the_offline_model_says_why_it_cannot(who: Identity) -> None:
         await loaded(tab, talk)
         assert tab.get(RewritingState, "is_available") is False
         await tab.send(RewritingState.explain())
-        assert "offline model cannot rewrite" in tab.get(RewritingState, "problem")
+        assert "offline model can’t rewrite" in tab.get(RewritingState, "problem")
 
 
 async def test_a_viewer_rewrites_nothing(who: Identity, provider: FakeProvider) -> None:

@@ -204,7 +204,7 @@ async def task_due(desk: Desk) -> None:
 
 async def by_hand(desk: Desk) -> None:
     await desk.send(RuleState.run_by_hand(desk.lead))
-    await desk.tab.until(lambda: "The rule is on its way." in desk.tab.scripts())
+    await desk.tab.until(lambda: "Rule started." in desk.tab.scripts())
 
 
 async def silence(desk: Desk) -> None:

@@ -127,7 +127,7 @@ async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Id
         await tab.send(RuleState.add_action("change_stage"), settle=False)
         await tab.until(lambda: seen(tab, RuleState, "action_lines"))
         await tab.send(RuleState.set_action_field(0, "stage_id", a_stage(other)), settle=False)
-        gone = "What was chosen here is gone. Choose another."
+        gone = "This item was deleted. Choose another."
         await tab.until(lambda: seen(tab, RuleState, "problems").get("action.0.stage_id") == gone)
         await tab.send(RuleState.publish, settle=False)
         await tab.until(lambda: "Complete the rule first." in tab.scripts())
@@ -151,7 +151,7 @@ async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, mon
         await tab.until(lambda: '"page": "2"' in tab.scripts().replace("\\", ""))
         await tab.send(RunsState.filter_rule("all"), settle=False)
         await tab.send(RunsState.filter_kind("tag_added"), settle=False)
-        await tab.until(lambda: {row.trigger for row in seen(tab, RunsState, "rows")} == {"A tag is given"})
+        await tab.until(lambda: {row.trigger for row in seen(tab, RunsState, "rows")} == {"Tag added"})
         await tab.goto("/manage/acme/events?kind=task_created&led=rules", settle=False)
         await tab.until(lambda: len(seen(tab, EventsState, "rows") or []) == 3)
         await tab.send(EventsState.filter_cause("people"), settle=False)

@@ -82,7 +82,7 @@ async def test_wrong_passwords_are_slowed_down(database: str) -> None:
             await tab.send(SignInState.sign_in({"email": FORM["email"], "password": "wrong"}))
             said.append(tab.get(SignInState, "problem"))
         assert "ticket" not in unquote(json.dumps(tab.scripts()))
-    assert said[:5] == ["E-mail or password is wrong."] * 5
+    assert said[:5] == ["Incorrect email or password."] * 5
     assert said[5].startswith("Too many failed attempts.")
 
 

@@ -56,11 +56,12 @@ def counts(tab: Tab) -> dict[str, str]:
 
 
 async def test_views_stand_in_the_address_and_follow_what_happens(who: Identity, hub: CountingHub) -> None:
-    call(who, tasks.create, text="Late", due_at=now() - timedelta(days=2))
+    two_days_ago = (now() - timedelta(days=2)).astimezone(ZoneInfo(who.time_zone))
+    call(who, tasks.create, text="Late", due_at=two_days_ago)
     async with Tab(sign_in(who)) as tab:
         await opened(tab, "?view=overdue")
         (row,) = tab.get(TasksState, "rows")
-        assert (row.text, row.overdue, row.is_done) == ("Late", "Overdue · 2 days ago", False)
+        assert (row.text, row.overdue, row.is_done) == ("Late", f"Overdue · {two_days_ago:%a %H:%M}", False)
         assert (counts(tab)["overdue"], counts(tab)["done"]) == ("1", "")
         (view,) = [one for one in tab.get(TasksState, "views") if one.name == "upcoming"]
         assert view.href == f"{PAGE}?view=upcoming"
@@ -79,7 +80,7 @@ async def test_a_task_is_written_for_a_contact_in_the_zone_of_the_tenant(who: Id
         await tab.send(TaskDialogState.create)
         assert tab.get(TaskDialogState, "responsible") == who.user_id
         await tab.send(TaskDialogState.save({"task": " ", "due": "", "responsible": ""}))
-        assert tab.get(TaskDialogState, "problems") == {"task": "Enter what is to be done."}
+        assert tab.get(TaskDialogState, "problems") == {"task": "Enter a task."}
         await tab.send(TaskDialogState.save({"task": "Call", "due": "0001-01-01T00:00", "responsible": ""}))
         assert tab.get(TaskDialogState, "problems") == {"due": "Choose a date."}
         await tab.send(TaskDialogState.search("ann"))
@@ -108,7 +109,7 @@ async def test_the_address_opens_a_task_and_closing_takes_it_out(who: Identity, 
         await tab.send(TaskDialogState.set_open(False), settle=False)
         await tab.until(lambda: '"task": ""' in tab.scripts() and '"q": "ca"' in tab.scripts())
         await opened(tab, f"?task={theirs.id}")
-        await tab.until(lambda: "There is no such task." in tab.scripts())
+        await tab.until(lambda: "Task not found." in tab.scripts())
         assert "Secret" not in str(tab.seen)
 
 
@@ -117,7 +118,7 @@ async def test_done_and_taken_back_and_deleted_and_taken_back(who: Identity) -> 
     async with Tab(sign_in(who)) as tab:
         await opened(tab)
         await tab.send(TasksState.mark(task.id, True), settle=False)
-        await tab.until(lambda: seen(tab, TasksState, "undo_sentence") == "“Call” is done.")
+        await tab.until(lambda: seen(tab, TasksState, "undo_sentence") == "“Call” completed.")
         assert texts(tab) == [] and only_task(who).done_at is not None
         await tab.send(TasksState.undo, settle=False)
         await tab.until(lambda: texts(tab) == ["Call"])

@@ -50,16 +50,16 @@ async def test_connect_see_and_replace_the_token(who: Identity, telegram: FakeTe
         assert f"{PAGE}/{row.id}" in tab.scripts() and row.name == "@shop_bot"
         await opened(tab, f"{PAGE}/{row.id}", ChannelAccountState, "account_key")
         assert (seen(tab, "channel"), seen(tab, "outside_name")) == ("telegram", "@shop_bot")
-        assert seen(tab, "receives") == "Being set up by the worker" and telegram.token not in str(tab.seen)
+        assert seen(tab, "receives") == "Setting up" and telegram.token not in str(tab.seen)
         await in_thread(poll, who)
         await tab.send(ChannelAccountState.save("name", "Shop bot"))
-        assert seen(tab, "receives") == "The platform asks for messages (polling)"
+        assert seen(tab, "receives") == "Polling"
         old, telegram.token = telegram.token, "700001:" + "B" * 35
         await in_thread(poll, who)
         await tab.send(ChannelAccountState.save("receives", "polling"))
         assert seen(tab, "is_refused") is True and "BotFather" in seen(tab, "problem")
         await tab.send(ChannelAccountState.replace_token({"token": old}))
-        assert "does not know this token" in seen(tab, "problems")["token"]
+        assert "doesn’t recognize this token" in seen(tab, "problems")["token"]
         await tab.send(ChannelAccountState.replace_token({"token": telegram.token}))
         assert seen(tab, "problems") == {} and seen(tab, "is_refused") is False and seen(tab, "problem") == ""
         assert tab.errors == []
@@ -78,12 +78,12 @@ async def test_members_see_how_far_a_message_came_and_decide(who: Identity, tele
         def row() -> InboxMessage:
             return next(one for one in tab.get(InboxState, "messages") if one.id == message.id)
 
-        assert (row().delivery, row().delivery_label) == ("waiting", "On its way")
+        assert (row().delivery, row().delivery_label) == ("waiting", "Sending")
         assert tab.get(InboxState, "messages")[0].is_edited is True
         telegram.faults["sendMessage"] = [silent_after]
         await in_thread(work, who)
         await tab.send(InboxState.load)
-        assert row().delivery == "uncertain" and "not known" in row().delivery_reason
+        assert row().delivery == "uncertain" and "don’t know" in row().delivery_reason
         await tab.send(InboxState.send_again(message.id))
         assert row().delivery == "waiting"
         await in_thread(work, who)

@@ -77,7 +77,7 @@ async def test_every_handler_refuses_it(who: Identity, monkeypatch: pytest.Monke
             tab.seen.clear()
             tab.said.clear()
             await tab.raw(name, dict.fromkeys(argument_names(name), value) or {"form": value})
-            assert tab.errors == [] and "reserves the text" in tab.scripts(), name
+            assert tab.errors == [] and "is reserved" in tab.scripts(), name
         for name in sorted(set(HANDLERS) - set(OURS)):  # the library's own are not called at all, or hold no text
             await tab.raw(name, {"value": TEXTS[0], "vars": {TEXTS[0]: TEXTS[1]}, "var_name": TEXTS[0]})
             assert tab.errors == [], name
@@ -131,7 +131,7 @@ async def test_what_is_stored_is_shown_as_it_is(who: Identity, text: str) -> Non
         await tab.start("confirm_delete", AgentsState, form={"name": text.replace("<", "< ")})
         await tab.until(lambda: f"“{text}” is deleted." in str(tab.seen))
         await tab.send(AgentsState.undo())
-        await tab.until(lambda: "It is back." in tab.scripts())
+        await tab.until(lambda: "Restored." in tab.scripts())
         assert tab.errors == [] and tab.get(CurrentUser, "slug") == "acme"
 
 

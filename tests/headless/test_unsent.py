@@ -21,7 +21,8 @@ def full(*given: Any, **named: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [(full, "The disk is full, so nothing was saved."), (lambda *a: 1 // 0, "Something went wrong")]
+    ("fault", "words"),
+    [(full, "Nothing was saved because the disk is full."), (lambda *a: 1 // 0, "Something went wrong")],
 )
 async def test_a_message_that_cannot_be_stored_is_said_and_not_counted(
     who: Identity, monkeypatch: pytest.MonkeyPatch, fault: Any, words: str

@@ -91,7 +91,7 @@ async def test_guided_steps_are_compared_in_words(who: Identity) -> None:
         assert difference.field == "Steps" and "{" not in difference.before + difference.after
         assert difference.lines == [
             " Step 1: Get to know them",
-            "-    Collects Phone of the contact (required)",
-            "+    Collects Phone of the contact",
-            "+    Collects Name of the contact: Ask politely",
+            "-    Collects Contact phone (required)",
+            "+    Collects Contact phone",
+            "+    Collects Contact name: Ask politely",
         ]

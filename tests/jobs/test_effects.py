@@ -85,5 +85,5 @@ def test_a_webhook_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPa
         raise error
 
     monkeypatch.setattr(outbound_calls.egress, "post", silent)
-    with pytest.raises(CallFailed, match="does not answer"):
+    with pytest.raises(CallFailed, match="doesn’t answer"):
         outbound_calls.post_webhook("https://shop.test", RequestBody("", Format.PLAIN), "k")

@@ -55,7 +55,7 @@ def platform_mail(env: pytest.MonkeyPatch) -> None:
     use_platform_mail(env)
 
 
-CANCELLED, DEAD = "Its job was cancelled.", "It was tried again and again, and given up."
+CANCELLED, DEAD = "The job was canceled.", "All retries failed."
 
 
 @dataclass(frozen=True)
@@ -221,11 +221,11 @@ CASES = {
     ),
     "rebuild_index": Case(
         a_rebuilding,
-        told("The vector index was not built anew: {reason} Until then the words alone find passages."),
+        told("The vector index wasn’t rebuilt: {reason} Until then, only keyword search works."),
         lambda who, one: index_rebuild.request_rebuild(who.tenant_id),
     ),
     "import_contacts": Case(lambda who: begun(who, 3), import_says, lambda who, one: call(who, import_job.retry, one)),
-    "handle_event": Case(an_event, told("Rules and sequences did not take up an event: {reason}"), by_job),
+    "handle_event": Case(an_event, told("Rules and sequences couldn’t process an event: {reason}"), by_job),
     "take_step": Case(a_call, step_says, lambda who, one: call(who, enrollments.retry, one)),
     "send_invitation": Case(
         an_invitation, invitation_says, lambda who, one: call(who, invitations.renew, one, by_mail=True)
@@ -276,9 +276,9 @@ def test_one_that_cannot_be_read_says_so_where_its_keys_name_it(who: Identity, k
     damage(job.id, "[]")
     change(who, run_at=now())
     work(job.id)
-    sentence = "The data of this job is not a JSON object."
+    sentence = "The data of this job isn’t a JSON object."
     if kind == "handle_event":  # its key names the contact, not the event
-        other = told("The background job “{job}” was given up: {reason}")
+        other = told("Background job “{job}” failed: {reason}")
         assert other(who, subject_id) == sentence
     else:
         assert case.says(who, subject_id) == sentence

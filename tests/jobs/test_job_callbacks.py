@@ -82,8 +82,8 @@ def crashed(who: Identity) -> None:
 
 
 Ending = Callable[[Identity], None]
-DEAD = "It was tried again and again, and given up."
-ENDINGS = [(cancelled, "Its job was cancelled."), (given_up, DEAD), (crashed, DEAD)]
+DEAD = "All retries failed."
+ENDINGS = [(cancelled, "The job was canceled."), (given_up, DEAD), (crashed, DEAD)]
 every_ending = pytest.mark.parametrize(("ending", "sentence"), ENDINGS)
 
 

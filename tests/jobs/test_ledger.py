@@ -128,7 +128,7 @@ def test_three_crashes_are_enough(who: Identity) -> None:
     stored = row(who, job_id)
     assert (stored.state, stored.error) == (
         JobState.DEAD,
-        "The worker stopped in the middle of it, three times.",
+        "The worker crashed three times while running this job.",
     )
 
 

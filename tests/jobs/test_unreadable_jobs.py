@@ -22,7 +22,7 @@ from worker.runner import Runner
 from worker.tasks import HANDLERS
 
 callback_registry.register_callbacks()
-OBJECT = "The data of this job is not a JSON object."
+OBJECT = "The data of this job isn’t a JSON object."
 LACKS = "The data of this job lacks the field “{field}”."
 WRONG = "The field “{field}” in the data of this job has a wrong value."
 DAMAGES = {
@@ -91,8 +91,8 @@ def test_ends_dead_with_its_reason_and_frees_its_key(who: Identity, name: str) -
     assert row(who, behind).state == JobState.DONE
     source = source_of(who, source_id)
     assert (source.state, source.error) == (SourceState.FAILED, sentence.format(**dead.error_values))
-    assert "Source “{title}” could not be read" in activities(who)
-    with pytest.raises(Conflict, match="cannot be read"):
+    assert "Source “{title}” couldn’t be read" in activities(who)
+    with pytest.raises(Conflict, match="couldn’t be read"):
         call(who, job_list.retry, job_id)
     call(who, sources.retry, source_id)
     assert job_of(who).state == JobState.QUEUED and source_of(who, source_id).state == SourceState.QUEUED
@@ -109,7 +109,7 @@ def test_a_kind_of_another_release_ends_dead_and_is_told(who: Identity) -> None:
     assert [(row(who, one).state, row(who, one).error) for one in (errand, behind)] == [
         (JobState.DEAD, ledger.UNKNOWN_KIND)
     ] * 2
-    assert "The background job “{job}” was given up: {reason}" in activities(who)
+    assert "Background job “{job}” failed: {reason}" in activities(who)
     call(who, job_list.retry, errand)
     assert row(who, errand).state == JobState.QUEUED
 

@@ -71,7 +71,7 @@ def test_a_database_that_is_silent_is_waited_for_no_longer_than_that(
 
     monkeypatch.setattr(health, "session_scope", silent)
     probe, began = a_probe(), time.monotonic()
-    assert probe._measure()["database"] == {"connected": False, "error": "The database does not answer."}
+    assert probe._measure()["database"] == {"connected": False, "error": "The database isn’t responding."}
     asked = probe._question
     assert probe._measure()["status"] == "degraded" and probe._question is asked
     assert time.monotonic() - began < 4 * health.DATABASE_TIMEOUT and asked is not None

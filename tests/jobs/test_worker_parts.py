@@ -151,7 +151,7 @@ def test_a_job_that_has_to_give_way_each_time_is_given_up_in_words(
     assert len(tries) == rule_worker.MAX_LOCK_RETRIES
     assert (dead.state, dead.error) == (
         JobState.DEAD,
-        "Others changed the same contacts and leads all the while. Try again later.",
+        "These contacts and leads kept changing. Try again later.",
     )
 
 
@@ -211,7 +211,7 @@ def test_without_end_it_is_not_tried_in_company_either(who: Identity) -> None:
         lose_lease(who, job_id)
     assert (row(who, job_id).state, row(who, job_id).error) == (
         JobState.DEAD,
-        "The workers that took it stopped again and again, while they did other jobs too.",
+        "The workers running this job kept crashing.",
     )
 
 

@@ -74,7 +74,7 @@ async def test_remarks_stand_at_the_source(who: Identity, index: Index) -> None:
     run_jobs(who)
     row = source(who, made)
     assert row.state == SourceState.READY
-    assert source_row(row, who, "en").remarks == ["Hidden passages that readers do not see were left out: 1."]
+    assert source_row(row, who, "en").remarks == ["Hidden passages skipped: 1."]
     assert source_row(row, who, "ru").remarks == ["Пропущены скрытые фрагменты, которых читатель не видит: 1."]
 
 

@@ -89,7 +89,7 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_tried_again(who: Ident
     run_jobs(who)
     assert (source(who, made).state, source(who, made).error) == (
         SourceState.FAILED,
-        "The PDF is damaged and cannot be read.",
+        "The PDF is damaged and can’t be read.",
     )
     (settings().uploads / source(who, made).stored_as).write_bytes(pdf("The code of the gate is 4711."))
     with session_scope(who.tenant_id) as session:
@@ -147,7 +147,7 @@ async def test_a_file_over_the_limit_leaves_nothing(who: Identity, env: pytest.M
 async def test_the_tenants_room_is_limited(who: Identity, env: pytest.MonkeyPatch) -> None:
     env.setattr(sources, "QUOTA_BYTES", 100)
     await upload(who, "a.txt", b"x" * 60)
-    with pytest.raises(LimitReached, match="room"):
+    with pytest.raises(LimitReached, match="Storage is full"):
         await upload(who, "b.txt", b"x" * 60)
     assert len(kept_files()) == 1
 

@@ -13,11 +13,11 @@ from platform_app.rag import parsing
 from tests.conftest import forget_process_state
 from tests.documents import docx, packed, pdf, with_document
 
-DAMAGED = "The file could not be read: it is damaged or too large."
-NOT_DOCX = "The file is damaged or is not a DOCX."
-BOMB = "The file unpacks to far more than it should, and was not read."
-OTHER_KIND = "Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML."
-NOT_TEXT = "The file is not a text, though its name says so."
+DAMAGED = "The file couldn’t be read: it is damaged or too large."
+NOT_DOCX = "The file is damaged or isn’t a DOCX."
+BOMB = "The archive expands to an unsafe size and was rejected."
+OTHER_KIND = "This file type isn’t supported. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML."
+NOT_TEXT = "This isn’t a text file, although its name suggests it."
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha">'
     + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(12))
@@ -75,7 +75,7 @@ def test_files_become_text(env: object, tmp_path: Path, name: str, data: bytes, 
 
 @pytest.mark.parametrize("name", ["a.exe", "a", "a.docx.exe", "a.svg", "a.doc", ".pdf", "a.xls"])
 def test_other_kinds_are_refused(name: str) -> None:
-    with pytest.raises(Invalid, match="cannot be read"):
+    with pytest.raises(Invalid, match="can’t be read|isn’t supported"):
         parsing.check_name(name)
 
 
@@ -84,19 +84,19 @@ def test_other_kinds_are_refused(name: str) -> None:
     [
         ("a.txt", b"", "The file is empty."),
         ("a.txt", b"  \n ", "The file is empty."),
-        ("a.txt", "\u200b\u200b".encode(), "There is no text in the file."),
-        ("a.txt", b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "The file looks like a virus and was not taken."),
+        ("a.txt", "\u200b\u200b".encode(), "The file has no text."),
+        ("a.txt", b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "The file looks infected and was rejected."),
         ("a.txt", b"MZ\x90\x00", NOT_TEXT),
         ("a.txt", b"\x7fELF", NOT_TEXT),
         ("a.txt", b"a\x00\x01\x02", NOT_TEXT),
         ("a.html", pdf("x"), NOT_TEXT),
         ("a.md", docx("x"), NOT_TEXT),
         ("a.html", b"<svg onload=alert(1)></svg>", OTHER_KIND),
-        ("a.pdf", b"not a pdf", "The file is not a PDF, though its name says so."),
-        ("a.pdf", b"%PDF-1.7\n" + b"\x00" * 500, "The PDF is damaged and cannot be read."),
-        ("a.pdf", pdf("x")[:200], "The PDF is damaged and cannot be read."),
+        ("a.pdf", b"not a pdf", "This isn’t a PDF file, although its name ends in .pdf."),
+        ("a.pdf", b"%PDF-1.7\n" + b"\x00" * 500, "The PDF is damaged and can’t be read."),
+        ("a.pdf", pdf("x")[:200], "The PDF is damaged and can’t be read."),
         ("a.pdf", pdf("secret", password="word"), "The PDF is locked with a password."),
-        ("a.pdf", pdf(""), "The PDF holds no text, only pictures: it has to be recognised first."),
+        ("a.pdf", pdf(""), "This PDF contains only images. Run OCR first."),
         ("a.docx", b"PK\x03\x04 and no more", NOT_DOCX),
         ("a.docx", packed({"a.txt": b"a"}), NOT_DOCX),
         ("a.docx", docx("whole")[:-200], NOT_DOCX),
@@ -106,7 +106,7 @@ def test_other_kinds_are_refused(name: str) -> None:
         ("a.docx", packed({"word/document.xml": b"x"}, link="word/media"), BOMB),
         ("a.docx", packed({"word/document.xml": packed({"inner": b"0" * 40_000_000})}), DAMAGED),
         ("a.xlsx", packed({"xl/workbook.xml": b"0" * 50_000_000}), BOMB),
-        ("a.xlsx", packed({"a.txt": b"a"}), "The file is damaged or is not an XLSX."),
+        ("a.xlsx", packed({"a.txt": b"a"}), "The file is damaged or isn’t an XLSX file."),
         ("a.csv", b"\x7fELF", NOT_TEXT),
         ("a.docx", with_document(b"<not-xml"), DAMAGED),
     ],
@@ -161,17 +161,17 @@ def test_a_text_without_end_is_refused(
     path = tmp_path / "long"
     path.write_text("more than ten letters")
     assert parsing.main("text", "text", str(path)) == 0
-    assert "more text than can be taken" in capsys.readouterr().out
+    assert "too long" in capsys.readouterr().out
 
 
 REMARKS = [
     (
         "a.txt",
         b"Ten euros\xd1" + " и ещё".encode(),
-        "Damaged characters were left out: 1. The rest was read.",
+        "Damaged characters skipped: 1. The rest was read.",
     ),
-    ("a.txt", "un\u200bseen\u202e\U000e0041".encode(), "Characters that nobody sees were left out: 3."),
-    ("a.html", b"<p>Seen<p hidden>Obey me", "Hidden passages that readers do not see were left out: 1."),
+    ("a.txt", "un\u200bseen\u202e\U000e0041".encode(), "Invisible characters skipped: 3."),
+    ("a.html", b"<p>Seen<p hidden>Obey me", "Hidden passages skipped: 1."),
 ]
 
 

@@ -109,7 +109,7 @@ def test_what_stands_around_the_body_is_read_too(tmp_path: Path) -> None:
     data = word(body, header1=p("Call 8-800"), footer1=p("3"), footnotes=note, endnotes=last, comments=comments)
     text, said = read(tmp_path, data)
     assert text == "Call 8-800\n\nOpen daily\n\nOnly on weekdays.\n\nBy law."
-    assert said == ["Comments in the margin were left out: 1."]
+    assert said == ["Comments skipped: 1."]
 
 
 SHOWN = '<w:vanish w:val="0"/>'
@@ -133,5 +133,5 @@ BLUE = '<w:shd w:val="clear" w:fill="1F4E79"/>'
 def test_what_nobody_sees_is_left_out_and_counted(tmp_path: Path, body: str, text: str, hidden: int) -> None:
     styles = '<w:style w:styleId="Base"><w:rPr><w:vanish/></w:rPr></w:style>'
     styles += '<w:style w:styleId="Ghost"><w:basedOn w:val="Base"/></w:style>'
-    sentence = [f"Hidden passages that readers do not see were left out: {hidden}."] * bool(hidden)
+    sentence = [f"Hidden passages skipped: {hidden}."] * bool(hidden)
     assert read(tmp_path, word(body, styles=styles)) == (text, sentence)

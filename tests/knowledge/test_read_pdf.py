@@ -101,16 +101,16 @@ def test_forms_are_read_with_what_was_filled_in(tmp_path: Path) -> None:
 
 def test_pages_without_text_are_told(tmp_path: Path) -> None:
     pages = [under(60, "Rules of the shop are few."), [], under(60, "And they are short."), [], []]
-    assert read(tmp_path, drawn(*pages))[1] == ["Pages without text, which may be scans: 2, 4, 5."]
+    assert read(tmp_path, drawn(*pages))[1] == ["Pages without text (possibly scans): 2, 4, 5."]
 
 
 def test_letters_that_a_font_does_not_tell_are_no_text(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="fonts do not say"):
+    with pytest.raises(Invalid, match="fonts lack letter data"):
         read(tmp_path, unmapped("Payment is due within seven days: no later."))
 
 
 def test_signs_at_random_are_no_text(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="fonts do not say"):
+    with pytest.raises(Invalid, match="fonts lack letter data"):
         read(tmp_path, drawn(under(60, "#$%&' *+,-/ ;<=>? @[]^ {|}~ !#$%& *+;<=>?", "': .' $%&*")))
     text, said = read(tmp_path, drawn(under(60, "Contents ........................................ 3")))
     assert "Contents" in text and not said

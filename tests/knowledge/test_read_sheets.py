@@ -85,7 +85,7 @@ def test_a_workbook_is_read_as_it_is_shown(tmp_path: Path) -> None:
         "| Lock | 1 000.00 ₽ | 10% | 01.03.2026 09:30 | 0012 | FALSE |\n\n"
         "## Hours\n\n| Day | Open |\n|---|---|\n| Mon | 9–18 |\n| Mon | 12–15 |"
     )
-    assert said == ["Hidden passages that readers do not see were left out: {count}."]
+    assert said == ["Hidden passages skipped: {count}."]
 
 
 def test_a_large_workbook_is_read_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,14 +101,17 @@ def test_a_formula_without_its_result_is_told(tmp_path: Path) -> None:
     text, said = read(tmp_path, "a.xlsx", book(formulas))
     assert "Sum" in text
     assert said == [
-        "Formulas without a stored result were left out: {count}. Open the file in a spreadsheet and save it."
+        (
+            "Formulas without a saved result skipped: {count}. Open the file in a spreadsheet app, save "
+            "it and upload again."
+        )
     ]
 
 
 def test_more_rows_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "MAX_ROWS", 2)
     text, said = read(tmp_path, "a.csv", b"Name,Price\nA,1\nB,2\n")
-    assert text == HEAD + "| A | 1 |" and "larger than can be read" in said[0]
+    assert text == HEAD + "| A | 1 |" and "too large" in said[0]
 
 
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"no archive", book(fill)[:-300]])

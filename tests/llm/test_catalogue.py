@@ -36,7 +36,7 @@ async def test_models_are_listed_and_kept(provider: FakeProvider) -> None:
 async def test_models_of_a_provider_that_is_away(env: pytest.MonkeyPatch) -> None:
     env.setenv("PLATFORM_OPENAI_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
     forget_process_state()
-    with pytest.raises(ModelFailure, match="cannot be reached"):
+    with pytest.raises(ModelFailure, match="can’t be reached"):
         await client.model_names(client.configured_provider())
     assert await catalogue.model_names(client.configured_provider()) == []
 

@@ -76,7 +76,7 @@ def test_the_password_is_kept_and_does_not_go_elsewhere(who: Identity) -> None:
     call(who, mail_servers.save, FORM)
     call(who, mail_servers.remove)
     assert call(who, mail_servers.get_settings) is None and kept_password(who) is None
-    assert activities(who)[-2:] == ["Mail server {host} set", "Mail server taken away"]
+    assert activities(who)[-2:] == ["Mail server {host} set", "Mail server removed"]
 
 
 def test_only_owner_and_admin_may(who: Identity, other: Identity) -> None:
@@ -95,7 +95,7 @@ def test_only_owner_and_admin_may(who: Identity, other: Identity) -> None:
             mail_servers.send_test(weak)
     assert call(replace(who, role=Role.ADMIN), mail_servers.get_settings).host == "localhost"
     assert call(other, mail_servers.get_settings) is None
-    with pytest.raises(Conflict, match="no mail server"):
+    with pytest.raises(Conflict, match="No mail server"):
         mail_servers.send_test(other)
 
 

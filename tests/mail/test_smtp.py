@@ -103,15 +103,15 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, env: pytest.M
 @pytest.mark.usefixtures("open_loopback")
 def test_tls_that_is_asked_for_and_not_there_sends_nothing() -> None:
     with Catcher() as catcher:
-        with pytest.raises(Invalid, match="offers no STARTTLS"):
+        with pytest.raises(Invalid, match="doesn’t support STARTTLS"):
             send(a_server(catcher.port, security=MailSecurity.STARTTLS))
-        with pytest.raises(Invalid, match="does not speak TLS"):
+        with pytest.raises(Invalid, match="doesn’t speak TLS"):
             send(a_server(catcher.port, security=MailSecurity.TLS))
     assert catcher.letters == []
     with odd_server(says(b"220 hello", b"250 odd")) as port, pytest.raises(Invalid, match="takes no user name"):
         send(a_server(port, user_name=USER, password=PASSWORD))
     pretends = says(b"220 hello", b"250-odd\r\n250 STARTTLS", b"250 as you like", b"250 go on", b"250 go on")
-    with odd_server(pretends) as port, pytest.raises(Invalid, match="offers no STARTTLS"):
+    with odd_server(pretends) as port, pytest.raises(Invalid, match="doesn’t support STARTTLS"):
         send(a_server(port, security=MailSecurity.STARTTLS, user_name=USER, password=PASSWORD))
 
 
@@ -123,14 +123,14 @@ def test_a_refusal_is_told_and_a_pause_is_told_apart(stage: str) -> None:
         with pytest.raises(Invalid, match="550 5.1.1 not here"):
             send(a_server(catcher.port))
         catcher.faults[stage] = "451 4.7.1 later"
-        with pytest.raises(Unavailable, match="come again later: 451 4.7.1 later"):
+        with pytest.raises(Unavailable, match="asked us to retry later: 451 4.7.1 later"):
             send(a_server(catcher.port))
     assert catcher.letters == []
 
 
 @pytest.mark.usefixtures("open_loopback")
 def test_only_what_breaks_after_the_end_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unavailable, match="does not answer on port"):
+    with pytest.raises(Unavailable, match="doesn’t answer on port"):
         send(a_server(free_port()))
     go_on = (b"220 hello", b"250 odd", b"250 ok", b"250 ok")
     for said in (go_on[:1], go_on[:2], go_on[:3], (b"banana",), (b"220 hello", b"250-" + b"x" * 5_000)):
@@ -188,7 +188,7 @@ def test_what_a_server_says_back_holds_no_password() -> None:
 
 @pytest.mark.parametrize("host", NAMES)
 def test_no_inner_address_is_reached(env: pytest.MonkeyPatch, host: str) -> None:
-    with Catcher() as catcher, pytest.raises(Invalid, match="may not be reached"):
+    with Catcher() as catcher, pytest.raises(Invalid, match="is blocked"):
         send(a_server(catcher.port, host=host))
     assert catcher.letters == []
 
@@ -259,7 +259,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("address", INJECTIONS)
 def test_what_is_not_one_address_is_refused(address: str) -> None:
-    with pytest.raises(Invalid, match="not an e-mail address"):
+    with pytest.raises(Invalid, match="isn’t an email address"):
         smtp.written(a_server(25), to=address, subject="x", text="x", key="x")
 
 

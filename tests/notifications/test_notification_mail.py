@@ -43,7 +43,7 @@ def test_at_once(who: Identity, boris: Identity, mail: Catcher) -> None:
     tell(who, boris, who)
     run_jobs(who)
     (letter,) = mail.letters
-    assert (letter["To"], letter["Subject"]) == (boris.email, "Acme: A task is due: Call")
+    assert (letter["To"], letter["Subject"]) == (boris.email, "Acme: Task due: Call")
     assert "https://console.platform.test/manage/acme/leads" in text_of(letter)
     assert "https://console.platform.test/manage/acme/settings/notifications" in text_of(letter)
 
@@ -77,7 +77,7 @@ def test_a_failure_is_reported_and_told_to_nobody(who: Identity, boris: Identity
     prefer(boris, "task_due", email="at_once")
     tell(who, boris)
     cancelled(who)
-    assert activities(who) == ["Notification by e-mail to {name} not sent: {reason}"] and told(who) == []
+    assert activities(who) == ["Email notification to {name} not sent: {reason}"] and told(who) == []
 
 
 def test_the_digest_lists_what_is_still_unread_once(who: Identity, boris: Identity, mail: Catcher) -> None:
@@ -94,7 +94,7 @@ def test_the_digest_lists_what_is_still_unread_once(who: Identity, boris: Identi
             run_jobs(who)
         (letter,) = mail.letters
         assert (letter["To"], letter["Subject"]) == (boris.email, "Acme: 2 unread notifications")
-        assert text_of(letter).count("A task is due: Call") == 2
+        assert text_of(letter).count("Task due: Call") == 2
         assert {row.digest_at for row in rows(boris)} == {None} and len(jobs(who)) == 1
 
 

@@ -39,7 +39,7 @@ def boris(who: Identity) -> Identity:
 
 def tell(who: Identity, *users: Identity, cause: str = "c", by: str = "") -> list[Notification]:
     """Tell members that a task is due."""
-    notice = Notice("A task is due: {text}", "/leads", {"text": "Call"})
+    notice = Notice("Task due: {text}", "/leads", {"text": "Call"})
     ids = [one.user_id for one in users]
     with session_scope(who.tenant_id) as session:
         kind = NotificationKind.TASK_DUE
@@ -49,7 +49,7 @@ def tell(who: Identity, *users: Identity, cause: str = "c", by: str = "") -> lis
 def test_a_conversation_without_an_assignee_is_told_to_all_who_may_answer(who: Identity, boris: Identity) -> None:
     viewer, talk = make_member(who, Role.VIEWER), real_talk(who)
     call(who, hand_off.hand_off, talk)
-    assert (told(who), told(boris), told(viewer)) == ([], ["“Anna” waits for a person"], [])
+    assert (told(who), told(boris), told(viewer)) == ([], ["“Anna” needs a person"], [])
     assert rows(boris)[0].link == f"/inbox?c={talk}"
 
 
@@ -58,7 +58,7 @@ def test_a_conversation_with_an_assignee_is_told_to_them(who: Identity, boris: I
     call(who, triage.assign, talk, boris.user_id)
     call(who, triage.assign, talk, boris.user_id)
     call(who, hand_off.hand_off, talk)
-    assert told(boris) == ["“Anna” is assigned to you", "“Anna” waits for a person"] and told(admin) == []
+    assert told(boris) == ["“Anna” is assigned to you", "“Anna” needs a person"] and told(admin) == []
     call(boris, triage.assign, talk, None)
     call(boris, triage.assign, talk, boris.user_id)
     assert len(told(boris)) == 2  # who did it is not told
@@ -126,7 +126,7 @@ def test_mentions_are_told_and_not_to_oneself(who: Identity, boris: Identity) ->
 def test_tasks_are_told_to_who_is_responsible(who: Identity, boris: Identity) -> None:
     call(who, tasks.create, text="Call her", responsible_id=boris.user_id)
     call(boris, tasks.create, text="My own")
-    assert told(boris) == ["A task for you: Call her"] and told(who) == []
+    assert told(boris) == ["Task assigned to you: Call her"] and told(who) == []
 
 
 def test_a_rule_tells_a_member_at_each_run(who: Identity, boris: Identity) -> None:
@@ -143,21 +143,21 @@ def test_a_rule_tells_a_member_at_each_run(who: Identity, boris: Identity) -> No
 def test_who_began_an_import_is_told_how_it_ended(who: Identity, boris: Identity) -> None:
     begun(boris, 3)
     run_jobs(who)
-    assert told(boris) == ["Import of “people.csv”: 3 new contacts, 0 changed, 0 refused"] and told(who) == []
+    assert told(boris) == ["Import of “people.csv”: 3 created, 0 updated, 0 rejected"] and told(who) == []
     begun(boris, 2)
     cancelled(who)
-    assert told(boris)[1:] == told(who) == ["Import of “people.csv” stands still: Its job was cancelled."]
+    assert told(boris)[1:] == told(who) == ["Import of “people.csv” stalled: The job was canceled."]
 
 
 def test_failures_are_told_to_admins_once_an_hour(who: Identity, boris: Identity) -> None:
     def fail(link: str) -> None:
-        sentence, values = "Source “{title}” could not be read", {"link": link, "title": "Prices"}
+        sentence, values = "Source “{title}” couldn’t be read", {"link": link, "title": "Prices"}
         with session_scope(who.tenant_id) as session:
             activity.record(session, who.tenant_id, ActivityKind.FAILURE, sentence, **values)
 
     for link in ("/knowledge/1", "/knowledge/1", "/knowledge/2", "/test-chat?c=1", "/jobs?kind=send_digest"):
         fail(link)
-    assert told(who) == ["Source “Prices” could not be read"] * 2 and told(boris) == []
+    assert told(who) == ["Source “Prices” couldn’t be read"] * 2 and told(boris) == []
     with time_machine.travel(now() + timedelta(hours=1), tick=False):
         fail("/knowledge/1")
     assert len(told(who)) == 3
@@ -168,7 +168,7 @@ def test_many_failures_of_one_rule_are_told_once(who: Identity, boris: Identity)
     for name in ("Anna", "Cleo"):
         call(who, contacts.create, name=name)
     run_jobs(who)
-    assert told(who) == ["Rule “Welcome” failed: There is no conversation with this lead or contact."]
+    assert told(who) == ["Rule “Welcome” failed: No conversation with this lead or contact."]
     assert words_of(rows(who)[0], "ru").startswith("Правило «Welcome» не выполнено: ") and told(boris) == []
 
 
@@ -178,7 +178,7 @@ def test_a_step_that_fails_is_told_to_admins(who: Identity, boris: Identity) -> 
         enrolled(who, sequence, a_lead(who))
     sequence_scheduler.run_due_steps()
     assert len(told(who)) == 1 and told(boris) == []
-    assert told(who)[0].endswith(": There is no conversation with this lead or contact.")
+    assert told(who)[0].endswith(": No conversation with this lead or contact.")
 
 
 def test_of_one_cause_a_member_is_told_once(who: Identity, boris: Identity) -> None:

@@ -53,7 +53,7 @@ def test_a_held_e_mail_of_a_rule_is_sent_once_and_the_rule_goes_on(who: Identity
     assert len(catcher.letters) == 1 and counted(who) == 0 and runs(who)[0].state == RunState.DONE
     assert (action(who)["gate"], action(who)["released"]["by"]) == ({}, who.name)
     assert call(who, contacts.get, contact_id).tags == ["told"]
-    assert "Held e-mail of “{name}” sent" in activities(who)
+    assert "Held email of “{name}” sent" in activities(who)
     with pytest.raises(Conflict):
         call(who, held_emails.discard, run_id)
 
@@ -91,7 +91,7 @@ def test_what_is_refused(who: Identity, other: Identity, night: Any) -> None:
         with pytest.raises(NotFound):
             call(other, decide, run_id)
     call(who, rules.DEFINITIONS.switch, runs(who)[0].rule_id, enabled=False)
-    with pytest.raises(Conflict, match="Switch the rule on"):
+    with pytest.raises(Conflict, match="Turn the rule on"):
         call(who, held_emails.release, run_id)
 
 
@@ -122,13 +122,13 @@ async def test_the_pages_offer_it_and_show_that_it_happened(who: Identity, catch
         assert tab.get(RunPageState, "view").has_held_email
         await tab.send(RunPageState.release_email())
         view = tab.get(RunPageState, "view")
-        assert not view.has_held_email and view.actions[0].review == f"{who.name} sends it now"
+        assert not view.has_held_email and view.actions[0].review == f"Sending now: {who.name}"
         run_jobs(who)
         await tab.goto(f"/manage/acme/rules/runs/{run_id}", settle=False)
-        sent = f"Sent by {who.name} after it was held back"
+        sent = f"Sent by {who.name} after it was held"
         await tab.until(lambda: seen(tab, RunPageState, "view").actions[0].review == sent)
         await tab.goto(f"/manage/acme/sequences/enrollments/{way(who).id}", settle=False)
         await tab.until(lambda: seen(tab, EnrollmentPageState, "has_held_email"))
         await tab.send(EnrollmentPageState.release_email())
         assert not tab.get(EnrollmentPageState, "has_held_email")
-        assert "sends it now" in tab.get(EnrollmentPageState, "history")[0].result
+        assert "Sending now" in tab.get(EnrollmentPageState, "history")[0].result

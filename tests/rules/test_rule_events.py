@@ -259,7 +259,7 @@ def test_a_draft_beside_what_is_published(who: Identity) -> None:
     assert (found.reasons["fires"], found.live_reasons["fires"], found.gained, found.lost) == (1, 2, 0, 1)
     fired = next(one for one in found.samples if one.reason == "fires")
     tried = call(who, dry_run.dry_run, rule_id, fired.event_id, draft=True)
-    assert [(one.possible, one.sentence) for one in tried.actions] == [(False, "There is no such stage.")]
+    assert [(one.possible, one.sentence) for one in tried.actions] == [(False, "Stage not found.")]
     assert len(events(who, EventKind.TAG_ADDED)) == 0
     with pytest.raises(Invalid):
         call(who, backtest.backtest, rule_id, days=0)

@@ -125,7 +125,7 @@ def test_given_up_in_the_end_and_tried_again_by_hand(who: Identity, receiver: Re
     rule_worker.handle_event(last)
     ledger.end_attempt(last, JobState.DONE, "")
     (run,) = runs(who)
-    assert (run.state, run.actions[0]["error"]) == (RunState.FAILED, "The address is out of order.")
+    assert (run.state, run.actions[0]["error"]) == (RunState.FAILED, "The URL isn’t working.")
     call(who, rule_runs.retry, run.id)
     rule_worker.handle_event(a_job(who, 1))
     assert runs(who)[0].state == RunState.DONE

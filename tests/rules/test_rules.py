@@ -100,7 +100,7 @@ def test_an_action_that_fails_stops_its_rule_alone_and_can_be_tried_again(who: I
     failed, done = runs(who)
     assert failed.state == RunState.FAILED and done.state == RunState.DONE
     assert [line["state"] for line in failed.actions] == ["done", "failed", "waiting"]
-    assert failed.actions[1]["error"] == "The event is about no lead."
+    assert failed.actions[1]["error"] == "The event has no lead."
     assert call(who, contacts.get, row.id).tags == ["before"]
     assert "Rule “{name}” failed: {reason}" in sentences(who)
     call(who, rule_runs.retry, failed.id)
@@ -132,7 +132,7 @@ def test_rules_that_feed_each_other_stop_at_depth_five_and_say_so(who: Identity)
     with session_scope(who.tenant_id, read_only=True) as session:
         depths = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.TAG_ADDED)).all()
     assert sorted(event.depth for event in depths) == [0, 1, 2, 3, 4, 5]
-    assert "Rule “{name}” was not run: rules led to rules five times" in sentences(who)
+    assert "Rule “{name}” was stopped: rules triggered each other 5 times" in sentences(who)
 
 
 def test_switched_off_takes_effect_on_what_waits(who: Identity) -> None:

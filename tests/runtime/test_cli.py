@@ -70,7 +70,7 @@ def test_a_tenant_and_a_person_are_added(env: pytest.MonkeyPatch) -> None:
     assert accounts.authenticate("bob@acme.test", given["PLATFORM_NEW_PASSWORD"], "test").name == "bob@acme.test"
     again = cli(*words, **given)
     assert (again.returncode, again.stderr.strip()) == (1, "bob@acme.test is a member already.")
-    assert cli("user", "add", "--tenant", "none", "--email", "x@y.test").stderr.strip() == "There is no tenant none."
+    assert cli("user", "add", "--tenant", "none", "--email", "x@y.test").stderr.strip() == "Company none not found."
     assert cli(*words[:-1], "king").returncode == 2
 
     with session_scope(reason="tests", read_only=True) as session:
@@ -80,7 +80,7 @@ def test_a_tenant_and_a_person_are_added(env: pytest.MonkeyPatch) -> None:
     disabled = cli("user", "disable-two-factor", "Ann@acme.test")
     assert disabled.stdout.endswith("Two-factor of ann@acme.test is off.\n"), disabled.stderr
     again = cli("user", "disable-two-factor", "ann@acme.test")
-    assert (again.returncode, again.stderr.strip()) == (1, "ann@acme.test has no two-factor.")
+    assert (again.returncode, again.stderr.strip()) == (1, "ann@acme.test doesn’t use two-factor.")
 
 
 def test_an_existing_person_keeps_their_password(who: object) -> None:

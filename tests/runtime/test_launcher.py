@@ -92,7 +92,7 @@ def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.Mo
         assert launcher.redis_answers(url)
         assert "ready" in screen.getvalue() and "@" not in screen.getvalue()
         assert not launcher.redis_answers(f"redis://:wrong@{url.rpartition('@')[2]}")
-        assert not launcher.redis_answers("not an address")
+        assert not launcher.redis_answers("isn’t an address")
 
         forget_process_state()
         given = launcher.Platform(config.settings(), folder, up.watchdog, up.console)
@@ -109,7 +109,7 @@ def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatc
     forget_process_state()
     with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
-        with pytest.raises(PlatformError, match="The database does not answer") as failed:
+        with pytest.raises(PlatformError, match="The database isn’t responding") as failed:
             launcher.prepare_database(up)
         assert "canary" not in str(failed.value)
         up.watchdog.close()

@@ -150,9 +150,9 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     assert "Ask now only for: your phone number (with the code)" in prompt
     assert "answer what is asked aside, then come back" in prompt
     kept = trace(who, reply).data["guided"]
-    assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
+    assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Contact phone"])
     with session_scope(who.tenant_id, read_only=True) as session:
-        assert guided_scripts.list_progress(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
+        assert guided_scripts.list_progress(session, who, opened) == [("Visit", 0, 2, ["Contact phone"])]
     extraction_prompt = provider.asked[-2].prompt
     assert extraction_prompt.startswith(PROMPT_START) and f"- {PHONE} (phone): " in extraction_prompt
 
@@ -213,7 +213,7 @@ def test_the_offline_model_finds_what_is_told(
     wanted = [
         RequestedField(NAME, "Name", "name"),
         RequestedField(PHONE, "Phone", "phone"),
-        RequestedField(EMAIL, "E-mail", "email"),
+        RequestedField(EMAIL, "Email", "email"),
     ]
     wanted += [RequestedField(CITY, "City"), RequestedField(BUDGET, "Budget", "number")]
     found = extraction.parse_answer(
@@ -274,12 +274,12 @@ def test_dates_can_be_told_from_today() -> None:
 @pytest.mark.parametrize(
     ("said", "reply"),
     [
-        ("Анна", "Подскажите, пожалуйста: Phone of the contact"),
-        ("Здравствуйте, меня зовут Анна", "Подскажите, пожалуйста: Phone of the contact"),
-        ("А где вы находитесь?", "Я офлайн-модель, ответа у меня нет. Подскажите, пожалуйста: Phone of the contact"),
+        ("Анна", "Подскажите, пожалуйста: Contact phone"),
+        ("Здравствуйте, меня зовут Анна", "Подскажите, пожалуйста: Contact phone"),
+        ("А где вы находитесь?", "Я офлайн-модель, ответа у меня нет. Подскажите, пожалуйста: Contact phone"),
     ],
 )
 def test_the_offline_model_asks_for_what_is_wanted(said: str, reply: str) -> None:
     own = AgentSettings(name="Vera", instructions="Be brief.", reply_language="ru")
-    step = prompts.GuidedState("Visit", "Meet", wanted=[("Phone of the contact", "")])
+    step = prompts.GuidedState("Visit", "Meet", wanted=[("Contact phone", "")])
     assert generate(prompts.build_messages(prompts.PromptContext(own, guided=step, question=said))) == reply

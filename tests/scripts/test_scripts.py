@@ -206,7 +206,7 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
         call(who, conversations.set_test_context, opened, lead_id=None, contact_id=None, stage_id=stage)
         (why,) = trace(who, await answered(who, opened)).data["scripts"]
         assert ("Thank them in Won." in provider.last.prompt) is there
-    assert (why["why"], why["actual"]) == ("It is for the stage {expected}; the lead stands in {actual}.", "New")
+    assert (why["why"], why["actual"]) == ("For stage {expected}; the lead is in {actual}.", "New")
     assert call(who, scripts.conversations_using, why["script_id"]) == [opened]
 
 
@@ -246,7 +246,7 @@ async def test_scripts_have_a_budget(provider: FakeProvider, who: Identity) -> N
     provider.will(says("Hello."))
     first, second = trace(who, await answered(who, opened)).data["scripts"]
     assert (first["applied"], second["applied"]) == (True, False)
-    assert second["why"] == "There was no room for it in the prompt."
+    assert second["why"] == "It didn’t fit in the prompt."
     assert "second word" not in provider.last.prompt
 
 

@@ -100,7 +100,7 @@ def test_is_given_up_in_the_end_and_tried_again_by_hand(waiting: Identity, recei
             step_calls.take_step(a_job(waiting, number))
     attempt(waiting, 5)
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "failed")])
-    assert lines(waiting)[0].error == "The address is out of order."
+    assert lines(waiting)[0].error == "The URL isn’t working."
     call(waiting, enrollments.retry, way(waiting).id)
     work(waiting)
     assert taken(waiting) == [("call", "done")] and way(waiting).step_id == "end"

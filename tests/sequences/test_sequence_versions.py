@@ -265,9 +265,9 @@ def broken(who: Identity, sequence_id: str, steps: list[dict[str, Any]]) -> None
 
 
 UNKNOWN = [
-    ([{"id": "a", "kind": "dance"}], "A step cannot be read."),
-    ([{"id": "z", "kind": "do", "action": {"kind": "write_note", "text": "x"}}], "A step cannot be read."),
-    ([{"id": "a", "kind": "do", "action": {"kind": "dance"}}], "An action cannot be read."),
+    ([{"id": "a", "kind": "dance"}], "A step can’t be read."),
+    ([{"id": "z", "kind": "do", "action": {"kind": "write_note", "text": "x"}}], "A step can’t be read."),
+    ([{"id": "a", "kind": "do", "action": {"kind": "dance"}}], "An action can’t be read."),
 ]
 
 
@@ -334,7 +334,10 @@ def test_an_agent_that_is_deleted_lets_its_steps_fail_in_words(who: Identity) ->
         call(who, agents.delete, agent)
     with at(MONDAY + timedelta(days=1)):
         work(who)
-    assert (way(who).state, lines(who)[0].error) == (EnrollmentState.FAILED, "There is no such agent.")
+    assert (way(who).state, lines(who)[0].error) == (
+        EnrollmentState.FAILED,
+        ("Agent not found. It may have been deleted."),
+    )
 
 
 def test_the_demo_goes_with_its_sequences_and_ways(who: Identity) -> None:

@@ -236,7 +236,7 @@ def test_a_step_that_fails_is_shown_and_can_be_tried_again(who: Identity) -> Non
     (row,) = enrolled(who, sequence, lead)
     work(who)
     assert way(who).state == EnrollmentState.FAILED and taken(who) == [("say", "failed")]
-    assert lines(who)[0].error == "There is no conversation with this lead or contact."
+    assert lines(who)[0].error == "No conversation with this lead or contact."
     talk = begin(who)
     call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=None)
     call(who, enrollments.retry, row)

@@ -48,7 +48,7 @@ def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
     assert [row.event_id for row in rows] == [first.id, first.id, first.id, second.id]
     assert rows[0].body == BODY.decode() and rows[0].headers["sender"] == "203.0.113.7"
     assert first.after["delivery_id"] == rows[0].id
-    assert activities(who).count("Webhook “{name}” came in") == 2
+    assert activities(who).count("Webhook “{name}” received") == 2
 
 
 def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> None:
@@ -66,7 +66,9 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     assert len(found) == 3
     rows = [row for row in log(who) if row.outcome != DeliveryOutcome.REFUSED]
     assert [row.message_id for row in rows] == names and rows[2].event_id == rows[0].event_id == first.id
-    assert [row.why for row in log(who) if row.outcome == DeliveryOutcome.REFUSED][0] == "The signature does not match."
+    assert [row.why for row in log(who) if row.outcome == DeliveryOutcome.REFUSED][0] == (
+        "The signature doesn’t match."
+    )
     assert deliveries.accept_all(webhook, []) == []
 
 
@@ -85,7 +87,7 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
     results = deliveries.accept_all(webhook, [IncomingRequest(body_of({"number": number}), {}) for number in range(3)])
     assert results[0] == results[2] == DeliveryOutcome.ACCEPTED and isinstance(results[1], RuntimeError)
     assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
-    assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
+    assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” received") == 2
 
 
 def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,14 +163,14 @@ def test_only_a_valid_signature_passes_and_nobody_outside_learns_why(who: Identi
         with pytest.raises(UnverifiedDelivery) as refused:
             send(webhook, headers, body)
         said.add((name == "", refused.value.sentence, refused.value.status))
-    assert said == {(False, "The delivery could not be verified.", 401)}
+    assert said == {(False, "The delivery couldn’t be verified.", 401)}
     assert events(who) == []
     rows = log(who)
     assert {row.outcome for row in rows} == {DeliveryOutcome.REFUSED} and {row.taken_id for row in rows} == {None}
     assert {row.why for row in rows} == {
         "The signature is missing.",
-        "The signature does not match.",
-        "It was signed more than five minutes before or after it came.",
+        "The signature doesn’t match.",
+        "The timestamp is more than 5 minutes off.",
     }
     assert activities(who).count("Webhook “{name}” refused a delivery") == 1
     assert send(webhook, signed(secret_of(webhook), BODY)) == DeliveryOutcome.ACCEPTED

@@ -63,7 +63,7 @@ def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
     call(who, incoming_webhooks.restore, row.id)
     assert len(call(who, incoming_webhooks.list_webhooks)) == 2
     said = [one for one in activities(who) if one.startswith("Webhook")]
-    assert said == ["Webhook “{name}” created"] * 2 + ["Webhook “{name}” deleted", "Webhook “{name}” brought back"]
+    assert said == ["Webhook “{name}” created"] * 2 + ["Webhook “{name}” deleted", ("Webhook “{name}” restored")]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def find_chat(token: str) -> ChannelAccount:
     """Return a web chat by its public token. Raises NotFound if there is none or it is switched off."""
     account = channel_accounts.find_by_token(token)
     if account.kind != Channel.WEB_CHAT:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Page not found.")
     return account
 
 

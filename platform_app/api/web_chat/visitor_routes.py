@@ -77,7 +77,7 @@ async def _sent_message(request: Request) -> SentMessage:
     try:
         return SentMessage.model_validate_json(b"".join(parts))
     except ValidationError as error:
-        raise Invalid("This value cannot be taken.") from error
+        raise Invalid("This value isn’t allowed.") from error
 
 
 def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:

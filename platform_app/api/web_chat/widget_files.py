@@ -38,7 +38,7 @@ async def widget_file(request: Request) -> Response:
     """Return a script or style sheet. Raises NotFound for any other name."""
     name = request.path_params["name"]
     if name not in FILES:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Page not found.")
     return Response(_file(name), media_type=FILES[name], headers={"cross-origin-resource-policy": "cross-origin"})
 
 

@@ -16,9 +16,9 @@ def invitation_form() -> rx.Component:
     """Return the dialog with the form of a new invitation."""
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(t("Invite a colleague"), size="4"),
+            rx.dialog.title(t("Invite a teammate"), size="4"),
             rx.dialog.description(
-                t("They join with a link that works once, for 72 hours."), size="2", margin_bottom="16px"
+                t("They join with a single-use link that’s valid for 72 hours."), size="2", margin_bottom="16px"
             ),
             rx.el.form(
                 field(
@@ -64,7 +64,10 @@ def _role_field() -> rx.Component:
 
 
 def _role_help() -> Any:
-    return t("Viewers read. Operators work. Admins also manage members and integrations. Owners may do everything.")
+    return t(
+        "Viewers can only look. Operators do the daily work. Admins also manage members and "
+        "integrations. Owners can do everything."
+    )
 
 
 def _by_mail() -> rx.Component:
@@ -76,7 +79,7 @@ def _by_mail() -> rx.Component:
 
 
 def _no_mail() -> rx.Component:
-    words = t("You get a link to send yourself: the platform has no mail server of its own.")
+    words = t("You’ll get a link to send yourself, because the platform has no mail server.")
     return rx.el.div(rx.el.span(words, class_name="help"), class_name="field")
 
 
@@ -85,17 +88,23 @@ def invitation_link() -> rx.Component:
     is_invitation = MembersState.link_kind == "invitation"
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(rx.cond(is_invitation, t("Invitation link"), t("Link for a new password")), size="4"),
+            rx.dialog.title(rx.cond(is_invitation, t("Invitation link"), t("Password reset link")), size="4"),
             rx.dialog.description(
                 rx.cond(
                     is_invitation,
-                    t("Send it to {email} yourself. It works once, for 72 hours.", email=MembersState.link_for),
-                    t("Send it to {email} yourself. It works once, for an hour.", email=MembersState.link_for),
+                    t(
+                        "Send it to {email} yourself. It works once and is valid for 72 hours.",
+                        email=MembersState.link_for,
+                    ),
+                    t(
+                        "Send it to {email} yourself. It works once and is valid for an hour.",
+                        email=MembersState.link_for,
+                    ),
                 ),
                 size="2",
             ),
             rx.el.div(
-                one_time_link(t("Link"), t("It is not shown again. You can get a new one later.")),
+                one_time_link(t("Link"), t("You won’t see it again. You can create a new one later.")),
                 rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
                 class_name="form",
                 margin_top="16px",
@@ -114,27 +123,27 @@ def _confirmations() -> dict[str, tuple[Any, Any, Any]]:
     return {
         "disable": (
             t("Disable {name}?", name=name),
-            t("They are signed out at once and cannot come back until you enable them."),
+            t("They’re signed out right away and can’t sign in until you enable them."),
             t("Disable"),
         ),
         "remove": (
             t("Remove {name}?", name=name),
-            t("They are signed out at once and lose access. Their account and what they wrote stay."),
+            t("They’re signed out right away and lose access. Their account and content are kept."),
             t("Remove member"),
         ),
         "hand_over": (
             t("Make {name} the owner?", name=name),
-            t("They get full control and you become an admin. Only they can give it back."),
-            t("Hand over"),
+            t("They’ll get full control and you’ll become an admin. Only they can transfer it back."),
+            t("Transfer"),
         ),
         "reset_two_factor": (
             t("Reset the two-factor of {name}?", name=name),
-            t("They are signed out, and the password alone signs them in. Do it only if they asked you themselves."),
+            t("They’ll be signed out and can sign in with just a password. Do this only if they asked you."),
             t("Reset"),
         ),
         "revoke": (
-            t("Revoke the invitation of {name}?", name=name),
-            t("The link stops working at once."),
+            t("Revoke {name}’s invitation?", name=name),
+            t("The link stops working right away."),
             t("Revoke"),
         ),
     }
@@ -181,4 +190,4 @@ def _successor() -> rx.Component:
         class_name="native",
     )
     assigned = t("Assigned to them: {words}.", words=MembersState.assigned_words)
-    return rx.box(field(t("Hand over to"), chosen, name="successor", help_text=assigned), margin_top="16px")
+    return rx.box(field(t("Transfer to"), chosen, name="successor", help_text=assigned), margin_top="16px")

@@ -12,7 +12,7 @@ def recovery_codes() -> rx.Component:
     """Return the field that `reveal_once` fills with new recovery codes."""
     return one_time_lines(
         t("Recovery codes"),
-        t("Keep them in a safe place. Each replaces a code of the app once. They are not shown again."),
+        t("Keep them in a safe place. Each works once in place of a code from the app. You won’t see them again."),
         name=CODES_ID,
         count=RECOVERY_CODES,
     )

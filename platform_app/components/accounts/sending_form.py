@@ -12,8 +12,8 @@ from platform_app.models.sending import SENDING_FORM
 from platform_app.state.accounts.sending_settings import SendingSettingsState
 
 _SCOPE = (
-    "Quiet hours and limits hold for messages and e-mails of rules and sequences together, except those that are "
-    "marked as transactional. Replies of agents and what members write are never limited. Contacts who opted out get "
+    "Quiet hours and limits apply to messages and emails from rules and sequences, except "
+    "transactional ones. Replies by agents and members are never limited. Contacts who opted out get "
     "nothing automatic."
 )
 
@@ -28,8 +28,8 @@ def sending_form() -> rx.Component:
             *submitted_section(SENDING_FORM, "limits", state),
             submitted_field(TENANT_FORM["stop_on_member_reply"], state),
             *submitted_section(SENDING_FORM, "approval", state),
-            _words("words_en", t("Words of opting out, English")),
-            _words("words_ru", t("Words of opting out, Russian")),
+            _words("words_en", t("Opt-out words (English)")),
+            _words("words_ru", t("Opt-out words (Russian)")),
             rx.cond(state.problem != "", rx.el.p(state.problem, class_name="problem-text", role="alert")),
             rx.box(rx.button(t("Save"), type="submit")),
             on_submit=state.save,
@@ -46,6 +46,6 @@ def _words(name: str, label: Any) -> rx.Component:
         label,
         rx.text_area(id=name, name=name, default_value=state.initial[name], rows="4"),
         name=name,
-        help_text=t("One a line. A message that is one of them opts out."),
+        help_text=t("One per line. A message that equals one of them opts the contact out."),
         problem=rx.cond(state.problem_field == name, state.problem, ""),
     )

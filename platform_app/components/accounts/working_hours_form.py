@@ -7,8 +7,7 @@ from platform_app.components.console.text import t
 from platform_app.state.accounts.working_hours import DayRow, DaysOffRow, WorkingHoursState
 
 _WHAT_FOR = (
-    "Rules assign conversations in turn only to members who are online, within their working hours, and had a page "
-    "open in the last 30 minutes."
+    "Rules assign conversations only to members who are online, within working hours and active in the last 30 minutes."
 )
 _DAYS = {1: "Monday", 2: "Tuesday", 3: "Wednesday", 4: "Thursday", 5: "Friday", 6: "Saturday", 7: "Sunday"}
 
@@ -17,7 +16,7 @@ def working_hours_form() -> rx.Component:
     """Return the card with the hours of the week and the days off."""
     always = rx.el.label(
         rx.switch(checked=WorkingHoursState.always, on_change=WorkingHoursState.set_always, id="works-always"),
-        t("I work at any time"),
+        t("Available at any time"),
         class_name="status",
     )
     return rx.el.section(
@@ -33,7 +32,7 @@ def _week() -> rx.Component:
             WorkingHoursState.always,
             rx.fragment(),
             rx.el.fieldset(
-                rx.el.legend(t("Hours of the week"), class_name="visually-hidden"),
+                rx.el.legend(t("Weekly hours"), class_name="visually-hidden"),
                 rx.foreach(WorkingHoursState.days, _day),
                 class_name="week-hours",
             ),
@@ -84,7 +83,7 @@ def _day(row: rx.Var[DayRow]) -> rx.Component:
 
 def _zone() -> rx.Component:
     return rx.el.select(
-        rx.el.option(t("That of the company"), value=""),
+        rx.el.option(t("Same as the company"), value=""),
         rx.foreach(WorkingHoursState.zones, lambda zone: rx.el.option(zone, value=zone)),
         id="hours_zone",
         name="hours_zone",

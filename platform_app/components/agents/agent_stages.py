@@ -24,7 +24,7 @@ def _stages() -> rx.Component:
         rx.cond(
             AgentState.stages.length() > 0,
             rx.el.ul(rx.foreach(AgentState.stages, _stage), class_name="plain-list"),
-            rx.el.p(t("There are no pipelines yet."), class_name="muted"),
+            rx.el.p(t("No pipelines yet."), class_name="muted"),
         ),
     )
 
@@ -59,7 +59,7 @@ def _stage(stage: rx.Var[AgentStageLine]) -> rx.Component:
         rx.text_area(
             default_value=stage.text,
             on_change=debounced(lambda text: AgentState.set_stage_instructions(stage.id, text)),
-            placeholder=t("What else to do in this stage"),
+            placeholder=t("Extra instructions for this stage"),
             aria_label=t("Instructions for the stage “{title}”", title=words),
             read_only=READ_ONLY,
             max_length=4000,

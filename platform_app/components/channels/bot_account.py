@@ -59,8 +59,8 @@ def _connection() -> rx.Component:
     state = ChannelAccountState
     word = rx.cond(
         state.is_refused,
-        status("red", t("Refused by the channel")),
-        rx.cond(state.enabled, status("green", t("Connected")), status("", t("Switched off"))),
+        status("red", t("Rejected by the channel")),
+        rx.cond(state.enabled, status("green", t("Connected")), status("", t("Off"))),
     )
     return _card(
         t("Connection"),
@@ -77,7 +77,7 @@ def _connection() -> rx.Component:
 
 
 def _link() -> rx.Component:
-    explained = t("With ?start=… at its end the link says where the contact came from, such as ?start=spring.")
+    explained = t("Add ?start=… to the link to record where the contact came from, for example ?start=spring.")
     return _card(
         t("Link for customers"),
         copyable_line(ChannelAccountState.bot_link, t("Link to the bot"), name="bot_link"),

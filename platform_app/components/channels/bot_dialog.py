@@ -49,7 +49,7 @@ def _dialog(kind: ChannelKind) -> rx.Component:
 def token_field(problem: rx.Var[str]) -> rx.Component:
     """Return the field in which a bot's token is entered; it is never shown again."""
     control = rx.input(id="token", name="token", type="password", required=True, max_length=200, auto_complete="off")
-    help_text = t("It is stored encrypted and not shown again.")
+    help_text = t("Stored encrypted. You won’t see it again.")
     return field(t("Bot token"), control, name="token", help_text=help_text, problem=problem)
 
 
@@ -64,7 +64,9 @@ def _form(kind: ChannelKind) -> rx.Component:
     return rx.form(
         token_field(_problem("token")),
         _field(kind, "agent_id", agent),
-        _field(kind, "name", rx.input(id="name", name="name", max_length=120), t("Empty: the bot's own name.")),
+        _field(
+            kind, "name", rx.input(id="name", name="name", max_length=120), t("Leave empty to use the bot’s own name.")
+        ),
         rx.flex(
             rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
             rx.button(t("Connect"), type="submit"),

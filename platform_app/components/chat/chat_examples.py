@@ -16,7 +16,7 @@ EXAMPLES = (
 def example_questions() -> rx.Component:
     """Return the sample questions; a click sends one."""
     return rx.el.div(
-        rx.el.p(t("Ask something that a customer would ask.")),
+        rx.el.p(t("Ask what a customer would ask.")),
         rx.cond(
             ~READ_ONLY,
             rx.flex(*(_example(words) for words in EXAMPLES), spacing="2", wrap="wrap", justify="center"),

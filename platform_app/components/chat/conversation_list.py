@@ -26,7 +26,11 @@ def conversation_list() -> rx.Component:
             ConversationListState.rows.length() > 0,
             rx.el.ul(rx.foreach(ConversationListState.rows, _conversation), class_name="conversations"),
             rx.el.p(
-                rx.cond(ConversationListState.search != "", t("Nothing matches."), t("No conversations yet.")),
+                rx.cond(
+                    ConversationListState.search != "",
+                    t("No results. Try another search or clear the filters."),
+                    t("No conversations yet."),
+                ),
                 class_name="muted small",
             ),
         ),

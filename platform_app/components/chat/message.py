@@ -38,7 +38,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
         ),
         rx.cond(
             row.without_vectors,
-            rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
+            rx.el.p(t("Semantic search was unavailable; keyword results used."), class_name="muted small"),
         ),
         rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
         _actions(row),
@@ -82,7 +82,7 @@ def delayed_reply() -> rx.Component:
             pattern=t("Replies in {count} s", count="{count}"),
             key=TestChatState.delayed_id,
         ),
-        rx.cond(~READ_ONLY, quiet_button(t("Answer now"), TestChatState.skip_delay)),
+        rx.cond(~READ_ONLY, quiet_button(t("Reply now"), TestChatState.skip_delay)),
         spacing="4",
         align="center",
         class_name="message",
@@ -126,7 +126,7 @@ def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
 
 def _actions(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.flex(
-        rx.cond(row.text != "", quiet_button(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied."))])),
+        rx.cond(row.text != "", quiet_button(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied"))])),
         rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
         rx.cond(row.can_retry & ~READ_ONLY, quiet_button(t("Retry"), TestChatState.retry(row.id))),
         rx.cond(row.can_edit & ~READ_ONLY, quiet_button(t("Edit"), TestChatState.begin_edit(row.id))),
@@ -139,7 +139,7 @@ def _edit(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.el.form(
         Composer.create(label=t("Your message"), initial=row.text, auto_focus=True),
         rx.flex(
-            rx.button(t("Send again"), type="submit", size="1"),
+            rx.button(t("Resend"), type="submit", size="1"),
             quiet_button(t("Cancel"), TestChatState.begin_edit("")),
             spacing="4",
             align="center",
@@ -174,13 +174,13 @@ def _held(row: rx.Var[MessageRow]) -> rx.Component:
         rx.el.input(type="hidden", name="message_id", value=row.id, read_only=True),
         rx.cond(
             is_written,
-            Composer.create(label=t("Message that is held back"), initial=row.text, disabled=READ_ONLY),
-            rx.el.div(t("The agent is to write: {task}", task=row.task), class_name="bubble plain"),
+            Composer.create(label=t("Message that is held"), initial=row.text, disabled=READ_ONLY),
+            rx.el.div(t("Instructions for the agent: {task}", task=row.task), class_name="bubble plain"),
         ),
         rx.cond(
             ~READ_ONLY,
             rx.flex(
-                rx.button(rx.cond(is_written, t("Send"), t("Let the agent write")), type="submit", size="1"),
+                rx.button(rx.cond(is_written, t("Send"), t("Have the agent write")), type="submit", size="1"),
                 quiet_button(t("Discard"), TestChatState.discard_held(row.id)),
                 spacing="4",
                 align="center",

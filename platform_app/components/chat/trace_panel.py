@@ -54,7 +54,7 @@ def _trace() -> rx.Component:
         rx.dialog.title(t("Why this reply?"), size="4"),
         rx.cond(
             ChatPanelState.degraded,
-            rx.el.p(t("Found without the vector index: it did not answer."), class_name="problem-text"),
+            rx.el.p(t("Semantic search was unavailable; keyword results used."), class_name="problem-text"),
         ),
         rx.el.dl(rx.foreach(ChatPanelState.facts, _fact), class_name="figures"),
         rx.el.h2(t("Time")),
@@ -62,11 +62,11 @@ def _trace() -> rx.Component:
         rx.cond(
             ChatPanelState.scripts.length() > 0,
             rx.fragment(
-                rx.el.h2(t("Scripts considered")),
+                rx.el.h2(t("Scripts checked")),
                 rx.el.ol(rx.foreach(ChatPanelState.scripts, _script), class_name="passages"),
             ),
         ),
-        rx.el.h2(t("Passages considered")),
+        rx.el.h2(t("Retrieved passages")),
         rx.cond(
             ChatPanelState.passages.length() > 0,
             rx.el.ol(rx.foreach(ChatPanelState.passages, _passage_considered), class_name="passages"),
@@ -90,7 +90,7 @@ def _script(script: rx.Var[TraceScript]) -> rx.Component:
         rx.cond(
             script.change.length() > 0,
             rx.fragment(
-                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.p(t("Smallest change that would make it apply:"), class_name="muted small"),
                 rx.el.ul(rx.foreach(script.change, lambda words: rx.el.li(words)), class_name="plain-list small"),
             ),
         ),
@@ -104,8 +104,8 @@ def _usage_badge(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -
         rx.badge(words, color_scheme="green", variant="surface", high_contrast=True),
         rx.cond(
             given,
-            rx.badge(t("given to the model"), color_scheme="blue", variant="surface", high_contrast=True),
-            rx.badge(t("not given to the model"), color_scheme="gray", variant="surface", high_contrast=True),
+            rx.badge(t("sent to the model"), color_scheme="blue", variant="surface", high_contrast=True),
+            rx.badge(t("not sent to the model"), color_scheme="gray", variant="surface", high_contrast=True),
         ),
     )
 

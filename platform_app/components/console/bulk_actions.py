@@ -12,7 +12,7 @@ def row_checkbox(state: Any, row_id: Any, name: Any) -> rx.Component:
     return rx.checkbox(
         checked=state.selected.contains(row_id),
         on_change=lambda selected: state.select_row(row_id, selected),
-        aria_label=t("Choose “{title}”", title=name),
+        aria_label=t("Select “{title}”", title=name),
     )
 
 
@@ -21,7 +21,7 @@ def page_checkbox(state: Any) -> rx.Component:
     return rx.checkbox(
         checked=(state.selected.length() > 0) & (state.selected.length() == state.rows.length()),
         on_change=state.select_all,
-        aria_label=t("Choose all on this page"),
+        aria_label=t("Select all on this page"),
     )
 
 
@@ -43,16 +43,16 @@ def selection_bar(state: Any, *actions: rx.Component) -> rx.Component:
     return rx.cond(
         state.selected.length() > 0,
         rx.flex(
-            rx.el.span(t("Chosen: {count}", count=state.selected.length()), class_name="small"),
+            rx.el.span(t("{count} selected", count=state.selected.length()), class_name="small"),
             *actions,
             rx.button(t("Delete"), size="1", variant="soft", color_scheme="red", on_click=state.delete_selected),
-            rx.button(t("Choose none"), size="1", variant="ghost", on_click=state.select_all(False)),
+            rx.button(t("Clear selection"), size="1", variant="ghost", on_click=state.select_all(False)),
             spacing="4",
             align="center",
             wrap="wrap",
             class_name="chosen-bar",
             role="region",
-            aria_label=t("Chosen rows"),
+            aria_label=t("Selected rows"),
         ),
     )
 

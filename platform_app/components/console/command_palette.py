@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.parts import RETURN_FOCUS
+from platform_app.components.console.parts import RETURN_FOCUS, no_results
 from platform_app.components.console.text import t
 from platform_app.state.console.command_palette import Entry, PaletteState
 
@@ -32,21 +32,22 @@ def palette() -> rx.Component:
         rx.dialog.root(
             rx.dialog.content(
                 rx.dialog.title(t("Go to"), class_name="visually-hidden"),
-                rx.dialog.description(t("Type a page or an agent."), class_name="visually-hidden"),
+                rx.dialog.description(t("Search pages, contacts, leads, rules…"), class_name="visually-hidden"),
                 rx.el.form(
-                    rx.input(
-                        name="wanted",
-                        placeholder=t("Type a page or an agent."),
-                        aria_label=t("Type a page or an agent."),
-                        on_change=PaletteState.search.debounce(120),
-                        on_key_down=PaletteState.press,
-                        auto_focus=True,
-                        size="3",
-                    ),
+                    _search_field(),
                     on_submit=PaletteState.open_selected,
                 ),
-                rx.el.ul(rx.foreach(PaletteState.entries, _entry), class_name="palette-list"),
-                rx.cond(PaletteState.entries.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
+                rx.el.div(
+                    rx.foreach(PaletteState.entries, _entry),
+                    id="palette-list",
+                    class_name="palette-list",
+                    role="listbox",
+                    aria_label=t("Go to"),
+                ),
+                rx.cond(
+                    PaletteState.entries.length() == 0,
+                    no_results(),
+                ),
                 on_close_auto_focus=RETURN_FOCUS,
                 max_width="520px",
             ),
@@ -56,16 +57,36 @@ def palette() -> rx.Component:
     )
 
 
+def _search_field() -> rx.Component:
+    return rx.input(
+        name="wanted",
+        placeholder=t("Search pages, contacts, leads, rules…"),
+        aria_label=t("Search pages, contacts, leads, rules…"),
+        on_change=PaletteState.search.debounce(120),
+        on_key_down=PaletteState.press,
+        auto_focus=True,
+        role="combobox",
+        custom_attrs={
+            "aria-expanded": "true",
+            "aria-controls": "palette-list",
+            "aria-autocomplete": "list",
+            "aria-activedescendant": rx.cond(PaletteState.entries.length() > 0, f"palette-{PaletteState.selected}", ""),
+        },
+    )
+
+
 def _entry(entry: rx.Var[Entry], index: rx.Var[int]) -> rx.Component:
-    return rx.el.li(
-        rx.link(
-            rx.el.span(entry.words, class_name="clip"),
-            rx.el.span(entry.kind, class_name="muted small"),
-            href=entry.address,
-            on_click=PaletteState.set_open(False),
-            class_name=rx.cond(PaletteState.selected == index, "palette-entry chosen", "palette-entry"),
-            underline="none",
-            color_scheme="gray",
-            high_contrast=True,
-        )
+    is_selected = PaletteState.selected == index
+    shown = {
+        "id": f"palette-{index}",
+        "role": "option",
+        "class_name": rx.cond(is_selected, "palette-entry chosen", "palette-entry"),
+        "tab_index": -1,
+        "aria_selected": rx.cond(is_selected, "true", "false"),
+    }
+    words = rx.el.span(entry.words, class_name="clip"), rx.el.span(entry.kind, class_name="muted small")
+    return rx.cond(
+        entry.command != "",
+        rx.el.div(*words, on_click=PaletteState.run_command(entry.command), **shown),
+        rx.el.a(*words, href=entry.address, on_click=PaletteState.set_open(False), **shown),
     )

@@ -21,8 +21,11 @@ def connection_notice() -> rx.Component:
             rx.el.span(class_name="dot amber", aria_hidden="true"),
             rx.cond(
                 has_hydration_payload_error,
-                _words("This tab keeps too much to connect. Clear the data of this site in the browser, then reload."),
-                _words("No connection to the server. Trying again… What you have typed and not sent stays here."),
+                _words(
+                    "This tab can’t connect because it stores too much data. Clear this site’s "
+                    "data in the browser and reload."
+                ),
+                _words("No connection to the server. Reconnecting… Your unsent text stays here."),
             ),
             class_name="connection-notice",
             role="status",
@@ -34,9 +37,11 @@ def failed_page() -> rx.Component:
     """Return the page shown when a page could not be rendered."""
     return rx.el.main(
         rx.el.div(
-            rx.el.h1(_words("The page could not be shown")),
-            rx.el.p(_words("What was saved is kept. Load the page again; if it stays like this, tell us the address.")),
-            rx.el.a(_words("Load the page again"), href="", class_name="text-link"),
+            rx.el.h1(_words("Couldn’t show this page")),
+            rx.el.p(
+                _words("Your saved work is safe. Reload the page. If it keeps happening, send the address to support.")
+            ),
+            rx.el.a(_words("Reload page"), href="", class_name="text-link"),
             class_name="card",
         ),
         class_name="auth",
@@ -50,7 +55,7 @@ def _words(sentence: str) -> Any:
 
 def toaster() -> rx.Component:
     """Return the container of toasts, with translated labels."""
-    close = t("Close the message")
+    close = t("Dismiss")
     options = rx.Var(f"({{ closeButtonAriaLabel: {close!s} }})", _var_data=close._get_all_var_data())
     named = {"containerAriaLabel": t("Messages"), "toastOptions": options}
     return rx.toast.provider(position="bottom-right", custom_attrs=named)

@@ -11,7 +11,7 @@ from platform_app.state.console.one_time_secret import COPY_SCRIPT, FIELD_ID
 
 def copy_button(text: Any, label: Any) -> rx.Component:
     """Return a small button that copies a text."""
-    return icon_button("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
+    return icon_button("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied"))], small=True)
 
 
 def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
@@ -26,7 +26,7 @@ def copyable_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 def one_time_secret() -> rx.Component:
     """Return the field in which a new secret is shown once, by `state.console.one_time_secret.reveal_once`."""
-    help_text = t("Keep it where the other system needs it. It is not shown again.")
+    help_text = t("Copy it now. You won’t see it again.")
     return one_time_field(t("Secret"), t("Copy the secret"), help_text)
 
 
@@ -37,7 +37,7 @@ def one_time_link(label: Any, help_text: Any) -> rx.Component:
 
 def one_time_lines(label: Any, help_text: Any, *, name: str, count: int) -> rx.Component:
     """Return the field in which a new list of `count` lines is shown once, by `reveal_once` with its `name`."""
-    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
+    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied"))]
     return rx.el.div(
         rx.el.label(label, html_for=name),
         rx.el.textarea(
@@ -61,7 +61,7 @@ def one_time_lines(label: Any, help_text: Any, *, name: str, count: int) -> rx.C
 
 def one_time_field(label: Any, copy_label: Any, help_text: Any) -> rx.Component:
     """Return a field in which a new secret is shown once, by `state.console.one_time_secret.reveal_once`."""
-    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
+    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied"))]
     return rx.el.div(
         rx.el.label(label, html_for=FIELD_ID),
         rx.flex(

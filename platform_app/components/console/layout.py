@@ -9,10 +9,12 @@ from reflex.vars.function import FunctionStringVar
 from platform_app.components.console.command_palette import StoredTheme, palette
 from platform_app.components.console.notification_bell import notification_bell, notification_signals
 from platform_app.components.console.parts import status
-from platform_app.components.console.popups import Popups
+from platform_app.components.console.popups import Popups, TableLabels
+from platform_app.components.console.settings_list import settings_list
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
 from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.command_palette import PaletteState
 from platform_app.state.console.frame import FrameState, TenantLink
 
 NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
@@ -37,10 +39,10 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         ],
     ),
     (
-        "Run",
+        "Monitor",
         [
             ("Events", "activity", "/events"),
-            ("Jobs", "list-checks", "/jobs"),
+            ("Background jobs", "list-checks", "/jobs"),
             ("Webhooks", "webhook", "/webhooks"),
             ("Integrations", "plug", "/integrations"),
             ("Settings", "settings", "/settings"),
@@ -68,7 +70,8 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 _topbar(section),
                 rx.el.main(
                     _shifted_clock_notice(),
-                    rx.cond(CurrentUser.not_found, not_found_message(section), content),
+                    _breadcrumb(section),
+                    rx.cond(CurrentUser.not_found, not_found_message(section), _placed(content, section)),
                     id="main",
                     class_name="page",
                     tab_index=-1,
@@ -76,6 +79,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 palette(),
                 notification_signals(),
                 Popups.create(),
+                TableLabels.create(),
                 unsent_note(CurrentUser.email),
                 StoredTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
                 class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),
@@ -86,13 +90,20 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
     )
 
 
+def _placed(content: rx.Component, section: str) -> rx.Component:
+    """Return a page of the settings beside their list, any other page as it is."""
+    return rx.el.div(settings_list(), rx.el.div(content), class_name="with-list") if section == "Settings" else content
+
+
 def not_found_message(section: str = "") -> rx.Component:
     """Return the "not found" message inside the frame, with a link to the page's section."""
     places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
     return rx.el.div(
         rx.icon("search-x", size=28, color=rx.color("gray", 9), aria_hidden="true"),
         rx.el.h1(t("Not found")),
-        rx.el.p(t("There is nothing at this address: it was deleted, the link is wrong, or it is not yours.")),
+        rx.el.p(
+            t("This page doesn’t exist. It may have been deleted, the link may be wrong, or you don’t have access.")
+        ),
         rx.flex(
             *(
                 rx.link(name, href=f"/manage/{CurrentUser.slug}{path}", size="2", underline="always")
@@ -125,14 +136,62 @@ def _sidebar(section: str, *beside_name: rx.Component) -> rx.Component:
         groups.append(rx.el.div(t(group), class_name="nav-group"))
         groups.extend(_nav_link(*link, current=link[0] == section) for link in links)
     return rx.fragment(
-        rx.el.div(
-            rx.el.span("A", class_name="logo", aria_hidden="true"),
-            rx.el.span(CurrentUser.tenant_name, class_name="word clip"),
-            *beside_name,
-            class_name="mark",
-        ),
+        rx.el.div(_company(), *beside_name, class_name="mark"),
+        _search_button(),
         rx.el.nav(*groups, aria_label=t("Pages")),
-        rx.el.div(_worker_dot(), _user_menu(), class_name="foot"),
+        rx.el.div(_worker_dot(), _fold_button(), _user_menu(), class_name="foot"),
+    )
+
+
+def _company() -> rx.Component:
+    """Return the company's name, which opens the list of the person's other companies where there are any."""
+    logo = rx.el.span(CurrentUser.tenant_name[:1].upper(), class_name="logo", aria_hidden="true")
+    name = rx.el.span(CurrentUser.tenant_name, class_name="word clip company-name")
+    return rx.cond(
+        FrameState.tenants.length() > 0,
+        rx.menu.root(
+            rx.menu.trigger(
+                rx.el.button(
+                    logo,
+                    name,
+                    rx.icon("chevrons-up-down", size=14, class_name="word", aria_hidden="true"),
+                    class_name="company plain-button",
+                    aria_label=t("{tenant}: switch company", tenant=CurrentUser.tenant_name),
+                    type="button",
+                )
+            ),
+            rx.menu.content(rx.foreach(FrameState.tenants, _other_tenant)),
+        ),
+        rx.el.div(logo, name, class_name="company"),
+    )
+
+
+def _search_button() -> rx.Component:
+    return rx.el.button(
+        rx.icon("search", size=16, aria_hidden="true"),
+        rx.el.span(t("Search"), class_name="word"),
+        rx.el.kbd("Ctrl K", class_name="word", aria_hidden="true"),
+        on_click=PaletteState.open_palette,
+        class_name="search-button",
+        aria_label=t("Search"),
+        type="button",
+    )
+
+
+def _breadcrumb(section: str) -> rx.Component:
+    """Return the link to the page's section, on pages below it."""
+    paths = {name: path for _, links in NAVIGATION for name, _, path in links}
+    if not paths.get(section):
+        return rx.fragment()
+    home = f"/manage/{CurrentUser.slug}{paths[section]}"
+    return rx.cond(
+        rx.State.is_hydrated & (rx.State.router.url.path.rstrip("/") != home),
+        rx.el.nav(
+            rx.link(t(section), href=home, size="2", color_scheme="gray"),
+            rx.el.span("/", class_name="muted", aria_hidden="true"),
+            aria_label=t("Breadcrumb"),
+            class_name="breadcrumb",
+        ),
     )
 
 
@@ -149,11 +208,24 @@ def _nav_link(name: str, icon: str, path: str, *, current: bool) -> rx.Component
     )
 
 
+def _fold_button() -> rx.Component:
+    label = rx.cond(FrameState.sidebar_collapsed, t("Expand sidebar"), t("Collapse sidebar"))
+    return rx.el.button(
+        rx.icon("panel-left", aria_hidden="true"),
+        rx.el.span(label, class_name="word clip"),
+        on_click=FrameState.toggle_sidebar,
+        class_name="nav-link plain-button only-wide",
+        aria_label=label,
+        type="button",
+    )
+
+
 def _worker_dot() -> rx.Component:
     return rx.link(
         rx.el.span(class_name=rx.cond(FrameState.worker_ok, "dot green", "dot red")),
         rx.el.span(
-            rx.cond(FrameState.worker_ok, t("Worker is running"), t("Worker is not ready")), class_name="word clip"
+            rx.cond(FrameState.worker_ok, t("Background worker running"), t("Background worker down")),
+            class_name="word clip",
         ),
         href=f"/manage/{CurrentUser.slug}",
         class_name="nav-link",
@@ -166,7 +238,7 @@ def _worker_dot() -> rx.Component:
 def _other_tenant(place: rx.Var[TenantLink]) -> rx.Component:
     """Return the link to another tenant, which reloads the page, since a tab belongs to one tenant."""
     return rx.menu.item(
-        t("Go to {tenant}", tenant=place.name),
+        t("Switch to {tenant}", tenant=place.name),
         on_select=rx.run_script(_ASSIGN.call(place.address)),
     )
 
@@ -194,13 +266,12 @@ def _user_menu() -> rx.Component:
                 rx.icon("circle-user-round", aria_hidden="true"),
                 rx.el.span(CurrentUser.name, class_name="word clip"),
                 class_name="nav-link plain-button",
-                aria_label=t("Your menu"),
+                aria_label=t("Account menu"),
                 type="button",
             )
         ),
         rx.menu.content(
             rx.menu.item(CurrentUser.email, disabled=True),
-            rx.foreach(FrameState.tenants, _other_tenant),
             rx.menu.separator(),
             *_presence_items(),
             rx.menu.separator(),
@@ -219,10 +290,9 @@ def _user_menu() -> rx.Component:
                     on_select=[set_color_mode(mode), FrameState.change_theme(mode)],
                     custom_attrs=_selected_item(CurrentUser.theme == mode),
                 )
-                for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
+                for label, mode in (("Light", "light"), ("Dark", "dark"), ("System", "system"))
             ),
             rx.menu.separator(),
-            rx.menu.item(t("Fold the navigation"), on_select=FrameState.toggle_sidebar),
             rx.menu.item(t("Settings"), on_select=rx.redirect(f"/manage/{CurrentUser.slug}/settings")),
             rx.menu.item(t("Sign out"), on_select=FrameState.sign_out),
         ),
@@ -253,8 +323,8 @@ def not_found_page() -> rx.Component:
     return rx.el.main(
         rx.el.div(
             rx.el.h1(t("Not found")),
-            rx.el.p(t("There is nothing at this address, or it is not yours."), class_name="muted"),
-            rx.link(t("To the first page"), href="/"),
+            rx.el.p(t("This page doesn’t exist or you don’t have access to it."), class_name="muted"),
+            rx.link(t("Go to dashboard"), href="/"),
             class_name="card",
         ),
         class_name="auth",

@@ -94,7 +94,9 @@ def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empt
         rx.cond(
             total > 0,
             table,
-            rx.cond(filtered, empty_state(t("Nothing matches."), icon="search-x"), empty),
+            rx.cond(
+                filtered, empty_state(t("No results. Try another search or clear the filters."), icon="search-x"), empty
+            ),
         ),
         skeleton_rows(),
     )
@@ -114,13 +116,13 @@ def actions_head() -> rx.Component:
 
 def last_time_cell(when: Any, exact: Any) -> rx.Component:
     """Return the cell with the last time of something, `when` in words and `exact` in full; "" if there was none."""
-    nothing = rx.el.span(t("Nothing yet"), class_name="muted small")
+    nothing = rx.el.span(t("Never"), class_name="muted small")
     return rx.table.cell(rx.cond(when != "", time_ago(when, exact), nothing))
 
 
 def switch_cell(title: Any, is_on: Any, on_change: Callable[[Any], Any], *, disabled: Any) -> rx.Component:
     """Return the cell with the switch of a row; `disabled` for those who may not use it."""
-    label = t("Switch “{title}”", title=title)
+    label = t("Turn “{title}” on or off", title=title)
     return rx.table.cell(rx.switch(checked=is_on, on_change=on_change, disabled=disabled, aria_label=label))
 
 
@@ -164,7 +166,7 @@ def tag_filter(value: Any, on_change: Any) -> rx.Component:
             value=value,
             on_change=on_change,
             placeholder=t("Tag"),
-            aria_label=t("With the tag"),
+            aria_label=t("Tag"),
             max_length=60,
             width="140px",
         ),

@@ -85,7 +85,7 @@ def _list() -> rx.Component:
             rx.el.ul(rx.foreach(state.rows, _row)),
             rx.cond(
                 state.is_loaded,
-                rx.el.p(t("Nothing yet. Here you are told what waits for you."), class_name="muted small"),
+                rx.el.p(t("No notifications yet. What needs you will show up here."), class_name="muted small"),
             ),
         ),
         rx.popover.close(

@@ -51,6 +51,11 @@ def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> r
     )
 
 
+def no_results() -> rx.Component:
+    """Return the line that a search in a dialog has nothing to show."""
+    return rx.el.p(t("No results. Try another search."), class_name="muted small")
+
+
 def skeleton_rows(count: int = 6) -> rx.Component:
     """Return placeholder rows for a list that is loading."""
     return rx.el.div(
@@ -58,6 +63,7 @@ def skeleton_rows(count: int = 6) -> rx.Component:
         aria_busy="true",
         aria_label=t("Loading"),
         role="status",
+        class_name="late",
     )
 
 
@@ -183,7 +189,8 @@ def move_buttons(
 
 
 def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
-    """Return the name of a row as a link to it."""
+    """Return the name of a row as a link to it; in a table it covers the row, which may be dragged by it."""
+    style.setdefault("custom_attrs", {"draggable": "false"})
     return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
 
 

@@ -1,4 +1,4 @@
-"""Popups: menus that open over the page leave the page to screen readers."""
+"""Popups: menus that leave the page to screen readers, tables as cards on a narrow screen, and the title of the tab."""
 
 import reflex as rx
 
@@ -8,3 +8,17 @@ class Popups(rx.Component):
 
     library = "$/public/popups.jsx"
     tag = "Popups"
+
+
+class DocumentTitle(rx.Component):
+    """Names the tab of the browser after the page's heading, its place in the navigation and the company."""
+
+    library = "$/public/titles.jsx"
+    tag = "DocumentTitle"
+
+
+class TableLabels(rx.Component):
+    """Gives each cell of a table the words of its column's head, for tables that are shown as cards."""
+
+    library = "$/public/tables.jsx"
+    tag = "TableLabels"

@@ -10,7 +10,7 @@ from platform_app.state.console.base import CurrentUser
 
 def t(msgid: str, **values: Any) -> rx.Var[str]:
     """Return a sentence in the person's language; {places} may be filled with state variables."""
-    english, russian = msgid, lookup("ru", msgid)
+    english, russian = lookup("en", msgid), lookup("ru", msgid)
     if values:
         filled = {name: f"{value}" for name, value in values.items()}
         english, russian = english.format(**filled), russian.format(**filled)

@@ -20,7 +20,7 @@ class UnsentNote(rx.Component):
 
 def unsent_note(person: Any) -> rx.Component:
     """Return the component that keeps the unsent text of one person; `person` is the e-mail address."""
-    words = t("What you had typed and not sent is back in its field.")
+    words = t("Your unsent text was restored.")
     return UnsentNote.create(person=person, words=words, dismiss=t("Close"))
 
 

@@ -30,8 +30,8 @@ def upload_table(address: Any, on_done: Any) -> rx.Component:
         asks=False,
         words={
             "choose": t("Choose a file"),
-            "hint": t("or drop it here: CSV with a head row, up to 50 MB"),
-            "failed": t("The file did not get through. Try again."),
+            "hint": t("or drop it here: CSV with a header row, up to 50 MB"),
+            "failed": t("Upload failed. Try again."),
         },
         on_done=on_done,
     )
@@ -47,11 +47,11 @@ def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
         words={
             "choose": t("Choose files"),
             "hint": t("or drop them here: PDF, DOCX, XLSX, CSV, TXT, MD, HTML, up to 50 MB each"),
-            "failed": t("The file did not get through. Try again."),
-            "taken": t("A source of this name is here already."),
+            "failed": t("Upload failed. Try again."),
+            "taken": t("A source with this name already exists."),
             "replace": t("Replace it"),
             "keep": t("Keep both"),
-            "skip": t("Do not upload"),
+            "skip": t("Don’t upload"),
         },
         on_done=on_done,
     )

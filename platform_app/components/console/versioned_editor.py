@@ -12,7 +12,7 @@ from platform_app.state.console.versioned_editor import VersionLine
 
 def conflict(state: Any, sentence: Any, *actions: rx.Component) -> rx.Component:
     """Return the notice about another user's change, with a button that loads it and other actions."""
-    load = rx.button(t("Load theirs"), size="1", on_click=state.load_latest)
+    load = rx.button(t("Load their version"), size="1", on_click=state.load_latest)
     return rx.cond(state.conflict, notice(sentence, actions=(load, *actions)))
 
 
@@ -24,7 +24,9 @@ def history(state: Any) -> rx.Component:
         return rx.el.div(number, " · ", version.when, " · ", version.author, class_name="muted small")
 
     def buttons(version: rx.Var[VersionLine]) -> list[rx.Component]:
-        return version_buttons(state, version, sentence=t("What runs stays as it is until you publish."))
+        return version_buttons(
+            state, version, sentence=t("The published version keeps running until you publish again.")
+        )
 
     return version_card(state, head, buttons)
 
@@ -57,7 +59,7 @@ def differences(state: Any) -> rx.Component:
     return rx.cond(
         state.changes.length() > 0,
         rx.foreach(state.changes, difference),
-        rx.el.p(t("Nothing differs."), class_name="muted small"),
+        rx.el.p(t("No differences."), class_name="muted small"),
     )
 
 
@@ -67,7 +69,7 @@ def version_buttons(
     """Return the buttons that compare and restore a version; restoring asks with `title` and `sentence`."""
     restore = confirm(
         small_button(t("Restore")),
-        title=t("Put this version into the draft?") if title is None else title,
+        title=t("Restore this version to the draft?") if title is None else title,
         sentence=sentence,
         verb=t("Restore"),
         on_confirm=state.restore(version.id),

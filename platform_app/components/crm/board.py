@@ -20,7 +20,7 @@ def board() -> rx.Component:
             class_name="board",
         ),
         empty_state(
-            t("No pipeline yet. Make one with its stages first."),
+            t("No pipeline yet. Create one with its stages first."),
             rx.link(t("Pipelines and fields"), href=f"/manage/{CurrentUser.slug}/settings/crm"),
             icon="columns-3",
         ),

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
-from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
+from platform_app.components.console.parts import READ_ONLY, field, no_results, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.option_lists import Option
@@ -104,7 +104,11 @@ def _task(state: Any, task: rx.Var[TaskLine]) -> rx.Component:
         rx.el.div(
             rx.el.span(task.text, class_name=rx.cond(task.done, "done", "")),
             rx.el.div(
-                rx.cond(task.late, status("red", t("late"))), task.due, " ", task.responsible, class_name="muted small"
+                rx.cond(task.late, status("red", t("Overdue|task"))),
+                task.due,
+                " ",
+                task.responsible,
+                class_name="muted small",
             ),
             class_name="grow",
         ),
@@ -133,7 +137,7 @@ def _new_task(state: Any) -> rx.Component:
                 rx.el.option(t("Me"), value=""),
                 rx.foreach(state.members, lambda member: rx.el.option(member.name, value=member.id)),
                 name="responsible",
-                aria_label=t("Responsible"),
+                aria_label=t("Owner|lead"),
                 class_name="native",
             ),
             rx.button(t("Add task"), size="1", variant="soft", type="submit"),
@@ -194,7 +198,7 @@ def conversations(state: Any) -> rx.Component:
             time_ago(conversation.when, conversation.exact),
         )
 
-    return _list_section(t("Conversations"), state.conversations, one, t("None yet."))
+    return _list_section(t("Conversations"), state.conversations, one, t("None yet"))
 
 
 def history(state: Any) -> rx.Component:
@@ -234,15 +238,15 @@ def contact_dialog(
             rx.dialog.title(title, size="4"),
             rx.debounce_input(
                 rx.input(
-                    placeholder=t("Search by name, phone or e-mail"),
-                    aria_label=t("Search by name, phone or e-mail"),
+                    placeholder=t("Search by name, phone or email"),
+                    aria_label=t("Search by name, phone or email"),
                     on_change=on_search,
                     max_length=200,
                 ),
                 debounce_timeout=250,
             ),
             rx.el.ul(rx.foreach(choices, choice), class_name="plain-list"),
-            rx.cond(choices.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
+            rx.cond(choices.length() == 0, no_results()),
             rx.flex(
                 nothing if nothing is not None else rx.fragment(),
                 rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", high_contrast=True)),

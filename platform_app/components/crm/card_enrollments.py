@@ -22,7 +22,7 @@ def enrollments(state: Any) -> rx.Component:
         rx.cond(
             state.enrollments.length() > 0,
             rx.el.ul(rx.foreach(state.enrollments, _enrollment), class_name="plain-list"),
-            rx.el.p(t("Never been in a sequence."), class_name="muted small"),
+            rx.el.p(t("Not in any sequence."), class_name="muted small"),
         ),
         rx.cond(
             (state.sequences.length() > 0) & ~READ_ONLY,
@@ -39,6 +39,12 @@ def _enrollment(row: rx.Var[EnrollmentRow]) -> rx.Component:
             rx.cond(row.step != "", rx.el.div(row.step, class_name="muted small")),
             class_name="grow",
         ),
-        rx.el.div(status(row.colour, row.words), rx.cond(row.due != "", time_ago(row.due, row.due_exact))),
+        rx.flex(
+            status(row.colour, row.words),
+            rx.cond(row.due != "", time_ago(row.due, row.due_exact)),
+            spacing="2",
+            wrap="wrap",
+            align="center",
+        ),
         class_name="card-line",
     )

@@ -31,11 +31,11 @@ def delete_button(label: Any, title: Any, sentence: Any, event: Any) -> rx.Compo
 def field_list() -> rx.Component:
     """Return the custom fields with a form for a new one."""
     return rx.el.section(
-        rx.el.h2(t("Your own fields")),
+        rx.el.h2(t("Custom fields")),
         rx.cond(
             CrmSettingsState.fields.length() > 0,
             rx.el.ul(rx.foreach(CrmSettingsState.fields, _field), class_name="plain-list"),
-            rx.el.p(t("None yet."), class_name="muted small"),
+            rx.el.p(t("None yet"), class_name="muted small"),
         ),
         rx.cond(IS_ADMIN, _new_field()),
         class_name="card section script-side",
@@ -48,7 +48,7 @@ def _field(field: rx.Var[CustomFieldRow]) -> rx.Component:
             rx.flex(
                 named_input(
                     field.name,
-                    t("Name of the field"),
+                    t("Field name"),
                     lambda name: CrmSettingsState.change_field(field.id, name, field.options),
                 ),
                 _badge(field.kind),
@@ -65,7 +65,7 @@ def _field(field: rx.Var[CustomFieldRow]) -> rx.Component:
             delete_button(
                 t("Delete “{title}”", title=field.name),
                 t("Delete the field?"),
-                t("What stands in it is no longer shown or used. This cannot be undone."),
+                t("Its values will be deleted. This can’t be undone."),
                 CrmSettingsState.delete_field(field.id),
             ),
         ),
@@ -84,7 +84,7 @@ def _options(field: rx.Var[CustomFieldRow]) -> rx.Component:
         on_change=debounced(lambda options: CrmSettingsState.change_field(field.id, field.name, options)),
         rows="3",
         read_only=~IS_ADMIN,
-        aria_label=t("What can be chosen, one a line"),
+        aria_label=t("Options, one per line"),
         class_name="native",
     )
 
@@ -104,7 +104,7 @@ def _new_field() -> rx.Component:
                 rx.el.option(t("Contact"), value="contact"),
                 rx.el.option(t("Lead"), value="lead"),
                 name="holder",
-                aria_label=t("Whose field"),
+                aria_label=t("Applies to"),
                 class_name="native",
             ),
             _kind(),
@@ -125,11 +125,11 @@ def _kind() -> rx.Component:
         *(rx.el.option(t(words), value=code) for code, words in FIELD_KINDS.items()),
         value=CrmSettingsState.new_kind,
         on_change=CrmSettingsState.set_new_kind,
-        aria_label=t("What it holds"),
+        aria_label=t("Type"),
         class_name="native",
     )
 
 
 def _new_options() -> rx.Component:
-    label = t("What can be chosen, one a line")
+    label = t("Options, one per line")
     return rx.el.textarea(name="options", rows="3", placeholder=label, aria_label=label, class_name="native")

@@ -16,8 +16,8 @@ def opt_out_card(state: Any) -> rx.Component:
         rx.el.p(
             rx.cond(
                 state.opted_out,
-                t("Nothing automatic is sent, neither messages nor e-mails. A member confirms before writing."),
-                t("A contact who writes a word of opting out gets no more messages."),
+                t("No automatic messages or emails are sent. Members confirm before writing."),
+                t("A contact who sends an opt-out word gets no more messages."),
             ),
             class_name="muted small",
             style={"margin": "8px 0"},

@@ -23,7 +23,7 @@ def composer() -> rx.Component:
     """Return the composer, or why nothing can be written."""
     return rx.cond(
         READ_ONLY,
-        rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"),
+        rx.el.p(t("You have view-only access."), class_name="muted chat-foot"),
         rx.el.div(
             rx.cond(DraftingState.suggestion_state != "", _suggestion()),
             rx.el.div(
@@ -60,7 +60,7 @@ def _reply() -> rx.Component:
                 "reply",
                 Composer.create(
                     label=t("Message"),
-                    hint=t("Message to the contact. Enter sends, Shift+Enter breaks the line"),
+                    hint=t("Write to the contact… Enter to send, Shift+Enter for a new line"),
                     insert_text=DraftingState.insert_text,
                     insert_count=DraftingState.insert_count,
                     rewrite_key=_draft_key(RewritingState.conversation_id, "reply"),
@@ -79,7 +79,7 @@ def _reply() -> rx.Component:
 def _note() -> rx.Component:
     return _form(
         "note",
-        Composer.create(label=t("Note"), hint=t("Note for your team; @ and a name mentions somebody"), **_kept("note")),
+        Composer.create(label=t("Note"), hint=t("Note for your team. Type @ to mention someone"), **_kept("note")),
         rx.button(rx.icon("sticky-note", size=16), t("Add note"), type="submit"),
     )
 
@@ -149,7 +149,7 @@ def _rewrite_menu() -> rx.Component:
                     RewritingState.contact_language != "",
                     choice(
                         Style.TRANSLATE.value,
-                        t("Into the contact's language: {language}", language=RewritingState.contact_language),
+                        t("Into the contact’s language: {language}", language=RewritingState.contact_language),
                     ),
                 ),
                 group(
@@ -187,7 +187,7 @@ def _rewriting() -> rx.Component:
                 state.can_undo & (state.sent_mark == InboxState.sent_count),
                 rx.fragment(
                     rx.el.span(t("Rewritten."), class_name="muted small", role="status"),
-                    quiet_button(t("Put my text back"), state.undo),
+                    quiet_button(t("Restore my text"), state.undo),
                 ),
             ),
         ),
@@ -204,7 +204,7 @@ def _suggestion() -> rx.Component:
             rx.el.strong(t("Suggestion of {name}", name=state.suggestion_name)),
             rx.match(
                 state.suggestion_state,
-                ("writing", rx.el.span(t("Is being written"), class_name="muted small", role="status")),
+                ("writing", rx.el.span(t("Writing"), class_name="muted small", role="status")),
                 ("failed", rx.badge(t("Failed"), color_scheme="red", variant="surface", high_contrast=True)),
                 rx.fragment(),
             ),
@@ -247,8 +247,8 @@ def _closed() -> rx.Component:
 
 def _opted_out() -> rx.Component:
     return rx.flex(
-        t("This contact does not want messages."),
-        quiet_button(t("Write all the same"), InboxState.confirm_opt_out),
+        t("This contact opted out of messages."),
+        quiet_button(t("Write anyway"), InboxState.confirm_opt_out),
         spacing="3",
         align="center",
         wrap="wrap",

@@ -24,7 +24,7 @@ def contact_panel() -> rx.Component:
                 _contact(),
                 _section(t("Leads"), ContactPanelState.leads, _lead, t("No leads.")),
                 _section(t("Open tasks"), ContactPanelState.tasks, _task, t("No open tasks.")),
-                _section(t("Sequences"), ContactPanelState.enrollments, _enrollment, t("Never been in a sequence.")),
+                _section(t("Sequences"), ContactPanelState.enrollments, _enrollment, t("Not in any sequence.")),
                 _section(
                     t("Other conversations"),
                     ContactPanelState.conversations,
@@ -49,7 +49,9 @@ def _contact() -> rx.Component:
         ),
         rx.cond(
             ContactPanelState.source != "",
-            rx.el.p(t("Came by the link “{source}”", source=ContactPanelState.source), class_name="muted small break"),
+            rx.el.p(
+                t("Came from the link “{source}”", source=ContactPanelState.source), class_name="muted small break"
+            ),
         ),
         rx.cond(
             ContactPanelState.tags.length() > 0,
@@ -72,7 +74,7 @@ def _opt_out() -> rx.Component:
         rx.cond(
             is_out,
             rx.el.div(
-                status("red", t("Does not want messages")),
+                status("red", t("Opted out")),
                 rx.el.p(ContactPanelState.opt_out, class_name="muted small"),
                 class_name="small",
             ),

@@ -88,7 +88,7 @@ def _triage() -> rx.Component:
     is_closed = InboxState.state == "closed"
     return rx.fragment(
         rx.el.select(
-            rx.el.option(t("Nobody assigned"), value=NOBODY),
+            rx.el.option(t("Unassigned"), value=NOBODY),
             rx.foreach(InboxState.members, option),
             value=InboxState.assignee,
             on_change=InboxState.assign,
@@ -120,7 +120,7 @@ def _hand_back() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(t("Hand back to the agent"), size="4"),
             rx.dialog.description(
-                t("The agent answers again. It reads what you wrote, and this note, which the contact never sees."),
+                t("The agent will reply again. It reads your messages and this note. The contact never sees the note."),
                 size="2",
             ),
             rx.el.form(

@@ -28,7 +28,7 @@ def conversation_list() -> rx.Component:
             rx.el.p(
                 rx.cond(
                     InboxListState.is_narrowed | (InboxListState.search != ""),
-                    t("Nothing matches."),
+                    t("No results. Try another search or clear the filters."),
                     t("No conversations here."),
                 ),
                 " ",
@@ -110,7 +110,7 @@ def _conversation(row: rx.Var[InboxRow]) -> rx.Component:
                 rx.cond(row.is_unread, rx.el.span(t("Unread"), class_name="visually-hidden")),
                 rx.cond(
                     row.awaits_approval,
-                    status("purple", t("Waits for approval")),
+                    status("purple", t("Awaiting approval")),
                     status(row.colour, row.state_label),
                 ),
                 rx.cond(row.is_test, rx.badge(t("Test"), color_scheme="gray", variant="surface", high_contrast=True)),

@@ -27,10 +27,10 @@ def keys() -> rx.Component:
         ("j", t("Next conversation")),
         ("k", t("Previous conversation")),
         ("r", t("Write a reply")),
-        ("n", t("Write a note")),
+        ("n", t("Add a note")),
         ("a", t("Assign")),
         ("e", t("Close or reopen the conversation")),
-        ("?", t("Show the keys")),
+        ("?", t("Show keyboard shortcuts")),
     )
     return rx.dialog.root(
         InboxKeys.create(),
@@ -47,11 +47,11 @@ def keys() -> rx.Component:
         ),
         rx.dialog.content(
             rx.dialog.title(t("Keyboard shortcuts"), size="4"),
-            rx.dialog.description(t("They work while you are not typing."), size="2"),
+            rx.dialog.description(t("They work when you aren’t typing."), size="2"),
             rx.el.dl(
                 *(rx.el.div(rx.el.dt(rx.el.kbd(key)), rx.el.dd(words)) for key, words in lines), class_name="keys"
             ),
-            KeySwitch.create(label=t("Use these keys in this browser")),
+            KeySwitch.create(label=t("Use shortcuts in this browser")),
             rx.dialog.close(
                 rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True, margin_top="16px")
             ),

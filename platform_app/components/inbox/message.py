@@ -55,7 +55,7 @@ def _text(row: rx.Var[InboxMessage]) -> rx.Component:
 def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
     """Return the agent's own text beside what was sent, folded."""
     return rx.el.details(
-        rx.el.summary(t("What was changed"), class_name="small"),
+        rx.el.summary(t("Changes"), class_name="small"),
         rx.el.pre(
             rx.foreach(
                 row.difference,
@@ -95,7 +95,7 @@ def is_stuck(row: rx.Var[InboxMessage]) -> Any:
 
 def _delivery_actions(row: rx.Var[InboxMessage]) -> rx.Component:
     return rx.fragment(
-        quiet_button(t("Send again"), InboxState.send_again(row.id)),
+        quiet_button(t("Resend"), InboxState.send_again(row.id)),
         rx.cond(row.delivery == "uncertain", quiet_button(t("Mark as delivered"), InboxState.mark_delivered(row.id))),
     )
 
@@ -142,8 +142,8 @@ def _approval(row: rx.Var[InboxMessage]) -> rx.Component:
                 rx.el.input(
                     name="reason",
                     max_length=1_000,
-                    placeholder=t("Reason, for the team"),
-                    aria_label=t("Reason of the rejection"),
+                    placeholder=t("Reason (for your team)"),
+                    aria_label=t("Rejection reason"),
                     class_name="native grow",
                 ),
                 rx.button(

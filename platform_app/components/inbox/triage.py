@@ -18,7 +18,7 @@ def marks() -> rx.Component:
             rx.el.span(
                 t("Snoozed until {time}", time=InboxState.snoozed),
                 " ",
-                rx.cond(~READ_ONLY, quiet_button(t("End the snooze"), InboxState.end_snooze)),
+                rx.cond(~READ_ONLY, quiet_button(t("Unsnooze"), InboxState.end_snooze)),
             ),
         ),
         rx.foreach(
@@ -31,7 +31,7 @@ def snooze_list() -> rx.Component:
     """Return the list of moments until which the conversation is snoozed."""
     return picker(
         *(choice(name, t(words)) for name, words in SNOOZES.items()),
-        choice(MOMENT, t("Choose a moment…")),
+        choice(MOMENT, t("Choose date and time…")),
         label=t("Snooze"),
         shown=t("Snooze"),
         value="",
@@ -44,7 +44,7 @@ def snooze_dialog() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
             rx.dialog.title(t("Snooze until"), size="4"),
-            rx.dialog.description(t("The conversation comes back then, or as soon as the contact writes."), size="2"),
+            rx.dialog.description(t("The conversation returns then, or as soon as the contact writes."), size="2"),
             rx.el.form(
                 rx.el.input(
                     type="datetime-local",

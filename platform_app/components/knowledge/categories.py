@@ -39,7 +39,7 @@ def category_panel(on_change: Any) -> rx.Component:
         ),
         rx.dialog.content(
             rx.dialog.title(t("Categories"), size="4"),
-            rx.dialog.description(t("An agent may be given all of the knowledge, or some categories."), size="2"),
+            rx.dialog.description(t("Use categories to limit what each agent can read."), size="2"),
             rx.el.ul(rx.foreach(CategoryState.rows, lambda row: _row(row, on_change)), class_name="category-rows"),
             rx.cond(
                 CategoryState.problem != "", rx.el.p(CategoryState.problem, class_name="problem-text", role="alert")
@@ -62,7 +62,7 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
         rx.input(
             default_value=row.name,
             on_blur=[lambda name: CategoryState.rename(row.id, name), on_change],
-            aria_label=t("Name of the category “{name}”", name=row.name),
+            aria_label=t("Category name “{name}”", name=row.name),
             max_length=120,
             flex="1",
         ),
@@ -75,7 +75,7 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
         confirm(
             icon_button("trash-2", t("Delete “{title}”", title=row.name), None),
             title=t("Delete this category?"),
-            sentence=t("What lies in it is kept and moves to the category around it."),
+            sentence=t("Its contents will move to the parent category."),
             verb=t("Delete"),
             on_confirm=[CategoryState.delete(row.id), on_change],
         ),
@@ -88,9 +88,9 @@ def _form() -> rx.Component:
     return rx.el.form(
         rx.input(name="name", placeholder=t("New category"), aria_label=t("New category"), max_length=120, flex="1"),
         rx.select.root(
-            rx.select.trigger(aria_label=t("Inside")),
+            rx.select.trigger(aria_label=t("Parent category")),
             rx.select.content(
-                rx.select.item(t("At the top"), value=NO_PARENT),
+                rx.select.item(t("Top level"), value=NO_PARENT),
                 rx.foreach(CategoryState.rows, lambda row: rx.select.item(row.label, value=row.id)),
             ),
             name="parent",

@@ -80,7 +80,7 @@ def _lines(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
         rows="3",
         max_length=4000,
         read_only=READ_ONLY,
-        placeholder=t("One a line"),
+        placeholder=t("One per line"),
         aria_label=label,
         class_name="native",
     )
@@ -112,9 +112,9 @@ def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         )
 
     return rx.flex(
-        bound(0, line.value, "Least value of condition {number}"),
+        bound(0, line.value, "Minimum of condition {number}"),
         rx.el.span("–", aria_hidden="true"),
-        bound(1, line.second, "Greatest value of condition {number}"),
+        bound(1, line.second, "Maximum of condition {number}"),
         spacing="2",
         align="center",
     )

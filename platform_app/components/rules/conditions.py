@@ -96,7 +96,7 @@ def _group(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     match = rx.el.div(
         native(
             [rx.el.option(t(words), value=code) for code, words in MATCHES.items()],
-            label=t("How many of group {number} have to hold", number=line.number),
+            label=t("Match type of group {number}", number=line.number),
             value=line.match,
             on_change=lambda match: state.set_match(line.path, match),
         ),
@@ -113,16 +113,16 @@ def _condition(state: Any, line: rx.Var[ConditionLine], of_events: bool) -> rx.C
     parts = rx.el.div(
         picker(
             *_facts(of_events),
-            rx.cond(state.custom_facts.length() > 0, group(t("Your own fields"), own)),
+            rx.cond(state.custom_facts.length() > 0, group(t("Custom fields"), own)),
             *([_of_webhooks(state)] if of_events else []),
-            label=t("What condition {number} is about", number=line.number),
+            label=t("Field of condition {number}", number=line.number),
             shown=line.fact_label,
             value=line.fact,
             on_pick=lambda fact: state.set_fact(line.path, fact),
         ),
         native(
             [rx.foreach(line.operators, option)],
-            label=t("How condition {number} is compared", number=line.number),
+            label=t("Operator of condition {number}", number=line.number),
             value=line.operator,
             on_change=lambda operator: state.set_operator(line.path, operator),
         ),
@@ -162,7 +162,7 @@ def _fact(fact: Fact) -> rx.Component:
 def _tools(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     return rx.flex(
         move_buttons(
-            (t("Move line {number} up", number=line.number), t("Move line {number} down", number=line.number)),
+            (t("Move row {number} up", number=line.number), t("Move row {number} down", number=line.number)),
             lambda up: state.move_condition(line.path, up),
             first=line.first,
             last=line.last,
@@ -182,11 +182,11 @@ def _proof_line(line: rx.Var[ProofLine]) -> rx.Component:
     return rx.el.li(
         rx.cond(
             line.holds,
-            rx.icon("check", size=14, color=rx.color("green", 11), aria_label=t("holds")),
-            rx.icon("x", size=14, color=rx.color("red", 11), aria_label=t("does not hold")),
+            rx.icon("check", size=14, color=rx.color("green", 11), aria_label=t("met")),
+            rx.icon("x", size=14, color=rx.color("red", 11), aria_label=t("not met")),
         ),
         rx.el.span(
-            line.words, rx.cond(line.actual != "", rx.el.span(" · ", t("found: "), line.actual, class_name="muted"))
+            line.words, rx.cond(line.actual != "", rx.el.span(" · ", t("actual: "), line.actual, class_name="muted"))
         ),
         style={"margin-inline-start": f"calc({line.depth} * 16px)"},
     )

@@ -14,7 +14,7 @@ def definition_head(state: Any, *links: rx.Component) -> rx.Component:
     mark = rx.cond(
         state.published == "",
         status("amber", t("Draft")),
-        rx.cond(state.has_changes, status("amber", t("The draft differs")), status("green", state.published)),
+        rx.cond(state.has_changes, status("amber", t("Unpublished changes")), status("green", state.published)),
     )
     saved = rx.el.span(state.saved, class_name="muted small")
     off = READ_ONLY | (state.published == "")

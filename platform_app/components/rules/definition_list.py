@@ -16,7 +16,7 @@ def create_menu(state: Any, label: Any, templates: Mapping[str, Any]) -> rx.Comp
     return rx.menu.root(
         rx.menu.trigger(rx.button(rx.icon("plus", size=16), label)),
         rx.menu.content(
-            rx.menu.item(t("From nothing"), on_select=state.create("")),
+            rx.menu.item(t("Start from scratch"), on_select=state.create("")),
             rx.menu.separator(),
             *(rx.menu.item(t(template.name), on_select=state.create(code)) for code, template in templates.items()),
         ),
@@ -28,7 +28,7 @@ def draft_mark(row: Any) -> rx.Component:
     return rx.match(
         row.state,
         ("draft", status("amber", t("Draft"))),
-        ("differs", status("amber", t("The draft differs"))),
+        ("differs", status("amber", t("Unpublished changes"))),
         rx.fragment(),
     )
 
@@ -42,7 +42,7 @@ def enabled_cell(state: Any, row: Any) -> rx.Component:
 def definition_menu(state: Any, row: Any) -> rx.Component:
     """Return the menu of a definition: copies, also for another agent, and deletion."""
     copies = rx.menu.sub(
-        rx.menu.sub_trigger(t("Copy for an agent")),
+        rx.menu.sub_trigger(t("Copy to agent")),
         rx.menu.sub_content(
             rx.menu.item(t("All agents"), on_select=state.copy_to(row.id, NO_AGENT)),
             rx.foreach(state.agents, lambda agent: rx.menu.item(agent.name, on_select=state.copy_to(row.id, agent.id))),
@@ -53,5 +53,5 @@ def definition_menu(state: Any, row: Any) -> rx.Component:
         rx.menu.item(t("Duplicate"), on_select=state.duplicate(row.id)),
         copies,
         rx.menu.separator(),
-        rx.menu.item(t("Delete"), color="red", on_select=state.delete(row.id)),
+        rx.menu.item(t("Delete"), color_scheme="red", on_select=state.delete(row.id)),
     )

@@ -101,7 +101,7 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
     choose = rx.el.option(t("Choose…"), value="")
     selected, one_of = (_select(state, line, spec, first) for first in ([choose], []))
     return rx.el.div(
-        rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(optional)"))), class_name="label"),
         rx.match(
             spec.ask,
             ("text", text),

@@ -17,8 +17,8 @@ def dry_run() -> rx.Component:
     """Return the dry run on a past event or on a typed message."""
     state = RuleTrialState
     return rx.el.section(
-        rx.el.h2(t("Try it")),
-        rx.el.p(t("Nothing is changed and nothing is sent."), class_name="muted small"),
+        rx.el.h2(t("Test|agent")),
+        rx.el.p(t("Dry run: nothing is changed or sent."), class_name="muted small"),
         rx.el.select(
             rx.el.option(t("Choose an event…"), value=""),
             rx.foreach(state.events, lambda event: rx.el.option(event.name, value=event.id)),
@@ -31,7 +31,7 @@ def dry_run() -> rx.Component:
         _typed(),
         rx.cond(state.result.words != "", dry_run_view(state.result), rx.fragment()),
         class_name="card section",
-        aria_label=t("Try it"),
+        aria_label=t("Test|agent"),
     )
 
 
@@ -46,8 +46,8 @@ def _typed() -> rx.Component:
     )
     text = rx.el.input(
         name="text",
-        placeholder=t("Or type what happens"),
-        aria_label=t("Or type what happens"),
+        placeholder=t("Or type a customer message"),
+        aria_label=t("Or type a customer message"),
         max_length=2000,
         class_name="native wide",
     )
@@ -81,7 +81,7 @@ def smallest_change(change: rx.Var[list[str]]) -> rx.Component:
     return rx.cond(
         change.length() > 0,
         rx.fragment(
-            rx.el.p(t("The smallest change that would let it run:"), class_name="muted small"),
+            rx.el.p(t("Smallest change that would make it run:"), class_name="muted small"),
             rx.el.ul(rx.foreach(change, lambda words: rx.el.li(words)), class_name="plain-list"),
         ),
     )
@@ -89,7 +89,7 @@ def smallest_change(change: rx.Var[list[str]]) -> rx.Component:
 
 def backtest() -> rx.Component:
     """Return the backtest of the draft with its results."""
-    state, note = RuleTrialState, t("What the draft would have done with the events of the past.")
+    state, note = RuleTrialState, t("What this draft would have done with past events.")
     return backtest_card(state, note, _sample, chart=rx.cond(state.by_day.length() > 0, _days(state.by_day)))
 
 
@@ -111,7 +111,8 @@ def _sample(sample: rx.Var[BacktestSampleLine]) -> rx.Component:
         rx.el.div(
             status(sample.colour, sample.words),
             rx.cond(
-                sample.live != "", rx.el.span(t("published: {words}", words=sample.live), class_name="muted small")
+                sample.live != "",
+                rx.el.span(t("published version: {words}", words=sample.live), class_name="muted small"),
             ),
         ),
         class_name="sample",

@@ -26,7 +26,7 @@ def guided_steps(state: Any) -> rx.Component:
     )
     return rx.el.div(
         rx.el.p(
-            t("With steps the agent collects what it has to know, asks for nothing twice, and comes back to it."),
+            t("Steps let the agent collect information without asking twice."),
             class_name="muted small",
         ),
         rx.el.ol(rx.foreach(state.step_lines, lambda step: _step(state, step)), class_name="plain-list"),
@@ -52,7 +52,7 @@ def _step(state: Any, step: rx.Var[GuidedStepLine]) -> rx.Component:
         rx.cond(
             ~READ_ONLY,
             native(
-                [rx.el.option(t("Collect a field…"), value=""), rx.foreach(state.collectable, option)],
+                [rx.el.option(t("Add a field to collect…"), value=""), rx.foreach(state.collectable, option)],
                 label=t("Field to collect in step {number}", number=step.number),
                 value="",
                 on_change=lambda fact: state.add_step_field(step.index, fact),
@@ -105,14 +105,14 @@ def _field(state: Any, line: rx.Var[CollectedFieldLine]) -> rx.Component:
                 on_change=lambda required: state.set_required(line.step, line.index, required),
                 disabled=READ_ONLY,
             ),
-            t("needed"),
+            t("Required|field"),
             class_name="check",
         ),
         rx.cond(
             ~READ_ONLY,
             icon_button(
                 "x",
-                t("Do not collect {title}", title=line.words),
+                t("Don’t collect {title}", title=line.words),
                 state.remove_step_field(line.step, line.index),
                 small=True,
             ),

@@ -25,7 +25,7 @@ def _variables() -> rx.Component:
 
 def _preview() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("As the agent reads it")),
+        rx.el.h2(t("Preview")),
         rx.select.root(
             rx.select.trigger(aria_label=t("Lead")),
             rx.select.content(
@@ -47,8 +47,8 @@ def _message_field() -> rx.Component:
     return rx.el.input(
         default_value="",
         on_change=debounced(ScriptState.preview_message),
-        placeholder=t("Try what a contact could say"),
-        aria_label=t("Try what a contact could say"),
+        placeholder=t("Test with a customer phrase"),
+        aria_label=t("Test with a customer phrase"),
         max_length=1000,
         class_name="native wide",
     )
@@ -63,7 +63,7 @@ def _verdict() -> rx.Component:
         rx.cond(
             ScriptState.change.length() > 0,
             rx.fragment(
-                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.p(t("Smallest change that would make it apply:"), class_name="muted small"),
                 rx.el.ul(rx.foreach(ScriptState.change, lambda words: rx.el.li(words)), class_name="plain-list"),
             ),
         ),
@@ -76,7 +76,7 @@ def _used() -> rx.Component:
     return rx.cond(
         ScriptState.conversations.length() > 0,
         rx.el.section(
-            rx.el.h2(t("Used in")),
+            rx.el.h2(t("Recent uses")),
             rx.el.ul(
                 rx.foreach(
                     ScriptState.conversations,
@@ -104,7 +104,7 @@ def _buttons(version: rx.Var[VersionLine]) -> list[rx.Component]:
     return version_buttons(
         ScriptState,
         version,
-        compare=t("Compare with now"),
-        title=t("Make the script what it was?"),
-        sentence=t("What it is now is kept in its history."),
+        compare=t("Compare with current"),
+        title=t("Restore this version?"),
+        sentence=t("The current text stays in the history."),
     )

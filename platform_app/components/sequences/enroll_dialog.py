@@ -57,7 +57,7 @@ def _preview(state: Any) -> rx.Component:
             rx.el.ul(rx.foreach(state.preview, _entry), class_name="plain-list", id="preview"),
             rx.el.p(t("Choose leads or contacts first."), class_name="muted small"),
         ),
-        rx.box(rx.button(t("Enroll them"), on_click=state.enroll, disabled=state.subject_ids.length() == 0)),
+        rx.box(rx.button(t("Enroll"), on_click=state.enroll, disabled=state.subject_ids.length() == 0)),
         class_name="stack-small",
         aria_live="polite",
     )

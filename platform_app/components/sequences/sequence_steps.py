@@ -68,7 +68,7 @@ def _branch(line: rx.Var[SequenceStepLine]) -> rx.Component:
 
 def _step(line: rx.Var[SequenceStepLine]) -> rx.Component:
     is_open = STATE.opened == line.id
-    here = rx.cond(line.count != "", rx.badge(t("Waiting here: {count}", count=line.count), variant="soft"))
+    here = rx.cond(line.count != "", rx.badge(t("{count} waiting", count=line.count), variant="soft"))
     return rx.fragment(
         rx.el.div(rx.icon("clock", size=14, aria_hidden="true"), line.wait, class_name="sequence-wait muted small"),
         rx.el.div(
@@ -125,8 +125,8 @@ def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
     ]
     flow = [choice(kind, t(step_words(kind)), icon=ICONS[kind]) for kind in STEPS if kind != "do"]
     return picker(
-        group(t("Do something"), *acts),
-        group(t("Flow"), *flow),
+        group(t("Actions"), *acts),
+        group(t("Logic"), *flow),
         label=words if label is None else label,
         shown=words,
         value="",
@@ -142,11 +142,9 @@ def _open(line: rx.Var[SequenceStepLine]) -> rx.Component:
             conditions(f"{STATE.opened}.condition", title, STATE.descriptions["step"], t("No condition yet.")),
         ),
         rx.foreach(STATE.field_lines, lambda spec: _action_field(line, spec)),
-        rx.el.h3(t("When it is taken")),
+        rx.el.h3(t("Timing")),
         timing_fields(STATE, line.number),
-        conditions(
-            f"{STATE.opened}.only_if", t("Only if"), STATE.descriptions["only_if"], t("Every time, whatever is known.")
-        ),
+        conditions(f"{STATE.opened}.only_if", t("Only if"), STATE.descriptions["only_if"], t("Always")),
         key=f"{STATE.opened}-{STATE.steps_key}",
         class_name="stack-small sequence-open",
     )
@@ -163,7 +161,7 @@ def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine])
     return rx.el.div(
         rx.el.span(
             spec.words,
-            rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))),
+            rx.cond(spec.required, "", rx.el.span(" ", t("(optional)"))),
             class_name="label",
         ),
         rx.match(

@@ -67,7 +67,7 @@ def _until(state: Any, number: Any) -> rx.Component:
     return rx.fragment(
         _input(state.timing.time, label, lambda v: state.set_timing("time", v), type="time"),
         _check(
-            t("also later the same day"), state.timing.may_be_today, lambda on: state.switch_timing("may_be_today", on)
+            t("Allow later the same day"), state.timing.may_be_today, lambda on: state.switch_timing("may_be_today", on)
         ),
     )
 
@@ -95,7 +95,7 @@ def _check(words: Any, checked: Any, on_change: Any) -> rx.Component:
 
 def _periods(state: Any, number: Any) -> rx.Component:
     return rx.el.div(
-        rx.el.span(t("Only within these hours"), class_name="label"),
+        rx.el.span(t("Only during these hours"), class_name="label"),
         rx.cond(
             state.timing.periods.length() > 0,
             rx.foreach(state.timing.periods, lambda period: _period(state, period, number)),
@@ -105,7 +105,7 @@ def _periods(state: Any, number: Any) -> rx.Component:
             ~READ_ONLY,
             rx.button(
                 rx.icon("plus", size=14),
-                t("Add hours"),
+                t("Add time window"),
                 on_click=state.add_period,
                 size="1",
                 variant="soft",
@@ -167,9 +167,7 @@ def _clock(state: Any, number: Any) -> rx.Component:
             lambda v: state.set_timing("zone", v),
         ),
         rx.cond(state.timing.zone == "fixed", fixed),
-        _check(
-            t("not on holidays"), state.timing.not_on_holidays, lambda on: state.switch_timing("not_on_holidays", on)
-        ),
+        _check(t("Skip holidays"), state.timing.not_on_holidays, lambda on: state.switch_timing("not_on_holidays", on)),
         spacing="3",
         align="center",
         wrap="wrap",

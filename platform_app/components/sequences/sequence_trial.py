@@ -18,16 +18,16 @@ def simulate() -> rx.Component:
     """Return the form of the simulation with its result."""
     return rx.el.section(
         rx.el.h2(t("Simulate")),
-        rx.el.p(t("Nothing is changed and nothing is sent."), class_name="muted small"),
+        rx.el.p(t("Dry run: nothing is changed or sent."), class_name="muted small"),
         rx.el.form(
             _labelled(
-                t("Enters"),
+                t("Enrolled at"),
                 rx.el.input(type="datetime-local", name="at", default_value=STATE.at, class_name="native wide"),
             ),
-            _labelled(t("Who"), _choice("lead", t("Nobody in particular"), STATE.leads)),
-            _labelled(t("They reply after days"), _days_input("reply_day")),
-            _labelled(t("The stage changes after days"), _days_input("stage_day")),
-            _labelled(t("Into the stage"), _choice("stage", t("Choose…"), STATE.stages)),
+            _labelled(t("Lead or contact"), _choice("lead", t("Any lead"), STATE.leads)),
+            _labelled(t("Replies after (days)"), _days_input("reply_day")),
+            _labelled(t("Stage changes after (days)"), _days_input("stage_day")),
+            _labelled(t("New stage"), _choice("stage", t("Choose…"), STATE.stages)),
             problem_line(STATE.problem),
             rx.box(rx.button(t("Simulate"), type="submit", size="2", variant="soft")),
             on_submit=STATE.simulate,
@@ -91,7 +91,7 @@ def _simulated_step(day: rx.Var[SimulatedStepLine]) -> rx.Component:
 
 def backtest() -> rx.Component:
     """Return the backtest of the draft with its results."""
-    return backtest_card(STATE, t("Who would have entered, and what would have become of them."), _sample)
+    return backtest_card(STATE, t("Who would have been enrolled, and what would have happened."), _sample)
 
 
 def _sample(past: rx.Var[BacktestSampleLine]) -> rx.Component:

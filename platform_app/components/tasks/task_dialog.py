@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, field
+from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, field, no_results
 from platform_app.components.console.text import t
 from platform_app.services.crm.tasks import MAX_CHARS
 from platform_app.services.tasks.task_list import NOBODY
@@ -16,7 +16,7 @@ def task_dialog() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(rx.cond(TaskDialogState.task_id != "", t("Task"), t("New task")), size="4"),
             rx.dialog.description(
-                t("Its assignee is reminded when it is due. Times are those of the company's time zone."),
+                t("The assignee is reminded when it’s due. Times are in the company’s time zone."),
                 size="2",
                 margin_bottom="16px",
             ),
@@ -32,7 +32,7 @@ def task_dialog() -> rx.Component:
 def _form() -> rx.Component:
     return rx.form(
         field(
-            t("What is to be done"),
+            t("Task"),
             rx.input(
                 id="task",
                 name="task",
@@ -57,7 +57,7 @@ def _form() -> rx.Component:
             name="due",
             problem=_problem("due"),
         ),
-        field(t("Responsible"), _members(), name="responsible"),
+        field(t("Assignee"), _members(), name="responsible"),
         _subject(),
         _buttons(rx.cond(TaskDialogState.task_id != "", t("Save"), t("Create task"))),
         on_submit=TaskDialogState.save,
@@ -73,7 +73,7 @@ def _problem(name: str) -> rx.Var[str]:
 
 def _members() -> rx.Component:
     return rx.el.select(
-        rx.el.option(t("Nobody"), value=NOBODY),
+        rx.el.option(t("Unassigned"), value=NOBODY),
         rx.foreach(TasksState.members, lambda member: rx.el.option(member.name, value=member.id)),
         id="responsible",
         name="responsible",
@@ -117,7 +117,7 @@ def _subject() -> rx.Component:
         rx.cond(
             TaskDialogState.found.length() > 0,
             rx.el.ul(rx.foreach(TaskDialogState.found, _found), class_name="plain-list"),
-            rx.cond(TaskDialogState.has_searched, rx.el.p(t("Nothing matches."), class_name="muted small")),
+            rx.cond(TaskDialogState.has_searched, no_results()),
         ),
     )
     shown = rx.el.div(rx.cond(TaskDialogState.subject != "", chosen, search))
@@ -144,7 +144,7 @@ def date_dialog() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
             rx.dialog.title(t("Postpone until"), size="4"),
-            rx.dialog.description(t("Times are those of the company's time zone."), size="2", margin_bottom="16px"),
+            rx.dialog.description(t("Times are in the company’s time zone."), size="2", margin_bottom="16px"),
             rx.form(
                 field(
                     t("Due"),

@@ -28,7 +28,7 @@ def received_log() -> rx.Component:
             filtered=DeliveriesState.is_filtered,
             table=rx.fragment(
                 framed_table(
-                    columns(t("Webhook"), t("Outcome"), "webhook-id", t("Size"), t("Event"), t("When")),
+                    columns(t("Webhook"), t("Result"), "webhook-id", t("Size"), t("Event"), t("When")),
                     rx.table.body(rx.foreach(DeliveriesState.rows, _row)),
                 ),
                 turn_pages(DeliveriesState.page, DeliveriesState.has_more, DeliveriesState.go_to_page),
@@ -40,12 +40,12 @@ def received_log() -> rx.Component:
 
 def _filters() -> rx.Component:
     state = DeliveriesState
-    outcomes = [("all", t("Everything")), *((code, t(words)) for code, (words, _) in OUTCOMES.items())]
+    outcomes = [("all", t("All outcomes")), *((code, t(words)) for code, (words, _) in OUTCOMES.items())]
     return rx.el.div(
         row_filter(
             t("Webhook"), t("All webhooks"), state.webhooks, value=state.webhook, on_change=state.filter_webhook
         ),
-        select_filter(t("Outcome"), state.outcome, outcomes, state.filter_outcome),
+        select_filter(t("Result"), state.outcome, outcomes, state.filter_outcome),
         class_name="filters",
     )
 

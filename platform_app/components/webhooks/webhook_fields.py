@@ -16,13 +16,13 @@ def fields_card() -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Fields")),
         rx.el.p(
-            t("Values of the payload that conditions compare and texts use. They are known from the next delivery on."),
+            t("Payload values you can use in conditions and texts. Available from the next delivery."),
             class_name="muted small",
         ),
         rx.cond(
             WebhookState.fields.length() > 0,
             rx.el.ul(rx.foreach(WebhookState.fields, _field), class_name="plain-list", key=WebhookState.fields_key),
-            rx.el.p(t("None yet."), class_name="muted small"),
+            rx.el.p(t("None yet"), class_name="muted small"),
         ),
         rx.cond(~READ_ONLY, _new_field()),
         rx.cond((WebhookState.suggestions.length() > 0) & ~READ_ONLY, _offers()),
@@ -37,7 +37,7 @@ def _field(line: rx.Var[WebhookFieldLine]) -> rx.Component:
                 rx.el.input(
                     default_value=line.name,
                     on_change=debounced(lambda name: WebhookState.rename_field(line.id, name)),
-                    aria_label=t("Name of the field"),
+                    aria_label=t("Field name"),
                     max_length=80,
                     read_only=READ_ONLY,
                     class_name="native grow",
@@ -70,7 +70,7 @@ def _new_field() -> rx.Component:
             rx.el.input(
                 name="path",
                 placeholder="order.total",
-                aria_label=t("Where the value stands"),
+                aria_label=t("Path to value"),
                 max_length=200,
                 required=True,
                 class_name="native grow",
@@ -78,11 +78,11 @@ def _new_field() -> rx.Component:
             rx.el.input(
                 name="name",
                 placeholder=t("Name"),
-                aria_label=t("Name of the new field"),
+                aria_label=t("New field name"),
                 max_length=80,
                 class_name="native grow",
             ),
-            rx.el.select(*kinds, name="kind", aria_label=t("What it holds"), class_name="native"),
+            rx.el.select(*kinds, name="kind", aria_label=t("Type"), class_name="native"),
             rx.button(t("Add field"), size="1", variant="soft", type="submit"),
             spacing="2",
             wrap="wrap",
@@ -127,7 +127,7 @@ def _offer(offer: rx.Var[SuggestedFieldLine]) -> rx.Component:
         _badge(offer.kind_words),
         icon_button(
             "plus",
-            t("Make a field of {path}", path=offer.path),
+            t("Create a field from {path}", path=offer.path),
             WebhookState.add_suggested_field(offer.path, offer.kind),
             small=True,
         ),

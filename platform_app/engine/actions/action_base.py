@@ -19,17 +19,17 @@ from platform_app.services.accounts import members
 MAX_TEXT_LENGTH = 8_000  # characters of a text
 MAX_DAYS = 3_650  # until something is due
 BUILT_IN_FIELDS = {  # built-in fields that a rule may change, with their labels
-    "contact.name": "Name of the contact",
-    "contact.phones": "Phone of the contact",
-    "contact.emails": "E-mail of the contact",
-    "contact.language": "Language of the contact",
-    "lead.title": "Title of the lead",
-    "lead.budget": "Budget of the lead",
-    "lead.source": "Source of the lead",
+    "contact.name": "Contact name",
+    "contact.phones": "Contact phone",
+    "contact.emails": "Contact email",
+    "contact.language": "Contact language",
+    "lead.title": "Lead title",
+    "lead.budget": "Lead budget",
+    "lead.source": "Lead source",
 }
 
 LIMITED, EXEMPT = "limited", "exempt"
-LIMITS = {LIMITED: "Hold for this message", EXEMPT: "Do not hold: it is transactional"}
+LIMITS = {LIMITED: "Apply to this message", EXEMPT: "Don’t apply: it’s transactional"}
 
 
 class ActionInput(StrEnum):
@@ -95,7 +95,7 @@ def find_member(context: ActionContext, user_id: str) -> NamedValue:
     """Return the member with this user id. Raises Invalid if there is none."""
     names = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
     if user_id not in names:
-        raise Invalid("There is no such member.", field="user_id")
+        raise Invalid("Member not found.", field="user_id")
     return NamedValue(user_id, names[user_id])
 
 

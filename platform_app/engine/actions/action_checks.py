@@ -57,7 +57,7 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
     for place, data in enumerate(listed):
         kind = actions.ACTIONS.get(str(data.get("kind")))
         if kind is None:
-            sentences[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
+            sentences[f"action.{place}"] = translate(language, ("This action is no longer available. Remove it."))
             continue
         for field in input_fields(kind):
             sentence = _problem(str(data.get(field.name) or ""), field, choices, language)
@@ -79,7 +79,7 @@ def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, An
 
 def _problem(value: str, field: InputField, choices: TenantChoices, language: str) -> str:
     if not value.strip():
-        return translate(language, "Fill this in.") if field.required else ""
+        return translate(language, "Required.") if field.required else ""
     if field.input in _WITH_VARIABLES and (wrong := text_templates.problems(value, choices.catalogue)):
         return text_templates.describe_problem(wrong[0], language)
     if field.input == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
@@ -92,7 +92,7 @@ def _problem(value: str, field: InputField, choices: TenantChoices, language: st
     except Invalid as error:
         return translate(language, error.sentence)
     if value not in (field.options or choices.ids.get(field.input, (value,))):
-        return translate(language, "What was chosen here is gone. Choose another.")
+        return translate(language, "This item was deleted. Choose another.")
     return ""
 
 

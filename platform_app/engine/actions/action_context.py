@@ -83,7 +83,7 @@ class ActionContext:
             return self.event.lead_id
         conversation = self._find_conversation()
         if conversation is None or not conversation.lead_id:
-            raise Conflict("The event is about no lead.")
+            raise Conflict("The event has no lead.")
         return conversation.lead_id
 
     def contact_id(self) -> str:
@@ -92,7 +92,7 @@ class ActionContext:
             return self.event.contact_id
         conversation = self._find_conversation()
         if conversation is None or not conversation.contact_id:
-            raise Conflict("The event is about no contact.")
+            raise Conflict("The event has no contact.")
         return conversation.contact_id
 
     def conversation(self) -> Conversation:
@@ -102,7 +102,7 @@ class ActionContext:
         """
         conversation = self._find_conversation()
         if conversation is None:
-            raise Conflict("There is no conversation with this lead or contact.")
+            raise Conflict("No conversation with this lead or contact.")
         return conversation
 
     def _find_conversation(self) -> Conversation | None:

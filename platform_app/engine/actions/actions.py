@@ -42,11 +42,11 @@ def parse_action(data: dict[str, Any]) -> Action:
     """Return an action from JSON values. Raises Invalid if its kind is unknown or its fields do not fit."""
     kind = ACTIONS.get(str(data.get("kind")))
     if kind is None:
-        raise Invalid("An action cannot be read.")
+        raise Invalid("An action can’t be read.")
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise Invalid("An action cannot be read.") from error
+        raise Invalid("An action can’t be read.") from error
 
 
 def label(kind: str) -> str:

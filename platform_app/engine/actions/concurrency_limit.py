@@ -23,7 +23,7 @@ def one_at_a_time(work: Work[P, R]) -> Work[P, R]:
     def guarded(session: Transaction, who: Identity, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with _lock:
             if who.tenant_id in _running:
-                raise LimitReached("Somebody tries a draft on the past right now. Try again when that has ended.")
+                raise LimitReached("A backtest is already running. Try again when it finishes.")
             _running.add(who.tenant_id)
         try:
             return work(session, who, *args, **kwargs)

@@ -21,7 +21,7 @@ from platform_app.services.crm import contacts
 class SendMessage(Action):
     """Send a message
 
-    At once, in the agent's name, in the conversation of the event.
+    Sent right away as the agent, in the same conversation.
     """
 
     icon: ClassVar[str] = "message-square"
@@ -45,16 +45,16 @@ class SendMessage(Action):
 
 
 class AskAgent(Action):
-    """Let the agent write and send
+    """Have the agent write a message
 
-    With its own settings, scripts and knowledge, as you tell it to.
+    The agent writes it using its settings, scripts and knowledge.
     """
 
     icon: ClassVar[str] = "sparkles"
     menu_order: ClassVar[int] = 20
     sends: ClassVar[str] = "message"
     kind: Literal["ask_agent"] = "ask_agent"
-    prompt: str = action_field("What it is to write", ActionInput.TEXT)
+    prompt: str = action_field("Instructions for the message", ActionInput.TEXT)
     limits: str = limits_field()
 
     def plan(self, context: ActionContext) -> ActionPlan:
@@ -71,9 +71,9 @@ class AskAgent(Action):
 
 
 class HandOff(Action):
-    """Hand the conversation to a person
+    """Hand off to a person
 
-    The agent is silent until the conversation is given back.
+    The agent pauses until the conversation is returned to it.
     """
 
     icon: ClassVar[str] = "hand"
@@ -83,9 +83,7 @@ class HandOff(Action):
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to hand the conversation off to members."""
         conversation = context.conversation()
-        return ActionPlan(
-            "Hand the conversation to a person", apply=lambda s, who: hand_off.hand_off(s, who, conversation.id)
-        )
+        return ActionPlan("Hand off to a person", apply=lambda s, who: hand_off.hand_off(s, who, conversation.id))
 
 
 UNAVAILABLE = [one for one in Availability if one != Availability.AVAILABLE]
@@ -94,7 +92,7 @@ UNAVAILABLE = [one for one in Availability if one != Availability.AVAILABLE]
 class AssignConversation(Action):
     """Assign the conversation
 
-    To a member, or in turn to those who can answer and are available.
+    Assign to a member or in turn to those who are available.
     """
 
     icon: ClassVar[str] = "user-plus"
@@ -131,7 +129,7 @@ def _assign_in_turn(session: Transaction, who: Identity, conversation_id: str) -
 class OptOut(Action):
     """Opt the contact out
 
-    They get no messages any more, until a member changes that.
+    The contact gets no more messages until a member changes this.
     """
 
     icon: ClassVar[str] = "bell-off"
@@ -151,7 +149,7 @@ class OptOut(Action):
 class CloseConversation(Action):
     """Close the conversation
 
-    Nothing more is written in it.
+    No more messages will be sent.
     """
 
     icon: ClassVar[str] = "circle-check"

@@ -11,9 +11,9 @@ from platform_app.services.crm import contacts, leads, notes, pipelines, tags, t
 
 
 class ChangeStage(Action):
-    """Put the lead into a stage
+    """Move lead to a stage
 
-    Of any pipeline; what happens there follows.
+    In any pipeline. Rules for that stage will run.
     """
 
     icon: ClassVar[str] = "git-commit-horizontal"
@@ -26,16 +26,16 @@ class ChangeStage(Action):
         lead_id = context.lead_id()
         stage = pipelines.get_stage(context.session, context.who, self.stage_id)
         return ActionPlan(
-            "Put the lead into {stage}",
+            "Move lead to {stage}",
             {"stage": stage.name},
             apply=lambda session, who: leads.move_to_stage(session, who, lead_id, stage.id),
         )
 
 
 class Assign(Action):
-    """Make a member responsible
+    """Assign lead
 
-    They see the lead as their own.
+    The lead becomes theirs.
     """
 
     icon: ClassVar[str] = "user-check"
@@ -47,7 +47,7 @@ class Assign(Action):
         """Plan to make the member responsible for the lead."""
         lead_id, member = context.lead_id(), find_member(context, self.user_id)
         return ActionPlan(
-            "Make {name} responsible for the lead",
+            "Assign lead to {name}",
             {"name": member.name},
             apply=lambda session, who: leads.save(session, who, lead_id, {"responsible_id": member.id}),
         )
@@ -56,15 +56,15 @@ class Assign(Action):
 class CreateTask(Action):
     """Create a task
 
-    For a member or for nobody yet, with a day it is due.
+    Assign to a member or leave open, with a due date.
     """
 
     icon: ClassVar[str] = "list-checks"
     menu_order: ClassVar[int] = 50
     kind: Literal["create_task"] = "create_task"
-    text: str = action_field("What is to be done", ActionInput.LINE)
-    user_id: str = action_field("Responsible", ActionInput.MEMBER, required=False)
-    days: str = action_field("Due in days", ActionInput.DAYS, required=False)
+    text: str = action_field("Task", ActionInput.LINE)
+    user_id: str = action_field("Owner|lead", ActionInput.MEMBER, required=False)
+    days: str = action_field("Due in (days)", ActionInput.DAYS, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to create a task for the lead, else for the contact."""
@@ -81,9 +81,9 @@ class CreateTask(Action):
 
 
 class UpdateField(Action):
-    """Change a field
+    """Update a field
 
-    Of the contact or the lead, your own fields too.
+    Of the contact or lead, including custom fields.
     """
 
     icon: ClassVar[str] = "pencil-line"
@@ -110,7 +110,7 @@ class UpdateField(Action):
 class AddTag(Action):
     """Add a tag
 
-    To the lead, else to the contact.
+    Added to the lead, or to the contact if there’s no lead.
     """
 
     icon: ClassVar[str] = "tag"
@@ -132,7 +132,7 @@ class AddTag(Action):
 class RemoveTag(Action):
     """Remove a tag
 
-    From the lead, else from the contact.
+    Removed from the lead, or from the contact if there’s no lead.
     """
 
     icon: ClassVar[str] = "eraser"
@@ -152,9 +152,9 @@ class RemoveTag(Action):
 
 
 class WriteNote(Action):
-    """Write a note
+    """Add a note
 
-    On the card of the lead, else of the contact.
+    On the lead’s card, or the contact’s if there’s no lead.
     """
 
     icon: ClassVar[str] = "sticky-note"
@@ -168,7 +168,7 @@ class WriteNote(Action):
         of: dict[str, Any] = {"lead_id": context.lead_id()} if is_about_lead else {"contact_id": context.contact_id()}
         text = context.render(self.text)
         return ActionPlan(
-            "Write the note “{text}”",
+            "Add note “{text}”",
             {"text": text},
             apply=lambda session, who: notes.create(session, who, text=text, **of),
         )

@@ -15,9 +15,9 @@ from platform_app.services.notifications.notifications import Notice
 
 
 class Notify(Action):
-    """Notify a member
+    """Notify a teammate
 
-    At their bell, and as they have chosen for themselves.
+    In the console and as they have chosen in their settings.
     """
 
     icon: ClassVar[str] = "bell"

@@ -16,9 +16,9 @@ CONTACT_EMAIL = "{{ contact.email }}"
 
 
 class SendEmail(Action):
-    """Send an e-mail
+    """Send an email
 
-    Through the mail server that is set under Settings.
+    Sent through the mail server set in Settings.
     """
 
     menu_order: ClassVar[int] = 100
@@ -39,7 +39,7 @@ class SendEmail(Action):
             context.render(template) for template in (self.to or CONTACT_EMAIL, self.subject, self.text)
         )
         if not to:
-            raise Conflict("There is no address to write to.")
+            raise Conflict("No address to write to.")
         if not subject or not text:
             raise Invalid("Subject or text of the message is empty.", field="text")
         message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
@@ -58,14 +58,14 @@ class SendEmail(Action):
 class CallWebhook(Action):
     """Call a webhook
 
-    To an address of yours, once, with a key; values are encoded for JSON, a form or XML by themselves.
+    Sends a POST request to your URL. Values are encoded for JSON, forms or XML automatically.
     """
 
     icon: ClassVar[str] = "webhook"
     menu_order: ClassVar[int] = 110
     kind: Literal["call_webhook"] = "call_webhook"
-    url: str = action_field("Address", ActionInput.WORD)
-    body: str = action_field("What is sent", ActionInput.TEXT, required=False)
+    url: str = action_field("URL", ActionInput.WORD)
+    body: str = action_field("Body", ActionInput.TEXT, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to post a text to an address, with an idempotency key."""

@@ -27,9 +27,9 @@ def post_webhook(address: str, body: RequestBody, key: str) -> dict[str, Any]:
     try:
         answer = egress.post(address, body.text, headers)
     except (httpx.HTTPError, OSError) as error:  # if it arrived nevertheless, the key makes a repetition safe
-        raise CallFailed("The address does not answer.") from error
+        raise CallFailed("The address doesn’t answer.") from error
     if answer.status == 429 or answer.status >= 500:
-        raise CallFailed("The address is out of order.")
+        raise CallFailed("The URL isn’t working.")
     if answer.status >= 300:
         raise Invalid("The address answered {status}.", field="url", status=answer.status)
     return {"status": answer.status, "answer": answer.text[:500]}

@@ -10,7 +10,7 @@ from platform_app.engine.enrollments import enrollment_entry
 class StartSequence(Action):
     """Start a sequence
 
-    For the lead or the contact, when they may enter it.
+    Enrolls the lead or contact if the sequence allows it.
     """
 
     menu_order: ClassVar[int] = 150
@@ -30,7 +30,7 @@ class StartSequence(Action):
 class StopSequence(Action):
     """Stop a sequence
 
-    The lead or the contact leaves it at once.
+    The lead or contact exits it right away.
     """
 
     menu_order: ClassVar[int] = 160

@@ -99,7 +99,7 @@ def get(session: Transaction, who: Identity, entry_id: str) -> BinEntry:
     query = _visible(who).where(BinEntry.id == entry_id, BinEntry.with_id == "")
     entry: BinEntry | None = session.exec(query.with_for_update()).first()
     if entry is None:
-        raise NotFound("This is no longer in the bin.")
+        raise NotFound("This item is no longer in the bin. It may have been restored or deleted.")
     return entry
 
 
@@ -131,7 +131,7 @@ def delete_for_good(session: Transaction, who: Identity, entry_id: str, *, name:
     Invalid at the field `name` for another name.
     """
     if not who.role.includes(Role.ADMIN):
-        raise Forbidden("Only owners and admins may delete for good.")
+        raise Forbidden("Only owners and admins can delete permanently.")
     entry = get(session, who, entry_id)
     bin_entries.check_name(name, entry.name)
     entry.expires_at = now()

@@ -137,7 +137,7 @@ def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequen
     """Return an enabled sequence. Raises NotFound if there is none, Conflict if it is switched off."""
     row = get(session, who, sequence_id)
     if not row.enabled:
-        raise Conflict("The sequence “{name}” is switched off.", name=row.name)
+        raise Conflict("The sequence “{name}” is turned off.", name=row.name)
     return row
 
 
@@ -145,7 +145,7 @@ def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
     """Return a sequence. Raises NotFound if it does not exist or is deleted."""
     row: Sequence | None = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).first()
     if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such sequence.")
+        raise NotFound("Sequence not found. It may have been deleted.")
     return row
 
 
@@ -179,7 +179,7 @@ _REFUSED = {
     EntryResult.NOBODY: "The event is about no lead and no contact.",
     EntryResult.INSIDE: "They are in the sequence “{name}” already.",
     EntryResult.BEFORE: "They have been in the sequence “{name}” before.",
-    EntryResult.TOO_DEEP: "Automations led to automations five times.",
+    EntryResult.TOO_DEEP: "Stopped: automation loop (5 levels).",
 }
 
 

@@ -64,5 +64,5 @@ def get_subject(session: Transaction, who: Identity, subject_id: str) -> Subject
     gone = col(Contact.deleted_at).is_(None)
     contact = session.exec(owned(Contact, who.tenant_id).where(Contact.id == subject_id, gone)).first()
     if contact is None:
-        raise NotFound("There is no such lead or contact.")
+        raise NotFound("Lead or contact not found.")
     return Subject(contact_id=contact.id)

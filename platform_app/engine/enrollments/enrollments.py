@@ -41,7 +41,7 @@ def preview(
     results: dict[str, EntryResult] = {}
     wanted = list(dict.fromkeys(subject_ids))
     if len(wanted) > BATCH_SIZE:
-        raise Invalid("At most {count} at once.", count=BATCH_SIZE)
+        raise Invalid("Select up to {count} at a time.", count=BATCH_SIZE)
     for subject_id in wanted:
         try:
             subject = enrollment_progress.get_subject(session, who, subject_id)
@@ -79,7 +79,7 @@ def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False)
     query = owned(Enrollment, who.tenant_id).where(Enrollment.id == row_id)
     row: Enrollment | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
-        raise NotFound("There is no such enrollment.")
+        raise NotFound("Enrollment not found.")
     return row
 
 
@@ -160,7 +160,7 @@ def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Resume an enrollment; an overdue step waits for its window. Raises Conflict if it is not paused."""
     row = _get_open(session, who, row_id)
     if row.state != EnrollmentState.PAUSED:
-        raise Conflict("This enrollment is not paused.")
+        raise Conflict("This enrollment isn’t paused.")
     sequence = enrollment_entry.get(session, who, row.sequence_id)
     row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
     _reschedule_overdue(session, row)
@@ -179,7 +179,7 @@ def _next_opening(session: Transaction, row: Enrollment) -> datetime:
     """Return when the window of the next step opens. Raises Conflict if it never does."""
     step = enrollment_progress.enrollment_version(session, row).steps.get(row.step_id)
     if step is None:
-        raise Conflict("A step cannot be read.")
+        raise Conflict("A step can’t be read.")
     at = next_opening(step.timing, now(), enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id))
     if at is None:
         raise Conflict("The window of a step never opens.")
@@ -231,7 +231,7 @@ def release_email(session: Transaction, who: Identity, row_id: str) -> Enrollmen
     row = _get_open(session, who, row_id)
     line = _held_line(session, row)
     if line is None:
-        raise Conflict("This e-mail is not held back any more.")
+        raise Conflict("This email is no longer held.")
     if row.state == EnrollmentState.PAUSED:
         raise Conflict("This enrollment is paused. Resume it first.")
     enrollment_entry.get_enabled(session, who, row.sequence_id)

@@ -181,7 +181,7 @@ def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) ->
 def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, RuleBacktest]:
     """Evaluate several drafts in one pass over the events. Raises Invalid if `days` is not from 1 to 366."""
     if not 1 <= days <= 366:
-        raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
+        raise Invalid("Choose a number of days from 1 to {count}.", field="days", count=366)
     own, since = fact_snapshots.fact_catalogue(session, who.tenant_id), now() - timedelta(days=days)
     pairs: dict[str, list[_DraftComparison]] = defaultdict(list)
     for rule_id in rule_ids:

@@ -12,7 +12,7 @@ from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.services.chat import sending
 from platform_app.services.feed import activity
 
-NOT_HELD = "This e-mail is not held back any more."
+NOT_HELD = "This email is no longer held."
 
 
 def held_place(run: RuleRun) -> int | None:
@@ -31,7 +31,7 @@ def release(session: Transaction, who: Identity, run_id: str) -> RuleRun:
     run, rule, place = _held(session, who, run_id)
     gate = {name: value for name, value in run.actions[place]["gate"].items() if name != "until"}
     rule_runs.update_action(run, place, released=sending.review_of(who, "released"), gate=gate)
-    _continue(session, who, run, rule, sentence="Held e-mail of “{name}” sent")
+    _continue(session, who, run, rule, sentence="Held email of “{name}” sent")
     return run
 
 
@@ -43,7 +43,7 @@ def discard(session: Transaction, who: Identity, run_id: str) -> RuleRun:
     run, rule, place = _held(session, who, run_id)
     decision: dict[str, Any] = {"discarded": sending.review_of(who, "discarded"), "gate": {}}
     rule_runs.update_action(run, place, state=RunState.DONE, **decision)
-    _continue(session, who, run, rule, sentence="Held e-mail of “{name}” discarded")
+    _continue(session, who, run, rule, sentence="Held email of “{name}” discarded")
     return run
 
 
@@ -57,7 +57,7 @@ def _held(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Ru
     if place is None:
         raise Conflict(NOT_HELD)
     if not rule.enabled:
-        raise Conflict("Switch the rule on first.")
+        raise Conflict("Turn the rule on first.")
     return run, rule, place
 
 

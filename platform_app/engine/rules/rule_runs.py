@@ -26,9 +26,9 @@ HELD = "held"  # state of an action whose e-mail the send gate holds
 _SENTENCES = {
     RunState.DONE: (ActivityKind.RULE, "Rule “{name}” ran"),
     RunState.FAILED: (ActivityKind.FAILURE, "Rule “{name}” failed: {reason}"),
-    RunState.UNCERTAIN: (ActivityKind.FAILURE, "Rule “{name}”: whether it arrived is not known"),
-    RunState.TOO_DEEP: (ActivityKind.FAILURE, "Rule “{name}” was not run: rules led to rules five times"),
-    RunState.BROKEN: (ActivityKind.FAILURE, "Rule “{name}” cannot be read"),
+    RunState.UNCERTAIN: (ActivityKind.FAILURE, "Rule “{name}”: delivery unconfirmed"),
+    RunState.TOO_DEEP: (ActivityKind.FAILURE, "Rule “{name}” was stopped: rules triggered each other 5 times"),
+    RunState.BROKEN: (ActivityKind.FAILURE, "Rule “{name}” can’t be read"),
 }
 
 
@@ -128,7 +128,7 @@ def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Even
     """Return a run with its event and its rule, deleted or not. Raises NotFound if there is none."""
     run: RuleRun | None = session.exec(owned(RuleRun, who.tenant_id).where(RuleRun.id == run_id)).first()
     if run is None:
-        raise NotFound("There is no such run.")
+        raise NotFound("Run not found.")
     event: Event = session.exec(owned(Event, who.tenant_id).where(Event.id == run.event_id)).one()
     rule: Rule = session.exec(owned(Rule, who.tenant_id).where(Rule.id == run.rule_id)).one()
     return run, event, rule
@@ -149,7 +149,7 @@ def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
     if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
         raise Conflict("Only a failed run can be tried again.")
     if not rule.enabled:
-        raise Conflict("Switch the rule on first.")
+        raise Conflict("Turn the rule on first.")
     _reopen(session, run)
     enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
     return run
@@ -167,7 +167,7 @@ def on_failure(
     """End the unfinished runs of an event whose job has failed, or record that no rule was evaluated."""
     became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
     if not session.exists_each(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
-        unseen = "Rules and sequences did not take up an event: {reason}"
+        unseen = "Rules and sequences couldn’t process an event: {reason}"
         link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
         activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
     for run, rule in _runs_of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):

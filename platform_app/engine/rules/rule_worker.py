@@ -88,7 +88,7 @@ class _EventHandler:
                 if not is_lock_conflict(error):
                     raise
                 self.call, self.retried, self.held, self._has_runs = before
-        raise CallFailed("Others changed the same contacts and leads all the while. Try again later.")
+        raise CallFailed("These contacts and leads kept changing. Try again later.")
 
     def _run_transaction(self) -> bool:
         with self.job.transaction(lock_timeout=LOCK_TIMEOUT) as session:

@@ -35,11 +35,13 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
         session, who, draft.actions
     )
     if condition_checks.problems(parse_conditions(draft.condition), choices.catalogue, choices.ids):
-        sentences["condition"] = translate(who.language, "Complete the conditions.")
+        sentences["condition"] = translate(who.language, "Finish the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         sentences["weekdays"] = translate(who.language, "Choose at least one day.")
     if not incoming_webhooks.is_valid_filter(session, who, draft.webhook_id):
-        sentences["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
+        sentences["webhook_id"] = translate(
+            who.language, ("Webhook not found. It may have been deleted. Choose another.")
+        )
     return sentences
 
 
@@ -80,14 +82,14 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     topic="rule",
     path="/rules",
     max_rows=MAX_RULES,
-    limit_reached="There can be {count} rules at most.",
-    missing="There is no such rule.",
+    limit_reached="You can add up to {count} rules.",
+    missing="Rule not found. It may have been deleted.",
     messages=DefinitionMessages(
         done={
             "created": "Rule “{name}” created",
             "published": "Rule “{name}” published",
-            "on": "Rule “{name}” switched on",
-            "off": "Rule “{name}” switched off",
+            "on": "Rule “{name}” turned on",
+            "off": "Rule “{name}” turned off",
             "deleted": "Rule “{name}” deleted",
         },
         incomplete="Complete the rule first.",
@@ -107,7 +109,7 @@ def run_manually(session: Transaction, who: Identity, rule_id: str, lead_id: str
     """
     row, lead = DEFINITIONS.get(session, who, rule_id), leads.get(session, who, lead_id)
     if row.trigger != EventKind.MANUAL or not row.enabled:
-        raise Conflict("Publish the rule with “By hand” and switch it on first.")
+        raise Conflict("Publish the rule with the “Manual” trigger and turn it on first.")
     links: dict[str, Any] = {"lead_id": lead.id, "contact_id": lead.contact_id, "agent_id": row.agent_id}
     emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
 

@@ -37,17 +37,17 @@ def why_no_run(session: Transaction, row: Rule, event: Event) -> list[Note]:
     query = owned(RuleVersion, row.tenant_id).where(RuleVersion.rule_id == row.id).order_by(RuleVersion.number)
     first: RuleVersion | None = session.exec(query).first()
     if first is not None and first.created_at > event.at:
-        return [Note("It did not look at this event: it was first published later, {at}.", {"at": first.created_at})]
+        return [Note("It didn’t look at this event: it was first published later, {at}.", {"at": first.created_at})]
     if not row.enabled:
-        return [Note("It did not look at this event: it is switched off.", {})]
-    return [Note("It did not look at this event: it was switched off then, or waited for something else.", {})]
+        return [Note("It didn’t look at this event: it is turned off.", {})]
+    return [Note("It didn’t check this event: it was off or uses another trigger.", {})]
 
 
 def _why_not_for_rule(row: Rule, data: dict[str, Any], event: Event) -> Note:
     if row.agent_id and event.agent_id and row.agent_id != event.agent_id:
-        return Note("The event is another agent's.", {})
+        return Note("The event is another agent’s.", {})
     if event.kind == EventKind.NO_REPLY:
-        return Note("It waits for {count} minutes of silence.", {"count": data.get("minutes")})
+        return Note("Minutes without a reply that it waits for: {count}.", {"count": data.get("minutes")})
     return Note("The event was made for another rule.", {})
 
 
@@ -56,5 +56,5 @@ def _explain_limit(session: Transaction, row: Rule, data: dict[str, Any], *, eve
     before = rule_evaluation.prior_runs(session, row, event, zone=zone)
     if reason == RunReason.COOLDOWN:
         values = {"at": before.last_at, "count": data.get("cooldown_minutes")}
-        return Note("It ran for the same one {at}; the pause is {count} minutes.", values)
-    return Note("It had run {count} times that day.", {"count": before.today})
+        return Note("It ran for the same lead or contact at {at}. Cooldown in minutes: {count}.", values)
+    return Note("Daily limit reached. Runs that day: {count}.", {"count": before.today})

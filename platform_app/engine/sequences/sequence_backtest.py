@@ -71,7 +71,7 @@ class _Past:
 def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> SequenceBacktest:
     """Simulate a draft on the last days' events. Raises Invalid for wrong days, Conflict if it starts by hand."""
     if not 1 <= days <= 366:
-        raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
+        raise Invalid("Choose a number of days from 1 to {count}.", field="days", count=366)
     row = DEFINITIONS.get(session, who, sequence_id)
     if row.draft["trigger"] == EventKind.MANUAL:
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")

@@ -109,7 +109,7 @@ def _run_step(session: Transaction, row: Enrollment, began: datetime) -> None:
     compiled = enrollment_progress.enrollment_version(session, row)
     step = compiled.steps.get(row.step_id)
     if step is None:
-        raise Invalid("A step cannot be read.")
+        raise Invalid("A step can’t be read.")
     if (
         _hold_if_disabled(session, row)
         or exit_by_event(session, row)

@@ -88,7 +88,7 @@ def _simulated_events(assumed: Sequence[AssumedEvent], at: datetime) -> list[Sim
 def _get_stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue:
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
-        raise Invalid("There is no such stage.", field="stage")
+        raise Invalid("Stage not found.", field="stage")
     return NamedValue(row.id, row.name)
 
 

@@ -47,7 +47,7 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
     sentences: dict[str, str] = {}
     for name in ("condition", "leave_if", "goal"):
         if not _is_complete(row.draft.get(name), choices):
-            sentences[name] = translate(language, "Complete the conditions.")
+            sentences[name] = translate(language, "Finish the conditions.")
     if not compiled.steps:
         sentences["steps"] = translate(language, "Add a step.")
     for step in compiled.steps.values():
@@ -67,14 +67,14 @@ def _by_field(sentences: dict[str, str], name: str) -> dict[str, str]:
 
 
 def _step_problems(step: Any, choices: TenantChoices, language: str) -> dict[str, str]:
-    incomplete = translate(language, "Complete the conditions.")
+    incomplete = translate(language, "Finish the conditions.")
     sentences = {} if _is_complete(step.only_if, choices) else {"only_if": incomplete}
     for field in input_fields(type(step)):
         name, value = field.name, getattr(step, field.name)
         if field.input == StepInput.ACTION and value:
             sentences |= _by_field(action_checks.problems([value], choices, language), name)
         elif field.input == StepInput.ACTION:
-            sentences[name] = translate(language, "Choose what is done.")
+            sentences[name] = translate(language, "Choose what is completed.")
         elif field.input == StepInput.CONDITION and not (value.get("of") and _is_complete(value, choices)):
             sentences[name] = incomplete
         elif field.input == StepInput.SPAN and parse_duration(value) is None:
@@ -110,14 +110,14 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     topic="sequence",
     path="/sequences",
     max_rows=MAX_SEQUENCES,
-    limit_reached="There can be {count} sequences at most.",
-    missing="There is no such sequence.",
+    limit_reached="You can add up to {count} sequences.",
+    missing="Sequence not found. It may have been deleted.",
     messages=DefinitionMessages(
         done={
             "created": "Sequence “{name}” created",
             "published": "Sequence “{name}” published",
-            "on": "Sequence “{name}” switched on",
-            "off": "Sequence “{name}” switched off",
+            "on": "Sequence “{name}” turned on",
+            "off": "Sequence “{name}” turned off",
             "deleted": "Sequence “{name}” deleted",
         },
         incomplete="Complete the sequence first.",
@@ -220,7 +220,7 @@ def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Ho
     """Add a day on which sequences may pause. Raises Conflict if it is listed or there are too many."""
     held = holidays(session, who)
     if len(held) >= MAX_HOLIDAYS:
-        raise Conflict("There can be {count} holidays at most.", count=MAX_HOLIDAYS)
+        raise Conflict("You can add up to {count} holidays.", count=MAX_HOLIDAYS)
     if any(holiday.day == day for holiday in held):
         raise Conflict("This day is in the list already.")
     row = Holiday(tenant_id=who.tenant_id, day=day, name=" ".join(name.split())[:100])

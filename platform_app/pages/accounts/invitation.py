@@ -46,7 +46,7 @@ def _offer() -> rx.Component:
     return rx.el.div(
         rx.el.h1(t("Join {tenant}", tenant=InvitationState.tenant_name)),
         rx.el.p(
-            t("{inviter} invites {email}. Role: ", inviter=InvitationState.inviter, email=InvitationState.email),
+            t("{inviter} invited {email}. Role: ", inviter=InvitationState.inviter, email=InvitationState.email),
             role_words(InvitationState.role),
             ".",
             class_name="muted small",

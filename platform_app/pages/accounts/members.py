@@ -19,7 +19,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Members"),
-                t("Who works here and what they may do."),
+                t("People in your company and what they can do."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN, _invite_button()),
             ),
@@ -64,7 +64,7 @@ def _member(row: rx.Var[MemberRow]) -> rx.Component:
         ),
         rx.table.cell(
             rx.cond(
-                row.seen != "", time_ago(row.seen, row.seen_exact), rx.el.span(t("Not yet"), class_name="muted small")
+                row.seen != "", time_ago(row.seen, row.seen_exact), rx.el.span(t("Never"), class_name="muted small")
             )
         ),
         rx.cond(IS_ADMIN, rx.table.cell(rx.cond(row.may_change & ~row.is_me, _member_menu(row)))),
@@ -83,15 +83,15 @@ def _role_select(row: rx.Var[MemberRow]) -> rx.Component:
 
 
 def _member_menu(row: rx.Var[MemberRow]) -> rx.Component:
-    hand_over = rx.menu.item(t("Hand ownership over…"), on_select=MembersState.ask("hand_over", row.id))
+    hand_over = rx.menu.item(t("Transfer ownership…"), on_select=MembersState.ask("hand_over", row.id))
     return rx.flex(
         row_menu(
             row.name,
             rx.cond((CurrentUser.role == "owner") & ~row.is_disabled, hand_over),
             rx.cond(
                 MembersState.has_mail,
-                rx.menu.item(t("Email a link for a new password"), on_select=MembersState.reset_password(row.id, True)),
-                rx.menu.item(t("Get a link for a new password"), on_select=MembersState.reset_password(row.id, False)),
+                rx.menu.item(t("Email a password reset link"), on_select=MembersState.reset_password(row.id, True)),
+                rx.menu.item(t("Create a password reset link"), on_select=MembersState.reset_password(row.id, False)),
             ),
             rx.cond(
                 row.two_factor,
@@ -115,7 +115,7 @@ def _invitations() -> rx.Component:
         rx.el.section(
             rx.el.h2(t("Invitations")),
             framed_table(
-                columns(t("Email"), t("Role"), t("Invited by"), t("State"), t("Works until"), None),
+                columns(t("Email"), t("Role"), t("Invited by"), t("State"), t("Expires"), None),
                 rx.table.body(rx.foreach(MembersState.invited, _invitation)),
                 label=t("Invitations"),
             ),
@@ -146,7 +146,7 @@ def _invitation_menu(row: rx.Var[InvitationRow]) -> rx.Component:
         row_menu(
             row.email,
             rx.cond(MembersState.has_mail, again),
-            rx.menu.item(t("Get a new link"), on_select=MembersState.renew(row.id, False)),
+            rx.menu.item(t("Create a new link"), on_select=MembersState.renew(row.id, False)),
             rx.menu.separator(),
             rx.menu.item(t("Revoke…"), color_scheme="red", on_select=MembersState.ask("revoke", row.id)),
         ),

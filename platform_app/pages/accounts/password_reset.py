@@ -24,10 +24,10 @@ def forgot_password() -> rx.Component:
         rx.el.h1(t("Forgot password")),
         rx.cond(
             ForgotPasswordState.is_requested,
-            rx.el.p(t("If an account has this address, a link is on its way. It works for an hour."), role="status"),
+            rx.el.p(t("If this account exists, we’ve sent a link. It’s valid for an hour."), role="status"),
             rx.cond(ForgotPasswordState.has_mail, _request(), _no_mail()),
         ),
-        entry_link(t("Remembered it?"), t("Sign in"), "/sign-in"),
+        entry_link(t("Remember your password?"), t("Sign in"), "/sign-in"),
     )
 
 
@@ -37,7 +37,7 @@ def _request() -> rx.Component:
             ForgotPasswordState,
             "email",
             t("Email"),
-            t("We send a link with which you set a new password."),
+            t("We’ll send you a link to set a new password."),
             kind="email",
             complete="username",
         ),
@@ -50,7 +50,7 @@ def _request() -> rx.Component:
 
 
 def _no_mail() -> rx.Component:
-    return rx.el.p(t("This platform sends no email. Ask an admin of your company for a link to set a new password."))
+    return rx.el.p(t("This platform can’t send email. Ask your company’s admin for a link to set a new password."))
 
 
 def reset_password() -> rx.Component:
@@ -71,7 +71,7 @@ def reset_password() -> rx.Component:
 
 def _form() -> rx.Component:
     return rx.el.form(
-        rx.el.p(t("For {email}. You are signed out everywhere then.", email=ResetPasswordState.email)),
+        rx.el.p(t("For {email}. You’ll be signed out everywhere.", email=ResetPasswordState.email)),
         rx.el.input(type="hidden", name="username", value=ResetPasswordState.email, auto_complete="username"),
         entry_input(
             ResetPasswordState,
@@ -109,7 +109,7 @@ def _other_person() -> rx.Component:
 
 def _done() -> rx.Component:
     return rx.el.div(
-        rx.el.p(t("Password changed. You are signed out everywhere."), role="status"),
+        rx.el.p(t("Password changed. You’ve been signed out everywhere."), role="status"),
         rx.link(rx.button(t("Sign in"), size="3"), href="/sign-in"),
     )
 

@@ -41,7 +41,7 @@ def _two_factor() -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Two-factor authentication")),
         rx.el.p(
-            t("Beside the password, sign-in asks for a code that an app on your phone shows."),
+            t("Besides your password, you’ll enter a code from an app on your phone."),
             class_name="muted small",
         ),
         rx.cond(SecurityState.is_on, _on(), _off()),
@@ -78,12 +78,12 @@ def _on() -> rx.Component:
 
 
 def _requirement() -> rx.Component:
-    words = t("Members without it have to set it up before they see anything of this company.")
+    words = t("Members without it must set it up before they can use this company’s console.")
     return rx.el.section(
         rx.el.h2(t("Members")),
         rx.el.label(
             rx.switch(checked=SecurityState.required, on_change=SecurityState.set_required, id="required"),
-            t("Require two-factor of every member"),
+            t("Require two-factor for all members"),
             class_name="status",
         ),
         rx.el.p(words, class_name="muted small"),
@@ -99,9 +99,9 @@ def _dialog() -> rx.Component:
         ("codes", t("New recovery codes")),
     )
     sentences = (
-        ("turn_off", t("Then the password alone opens your account.")),
-        ("renew", t("The present ones stop working.")),
-        ("codes", t("The former ones no longer work.")),
+        ("turn_off", t("You’ll sign in with your password only.")),
+        ("renew", t("The current codes will stop working.")),
+        ("codes", t("The old codes no longer work.")),
     )
     return rx.dialog.root(
         rx.dialog.content(
@@ -120,7 +120,7 @@ def _proof() -> rx.Component:
     verb = rx.cond(SecurityState.asked == "renew", t("Create"), t("Turn off"))
     return rx.el.form(
         field(
-            t("Your password, or a code of the app"),
+            t("Your password or a code from the app"),
             rx.input(id="proof", name="proof", type="password", required=True, auto_complete="off"),
             name="proof",
             problem=SecurityState.problem,

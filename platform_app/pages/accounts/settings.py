@@ -34,7 +34,6 @@ def show() -> rx.Component:
                         IS_ADMIN,
                         sending_form(),
                     ),
-                    _more(),
                     _clock(),
                     class_name="form",
                     key=SettingsState.form_key,
@@ -98,7 +97,7 @@ def _load_sessions() -> rx.Component:
         rx.cond(
             SettingsState.sessions.length() > 1,
             rx.button(
-                t("End all other sessions"),
+                t("Sign out of all other sessions"),
                 on_click=SettingsState.end_other_sessions,
                 variant="soft",
                 color_scheme="gray",
@@ -111,7 +110,7 @@ def _load_sessions() -> rx.Component:
 def _session(row: rx.Var[SessionRow]) -> rx.Component:
     return rx.el.li(
         rx.el.span(row.browser, class_name="update-words"),
-        rx.cond(row.is_this, rx.badge(t("this one"), variant="surface", high_contrast=True)),
+        rx.cond(row.is_this, rx.badge(t("This device"), variant="surface", high_contrast=True)),
         time_ago(row.when, row.exact),
     )
 
@@ -126,26 +125,26 @@ def _tenant() -> rx.Component:
     return rx.cond(
         IS_ADMIN,
         _card(
-            t("Tenant"),
+            t("Company"),
             rx.el.form(
-                _input("tenant", t("Name of your company"), default_value=SettingsState.tenant_name),
+                _input("tenant", t("Company name"), default_value=SettingsState.tenant_name),
                 field(
                     t("Time zone"),
                     zone,
                     name="time_zone",
-                    help_text=t("Days, dates and times of day follow it."),
+                    help_text=t("Used for dates, schedules and reports."),
                 ),
                 field(
                     t("Country of phone numbers"),
                     _country(),
                     name="country",
-                    help_text=t("Numbers without a country code are read as numbers of this country."),
+                    help_text=t("Used for numbers without a country code."),
                 ),
                 field(
-                    t("Log of runs"),
+                    t("Run history retention"),
                     _run_days(),
                     name="run_days",
-                    help_text=t("Older runs leave the log; how often a rule ran is counted on."),
+                    help_text=t("Older runs are deleted. Run counts are kept."),
                 ),
                 rx.box(rx.button(t("Save"), type="submit")),
                 on_submit=SettingsState.save_tenant,
@@ -157,13 +156,16 @@ def _tenant() -> rx.Component:
 
 def _clock() -> rx.Component:
     """Return the form that shifts the clock, where the environment allows it."""
-    steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
+    steps = {"1": "+1 hour", "24": "A day on", "168": "A week on", "0": "Reset"}
     button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
     return rx.cond(
         IS_ADMIN & SettingsState.has_test_clock,
         _card(
-            t("The clock of this installation"),
-            rx.el.p(t("For trying sequences: what is due then happens at once, for every tenant."), class_name="muted"),
+            t("Test clock"),
+            rx.el.p(
+                t("For testing sequences. Everything due by then happens right away, for every company."),
+                class_name="muted",
+            ),
             rx.el.p(SettingsState.clock, id="clock"),
             rx.flex(
                 *(
@@ -177,31 +179,6 @@ def _clock() -> rx.Component:
     )
 
 
-def _more() -> rx.Component:
-    places = [
-        (t("Notifications"), t("How you are told of what waits for you."), "/settings/notifications"),
-        (t("Members"), t("Colleagues, their roles and invitations."), "/settings/members"),
-        (t("Sign-in and security"), t("Two-factor authentication."), "/settings/security"),
-        (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
-        (t("Channels"), t("Where customers write: the chat on your site."), "/settings/channels"),
-        (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
-        (t("Bin"), t("What was deleted in the last 30 days."), "/settings/bin"),
-    ]
-    return _card(
-        t("More settings"),
-        rx.el.ul(
-            *(
-                rx.el.li(
-                    rx.link(name, href=f"/manage/{CurrentUser.slug}{path}", size="2", underline="always"),
-                    rx.el.span(sentence, class_name="muted small"),
-                )
-                for name, sentence, path in places
-            ),
-            class_name="updates",
-        ),
-    )
-
-
 def _country() -> rx.Component:
     names = {"en": Locale("en").territories, "ru": Locale("ru").territories}
     known = sorted(code for code in phone_numbers.COUNTRIES if code in names["en"])
@@ -211,7 +188,7 @@ def _country() -> rx.Component:
         return rx.fragment(*(rx.el.option(names[language][code], value=code) for code in ordered))
 
     return rx.el.select(
-        rx.el.option(t("As the time zone says"), value=""),
+        rx.el.option(t("Same as the time zone"), value=""),
         rx.cond(CurrentUser.language == "ru", options("ru"), options("en")),
         id="country",
         name="country",
@@ -221,7 +198,7 @@ def _country() -> rx.Component:
 
 
 def _run_days() -> rx.Component:
-    words = {30: "30 days", 90: "90 days", 180: "180 days", 365: "A year", 0: "For ever"}
+    words = {30: "30 days", 90: "90 days", 180: "180 days", 365: "A year", 0: "Forever"}
     return rx.el.select(
         *(rx.el.option(t(words[days]), value=str(days)) for days in RUN_RETENTION_DAYS),
         id="run_days",

@@ -61,11 +61,9 @@ def _recovery_code_used() -> rx.Component:
 def _password() -> rx.Component:
     return rx.el.div(
         rx.el.h1(t("Sign in")),
-        UnsentKept.create(
-            words=t("Your session has ended. What you typed and did not send is kept in this browser: sign in again.")
-        ),
+        UnsentKept.create(words=t("Your session has ended. Sign in again. Your unsent text is kept in this browser.")),
         rx.el.form(
-            entry_input(SignInState, "email", t("E-mail"), kind="email", complete="username"),
+            entry_input(SignInState, "email", t("Email"), kind="email", complete="username"),
             entry_input(SignInState, "password", t("Password"), kind="password", complete="current-password"),
             entry_problem(SignInState),
             entry_submit(SignInState, t("Sign in")),
@@ -74,7 +72,7 @@ def _password() -> rx.Component:
             class_name="form",
         ),
         entry_link(t("Forgot password?"), t("Set a new one"), "/forgot-password"),
-        entry_link(t("No account yet?"), t("Register"), "/register"),
+        entry_link(t("Don’t have an account?"), t("Sign up"), "/register"),
     )
 
 
@@ -82,12 +80,12 @@ def register() -> rx.Component:
     """Return the page on which somebody creates a tenant and becomes its owner."""
     zone = rx.Var("Intl.DateTimeFormat().resolvedOptions().timeZone", _var_type=str)
     return entry_page(
-        rx.el.h1(t("Register")),
-        rx.el.p(t("You get a tenant of your own and become its owner."), class_name="muted small"),
+        rx.el.h1(t("Sign up")),
+        rx.el.p(t("We’ll set up your company’s workspace. You’ll be its owner."), class_name="muted small"),
         rx.el.form(
-            entry_input(SignInState, "tenant", t("Name of your company"), complete="organization"),
+            entry_input(SignInState, "tenant", t("Company name"), complete="organization"),
             entry_input(SignInState, "name", t("Your name"), complete="name"),
-            entry_input(SignInState, "email", t("E-mail"), kind="email", complete="username"),
+            entry_input(SignInState, "email", t("Email"), kind="email", complete="username"),
             entry_input(
                 SignInState,
                 "password",
@@ -98,12 +96,12 @@ def register() -> rx.Component:
             ),
             rx.el.input(type="hidden", name="time_zone", value=zone),
             entry_problem(SignInState),
-            entry_submit(SignInState, t("Register")),
+            entry_submit(SignInState, t("Sign up")),
             on_submit=SignInState.register,
             method="post",
             class_name="form",
         ),
-        entry_link(t("Already registered?"), t("Sign in"), "/sign-in"),
+        entry_link(t("Already have an account?"), t("Sign in"), "/sign-in"),
     )
 
 
@@ -115,5 +113,5 @@ def home() -> rx.Component:
 PAGES = [
     Page("/", "Agents", home, [HomeState.load]),
     Page("/sign-in", "Sign in", sign_in, [SignInState.load]),
-    Page("/register", "Register", register, [SignInState.load]),
+    Page("/register", "Sign up", register, [SignInState.load]),
 ]

@@ -30,19 +30,19 @@ def _setup() -> rx.Component:
         rx.cond(
             TwoFactorState.required_by != "",
             rx.callout(
-                t("{tenant} requires two-factor of its members.", tenant=TwoFactorState.required_by),
+                t("{tenant} requires two-factor for its members.", tenant=TwoFactorState.required_by),
                 icon="shield-check",
                 size="1",
                 high_contrast=True,
             ),
         ),
         rx.el.p(
-            t("Scan the picture with an authenticator app, or type the key into it. Then enter the code it shows."),
+            t("Scan the QR code with an authenticator app or enter the key. Then enter the code it shows."),
             class_name="muted small",
         ),
         rx.el.img(id=QR_ID, alt=t("QR code for the authenticator app"), class_name="qr-code"),
         rx.el.form(
-            one_time_field(t("Key"), t("Copy the key"), t("For an app that cannot scan.")),
+            one_time_field(t("Key"), t("Copy the key"), t("If your app can’t scan.")),
             entry_input(
                 TwoFactorState,
                 "code",
@@ -80,7 +80,7 @@ def _codes() -> rx.Component:
     return rx.el.div(
         rx.el.h1(t("Two-factor is on"), id="codes-title", tab_index=-1),
         rx.el.p(
-            t("Your other sessions have ended. From now on, sign-in asks for a code of the app."),
+            t("You’ve been signed out of other sessions. From now on, sign-in asks for a code from the app."),
             class_name="muted small",
         ),
         recovery_codes(),
@@ -92,7 +92,7 @@ def _codes() -> rx.Component:
 def _is_on() -> rx.Component:
     return rx.el.div(
         rx.el.h1(t("Two-factor is on")),
-        rx.el.p(t("There is nothing to set up."), class_name="muted small"),
+        rx.el.p(t("Nothing to set up."), class_name="muted small"),
         rx.box(rx.button(t("Continue"), on_click=TwoFactorState.leave, size="3")),
         class_name="form",
     )

@@ -30,8 +30,8 @@ def _editor() -> rx.Component:
         _head(),
         conflict(
             AgentState,
-            t("Somebody else changed this agent meanwhile."),
-            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
+            t("Someone else has changed this agent since you opened it."),
+            rx.button(t("Keep my version"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
         ),
         rx.tabs.root(
             rx.tabs.list(
@@ -75,7 +75,7 @@ def _head() -> rx.Component:
             rx.cond(
                 ~AgentState.is_published,
                 rx.el.p(
-                    t("Customers get no answers from it until you publish it. Try it in the test chat first."),
+                    t("Customers get no replies until you publish this agent. Try it in the test chat first."),
                     class_name="muted small",
                 ),
             ),
@@ -84,9 +84,9 @@ def _head() -> rx.Component:
             _link_button("Scripts", f"agents/{agent}/scripts"),
             _link_button("Rules", f"agents/{agent}/rules"),
             _link_button("Sequences", f"agents/{agent}/sequences"),
-            _link_button("Try it", f"test-chat?agent={agent}"),
+            _link_button("Test|agent", f"test-chat?agent={agent}"),
             rx.button(
-                rx.cond(AgentState.is_published, t("Publish changes"), t("Publish and switch on")),
+                rx.cond(AgentState.is_published, t("Publish changes"), t("Publish and turn on")),
                 on_click=AgentState.publish,
                 disabled=READ_ONLY | ~AgentState.has_changes,
             ),
@@ -104,7 +104,7 @@ def _status_switch() -> rx.Component:
         checked=AgentState.active,
         on_change=AgentState.switch,
         disabled=READ_ONLY,
-        aria_label=t("Switch “{title}”", title=AgentState.name),
+        aria_label=t("Turn “{title}” on or off", title=AgentState.name),
     )
     return rx.match(
         AgentState.status,
@@ -152,10 +152,10 @@ def _categories() -> rx.Component:
         rx.cond(
             CategoryState.rows.length() == 0,
             rx.el.p(
-                t("There are no categories yet. Add them in the knowledge base."),
+                t("No categories yet. Add them in Knowledge."),
                 class_name="muted small",
             ),
-            rx.el.p(t("A category brings those that lie in it."), class_name="muted small"),
+            rx.el.p(t("Includes subcategories."), class_name="muted small"),
         ),
         class_name="choices",
     )
@@ -166,7 +166,7 @@ def _history() -> rx.Component:
         rx.cond(
             AgentState.versions.length() > 0,
             rx.el.ul(rx.foreach(AgentState.versions, _version), class_name="updates"),
-            rx.el.p(t("Not published yet. Publishing makes the first version."), class_name="muted"),
+            rx.el.p(t("Not published yet. Publish to create version 1."), class_name="muted"),
         ),
         rx.foreach(
             AgentState.versions, lambda version: rx.cond(AgentState.compared == version.id, _comparison(version))
@@ -176,7 +176,7 @@ def _history() -> rx.Component:
 
 def _comparison(version: rx.Var[VersionLine]) -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("From version {number} to the draft", number=version.number)),
+        rx.el.h2(t("Version {number} → draft", number=version.number)),
         differences(AgentState),
         class_name="card section",
         margin_top="16px",
@@ -184,7 +184,7 @@ def _comparison(version: rx.Var[VersionLine]) -> rx.Component:
 
 
 def _version(version: rx.Var[VersionLine]) -> rx.Component:
-    sentence = t("What the draft holds now is replaced. Published versions stay.")
+    sentence = t("Your current draft will be replaced. Published versions are kept.")
     return rx.el.li(
         rx.el.strong(t("Version {number}", number=version.number)),
         rx.el.span(version.when, " · ", version.author, class_name="muted update-words", flex="1 1 180px"),

@@ -26,15 +26,15 @@ def show() -> rx.Component:
     return list_page(
         AgentsState,
         t("Agents"),
-        t("Assistants that talk to your customers."),
+        t("AI assistants that talk to your customers."),
         rx.cond(~READ_ONLY, rx.fragment(create, _deletion())),
         section="Agents",
         filters=_filters(),
         table=_table(),
         empty=empty_state(
-            t("No agents yet. Make the first one, or insert an example with knowledge and conversations."),
+            t("No agents yet. Create your first one, or load an example with knowledge and conversations."),
             rx.button(t("Create agent"), on_click=AgentsState.create),
-            rx.button(t("Load the demo"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]),
+            rx.button(t("Load demo data"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]),
             icon="bot",
         ),
     )
@@ -75,16 +75,13 @@ def _table() -> rx.Component:
 
 def _row(agent: rx.Var[AgentListRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(
-            row_link(agent.name, f"/manage/{CurrentUser.slug}/agents/{agent.id}", class_name="row-cover")
-        ),
+        rx.table.row_header_cell(row_link(agent.name, f"/manage/{CurrentUser.slug}/agents/{agent.id}")),
         rx.table.cell(_switch(agent)),
         rx.table.cell(agent.version),
         rx.table.cell(agent.conversations),
         rx.table.cell(time_ago(agent.when, agent.exact)),
         rx.table.cell(rx.cond(~READ_ONLY, _menu(agent))),
         align="center",
-        class_name="row-link",
     )
 
 
@@ -94,9 +91,8 @@ def _switch(agent: rx.Var[AgentListRow]) -> rx.Component:
             checked=agent.active,
             on_change=AgentsState.switch(agent.id),
             disabled=READ_ONLY | ~agent.can_switch,
-            aria_label=t("Switch “{title}”", title=agent.name),
-            title=rx.cond(agent.can_switch, "", t("Open the agent and publish it first.")),
-            class_name="above",
+            aria_label=t("Turn “{title}” on or off", title=agent.name),
+            title=rx.cond(agent.can_switch, "", t("Publish the agent first.")),
         ),
         status(agent.colour, agent.status),
         spacing="3",
@@ -112,7 +108,6 @@ def _menu(agent: rx.Var[AgentListRow]) -> rx.Component:
                 variant="ghost",
                 color_scheme="gray",
                 aria_label=t("Actions for “{title}”", title=agent.name),
-                class_name="above",
             )
         ),
         rx.menu.content(
@@ -122,7 +117,7 @@ def _menu(agent: rx.Var[AgentListRow]) -> rx.Component:
             ),
             rx.menu.item(t("Duplicate"), on_select=AgentsState.duplicate(agent.id)),
             rx.menu.separator(),
-            rx.menu.item(t("Delete…"), color="red", on_select=AgentsState.delete(agent.id)),
+            rx.menu.item(t("Delete…"), color_scheme="red", on_select=AgentsState.delete(agent.id)),
         ),
     )
 
@@ -131,7 +126,7 @@ def _deletion() -> rx.Component:
     return named_confirmation(
         rx.foreach(AgentsState.asked_words, lambda sentence: rx.el.p(sentence, class_name="small")),
         title=t("Delete “{title}”?", title=AgentsState.asked_name),
-        lead=t("It stops answering at once. For 30 days it can be restored from the bin."),
+        lead=t("The agent stops replying right away. You can restore it from the bin for 30 days."),
         name=AgentsState.asked_name,
         verb=t("Delete agent"),
         problem=AgentsState.problem,

@@ -47,7 +47,7 @@ def _filters() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    heads = (t("Name"), t("Kind"), t("Deleted by"), t("When"), t("Gone for good"))
+    heads = (t("Name"), t("Kind"), t("Deleted by"), t("When"), t("Deleted on"))
     return rx.fragment(
         framed_table(
             rx.cond(READ_ONLY, columns(*heads), columns(*heads, None)),
@@ -58,7 +58,7 @@ def _table() -> rx.Component:
 
 
 def _shown_name(row: rx.Var[BinRow]) -> Any:
-    return rx.cond(row.name != "", row.name, t("Without a name"))
+    return rx.cond(row.name != "", row.name, t("Untitled"))
 
 
 def _row(row: rx.Var[BinRow]) -> rx.Component:
@@ -89,7 +89,7 @@ def _tools(row: rx.Var[BinRow]) -> rx.Component:
             aria_label=t("Restore “{title}”", title=name),
             on_click=BinState.restore(row.id),
         ),
-        rx.cond(IS_ADMIN, icon_button("trash-2", t("Delete “{title}” for good", title=name), BinState.ask(row.id))),
+        rx.cond(IS_ADMIN, icon_button("trash-2", t("Permanently delete “{title}”", title=name), BinState.ask(row.id))),
         spacing="3",
         align="center",
         justify="end",
@@ -99,11 +99,13 @@ def _tools(row: rx.Var[BinRow]) -> rx.Component:
 def _confirmation() -> rx.Component:
     return named_confirmation(
         title=rx.cond(
-            BinState.asked_name != "", t("Delete “{title}” for good?", title=BinState.asked_name), t("Delete for good?")
+            BinState.asked_name != "",
+            t("Permanently delete “{title}”?", title=BinState.asked_name),
+            t("Delete permanently?"),
         ),
-        lead=t("It is removed with all that belongs to it. Nobody can restore it."),
+        lead=t("Everything that belongs to it is deleted too. This can’t be undone."),
         name=BinState.asked_name,
-        verb=t("Delete for good"),
+        verb=t("Delete permanently"),
         problem=BinState.problem,
         is_open=BinState.asked_id != "",
         on_close=BinState.close_question,

@@ -30,7 +30,7 @@ def _account() -> rx.Component:
         _head(),
         rx.cond(
             state.agent_is_silent,
-            notice(t("The agent is switched off: messages come in, and members answer them in the inbox.")),
+            notice(t("The agent is off. Messages still arrive, and your team can reply in the inbox.")),
         ),
         rx.cond(state.channel == "web_chat", _web_chat(), bot_account()),
     )
@@ -42,7 +42,7 @@ def _web_chat() -> rx.Component:
         rx.el.div(
             _settings(
                 _card(t("Account"), *autosaved_section(WEB_CHAT.form, "account", state, {"agent_id": _agent})),
-                _card(t("How it looks"), *autosaved_section(WEB_CHAT.form, "look", state, {})),
+                _card(t("Appearance"), *autosaved_section(WEB_CHAT.form, "look", state, {})),
             ),
             rx.el.div(
                 _on_your_site(),
@@ -89,19 +89,24 @@ def _agent() -> rx.Component:
 
 
 def _on_your_site() -> rx.Component:
-    no_site = t("No site may show it yet: name yours under “Sites that may show it”.")
+    no_site = t("No site can show this chat yet. Add yours under “Allowed sites”.")
     trial = rx.link(
-        t("Try it"), href=ChannelAccountState.trial_address, is_external=True, size="2", underline="always", id="try"
+        t("Test|agent"),
+        href=ChannelAccountState.trial_address,
+        is_external=True,
+        size="2",
+        underline="always",
+        id="try",
     )
     return _card(
         t("On your site"),
-        rx.el.p(t("Put this line into each page, before </body>."), class_name="muted small"),
+        rx.el.p(t("Add this line to each page, before </body>."), class_name="muted small"),
         copyable_line(ChannelAccountState.script, t("Script tag"), name="script"),
         rx.cond(ChannelAccountState.has_origins, rx.fragment(), rx.el.p(no_site, class_name="muted small")),
         rx.cond(
             ChannelAccountState.enabled,
             rx.box(trial),
-            rx.el.p(t("Switch it on to try it."), class_name="muted small"),
+            rx.el.p(t("Turn it on to test it."), class_name="muted small"),
         ),
     )
 

@@ -33,7 +33,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Channels"),
-                t("Where customers write, and which agent answers there."),
+                t("Where customers write and which agent replies there."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(
                     IS_ADMIN & (ChannelAccountsState.rows.length() > 0),
@@ -65,7 +65,10 @@ def _table() -> rx.Component:
             rx.table.body(rx.foreach(ChannelAccountsState.rows, _row)),
         ),
         empty=empty_state(
-            t("No channels yet. Put a web chat on your site, or connect a messenger's bot: your agent answers there."),
+            t(
+                "No channels yet. Add a web chat to your site or connect a messenger bot, and your "
+                "agent will reply there."
+            ),
             rx.cond(IS_ADMIN, rx.flex(_create_button(), *connect_buttons(), spacing="3", wrap="wrap")),
             icon="messages-square",
         ),
@@ -94,12 +97,12 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
 
 
 def _menu(account: rx.Var[ChannelAccountRow]) -> rx.Component:
-    delete = rx.menu.item(t("Delete"), color="red", on_select=ChannelAccountsState.delete(account.id))
+    delete = rx.menu.item(t("Delete"), color_scheme="red", on_select=ChannelAccountsState.delete(account.id))
     return rx.flex(row_menu(account.name, delete), justify="end")
 
 
 def _creation() -> rx.Component:
-    explained = t("Then you name the sites that may show it, and put one line into their pages.")
+    explained = t("Next, you’ll add the allowed sites and paste one line into their pages.")
     return rx.dialog.root(
         rx.dialog.content(
             rx.dialog.title(t("Create web chat"), size="4"),

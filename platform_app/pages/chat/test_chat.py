@@ -39,7 +39,7 @@ def _chat() -> rx.Component:
                 class_name=rx.cond(TestChatState.current != "", "chat open", "chat"),
             ),
             empty_state(
-                t("No agents yet. Make one to talk to it."),
+                t("No agents yet. Create one to start a test chat."),
                 rx.link(rx.button(t("Create agent"), tab_index=-1), href=f"/manage/{CurrentUser.slug}/agents"),
                 icon="bot",
             ),
@@ -83,7 +83,7 @@ def _conversation() -> rx.Component:
             tab_index=0,
         ),
         rx.cond(TestChatState.state != "open", _agent_paused()),
-        rx.cond(READ_ONLY, rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"), _composer()),
+        rx.cond(READ_ONLY, rx.el.p(t("You have view-only access."), class_name="muted chat-foot"), _composer()),
         class_name="chat-talk",
         aria_label=t("Conversation"),
     )
@@ -95,9 +95,9 @@ def _agent_paused() -> rx.Component:
         rx.cond(
             TestChatState.state == "closed",
             t("This conversation is closed."),
-            t("A person writes here; the agent is silent."),
+            t("A teammate is handling this conversation. The agent is paused."),
         ),
-        rx.cond(~READ_ONLY, quiet_button(t("Give back to the agent"), TestChatState.hand_back)),
+        rx.cond(~READ_ONLY, quiet_button(t("Return to agent"), TestChatState.hand_back)),
         spacing="3",
         align="center",
         class_name="silent",
@@ -110,7 +110,7 @@ def _conversation_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(icon_button("ellipsis", t("Actions for the conversation"), small=True)),
         rx.menu.content(
-            rx.menu.item(t("Hand to a person"), on_select=TestChatState.hand_off),
+            rx.menu.item(t("Hand off to a person"), on_select=TestChatState.hand_off),
             rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),
         ),
     )
@@ -148,9 +148,7 @@ def _toolbar() -> rx.Component:
         _switch(t("Draft"), state.use_draft, state.set_use_draft),
         rx.cond(
             state.stages.length() > 0,
-            _select(
-                t("Lead"), state.lead, state.leads, state.select_lead, nobody=t("No lead"), new=t("Make a test lead")
-            ),
+            _lead_select(),
         ),
         _select(
             t("Contact"),
@@ -158,11 +156,11 @@ def _toolbar() -> rx.Component:
             state.contacts,
             state.select_contact,
             nobody=t("No contact"),
-            new=t("Make a test contact"),
+            new=t("Create a test contact"),
         ),
         rx.cond(
             state.stages.length() > 0,
-            _select(t("Stage"), state.stage, state.stages, state.select_stage, nobody=t("The lead's own stage")),
+            _select(t("Stage"), state.stage, state.stages, state.select_stage, nobody=t("Lead’s current stage")),
         ),
         _switch(t("Run rules"), state.is_live, state.set_is_live),
         rx.spacer(),
@@ -174,11 +172,18 @@ def _toolbar() -> rx.Component:
     )
 
 
+def _lead_select() -> rx.Component:
+    state = TestChatState
+    return _select(
+        t("Lead"), state.lead, state.leads, state.select_lead, nobody=t("No lead"), new=t("Create a test lead")
+    )
+
+
 def _clear() -> rx.Component:
     return confirm(
         rx.button(t("Clear"), variant="ghost", color_scheme="gray", high_contrast=True, size="1"),
         title=t("Clear the conversation?"),
-        sentence=t("Its messages cannot be brought back."),
+        sentence=t("All messages will be deleted. This can’t be undone."),
         verb=t("Clear"),
         on_confirm=TestChatState.clear,
     )
@@ -197,8 +202,8 @@ def _live_notice() -> rx.Component:
     return rx.el.p(
         rx.cond(
             TestChatState.is_live,
-            t("A test in which rules and sequences run and which counts in the numbers. It reaches no contact."),
-            t("A test: no rules or sequences run, it counts in no numbers and reaches no contact."),
+            t("Test: rules and sequences run, and it counts in analytics. No contact is messaged."),
+            t("Test: no rules or sequences run, it doesn’t count in analytics, and no contact is messaged."),
         ),
         class_name="muted small chat-note",
     )
@@ -209,7 +214,7 @@ def _composer() -> rx.Component:
     return rx.el.form(
         Composer.create(
             label=t("Message"),
-            hint=t("Message. Enter sends, Shift+Enter breaks the line"),
+            hint=t("Write a message… Enter to send, Shift+Enter for a new line"),
             auto_focus=True,
             draft_key=f"{CurrentUser.slug}/{TestChatState.current}",
             sent_count=TestChatState.sent_count,

@@ -35,7 +35,7 @@ def _card() -> rx.Component:
         card.contact_dialog(
             is_open=ContactState.merge_dialog_open,
             on_open=ContactState.set_merge_dialog_open,
-            title=t("Which contact is the same person?"),
+            title=t("Choose the duplicate contact"),
             choices=ContactState.candidates,
             on_search=ContactState.search_candidates,
             choice=lambda contact: card.choice_line(contact, ContactState.preview_merge(contact.id)),
@@ -78,14 +78,14 @@ def _merge_preview() -> rx.Component:
             rx.alert_dialog.title(t("Merge the two contacts?"), size="4"),
             rx.alert_dialog.description(
                 t(
-                    "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. "
-                    "This cannot be undone.",
+                    "All leads, tasks, notes and conversations of “{other}” will move to “{title}”. "
+                    "This can’t be undone.",
                     other=ContactState.merge_name,
                     title=ContactState.name,
                 ),
                 size="2",
             ),
-            rx.cond(ContactState.merge_preview.length() > 0, rx.el.h3(t("Afterwards"), class_name="outcome-head")),
+            rx.cond(ContactState.merge_preview.length() > 0, rx.el.h3(t("Result"), class_name="outcome-head")),
             rx.el.dl(lines, class_name="facts", id="outcome"),
             rx.flex(
                 rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
@@ -104,11 +104,11 @@ def _merge_preview() -> rx.Component:
 def _fields() -> rx.Component:
     return rx.fragment(
         card.text_field(ContactState, "name", t("Full name")),
-        card.text_field(ContactState, "phones", t("Phones"), help_text=t("One a line"), rows="2"),
-        card.text_field(ContactState, "emails", t("E-mails"), help_text=t("One a line"), rows="2"),
+        card.text_field(ContactState, "phones", t("Phones"), help_text=t("One per line"), rows="2"),
+        card.text_field(ContactState, "emails", t("Emails"), help_text=t("One per line"), rows="2"),
         _language(),
         _zone(),
-        card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.text_field(ContactState, "tags", t("Tags"), help_text=t("Separate with commas")),
         card.custom_field_inputs(ContactState),
     )
 
@@ -142,7 +142,7 @@ def _zone() -> rx.Component:
             t("Time zone"),
             control,
             name="time_zone",
-            help_text=t("Of your company, when it is empty."),
+            help_text=t("Leave empty to use your company’s time zone."),
             problem=ContactState.problems.get("time_zone", ""),
         ),
         rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones"),
@@ -161,7 +161,7 @@ def _leads() -> rx.Component:
         rx.cond(
             ContactState.leads.length() > 0,
             rx.el.ul(rx.foreach(ContactState.leads, one), class_name="plain-list"),
-            rx.el.p(t("None yet."), class_name="muted small"),
+            rx.el.p(t("None yet"), class_name="muted small"),
         ),
         class_name="card section",
     )

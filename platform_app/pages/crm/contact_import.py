@@ -19,12 +19,12 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Import contacts"),
-                t("A person who is there already is filled in, not created twice."),
+                t("Existing contacts are updated, not duplicated."),
                 rx.link(t("All contacts"), href=f"/manage/{CurrentUser.slug}/contacts", size="2", underline="always"),
             ),
             rx.cond(
                 READ_ONLY,
-                rx.el.p(t("Your role does not allow this."), class_name="muted"),
+                rx.el.p(t("Your role doesn’t allow this."), class_name="muted"),
                 rx.cond(ImportContactsState.loaded, _step(), skeleton_rows(4)),
             ),
         ),
@@ -44,7 +44,7 @@ def _step() -> rx.Component:
         rx.cond(
             ImportContactsState.past_imports.length() > 0,
             rx.el.section(
-                rx.el.h2(t("Imports so far")),
+                rx.el.h2(t("Past imports")),
                 rx.el.ul(rx.foreach(ImportContactsState.past_imports, _past_import_row), class_name="plain-list small"),
                 class_name="card section",
                 style={"margin-top": "24px"},
@@ -56,11 +56,11 @@ def _step() -> rx.Component:
 def _matching() -> rx.Component:
     return rx.el.section(
         rx.el.h2(ImportContactsState.file_name),
-        rx.el.p(t("Say where each column goes. What stands in the others is left out."), class_name="muted small"),
+        rx.el.p(t("Match each column to a field. Unmatched columns are skipped."), class_name="muted small"),
         rx.el.div(rx.foreach(ImportContactsState.columns, _column), class_name="mapping"),
         _match_by(),
         rx.flex(
-            rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.start),
+            rx.button(t("Import ({count})", count=ImportContactsState.total), on_click=ImportContactsState.start),
             rx.button(
                 t("Choose another file"),
                 variant="soft",
@@ -77,12 +77,12 @@ def _matching() -> rx.Component:
 
 def _match_by() -> rx.Component:
     choices = {
-        MatchBy.NAME: t("It has the same phone or e-mail and a similar name"),
-        MatchBy.ADDRESS: t("It has the same phone or e-mail, whatever the name"),
-        MatchBy.NOTHING: t("Never: every row becomes a new contact"),
+        MatchBy.NAME: t("Same phone or email and a similar name"),
+        MatchBy.ADDRESS: t("Same phone or email, any name"),
+        MatchBy.NOTHING: t("Never match: create a contact for every row"),
     }
     selected = field(
-        t("When a row belongs to a contact that is there already"),
+        t("Match rows to existing contacts"),
         rx.el.select(
             *(rx.el.option(words, value=value.value) for value, words in choices.items()),
             id="match_by",
@@ -92,8 +92,7 @@ def _match_by() -> rx.Component:
         ),
         name="match_by",
         help_text=t(
-            "Colleagues share a switchboard’s number or a mailbox: their names keep them apart. "
-            "A contact is never renamed by a row."
+            "Colleagues may share a phone or mailbox; names keep them apart. Importing never renames a contact."
         ),
     )
     return rx.box(selected, margin_top="20px")
@@ -103,7 +102,7 @@ def _column(line: rx.Var[ColumnLine]) -> rx.Component:
     return rx.fragment(
         rx.el.strong(line.header),
         rx.el.select(
-            rx.el.option(t("Left out"), value=""),
+            rx.el.option(t("Don’t import"), value=""),
             rx.foreach(ImportContactsState.targets, lambda target: rx.el.option(target.name, value=target.id)),
             value=line.target,
             on_change=lambda target: ImportContactsState.map_column(line.index, target),
@@ -119,7 +118,7 @@ def _progress() -> rx.Component:
         rx.el.h2(ImportContactsState.file_name),
         rx.progress(value=ImportContactsState.percent, size="2", aria_label=t("Progress")),
         rx.el.p(
-            t("{done} of {total} rows", done=ImportContactsState.done, total=ImportContactsState.total),
+            t("Rows: {done} of {total}", done=ImportContactsState.done, total=ImportContactsState.total),
             " · ",
             ImportContactsState.summary,
             role="status",
@@ -128,15 +127,15 @@ def _progress() -> rx.Component:
         rx.cond(
             ImportContactsState.state == "failed",
             notice(
-                t("The import stands still. The rows taken in are kept."),
+                t("The import has stalled. Imported rows are kept."),
                 " ",
                 ImportContactsState.error,
-                actions=(rx.button(t("Go on"), size="1", on_click=ImportContactsState.resume),),
+                actions=(rx.button(t("Resume"), size="1", on_click=ImportContactsState.resume),),
             ),
         ),
         rx.cond(
             ImportContactsState.state == "running",
-            rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
+            rx.el.p(t("You can close this page. The import will continue."), class_name="muted small"),
             rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.start_over),
         ),
         class_name="card section",
@@ -149,7 +148,7 @@ def _refused() -> rx.Component:
         ImportContactsState.refused_total + ImportContactsState.incomplete_total > 0,
         rx.el.section(
             rx.flex(
-                rx.el.h2(t("Rows to look at")),
+                rx.el.h2(t("Rows to review")),
                 download_link(
                     t("Download them with the reasons"),
                     f"/api/imports/{CurrentUser.slug}/{ImportContactsState.current}/refused.csv",

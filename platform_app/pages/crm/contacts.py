@@ -36,15 +36,13 @@ def show() -> rx.Component:
         section="Contacts",
         filters=_filters(),
         table=_table(),
-        empty=empty_state(
-            t("No contacts yet. Create one, import a table, or let an integration bring them."), icon="users"
-        ),
+        empty=empty_state(t("No contacts yet. Create one or import a CSV file."), icon="users"),
     )
 
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        search_box(t("Search by name, phone or e-mail"), ContactsState.search, ContactsState.set_search),
+        search_box(t("Search by name, phone or email"), ContactsState.search, ContactsState.set_search),
         tag_filter(ContactsState.tag, ContactsState.filter_tag),
         select_filter(
             t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.set_page_size
@@ -59,7 +57,7 @@ def _table() -> rx.Component:
             rx.cond(~READ_ONLY, rx.table.column_header_cell(page_checkbox(ContactsState))),
             sortable(ContactsState, t("Full name"), "name"),
             rx.table.column_header_cell(t("Phone")),
-            rx.table.column_header_cell(t("E-mail")),
+            rx.table.column_header_cell(t("Email")),
             rx.table.column_header_cell(t("Tags")),
             sortable(ContactsState, t("Changed"), "updated"),
             rx.cond(~READ_ONLY, actions_head()),

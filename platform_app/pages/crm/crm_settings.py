@@ -20,7 +20,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Pipelines and fields"),
-                t("The stages leads go through, and what else you want to know of contacts and leads."),
+                t("Pipeline stages and custom fields for contacts and leads."),
                 rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             ),
             rx.cond(
@@ -61,7 +61,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
         rx.flex(
             named_input(
                 pipeline.name,
-                t("Name of the pipeline"),
+                t("Pipeline name"),
                 lambda name: CrmSettingsState.rename_pipeline(pipeline.id, name),
             ),
             rx.cond(
@@ -69,7 +69,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
                 delete_button(
                     t("Delete “{title}”", title=pipeline.name),
                     t("Delete the pipeline?"),
-                    t("It goes with its stages. This cannot be undone."),
+                    t("The pipeline and its stages will be deleted. This can’t be undone."),
                     CrmSettingsState.delete_pipeline(pipeline.id),
                 ),
             ),
@@ -98,14 +98,14 @@ def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.
     return rx.el.li(
         named_input(
             stage.name,
-            t("Name of the stage"),
+            t("Stage name"),
             lambda name: CrmSettingsState.change_stage(stage.id, name, stage.kind),
         ),
         rx.el.select(
             *(rx.el.option(t(words), value=code) for code, (words, _) in STAGE_KINDS.items()),
             value=stage.kind,
             on_change=lambda kind: CrmSettingsState.change_stage(stage.id, stage.name, kind),
-            aria_label=t("What “{title}” means", title=stage.name),
+            aria_label=t("Outcome of “{title}”", title=stage.name),
             disabled=~IS_ADMIN,
             class_name="native",
         ),

@@ -27,11 +27,11 @@ def _card() -> rx.Component:
         card.contact_dialog(
             is_open=LeadState.contact_dialog_open,
             on_open=LeadState.set_contact_dialog_open,
-            title=t("Whose lead is it?"),
+            title=t("Choose a contact"),
             choices=LeadState.candidates,
             on_search=LeadState.search_contacts,
             choice=lambda contact: card.choice_line(contact, LeadState.set_contact(contact.id)),
-            nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.set_contact("")),
+            nothing=rx.button(t("Unassigned"), variant="ghost", on_click=LeadState.set_contact("")),
         ),
         rx.el.div(
             rx.el.div(_fields(), class_name="form"),
@@ -57,21 +57,21 @@ def _fields() -> rx.Component:
         _contact(),
         _choice(
             "responsible",
-            t("Responsible"),
+            t("Owner|lead"),
             LeadState.members,
             value=LeadState.responsible,
             on_change=LeadState.assign,
-            first=[rx.select.item(t("Nobody"), value=NONE)],
+            first=[rx.select.item(t("Unassigned"), value=NONE)],
         ),
         card.text_field(LeadState, "source", t("Source")),
-        card.text_field(LeadState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.text_field(LeadState, "tags", t("Tags"), help_text=t("Separate with commas")),
         card.custom_field_inputs(LeadState),
     )
 
 
 def _contact() -> rx.Component:
     choose = rx.button(
-        t("Choose a contact…"),
+        t("Change contact…"),
         id="contact",
         size="1",
         variant="soft",
@@ -81,7 +81,7 @@ def _contact() -> rx.Component:
     held = rx.cond(
         LeadState.contact != "",
         rx.link(LeadState.contact_name, href=f"/manage/{CurrentUser.slug}/contacts/{LeadState.contact}", size="2"),
-        rx.el.span(t("Nobody yet"), class_name="muted"),
+        rx.el.span(t("No contact"), class_name="muted"),
     )
     control = rx.flex(held, rx.cond(~READ_ONLY, choose), spacing="3", align="center")
     return field(t("Contact"), control, name="contact")

@@ -35,14 +35,14 @@ def show() -> rx.Component:
     return list_page(
         LeadsState,
         t("Leads"),
-        t("Deals on their way through the stages."),
+        t("Your deals, stage by stage."),
         _views(),
         rx.cond(~READ_ONLY, create),
         section="Leads",
         filters=rx.fragment(_filters(), rx.el.p(LeadsState.announcement, class_name="visually-hidden", role="status")),
         table=rx.cond(LeadsState.view == "board", board(), _table()),
         shown=LeadsState.total + LeadsState.columns.length(),  # an empty board shows its stages
-        empty=empty_state(t("No leads yet."), icon="handshake"),
+        empty=empty_state(t("No leads yet. Create one or let a rule create them."), icon="handshake"),
     )
 
 
@@ -64,7 +64,11 @@ def _filters() -> rx.Component:
             _filter("stage", t("Stage"), LeadsState.stages, LeadsState.stage, everything=t("All stages")),
         ),
         _filter(
-            "responsible", t("Responsible"), LeadsState.members, LeadsState.responsible, everything=t("All members")
+            "responsible",
+            t("Owner|lead"),
+            LeadsState.members,
+            LeadsState.responsible,
+            everything=t("Everyone|members"),
         ),
         tag_filter(LeadsState.tag, lambda tag: LeadsState.set_filter("tag", tag)),
         rx.link(
@@ -92,7 +96,7 @@ def _table() -> rx.Component:
             rx.table.column_header_cell(t("Contact")),
             rx.table.column_header_cell(t("Stage")),
             sortable(LeadsState, t("Budget"), "budget", class_name="number"),
-            rx.table.column_header_cell(t("Responsible")),
+            rx.table.column_header_cell(t("Owner|lead")),
             rx.table.column_header_cell(t("Tags")),
             sortable(LeadsState, t("Changed"), "updated"),
             rx.cond(~READ_ONLY, actions_head()),
@@ -102,7 +106,7 @@ def _table() -> rx.Component:
         selection_bar(
             LeadsState,
             bulk_select(t("Move to the stage…"), LeadsState.stages, LeadsState.move_selected),
-            bulk_select(t("Make responsible…"), LeadsState.members, LeadsState.assign_selected),
+            bulk_select(t("Assign to…"), LeadsState.members, LeadsState.assign_selected),
             tag_form(LeadsState),
         ),
         framed_table(head, rx.table.body(rx.foreach(LeadsState.rows, _row))),

@@ -5,10 +5,19 @@ import reflex as rx
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import row_filter, select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import (
+    IS_ADMIN,
+    confirm,
+    empty_state,
+    row_link,
+    skeleton_rows,
+    status,
+    time_ago,
+)
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, StatisticCard, UpdateRow
+from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, UpdateRow
+from platform_app.state.feed.dashboard_view import ATTENTION, AttentionRow, Bar, StatisticCard
 
 
 def show() -> rx.Component:
@@ -26,9 +35,9 @@ def _demo_button() -> rx.Component:
     return rx.cond(
         DashboardState.has_demo & IS_ADMIN,
         confirm(
-            rx.button(t("Remove the demo"), variant="soft", color_scheme="gray", high_contrast=True),
-            title=t("Remove the demo"),
-            sentence=t("Its agent, knowledge, contacts, leads and conversations will be gone."),
+            rx.button(t("Remove demo data"), variant="soft", color_scheme="gray", high_contrast=True),
+            title=t("Remove demo data"),
+            sentence=t("This deletes the demo agent, knowledge, contacts, leads and conversations."),
             verb=t("Remove"),
             on_confirm=DashboardState.remove_demo,
         ),
@@ -41,58 +50,102 @@ def _content() -> rx.Component:
             DashboardState.is_empty,
             rx.box(
                 empty_state(
-                    t("Make your first agent, or look around with a demo: a shop with an agent that answers."),
+                    t("Create your first agent, or load demo data: a bike shop with a working agent."),
                     rx.link(rx.button(t("Create agent")), href=f"/manage/{CurrentUser.slug}/agents"),
-                    rx.button(t("Load the demo"), variant="soft", on_click=DashboardState.load_demo),
+                    rx.button(t("Load demo data"), variant="soft", on_click=DashboardState.load_demo),
                     icon="sparkles",
                 ),
                 margin_bottom="16px",
             ),
         ),
+        rx.cond(~DashboardState.is_empty, _attention()),
         rx.el.div(rx.foreach(DashboardState.cards, _card), class_name="grid cols-5"),
         rx.el.div(
             _chart(t("Replies, 14 days"), DashboardState.days, DashboardState.days_description),
-            _worker(),
-            class_name="grid cols-2-1",
-            margin_top="16px",
-        ),
-        rx.el.div(
-            _chart(t("Replies, 6 months"), DashboardState.months, DashboardState.months_description),
             _stages(),
             class_name="grid cols-2-1",
             margin_top="16px",
         ),
+        rx.cond(
+            DashboardState.has_months,
+            rx.box(
+                _chart(t("Replies, 6 months"), DashboardState.months, DashboardState.months_description),
+                margin_top="16px",
+            ),
+        ),
         _updates(),
+        _worker(),
     )
 
 
-def _card(card: rx.Var[StatisticCard]) -> rx.Component:
+def _attention() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Needs attention")),
+        rx.cond(
+            DashboardState.attention.length() > 0,
+            rx.el.ul(rx.foreach(DashboardState.attention, _attention_row), class_name="attention"),
+            rx.el.p(status("green", t("Nothing needs you")), class_name="muted"),
+        ),
+        class_name="card section",
+        margin_bottom="16px",
+    )
+
+
+def _attention_row(row: rx.Var[AttentionRow]) -> rx.Component:
+    icons = [(kind, rx.icon(icon, size=16, aria_hidden="true")) for kind, (icon, _, _) in ATTENTION.items()]
+    return rx.el.li(
+        rx.link(
+            rx.match(row.kind, *icons, rx.fragment()),
+            rx.el.span(row.number, class_name="attention-number"),
+            rx.el.span(row.words),
+            href=row.link,
+            underline="none",
+            color_scheme="gray",
+            high_contrast=True,
+        ),
+        key=row.kind,
+    )
+
+
+def _card(card: rx.Var[StatisticCard], at: rx.Var[int]) -> rx.Component:
     return rx.el.div(
-        rx.el.div(card.label, class_name="muted small"),
-        rx.el.div(card.value, class_name="figure"),
+        rx.el.div(
+            rx.cond(card.link != "", row_link(card.label, card.link), card.label),
+            class_name="muted small",
+        ),
+        rx.el.div(
+            rx.el.span(card.value, class_name="figure"),
+            rx.cond(card.change != "", rx.el.span(card.change, class_name=rx.cond(card.is_up, "change up", "change"))),
+            class_name="figure-line",
+        ),
         rx.el.div(card.note, class_name="muted small"),
+        rx.cond(at == 1, rx.el.div(rx.foreach(DashboardState.bars, _bar), class_name="day-bars", aria_hidden="true")),
         class_name="card",
     )
+
+
+def _bar(bar: rx.Var[Bar]) -> rx.Component:
+    return rx.el.span(style={"height": f"{bar.height}%"}, key=bar.day)
 
 
 def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var[str]) -> rx.Component:
     return rx.el.section(
         rx.el.h2(title),
         rx.el.div(
-            rx.recharts.area_chart(
-                rx.recharts.area(
-                    data_key="replies",
-                    stroke=rx.color("accent", 9),
-                    fill=rx.color("accent", 5),
-                    type_="monotone",
-                    is_animation_active=False,
+            rx.recharts.bar_chart(
+                rx.recharts.bar(
+                    data_key="replies", fill=rx.color("accent", 9), radius=3, is_animation_active=False, max_bar_size=32
                 ),
+                rx.recharts.cartesian_grid(vertical=False, stroke=rx.color("gray", 4)),
                 rx.recharts.x_axis(data_key="name", tick_line=False, axis_line=False, font_size=12),
-                rx.recharts.y_axis(allow_decimals=False, tick_line=False, axis_line=False, width=32, font_size=12),
+                rx.recharts.y_axis(
+                    allow_decimals=False, tick_line=False, axis_line=False, width=32, font_size=12, tick_count=4
+                ),
                 rx.recharts.graphing_tooltip(),
                 data=data,
                 height=180,
                 width="100%",
+                bar_category_gap="30%",
                 custom_attrs={"accessibilityLayer": False},  # the sentence below says the same
             ),
             aria_hidden="true",
@@ -103,12 +156,26 @@ def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var
 
 
 def _worker() -> rx.Component:
+    """Return one line about the worker while it is well, and its figures when something is wrong."""
     return rx.el.section(
-        rx.el.h2(t("Worker")),
-        status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_status),
-        rx.cond(DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")),
-        rx.el.dl(rx.foreach(DashboardState.worker_figures, _figure), class_name="figures"),
-        class_name="card",
+        rx.el.h2(t("Background worker"), class_name="visually-hidden"),
+        rx.flex(
+            status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_status),
+            rx.link(t("Background jobs"), href=f"/manage/{CurrentUser.slug}/jobs", size="1", underline="always"),
+            justify="between",
+            align="center",
+        ),
+        rx.cond(
+            ~DashboardState.worker_ok,
+            rx.fragment(
+                rx.cond(
+                    DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")
+                ),
+                rx.el.dl(rx.foreach(DashboardState.worker_figures, _figure), class_name="figures"),
+            ),
+        ),
+        class_name="card section",
+        margin_top="16px",
     )
 
 
@@ -137,7 +204,7 @@ def _stages() -> rx.Component:
 def _updates() -> rx.Component:
     return rx.el.section(
         rx.flex(
-            rx.el.h2(t("Recent updates"), margin="0"),
+            rx.el.h2(t("Activity|feed"), margin="0"),
             rx.flex(
                 select_filter(
                     t("Kind"),
@@ -163,7 +230,7 @@ def _updates() -> rx.Component:
         rx.cond(
             DashboardState.updates.length() > 0,
             rx.el.ul(rx.foreach(DashboardState.updates, _update), class_name="updates"),
-            rx.el.p(t("Nothing has happened yet."), class_name="muted"),
+            rx.el.p(t("No activity yet."), class_name="muted"),
         ),
         class_name="card section",
         margin_top="16px",

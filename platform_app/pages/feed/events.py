@@ -27,7 +27,7 @@ def show() -> rx.Component:
     """Return the page on which members look for events by kind, agent and cause."""
     return frame(
         rx.fragment(
-            page_head(t("Events"), t("What has happened: the only thing that starts rules.")),
+            page_head(t("Events"), t("Everything that happened. Rules start from these events.")),
             _filters(),
             listing(
                 loaded=EventsState.loaded,
@@ -35,12 +35,12 @@ def show() -> rx.Component:
                 filtered=EventsState.is_filtered,
                 table=rx.fragment(
                     framed_table(
-                        columns(t("What"), t("About"), t("Kind"), t("Led by rules"), t("When")),
+                        columns(t("Event"), t("Lead or contact"), t("Kind"), t("Caused by rules"), t("When")),
                         rx.table.body(rx.foreach(EventsState.rows, _row)),
                     ),
                     turn_pages(EventsState.page, EventsState.has_more, EventsState.go_to_page),
                 ),
-                empty=empty_state(t("Nothing has happened yet."), icon="activity"),
+                empty=empty_state(t("No activity yet."), icon="activity"),
             ),
         ),
         section="Events",
@@ -49,13 +49,13 @@ def show() -> rx.Component:
 
 def _filters() -> rx.Component:
     state = EventsState
-    kinds = [("all", t("Everything")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
-    led = [("all", t("Whatever led to it")), ("people", t("Not led by rules")), ("rules", t("Led by rules"))]
+    kinds = [("all", t("All kinds")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
+    led = [("all", t("Any cause")), ("people", t("Not caused by rules")), ("rules", t("Caused by rules"))]
     agents = row_filter(t("Agent"), t("All agents"), state.agents, value=state.agent, on_change=state.filter_agent)
     return rx.el.div(
         select_filter(t("Kind"), state.kind, kinds, state.filter_kind),
         agents,
-        select_filter(t("Led by"), state.led, led, state.filter_cause),
+        select_filter(t("Caused by"), state.led, led, state.filter_cause),
         class_name="filters",
     )
 
@@ -87,15 +87,15 @@ def _event() -> rx.Component:
         ),
         rx.el.div(
             rx.el.div(
-                _section(t("Rules that looked at it"), _looked()),
-                _section(t("Why did it run, or not?"), _why()),
+                _section(t("Rules checked"), _looked()),
+                _section(t("Why did (or didn’t) a rule run?"), _why()),
                 class_name="stack",
             ),
             rx.el.div(
-                _section(t("About"), _links()),
+                _section(t("Lead or contact"), _links()),
                 _section(t("What changed"), rx.el.pre(view.payload, class_name="payload", tab_index=0)),
                 _section(
-                    t("What was known then"),
+                    t("Data at that moment"),
                     rx.el.dl(
                         rx.foreach(view.facts, lambda fact: rx.fragment(rx.el.dt(fact.words), rx.el.dd(fact.value))),
                         class_name="facts",
@@ -112,7 +112,7 @@ def _looked() -> rx.Component:
     return rx.cond(
         EventState.view.rule_runs.length() > 0,
         rx.el.ul(rx.foreach(EventState.view.rule_runs, _line), class_name="plain-list"),
-        rx.el.p(t("No rule was listening."), class_name="muted small"),
+        rx.el.p(t("No rule uses this event."), class_name="muted small"),
     )
 
 
@@ -160,7 +160,7 @@ def _links() -> rx.Component:
             one(view.lead_id, t("Lead"), f"{base}/leads/{view.lead_id}"),
             one(view.contact_id, t("Contact"), f"{base}/contacts/{view.contact_id}"),
             one(view.conversation_path, t("Conversation"), f"{base}{view.conversation_path}"),
-            one(view.cause_id, t("The event that led to it"), f"{base}/events/{view.cause_id}"),
+            one(view.cause_id, t("Triggering event"), f"{base}/events/{view.cause_id}"),
             class_name="plain-list",
         ),
     )

@@ -38,7 +38,7 @@ def _inbox() -> rx.Component:
         rx.cond(
             is_open,
             conversation(),
-            rx.el.div(empty_state(t("Choose a conversation at the left.")), class_name="inbox-nothing"),
+            rx.el.div(empty_state(t("Choose a conversation on the left.")), class_name="inbox-nothing"),
         ),
         rx.cond(is_open, contact_panel()),
         class_name=rx.cond(is_open, rx.cond(ContactPanelState.is_open, "inbox open panel", "inbox open"), "inbox"),

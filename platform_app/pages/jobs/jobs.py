@@ -16,11 +16,8 @@ def show() -> rx.Component:
     return frame(
         rx.fragment(
             page_head(
-                t("Jobs"),
-                t(
-                    "Work that the worker does in the background: what waits, what runs, what failed. What is done "
-                    "stays for 30 days."
-                ),
+                t("Background jobs"),
+                t("Background work: queued, running and failed. Completed jobs are kept for 30 days."),
             ),
             rx.el.div(
                 select_filter(
@@ -42,10 +39,10 @@ def show() -> rx.Component:
                 total=JobsState.total,
                 filtered=(JobsState.state != "all") | (JobsState.kind != "all"),
                 table=_table(),
-                empty=empty_state(t("No jobs yet. Uploading a document makes the first one."), icon="list-checks"),
+                empty=empty_state(t("No jobs yet. Upload a document to create the first one."), icon="list-checks"),
             ),
         ),
-        section="Jobs",
+        section="Background jobs",
     )
 
 
@@ -72,7 +69,7 @@ def _row(job: rx.Var[JobRow]) -> rx.Component:
             rx.cond(
                 CurrentUser.role != "viewer",
                 rx.flex(
-                    rx.cond(job.is_uncertain, _button(t("It arrived"), JobsState.resolve_uncertain(job.id))),
+                    rx.cond(job.is_uncertain, _button(t("Mark as delivered"), JobsState.resolve_uncertain(job.id))),
                     rx.cond(job.can_retry, _button(t("Retry"), JobsState.retry(job.id))),
                     rx.cond(job.can_cancel, _button(t("Cancel"), JobsState.cancel(job.id))),
                     spacing="2",
@@ -88,4 +85,4 @@ def _button(words: rx.Var[str], event: rx.event.EventSpec) -> rx.Component:
     return rx.button(words, on_click=event, size="1", variant="soft", color_scheme="gray", high_contrast=True)
 
 
-PAGES = [tenant_page("/jobs", "Jobs", show, JobsState.load, JobsState.watch)]
+PAGES = [tenant_page("/jobs", "Background jobs", show, JobsState.load, JobsState.watch)]

@@ -36,7 +36,7 @@ def show() -> rx.Component:
                     t("Category"),
                     KnowledgeState.category,
                     KnowledgeState.filter_category,
-                    first=[("all", t("All categories")), ("none", t("Without a category"))],
+                    first=[("all", t("All categories")), ("none", t("Uncategorized"))],
                 ),
                 rx.cond(~READ_ONLY, category_panel(KnowledgeState.refresh)),
                 class_name="filters",
@@ -144,8 +144,8 @@ def source_state(source: rx.Var[SourceRow]) -> rx.Component:
 
 def _retrieval_test() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("Retrieval test")),
-        rx.el.p(t("Ask a question and see the passages that an agent would be given."), class_name="muted small"),
+        rx.el.h2(t("Test search")),
+        rx.el.p(t("Ask a question to see what the agent would find."), class_name="muted small"),
         rx.el.form(
             rx.flex(
                 rx.input(
@@ -165,13 +165,11 @@ def _retrieval_test() -> rx.Component:
         ),
         rx.cond(
             KnowledgeState.without_vectors,
-            rx.callout(
-                t("The vector index does not answer: this was found without it."), icon="circle-alert", size="1"
-            ),
+            rx.callout(t("Semantic search is unavailable. These are keyword results."), icon="circle-alert", size="1"),
         ),
         rx.cond(
             KnowledgeState.has_searched & (KnowledgeState.passages.length() == 0),
-            rx.el.p(t("No passage is close enough to this question."), class_name="muted"),
+            rx.el.p(t("No relevant passages found."), class_name="muted"),
         ),
         rx.el.ol(rx.foreach(KnowledgeState.passages, _passage), class_name="passages"),
         class_name="section card",
@@ -185,7 +183,7 @@ def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
             rx.el.strong(passage.title),
             rx.el.span(
                 t(
-                    "score {score} · words {words} · vector {vector}",
+                    "Score {score} · keyword {words} · semantic {vector}",
                     score=passage.score,
                     words=passage.lexical,
                     vector=passage.vector,

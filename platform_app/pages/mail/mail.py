@@ -18,8 +18,11 @@ def show() -> rx.Component:
     return frame(
         rx.fragment(
             page_head(
-                t("E-mail"),
-                t("The server through which rules send e-mail. Your provider's help names it under SMTP."),
+                t("Email"),
+                t(
+                    "SMTP server used to send email from rules and sequences. Your email provider "
+                    "lists these settings under “SMTP”."
+                ),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
@@ -72,10 +75,10 @@ def _server() -> rx.Component:
 
 def _buttons() -> rx.Component:
     remove = confirm(
-        rx.button(t("Take the server away"), variant="soft", color_scheme="gray", high_contrast=True, type="button"),
-        title=t("Take the mail server away?"),
-        sentence=t("Rules that send e-mail will fail until a server is set again. The password is deleted."),
-        verb=t("Take away"),
+        rx.button(t("Remove server"), variant="soft", color_scheme="gray", high_contrast=True, type="button"),
+        title=t("Remove the mail server?"),
+        sentence=t("Rules that send email will fail until a server is set again. The password is deleted."),
+        verb=t("Remove"),
         on_confirm=MailState.remove,
     )
     return rx.flex(
@@ -111,4 +114,4 @@ def _test_message() -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/settings/mail", "E-mail", show, MailState.load)]
+PAGES = [tenant_page("/settings/mail", "Email", show, MailState.load)]

@@ -13,9 +13,9 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.notifications.notification_settings import NotificationSettingsState, PreferenceRow
 
 EMAIL_LABELS = {
-    EmailDelivery.NEVER: "No e-mail",
-    EmailDelivery.AT_ONCE: "E-mail at once",
-    EmailDelivery.DAILY: "In a daily e-mail",
+    EmailDelivery.NEVER: "No email",
+    EmailDelivery.AT_ONCE: "Email right away",
+    EmailDelivery.DAILY: "In a daily email",
 }
 
 
@@ -38,7 +38,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Notifications"),
-                t("How you are told of what waits for you. Each member chooses for themselves."),
+                t("How you’re notified. Each member chooses for themselves."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
@@ -54,17 +54,17 @@ def show() -> rx.Component:
 def _no_mail() -> rx.Component:
     return notice(
         t(
-            "No e-mail is sent: the platform has no mail server of its own. Whoever runs it sets PLATFORM_SMTP_URL and "
-            "PLATFORM_MAIL_FROM."
+            "No email is sent because the platform has no mail server. Ask its administrator to set "
+            "PLATFORM_SMTP_URL and PLATFORM_MAIL_FROM."
         )
     )
 
 
 def _kinds() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("What you are told")),
+        rx.el.h2(t("What you’re notified about")),
         rx.el.p(
-            t("The daily e-mail comes at 9:00 in the company's time zone, with what is still unread."),
+            t("The daily email arrives at 9:00 in the company’s time zone and lists what’s unread."),
             class_name="muted small",
         ),
         rx.el.div(rx.foreach(NotificationSettingsState.rows, _kind), class_name="preferences"),
@@ -77,13 +77,13 @@ def _kind(row: rx.Var[PreferenceRow]) -> rx.Component:
     return rx.el.div(
         rx.el.span(row.label, id=f"kind-{row.kind}"),
         _check(row.in_console, t("In the console"), lambda wanted: state.set_in_console(row.kind, wanted)),
-        _check(row.in_browser, t("By the browser"), lambda wanted: state.set_in_browser(row.kind, wanted)),
+        _check(row.in_browser, t("In the browser"), lambda wanted: state.set_in_browser(row.kind, wanted)),
         rx.el.select(
             *(rx.el.option(t(words), value=value.value) for value, words in EMAIL_LABELS.items()),
             value=row.email,
             on_change=lambda email: state.set_email(row.kind, email),
             disabled=~state.has_mail,
-            aria_label=t("By e-mail"),
+            aria_label=t("By email"),
             class_name="native",
         ),
         role="group",
@@ -98,13 +98,13 @@ def _check(checked: Any, words: Any, on_change: Any) -> rx.Component:
 
 def _browser() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("Notifications by the browser")),
-        rx.el.p(t("They are shown while the console is open in a tab that you do not see."), class_name="muted small"),
+        rx.el.h2(t("Browser notifications")),
+        rx.el.p(t("Shown while the console is open in a background tab."), class_name="muted small"),
         BrowserPermission.create(
             ask=t("Allow in this browser"),
-            granted=t("This browser shows them."),
-            denied=t("This browser refuses them. Allow notifications of this site in the settings of the browser."),
-            missing=t("This browser has no notifications."),
+            granted=t("Allowed in this browser."),
+            denied=t("This browser blocks notifications. Allow them for this site in the browser’s settings."),
+            missing=t("This browser doesn’t support notifications."),
         ),
         class_name="card section",
     )

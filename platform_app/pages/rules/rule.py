@@ -32,7 +32,7 @@ def show() -> rx.Component:
 def _editor() -> rx.Component:
     return rx.fragment(
         definition_head(RuleState, head_link(t("All rules"), f"/manage/{CurrentUser.slug}/rules")),
-        conflict(RuleState, t("Somebody else changed this rule meanwhile.")),
+        conflict(RuleState, t("Someone else has changed this rule since you opened it.")),
         rx.el.p(RuleState.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
@@ -59,7 +59,7 @@ def _fields() -> rx.Component:
         ),
         rx.el.div(
             rx.el.h2(t("If")),
-            builder(RuleState, empty=t("Every time. Add a condition to narrow it."), of_events=True),
+            builder(RuleState, empty=t("Runs every time. Add a condition to narrow it down."), of_events=True),
             problem_line(RuleState.problems.get("condition", "")),
             class_name="field",
         ),
@@ -139,28 +139,28 @@ def _day(day: int, words: str) -> rx.Component:
 
 def _by_hand() -> rx.Component:
     leads = rx.el.select(
-        rx.el.option(t("Run now for a lead…"), value=""),
+        rx.el.option(t("Run for a lead…"), value=""),
         rx.foreach(RuleState.leads, lambda lead: rx.el.option(lead.name, value=lead.id)),
         value="",
         on_change=RuleState.run_by_hand,
-        aria_label=t("Run now for a lead…"),
+        aria_label=t("Run for a lead…"),
         class_name="native",
     )
     return rx.cond(
         RuleState.enabled & ~READ_ONLY,
         rx.el.div(leads, class_name="field"),
-        rx.el.p(t("Publish it and switch it on to run it for a lead."), class_name="muted small"),
+        rx.el.p(t("Publish it and turn it on to run it for a lead."), class_name="muted small"),
     )
 
 
 def _runs() -> rx.Component:
     """Return the latest runs of the rule."""
     return rx.el.section(
-        rx.el.h2(t("Runs")),
+        rx.el.h2(t("Run history")),
         rx.cond(
             RuleState.runs.length() > 0,
             rx.el.ul(rx.foreach(RuleState.runs, _run), class_name="plain-list"),
-            rx.el.p(t("No event has reached it yet."), class_name="muted small"),
+            rx.el.p(t("This rule hasn’t been checked yet."), class_name="muted small"),
         ),
         class_name="card section",
     )

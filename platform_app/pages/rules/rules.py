@@ -29,7 +29,7 @@ def show() -> rx.Component:
     return list_page(
         RulesState,
         t("Rules"),
-        rx.fragment(t("What happens by itself after an event."), " ", rx.cond(RulesState.agent != "", agent)),
+        rx.fragment(t("Automate actions when something happens."), " ", rx.cond(RulesState.agent != "", agent)),
         runs,
         rx.cond(~READ_ONLY, create_menu(RulesState, t("Create rule"), TEMPLATES)),
         section="Rules",
@@ -37,7 +37,9 @@ def show() -> rx.Component:
             search_box(t("Search rules"), RulesState.search, RulesState.set_search), class_name="filters"
         ),
         table=_table(),
-        empty=empty_state(t("No rules yet. A rule does something by itself when something happens."), icon="workflow"),
+        empty=empty_state(
+            t("No rules yet. A rule runs actions automatically when something happens."), icon="workflow"
+        ),
     )
 
 
@@ -47,12 +49,12 @@ def _table() -> rx.Component:
             RulesState.rows.length() > 0,
             DragArea.create(
                 framed_table(
-                    columns("№", t("Rule"), t("When"), t("If"), t("Then"), t("Runs"), t("On"), None),
+                    columns("#", t("Rule"), t("When"), t("If"), t("Then"), t("Runs"), t("On"), None),
                     rx.table.body(rx.foreach(RulesState.rows, _row)),
                 ),
                 on_move=RulesState.drop,
             ),
-            empty_state(t("Nothing matches."), icon="search-x"),
+            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
         ),
         pager(RulesState.page, RulesState.pages, RulesState.total_words, RulesState.go_to_page),
     )

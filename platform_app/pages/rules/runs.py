@@ -29,14 +29,14 @@ def show() -> rx.Component:
     rules = rx.link(t("All rules"), href=f"/manage/{CurrentUser.slug}/rules", size="2", underline="always")
     return frame(
         rx.fragment(
-            page_head(t("Runs"), t("What became of each event at each rule, and why."), rules),
+            page_head(t("Run history"), t("Every rule check: what happened and why."), rules),
             _filters(),
             listing(
                 loaded=RunsState.loaded,
                 total=RunsState.rows.length(),
                 filtered=RunsState.is_filtered,
                 table=_table(),
-                empty=empty_state(t("No event has reached a rule yet."), icon="workflow"),
+                empty=empty_state(t("No runs yet."), icon="workflow"),
             ),
         ),
         section="Rules",
@@ -45,11 +45,11 @@ def show() -> rx.Component:
 
 def _filters() -> rx.Component:
     state = RunsState
-    kinds = [("all", t("Everything")), ("fired", t("Those that ran"))]
+    kinds = [("all", t("All outcomes")), ("fired", t("Ran"))]
     return rx.el.div(
         row_filter(t("Rule"), t("All rules"), state.rules, value=state.rule, on_change=state.filter_rule),
         select_filter(
-            t("Outcome"),
+            t("Result"),
             state.state,
             [*kinds, *((code, t(STATES[code][0])) for code in FILTER_STATES)],
             state.filter_state,
@@ -67,7 +67,7 @@ def _filters() -> rx.Component:
 def _table() -> rx.Component:
     return rx.fragment(
         framed_table(
-            columns(t("Rule"), t("Event"), t("About"), t("Outcome"), t("Took"), t("When")),
+            columns(t("Rule"), t("Event"), t("Lead or contact"), t("Result"), t("Duration"), t("When")),
             rx.table.body(rx.foreach(RunsState.rows, _row)),
         ),
         turn_pages(RunsState.page, RunsState.has_more, RunsState.go_to_page),
@@ -96,9 +96,9 @@ def _run() -> rx.Component:
     head, view = RunPageState.head, RunPageState.view
     retry = rx.button(rx.icon("rotate-ccw", size=16), t("Try again"), on_click=RunPageState.retry)
     held = rx.fragment(
-        rx.button(rx.icon("send", size=16), t("Send the held e-mail now"), on_click=RunPageState.release_email),
+        rx.button(rx.icon("send", size=16), t("Send the held email now"), on_click=RunPageState.release_email),
         rx.button(
-            t("Discard the held e-mail"),
+            t("Discard the held email"),
             on_click=RunPageState.discard_email,
             variant="soft",
             color_scheme="gray",
@@ -106,7 +106,7 @@ def _run() -> rx.Component:
         ),
     )
     actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
-    nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
+    nothing = rx.el.p(t("No actions were run."), class_name="muted small")
     followed = rx.foreach(
         view.caused, lambda event: rx.el.li(row_link(event.words, f"/manage/{CurrentUser.slug}/events/{event.id}"))
     )
@@ -114,7 +114,7 @@ def _run() -> rx.Component:
         page_head(
             head.rule,
             rx.fragment(status(head.colour, head.words), " · ", time_ago(head.when, head.exact), " · ", view.version),
-            rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always"),
+            rx.link(t("Run history"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always"),
             rx.link(t("Rule"), href=f"/manage/{CurrentUser.slug}/rules/{head.rule_id}", size="2", underline="always"),
             rx.cond(view.can_retry & ~READ_ONLY, retry),
             rx.cond(view.has_held_email & ~READ_ONLY, held),
@@ -123,7 +123,7 @@ def _run() -> rx.Component:
             _why(),
             _section(t("Actions"), rx.cond(view.actions.length() > 0, actions, nothing)),
             rx.cond(
-                view.caused.length() > 0, _section(t("What followed"), rx.el.ul(followed, class_name="plain-list"))
+                view.caused.length() > 0, _section(t("What happened next"), rx.el.ul(followed, class_name="plain-list"))
             ),
             class_name="stack",
         ),
@@ -138,7 +138,7 @@ def _why() -> rx.Component:
         rx.cond(
             view.proof.length() > 0,
             proof(view.proof),
-            rx.el.p(t("It has no condition."), class_name="muted small"),
+            rx.el.p(t("No conditions."), class_name="muted small"),
         ),
         smallest_change(view.change),
     )
@@ -166,6 +166,6 @@ def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
 
 
 PAGES = [
-    tenant_page("/rules/runs", "Runs", show, RunsState.load, RunsState.watch),
+    tenant_page("/rules/runs", "Run history", show, RunsState.load, RunsState.watch),
     tenant_page("/rules/runs/[run_id]", "Run", show_one, RunPageState.load, RunPageState.watch),
 ]

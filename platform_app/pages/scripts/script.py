@@ -31,7 +31,7 @@ def show() -> rx.Component:
 def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
-        conflict(ScriptState, t("Somebody else changed this script meanwhile.")),
+        conflict(ScriptState, t("Someone else has changed this script since you opened it.")),
         rx.el.div(_fields(), script_panel(), class_name="grid cols-2-1", key=ScriptState.script_key),
     )
 
@@ -68,7 +68,7 @@ def _fields() -> rx.Component:
         rx.cond(ScriptState.kind == "objection", autosaved_field(SCRIPT_FORM["examples"], ScriptState)),
         rx.el.div(
             rx.el.h2(t(SCRIPT_FORM["condition"].label)),
-            builder(ScriptState, empty=t("Used in every case. Add a condition to narrow it.")),
+            builder(ScriptState, empty=t("Always used. Add a condition to narrow it down.")),
             class_name="field",
         ),
         rx.el.div(rx.el.h2(t(SCRIPT_FORM["steps"].label)), guided_steps(ScriptState), class_name="field"),

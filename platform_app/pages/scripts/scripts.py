@@ -27,12 +27,12 @@ def show() -> rx.Component:
     return list_page(
         ScriptsState,
         t("Scripts"),
-        rx.fragment(t("What the agent says at a stage, and how it answers objections."), " ", agent),
+        rx.fragment(t("What the agent says at each stage and how it handles objections."), " ", agent),
         rx.cond(~READ_ONLY, create),
         section="Agents",
         filters=_filters(),
         table=_table(),
-        empty=empty_state(t("No scripts yet. A script tells the agent what to say, and when."), icon="scroll-text"),
+        empty=empty_state(t("No scripts yet. A script tells the agent what to say and when."), icon="scroll-text"),
     )
 
 
@@ -70,7 +70,7 @@ def _table() -> rx.Component:
                 ),
                 on_move=ScriptsState.drop,
             ),
-            empty_state(t("Nothing matches."), icon="search-x"),
+            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
         ),
         rx.el.p(ScriptsState.total_words, class_name="muted small"),
     )
@@ -88,7 +88,7 @@ def _row(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
             rx.cond(
                 script.when != "",
                 rx.fragment(script.used, " ", time_ago(script.when, script.exact)),
-                rx.el.span(t("not yet"), class_name="muted small"),
+                rx.el.span(t("never"), class_name="muted small"),
             )
         ),
         switch_cell(

@@ -24,10 +24,10 @@ def _enrollment() -> rx.Component:
     base, row = f"/manage/{CurrentUser.slug}", STATE.row
     tools = [
         (STATE.can_retry, "retry", "Try again"),
-        (STATE.can_resume, "resume", "Let go on"),
+        (STATE.can_resume, "resume", "Resume"),
         (STATE.can_pause, "pause", "Pause"),
         (STATE.can_skip, "skip", "Skip the next step"),
-        (STATE.can_remove, "remove", "Take out"),
+        (STATE.can_remove, "remove", "Remove"),
     ]
     return rx.fragment(
         page_head(
@@ -36,7 +36,7 @@ def _enrollment() -> rx.Component:
             rx.link(t("Enrollments"), href=f"{base}/sequences/enrollments", size="2", underline="always"),
             rx.cond(
                 STATE.has_held_email & ~READ_ONLY,
-                rx.button(rx.icon("send", size=16), t("Send the held e-mail now"), on_click=STATE.release_email),
+                rx.button(rx.icon("send", size=16), t("Send the held email now"), on_click=STATE.release_email),
             ),
             *(rx.cond(may & ~READ_ONLY, _tool(what, words)) for may, what, words in tools),
         ),
@@ -44,9 +44,7 @@ def _enrollment() -> rx.Component:
             rx.el.section(
                 rx.el.h2(t("History")),
                 rx.el.ol(rx.foreach(STATE.history, _step), class_name="plain-list", id="history"),
-                rx.cond(
-                    STATE.history.length() == 0, rx.el.p(t("No step has been taken yet."), class_name="muted small")
-                ),
+                rx.cond(STATE.history.length() == 0, rx.el.p(t("No steps run yet."), class_name="muted small")),
                 class_name="card section",
             ),
             rx.el.div(_facts(), _why(), class_name="script-side"),
@@ -60,8 +58,8 @@ def _tool(what: str, words: str) -> rx.Component:
         return rx.button(t(words), on_click=STATE.act(what), variant="soft", color_scheme="gray", high_contrast=True)
     return confirm(
         rx.button(t(words), variant="soft", color_scheme="red", high_contrast=True),
-        title=t("Take them out of the sequence?"),
-        sentence=t("No further step is taken. What was done stays done."),
+        title=t("Remove from the sequence?"),
+        sentence=t("No further steps will run. Completed steps are kept."),
         verb=t(words),
         on_confirm=STATE.act(what),
     )
@@ -75,23 +73,21 @@ def _facts() -> rx.Component:
                 t("Sequence"), rx.link(row.sequence, href=f"{base}/sequences/{row.sequence_id}", underline="always")
             ),
             *_line(t("Version"), STATE.version),
-            *_line(t("Who"), rx.link(row.subject, href=f"{base}/{row.subject_path}", underline="always")),
-            *_line(t("Entered"), time_ago(row.entered, row.entered_exact)),
+            *_line(t("Lead or contact"), rx.link(row.subject, href=f"{base}/{row.subject_path}", underline="always")),
+            *_line(t("Enrolled"), time_ago(row.entered, row.entered_exact)),
             *_line(t("Next step"), rx.cond(row.step != "", row.step, "—")),
             *_line(t("Due"), rx.cond(row.due_exact != "", row.due_exact, "—")),
             class_name="facts",
         ),
         rx.cond(
             STATE.due_contact_time != "",
-            rx.el.p(t("By the contact's clock: "), STATE.due_contact_time, class_name="muted small"),
+            rx.el.p(t("By the contact’s clock: "), STATE.due_contact_time, class_name="muted small"),
         ),
         rx.cond(
             STATE.planned != "",
             rx.el.p(t("Put off by a stop; it was planned for {when}.", when=STATE.planned), class_name="muted small"),
         ),
-        rx.cond(
-            STATE.waits, rx.el.p(t("Waits until its condition holds, at most until then."), class_name="muted small")
-        ),
+        rx.cond(STATE.waits, rx.el.p(t("Waits for the condition, no later than this time."), class_name="muted small")),
         class_name="card section",
     )
 
@@ -136,4 +132,4 @@ def _step(step: rx.Var[StepHistoryLine]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/sequences/enrollments/[enrollment_id]", "On the way", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/enrollments/[enrollment_id]", "Active|enrollment", show, STATE.load, STATE.watch)]

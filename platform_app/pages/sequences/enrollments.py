@@ -32,7 +32,7 @@ def show() -> rx.Component:
     )
     return frame(
         rx.fragment(
-            page_head(t("Enrollments"), t("Who is on the way, where they stand, and what comes next."), back, enroll),
+            page_head(t("Enrollments"), t("Who is enrolled, their current step and what’s next."), back, enroll),
             rx.cond(STATE.is_open, enrolling(STATE)),
             _filters(),
             rx.cond((STATE.total > 0) & ~READ_ONLY, _bulk_actions()),
@@ -41,7 +41,7 @@ def show() -> rx.Component:
                 total=STATE.total,
                 filtered=(STATE.state != "all") | (STATE.sequence != "all"),
                 table=_table(),
-                empty=empty_state(t("Nobody has entered a sequence yet."), icon="route"),
+                empty=empty_state(t("No enrollments yet."), icon="route"),
             ),
         ),
         section="Sequences",
@@ -51,10 +51,12 @@ def show() -> rx.Component:
 def _filters() -> rx.Component:
     states = [
         rx.el.option(t("Everybody"), value="all"),
-        rx.el.option(t("Inside"), value="inside"),
-        rx.el.option(t("Put off by a stop"), value="late"),
+        rx.el.option(t("Active|inside"), value="inside"),
+        rx.el.option(t("Delayed by downtime"), value="late"),
         rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, (words, _) in STATES.items()), label=t("State")),
-        rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, words in EXIT_REASONS.items()), label=t("Left")),
+        rx.el.optgroup(
+            *(rx.el.option(t(words), value=code) for code, words in EXIT_REASONS.items()), label=t("Exited")
+        ),
     ]
     sequences = [
         rx.el.option(t("All sequences"), value="all"),
@@ -77,25 +79,25 @@ def _bulk_actions() -> rx.Component:
     selected = STATE.selected.length() > 0
     count = rx.cond(
         selected,
-        t("{count} chosen", count=STATE.selected.length()),
-        t("All that are shown by the filters: {count}", count=STATE.total),
+        t("{count} selected", count=STATE.selected.length()),
+        t("All {count} matching", count=STATE.total),
     )
     return rx.flex(
         rx.el.span(count, class_name="small"),
         _button(t("Pause"), on_click=STATE.act("pause", ~selected)),
-        _button(t("Let go on"), on_click=STATE.act("resume", ~selected)),
+        _button(t("Resume"), on_click=STATE.act("resume", ~selected)),
         confirm(
             _button(t("Skip the next step")),
-            title=t("Skip the next step of these enrollments?"),
+            title=t("Skip the next step?"),
             sentence=count,
             verb=t("Skip the next step"),
             on_confirm=STATE.act("skip", ~selected),
         ),
         confirm(
-            _button(t("Take out"), color_scheme="red"),
-            title=t("Take them out of the sequence?"),
-            sentence=rx.fragment(count, ". ", t("No further step is taken. What was done stays done.")),
-            verb=t("Take out"),
+            _button(t("Remove"), color_scheme="red"),
+            title=t("Remove from the sequence?"),
+            sentence=rx.fragment(count, ". ", t("No further steps will run. Completed steps are kept.")),
+            verb=t("Remove"),
             on_confirm=STATE.act("remove", ~selected),
         ),
         spacing="2",
@@ -114,10 +116,10 @@ def _table() -> rx.Component:
         type="checkbox",
         checked=(STATE.selected.length() > 0) & (STATE.selected.length() == STATE.rows.length()),
         on_change=STATE.select_all,
-        aria_label=t("Choose all"),
+        aria_label=t("Select all"),
         disabled=READ_ONLY,
     )
-    heads = (everything, t("Who"), t("Sequence"), t("State"), t("Next step"), t("Due"), t("Entered"))
+    heads = (everything, t("Lead or contact"), t("Sequence"), t("State"), t("Next step"), t("Due"), t("Enrolled"))
     return rx.fragment(
         framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
         pager(STATE.page, STATE.pages, STATE.total_words, STATE.go_to_page),
@@ -142,7 +144,7 @@ def _row(row: rx.Var[EnrollmentRow]) -> rx.Component:
         rx.table.cell(row.step),
         rx.table.cell(
             rx.cond(row.due != "", time_ago(row.due, row.due_exact)),
-            rx.cond(row.is_late, rx.el.div(t("put off"), class_name="muted small")),
+            rx.cond(row.is_late, rx.el.div(t("delayed"), class_name="muted small")),
         ),
         rx.table.cell(time_ago(row.entered, row.entered_exact)),
         align="center",

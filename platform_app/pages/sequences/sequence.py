@@ -36,7 +36,7 @@ def show() -> rx.Component:
 def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
-        conflict(STATE, t("Somebody else changed this sequence meanwhile.")),
+        conflict(STATE, t("Someone else has changed this sequence since you opened it.")),
         rx.el.p(STATE.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
@@ -53,7 +53,7 @@ def _head() -> rx.Component:
         STATE,
         head_link(t("All sequences"), listed),
         head_link(t("Enrollments"), f"{listed}/enrollments?sequence={sequence_id}"),
-        head_link(t("Numbers"), f"{listed}/{sequence_id}/numbers"),
+        head_link(t("Analytics"), f"{listed}/{sequence_id}/numbers"),
     )
 
 
@@ -66,20 +66,20 @@ def _fields() -> rx.Component:
     return rx.el.div(
         name_field(STATE),
         _select("agent_id", t("Agents"), agents, STATE.agent),
-        rx.el.h2(t("Who enters")),
+        rx.el.h2(t("Enrollment")),
         _chosen("trigger", STATE.trigger, triggers),
-        conditions("condition", t("If"), STATE.descriptions["condition"], t("Everybody."), of_events=True),
+        conditions("condition", t("If"), STATE.descriptions["condition"], t("Everyone"), of_events=True),
         problem_line(STATE.problems.get("condition", "")),
         _chosen("again", STATE.again),
         rx.el.h2(t("Steps")),
         steps(),
         problem_line(STATE.problems.get("steps", "")),
-        rx.el.h2(t("Who leaves before the end")),
+        rx.el.h2(t("Exit conditions")),
         _switch("leave_on_reply", STATE.leave_on_reply),
         _switch("leave_on_stage", STATE.leave_on_stage),
         *_exit("leave_if", t("No condition.")),
-        *_exit("goal", t("No goal: it ends with the last step.")),
-        rx.el.h2(t("After a stop")),
+        *_exit("goal", t("No goal. The sequence ends after the last step.")),
+        rx.el.h2(t("After downtime")),
         _chosen("late", STATE.late),
         rx.cond(STATE.late == "spread", autosaved_field(SEQUENCE_FORM["pace"], STATE)),
         class_name="form",
@@ -120,17 +120,17 @@ def _switch(name: str, on: Any) -> rx.Component:
 def _older_versions() -> rx.Component:
     """Return the people inside older versions, with the button that moves them."""
     move = confirm(
-        small_button(t("Move them to the newest version")),
+        small_button(t("Move to latest version")),
         title=t("Move those inside to the newest version?"),
-        sentence=t("Each goes on from the step named here; what was done stays done."),
+        sentence=t("Each continues from the step shown here. Completed steps are kept."),
         verb=t("Move"),
         on_confirm=STATE.move_inside,
     )
     return rx.cond(
         STATE.landings.length() > 0,
         rx.el.section(
-            rx.el.h2(t("Inside older versions")),
-            rx.el.p(t("They finish the version they began. If you move them, they would:"), class_name="muted small"),
+            rx.el.h2(t("In older versions")),
+            rx.el.p(t("They’ll finish on the version they started. If moved, they would:"), class_name="muted small"),
             rx.el.ul(rx.foreach(STATE.landings, _landing), class_name="plain-list"),
             rx.cond(~READ_ONLY, move),
             class_name="card section",

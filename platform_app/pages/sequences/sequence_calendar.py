@@ -17,7 +17,7 @@ def show() -> rx.Component:
     back = rx.link(t("All sequences"), href=f"/manage/{CurrentUser.slug}/sequences", size="2", underline="always")
     return frame(
         rx.fragment(
-            page_head(t("Calendar"), t("The steps of the next two weeks, by your clock."), back),
+            page_head(t("Calendar"), t("Steps scheduled for the next two weeks, company time."), back),
             rx.cond(STATE.loaded, _calendar(), skeleton_rows(6)),
         ),
         section="Sequences",
@@ -48,7 +48,7 @@ def _day(day: rx.Var[DueDay]) -> rx.Component:
         rx.cond(
             day.steps.length() > 0,
             rx.el.ul(rx.foreach(day.steps, _step), class_name="plain-list"),
-            rx.el.p(t("Nothing is due."), class_name="muted small"),
+            rx.el.p(t("Nothing scheduled."), class_name="muted small"),
         ),
         class_name="card section",
     )
@@ -70,7 +70,7 @@ def _holidays() -> rx.Component:
             name="name",
             max_length=100,
             placeholder=t("Name"),
-            aria_label=t("Name of the holiday"),
+            aria_label=t("Holiday name"),
             class_name="native wide",
         ),
         problem_line(STATE.problem),
@@ -81,7 +81,7 @@ def _holidays() -> rx.Component:
     )
     return rx.el.section(
         rx.el.h2(t("Holidays")),
-        rx.el.p(t("Steps that say so are not taken on these days."), class_name="muted small"),
+        rx.el.p(t("Steps with “Skip holidays” don’t run on these days."), class_name="muted small"),
         rx.el.ul(rx.foreach(STATE.holidays, _holiday), class_name="plain-list"),
         rx.cond(~READ_ONLY, form),
         class_name="card section",

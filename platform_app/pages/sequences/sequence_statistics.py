@@ -22,7 +22,7 @@ def show() -> rx.Component:
     )
     return frame(
         rx.fragment(
-            page_head(t("Numbers"), t("Counted from every enrollment."), back),
+            page_head(t("Analytics"), t("Based on all enrollments."), back),
             rx.cond(STATE.loaded, _numbers(), skeleton_rows(6)),
         ),
         section="Sequences",
@@ -39,18 +39,18 @@ def _numbers() -> rx.Component:
                     t("Step"),
                     t("Version"),
                     t("Branch"),
-                    t("Taken"),
+                    t("Completed"),
                     t("Replies after it"),
-                    t("Changes of stage after it"),
+                    t("Stage changes after"),
                     t("Failed"),
                 ),
                 rx.table.body(rx.foreach(STATE.steps, _step)),
             ),
-            empty_state(t("No step has been taken yet."), icon="route"),
+            empty_state(t("No steps run yet."), icon="route"),
         ),
         rx.el.div(
-            _list(t("Why people left"), STATE.reasons, t("Nobody has left before the end.")),
-            _list(t("By version"), STATE.versions, t("Nobody has entered yet.")),
+            _list(t("Exit reasons"), STATE.reasons, t("No early exits.")),
+            _list(t("By version"), STATE.versions, t("No enrollments yet.")),
             class_name="grid cols-2",
         ),
         class_name="stack",
@@ -99,4 +99,4 @@ def _count(line: rx.Var[CountLine]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/sequences/[sequence_id]/numbers", "Numbers", show, STATE.load, STATE.watch)]
+PAGES = [tenant_page("/sequences/[sequence_id]/numbers", "Analytics", show, STATE.load, STATE.watch)]

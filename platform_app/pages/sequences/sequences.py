@@ -23,7 +23,9 @@ def show() -> rx.Component:
     return list_page(
         STATE,
         t("Sequences"),
-        rx.fragment(t("Follow-ups that keep their appointments."), " ", rx.cond(STATE.agent != "", agent)),
+        rx.fragment(
+            t("Scheduled follow-ups that stop when the customer replies."), " ", rx.cond(STATE.agent != "", agent)
+        ),
         people,
         due,
         rx.cond(~READ_ONLY, create_menu(STATE, t("Create sequence"), TEMPLATES)),
@@ -31,18 +33,28 @@ def show() -> rx.Component:
         filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.set_search), class_name="filters"),
         table=_table(),
         empty=empty_state(
-            t("No sequences yet. A sequence follows somebody up, step by step, until they answer."), icon="route"
+            t("No sequences yet. A sequence follows up step by step until the customer replies."), icon="route"
         ),
     )
 
 
 def _table() -> rx.Component:
-    heads = (t("Sequence"), t("Begins"), t("If"), t("Steps"), t("Inside"), t("Entered"), t("To the end"), t("On"), None)
+    heads = (
+        t("Sequence"),
+        t("Trigger"),
+        t("If"),
+        t("Steps"),
+        t("Active|inside"),
+        t("Enrolled"),
+        t("Completed"),
+        t("On"),
+        None,
+    )
     return rx.fragment(
         rx.cond(
             STATE.rows.length() > 0,
             framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
-            empty_state(t("Nothing matches."), icon="search-x"),
+            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
         ),
         pager(STATE.page, STATE.pages, STATE.total_words, STATE.go_to_page),
     )

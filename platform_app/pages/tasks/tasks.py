@@ -30,7 +30,7 @@ def show() -> rx.Component:
     return list_page(
         TasksState,
         t("Tasks"),
-        t("What you and your colleagues have to do."),
+        t("Work for you and your teammates."),
         rx.cond(~READ_ONLY, _create_button()),
         section="Tasks",
         filters=rx.fragment(_filters(), task_dialog(), date_dialog()),
@@ -63,12 +63,12 @@ def _filters() -> rx.Component:
             rx.cond(
                 TasksState.view != View.MINE.value,
                 rx.el.select(
-                    rx.el.option(t("All members"), value=ALL),
-                    rx.el.option(t("Nobody"), value=NOBODY),
+                    rx.el.option(t("Everyone|members"), value=ALL),
+                    rx.el.option(t("Unassigned"), value=NOBODY),
                     rx.foreach(TasksState.members, lambda member: rx.el.option(member.name, value=member.id)),
                     value=TasksState.responsible,
                     on_change=TasksState.set_responsible,
-                    aria_label=t("Responsible"),
+                    aria_label=t("Assignee"),
                     class_name="native",
                 ),
             ),
@@ -95,14 +95,14 @@ def _view(view: rx.Var[TaskView]) -> rx.Component:
 
 
 def _table() -> rx.Component:
-    when = rx.cond(TasksState.view == View.DONE.value, t("Done at"), t("Due"))
+    when = rx.cond(TasksState.view == View.DONE.value, t("Completed"), t("Due"))
     head = rx.table.header(
         rx.table.row(
             rx.cond(~READ_ONLY, rx.table.column_header_cell(page_checkbox(TasksState))),
             rx.table.column_header_cell(t("Task")),
             sortable(TasksState, when, "due"),
-            rx.table.column_header_cell(t("About")),
-            rx.table.column_header_cell(t("Responsible")),
+            rx.table.column_header_cell(t("Lead or contact")),
+            rx.table.column_header_cell(t("Assignee")),
             rx.table.column_header_cell(t("Created by")),
             rx.cond(~READ_ONLY, actions_head()),
         )
@@ -137,7 +137,9 @@ def _row(task: rx.Var[TaskRow]) -> rx.Component:
         rx.table.row_header_cell(_text(task)),
         rx.table.cell(_when(task)),
         rx.table.cell(_about(task)),
-        rx.table.cell(rx.cond(task.responsible != "", task.responsible, rx.el.span(t("Nobody"), class_name="muted"))),
+        rx.table.cell(
+            rx.cond(task.responsible != "", task.responsible, rx.el.span(t("Unassigned"), class_name="muted"))
+        ),
         rx.table.cell(rx.cond(task.origin_link != "", _link(task.origin, task.origin_link))),
         rx.cond(~READ_ONLY, rx.table.cell(_actions(task))),
         align="center",
@@ -181,7 +183,7 @@ def _link(words: Any, href: Any) -> rx.Component:
 def _actions(task: rx.Var[TaskRow]) -> rx.Component:
     done = rx.cond(
         task.is_done,
-        icon_button("rotate-ccw", t("Open “{title}” again", title=task.text), TasksState.mark(task.id, False)),
+        icon_button("rotate-ccw", t("Reopen “{title}”", title=task.text), TasksState.mark(task.id, False)),
         icon_button("check", t("Complete “{title}”", title=task.text), TasksState.mark(task.id, True)),
     )
     return rx.flex(done, _menu(task), justify="end", align="center", spacing="2")
@@ -208,7 +210,7 @@ def _menu(task: rx.Var[TaskRow]) -> rx.Component:
             rx.menu.sub(
                 rx.menu.sub_trigger(t("Assign to…")),
                 rx.menu.sub_content(
-                    rx.menu.item(t("Nobody"), on_select=TasksState.assign(task.id, NOBODY)),
+                    rx.menu.item(t("Unassigned"), on_select=TasksState.assign(task.id, NOBODY)),
                     rx.foreach(
                         TasksState.members,
                         lambda member: rx.menu.item(member.name, on_select=TasksState.assign(task.id, member.id)),
@@ -216,7 +218,7 @@ def _menu(task: rx.Var[TaskRow]) -> rx.Component:
                 ),
             ),
             rx.menu.separator(),
-            rx.menu.item(t("Delete"), color="red", on_select=TasksState.delete(task.id)),
+            rx.menu.item(t("Delete"), color_scheme="red", on_select=TasksState.delete(task.id)),
         ),
     )
 

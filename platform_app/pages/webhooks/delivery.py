@@ -34,11 +34,11 @@ def _body() -> rx.Component:
     view = DeliveryState.view
     shown = rx.fragment(
         rx.el.pre(view.body, class_name="payload tall", tab_index=0, aria_label=t("Body")),
-        rx.cond(view.is_cut, rx.el.p(t("Only the beginning is kept or shown."), class_name="muted small")),
+        rx.cond(view.is_cut, rx.el.p(t("Only the beginning is stored."), class_name="muted small")),
     )
     nothing = rx.cond(
         view.is_duplicate,
-        t("It has the same webhook-id as a delivery before, which stands at the event. It changed nothing."),
+        t("Same webhook-id as an earlier delivery, so nothing changed."),
         t("The body is empty."),
     )
     return rx.el.section(
@@ -59,7 +59,7 @@ def _about() -> rx.Component:
         lambda header: rx.fragment(rx.el.dt(header.id), rx.el.dd(header.name, class_name="break")),
     )
     return rx.el.section(
-        rx.el.h2(t("Outcome")),
+        rx.el.h2(t("Result")),
         rx.el.div(outcome(head), event_link(head), class_name="outcome"),
         rx.el.dl(
             rx.el.dt(t("Size")),

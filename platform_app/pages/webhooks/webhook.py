@@ -73,37 +73,35 @@ def _delivery_card() -> rx.Component:
     hidden = rx.el.p(t("Administrators see the address and the secret."), class_name="muted small")
     explained = rx.cond(
         WebhookState.signed,
-        t("The other system signs with a secret, in the form of Standard Webhooks."),
-        t("For systems that cannot sign. Whoever knows the address can send: keep it to yourself."),
+        t("Signed with a secret, following the Standard Webhooks spec."),
+        t("For systems that can’t sign. Anyone with the address can send, so keep it private."),
     )
     return _card(
         t("How it is delivered"),
-        rx.cond(IS_ADMIN, copyable_line(WebhookState.address, t("Address"), name="address"), hidden),
+        rx.cond(IS_ADMIN, copyable_line(WebhookState.address, t("URL"), name="address"), hidden),
         rx.el.div(
             rx.el.label(
                 rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~IS_ADMIN),
-                t("Take signed deliveries alone"),
+                t("Accept only signed deliveries"),
                 class_name="status",
             ),
             rx.el.span(explained, class_name="help"),
             class_name="field",
         ),
         rx.cond(IS_ADMIN & WebhookState.signed, _renewal()),
-        rx.el.p(
-            t("POST with JSON or a form, up to 1 MB. The same webhook-id is taken once."), class_name="muted small"
-        ),
+        rx.el.p(t("POST with JSON or a form, up to 1 MB. Each webhook-id is accepted once."), class_name="muted small"),
     )
 
 
 def _renewal() -> rx.Component:
     button = rx.button(
-        rx.icon("rotate-ccw", size=14), t("Renew the secret"), size="1", variant="soft", color_scheme="gray"
+        rx.icon("rotate-ccw", size=14), t("Rotate secret"), size="1", variant="soft", color_scheme="gray"
     )
     asked = confirm(
         button,
         title=t("Renew the secret?"),
-        sentence=t("The secret of now stays valid for 24 hours, so that the other system can be changed over."),
-        verb=t("Renew the secret"),
+        sentence=t("The current secret stays valid for 24 hours."),
+        verb=t("Rotate secret"),
         on_confirm=WebhookState.rotate_secret,
     )
     return rx.el.div(
@@ -148,9 +146,9 @@ def _agent() -> rx.Component:
 
 def _subject_card() -> rx.Component:
     return _card(
-        t("Whom it is about"),
+        t("Contact or lead"),
         rx.el.p(
-            t("Paths within the payload, such as order.customer.email. Rules then act on the lead or contact found."),
+            t("Paths in the payload, for example order.customer.email. Rules act on the matching lead or contact."),
             class_name="muted small",
         ),
         *autosaved_section(WEBHOOK_FORM, "subject", WebhookState, {"creates_contact": _creates_contact}),

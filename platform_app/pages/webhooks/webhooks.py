@@ -36,7 +36,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Webhooks"),
-                t("Other systems tell here what happened there; rules act on it."),
+                t("Receive events from other systems and trigger rules."),
                 rx.cond(IS_ADMIN, _create_button()),
             ),
             rx.tabs.root(
@@ -73,7 +73,7 @@ def _incoming() -> rx.Component:
             rx.el.p(WebhooksState.total_words, class_name="muted small"),
         ),
         empty=empty_state(
-            t("No webhooks yet. A webhook is an address to which a shop, a form or a till sends what happened."),
+            t("No webhooks yet. A webhook is a URL where your store, form or POS sends events."),
             rx.cond(IS_ADMIN, _create_button()),
             icon="webhook",
         ),
@@ -103,7 +103,7 @@ def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
 
 
 def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
-    copied = [rx.set_clipboard(webhook.address), rx.toast.success(t("Copied."))]
+    copied = [rx.set_clipboard(webhook.address), rx.toast.success(t("Copied"))]
     log = f"/manage/{CurrentUser.slug}/webhooks?tab=received&webhook={webhook.id}"
     return rx.flex(
         row_menu(
@@ -111,7 +111,7 @@ def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
             rx.menu.item(t("Copy the address"), on_select=copied),
             rx.menu.item(t("Show what was received"), on_select=rx.redirect(log)),
             rx.menu.separator(),
-            rx.menu.item(t("Delete"), color="red", on_select=WebhooksState.delete(webhook.id)),
+            rx.menu.item(t("Delete"), color_scheme="red", on_select=WebhooksState.delete(webhook.id)),
         ),
         justify="end",
     )
@@ -135,7 +135,7 @@ def _creation() -> rx.Component:
 def _form() -> rx.Component:
     name = rx.input(id="webhook-name", name="name", max_length=120, required=True, auto_focus=True)
     return rx.fragment(
-        rx.dialog.description(t("It gets an address that nobody can guess."), size="2", margin_bottom="16px"),
+        rx.dialog.description(t("You’ll get a private URL."), size="2", margin_bottom="16px"),
         rx.form(
             field(
                 t("Name"),
@@ -147,14 +147,14 @@ def _form() -> rx.Component:
             rx.el.div(
                 rx.el.label(
                     rx.switch(checked=WebhooksState.new_signed, on_change=WebhooksState.set_new_signed),
-                    t("Take signed deliveries alone"),
+                    t("Accept only signed deliveries"),
                     class_name="status",
                 ),
                 rx.el.span(
                     rx.cond(
                         WebhooksState.new_signed,
-                        t("The other system signs with a secret, in the form of Standard Webhooks."),
-                        t("For systems that cannot sign. Whoever knows the address can send: keep it to yourself."),
+                        t("Signed with a secret, following the Standard Webhooks spec."),
+                        t("For systems that can’t sign. Anyone with the address can send, so keep it private."),
                     ),
                     class_name="help",
                 ),
@@ -176,8 +176,8 @@ def _made() -> rx.Component:
     page = f"/manage/{CurrentUser.slug}/webhooks/{WebhooksState.created_id}"
     leave = [WebhooksState.set_dialog_open(False), rx.redirect(page)]
     return rx.el.div(
-        rx.dialog.description(t("Enter these in the system that is to send."), size="2"),
-        copyable_line(WebhooksState.created_address, t("Address"), name="made-address"),
+        rx.dialog.description(t("Enter these in the sending system."), size="2"),
+        copyable_line(WebhooksState.created_address, t("URL"), name="made-address"),
         rx.cond(WebhooksState.new_signed, one_time_secret()),
         rx.flex(
             rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray")),

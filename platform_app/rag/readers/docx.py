@@ -35,7 +35,7 @@ def read(path: Path, report: Report) -> str:
     unique_edges = dict.fromkeys(block for block in edges if re.search(r"[^\W\d_]|\d{4}", block))
     blocks = [*unique_edges, *reader.blocks(package.body)]
     if package.comments:
-        say(report, "Comments in the margin were left out: {count}.", count=package.comments)
+        say(report, "Comments skipped: {count}.", count=package.comments)
     return "\n\n".join(blocks)
 
 

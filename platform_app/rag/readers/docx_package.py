@@ -11,7 +11,7 @@ from platform_app.errors import Invalid
 from platform_app.rag.readers.zip_package import check_package
 
 _READ = ("document", "styles", "numbering", "footnotes", "endnotes", "header", "footer")
-_DAMAGED = "The file is damaged or is not a DOCX."
+_DAMAGED = "The file is damaged or isn’t a DOCX."
 
 
 def local(node: Any) -> str:

@@ -48,7 +48,7 @@ def _open(path: Path) -> Any:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         locked = "password" in str(error).lower()
-        sentence = "The PDF is locked with a password." if locked else "The PDF is damaged and cannot be read."
+        sentence = "The PDF is locked with a password." if locked else "The PDF is damaged and can’t be read."
         raise Invalid(sentence) from error
 
 
@@ -87,16 +87,14 @@ def _repair_text(text: str) -> str:
 
 def _report_pages(report: Report, count: int, empty: list[int], unreadable: list[int]) -> None:
     if len(empty) == count:
-        raise Invalid("The PDF holds no text, only pictures: it has to be recognised first.")
+        raise Invalid("This PDF contains only images. Run OCR first.")
     if len(empty) + len(unreadable) == count:
-        raise Invalid(
-            "The text of this PDF cannot be read: its fonts do not say which letters they show. Recognise it."
-        )
+        raise Invalid("This PDF’s text can’t be read because its fonts lack letter data. Run OCR first.")
     if empty:
-        say(report, "Pages without text, which may be scans: {pages}.", pages=ranges(empty))
+        say(report, "Pages without text (possibly scans): {pages}.", pages=ranges(empty))
     if unreadable:
         say(
             report,
-            "Pages left out because their fonts do not say which letters they show: {pages}.",
+            "Pages skipped because their fonts lack letter data: {pages}.",
             pages=ranges(unreadable),
         )

@@ -16,7 +16,7 @@ class Report:
     def finish(self) -> list[dict[str, Any]]:
         """Return the remarks, with the number of invisible passages among them."""
         if self.hidden:
-            say(self, "Hidden passages that readers do not see were left out: {count}.", count=self.hidden)
+            say(self, "Hidden passages skipped: {count}.", count=self.hidden)
         return self.remarks[:MOST]
 
 

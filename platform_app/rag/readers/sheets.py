@@ -24,7 +24,7 @@ MAX_ROWS = 100_000  # of a file
 MAX_COLUMNS = 200
 MAX_LOADED_BYTES = 12_000_000  # bytes of XML; a larger workbook is read row by row, without its merged cells
 _NO_VALUE = re.compile(rb"</f>\s*(<v\s*/>|<v></v>|</c>)|<f[^>]*/>\s*(<v\s*/>|<v></v>|</c>)")
-_DAMAGED = "The file is damaged or is not an XLSX."
+_DAMAGED = "The file is damaged or isn’t an XLSX file."
 
 
 def check(path: Path) -> None:
@@ -44,7 +44,7 @@ def read_csv(path: Path, report: Report) -> str:
         rows = csv.reader(io.StringIO(source, newline=""), delimiter=delimiter)
         return _to_markdown([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
     except csv.Error as error:
-        raise Invalid("The file is no table of rows and columns.") from error
+        raise Invalid("The file isn’t a valid table.") from error
 
 
 def _delimiter(source: str) -> str:
@@ -78,7 +78,10 @@ def read_xlsx(path: Path, report: Report) -> str:
     if missing:
         say(
             report,
-            "Formulas without a stored result were left out: {count}. Open the file in a spreadsheet and save it.",
+            (
+                "Formulas without a saved result skipped: {count}. Open the file in a spreadsheet app, "
+                "save it and upload again."
+            ),
             count=missing,
         )
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -189,7 +192,7 @@ def _to_markdown(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) 
     if is_cut:
         say(
             report,
-            "The table is larger than can be read: the first {rows} rows and {columns} columns were taken.",
+            "The table is too large. Only the first {rows} rows and {columns} columns were read.",
             rows=MAX_ROWS,
             columns=MAX_COLUMNS,
         )

@@ -40,7 +40,7 @@ def decode(data: bytes, report: Report) -> str:
         if wide := _utf16_encoding(data[:SAMPLE_BYTES]):
             return _decode_leniently(data[: len(data) // 2 * 2], wide, report)
         if b"\x00" in data[:SAMPLE_BYTES]:
-            raise Invalid("The file is not a text, though its name says so.")
+            raise Invalid("This isn’t a text file, although its name suggests it.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -61,8 +61,8 @@ def _decode_leniently(data: bytes, encoding: str, report: Report) -> str:
     bad = text.count("\ufffd")
     if bad:
         if bad > len(text) // 4:
-            raise Invalid("The file is not a text, though its name says so.")
-        say(report, "Damaged characters were left out: {count}. The rest was read.", count=bad)
+            raise Invalid("This isn’t a text file, although its name suggests it.")
+        say(report, "Damaged characters skipped: {count}. The rest was read.", count=bad)
     return text.replace("\ufffd", "")
 
 

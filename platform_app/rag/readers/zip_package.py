@@ -9,7 +9,7 @@ UNPACKED_LIMIT = 100_000_000  # bytes of all XML parts together; pictures are ne
 RATIO_LIMIT = 150  # unpacked to packed bytes, of archives that unpack to more than RATIO_FROM
 RATIO_FROM = 10_000_000
 PARTS_LIMIT = 2_000
-_BOMB = "The file unpacks to far more than it should, and was not read."
+_BOMB = "The archive expands to an unsafe size and was rejected."
 _SYMBOLIC_LINK = 0xA  # file type in the upper bits of the external attributes
 
 

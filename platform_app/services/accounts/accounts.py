@@ -59,7 +59,7 @@ def register(
         sign_in_throttle.count_registration(address)
     hashed = passwords.hash_password(password)  # before the first statement: it is slow and would hold the write lock
     if session.exec(unscoped(User).where(User.email == email)).first():
-        raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
+        raise Conflict("An account with this email already exists. Sign in instead.", field="email")
     language = language if language in LANGUAGES else "en"
     zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
     tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name, language=language, time_zone=zone)
@@ -69,7 +69,7 @@ def register(
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict("Somebody else changed this meanwhile. Try again.", field="email") from error
+        raise Conflict("Someone else just changed this. Reload and try again.", field="email") from error
     session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
     pipelines.create_default(session, tenant.id, language)
     return user, tenant
@@ -94,7 +94,7 @@ def authenticate(email: str, password: str, address: str) -> User:
     user = _find_by_email(email) if email_addresses.is_email(email) else None
     fits = passwords.verify_password(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
-        raise Forbidden("E-mail or password is wrong.", field="password")
+        raise Forbidden("Incorrect email or password.", field="password")
     sign_in_throttle.record_success(email, address)
     return user
 
@@ -108,7 +108,7 @@ def _find_by_email(email: str) -> User | None:
 def _get_user(session: Transaction, user_id: str) -> User:
     user: User | None = session.exec(unscoped(User).where(User.id == user_id)).first()
     if user is None:
-        raise NotFound("There is no such person.")
+        raise NotFound("User not found.")
     return user
 
 
@@ -136,7 +136,7 @@ def check_password(who: Identity, password: str, *, field: str) -> User:
     place = f"session of {user.id}"  # limited per user, not per IP address
     sign_in_throttle.count_attempt(user.email, place)
     if not passwords.verify_password(password, user.password_hash):
-        raise Forbidden("The current password is wrong.", field=field)
+        raise Forbidden("Current password is incorrect.", field=field)
     sign_in_throttle.record_success(user.email, place)
     return user
 
@@ -154,14 +154,14 @@ def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:
 def set_language(session: Transaction, user_id: str, language: str) -> None:
     """Store a user's language, "ru" or "en". Raises Invalid for another value, NotFound for an unknown user."""
     if language not in LANGUAGES:
-        raise Invalid("This value cannot be taken.", field="language")
+        raise Invalid("This value isn’t allowed.", field="language")
     _get_user(session, user_id).language = language
 
 
 def set_theme(session: Transaction, user_id: str, theme: str) -> None:
     """Store a user's theme: light, dark or system. Raises Invalid for another value, NotFound for an unknown user."""
     if theme not in ("light", "dark", "system"):
-        raise Invalid("This value cannot be taken.", field="theme")
+        raise Invalid("This value isn’t allowed.", field="theme")
     _get_user(session, user_id).theme = theme
 
 
@@ -189,16 +189,16 @@ def update_tenant(
         raise Forbidden("Only an owner or an admin may change this.")
     name = clean_name(name, empty="Enter the name of your company.", field="tenant")
     if time_zone not in available_timezones():
-        raise Invalid("There is no such time zone.", field="time_zone")
+        raise Invalid("Unknown time zone.", field="time_zone")
     if run_days is not None and run_days not in RUN_RETENTION_DAYS:
-        raise Invalid("This value cannot be taken.", field="run_days")
+        raise Invalid("This value isn’t allowed.", field="run_days")
     if country and country not in phone_numbers.COUNTRIES:
-        raise Invalid("This value cannot be taken.", field="country")
+        raise Invalid("This value isn’t allowed.", field="country")
     tenant = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
     tenant.country = tenant.country if country is None else country
     if session.is_modified(tenant):
-        activity.record_by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
+        activity.record_by(session, who, ActivityKind.PERSON, "Company settings changed", link="/settings")
     tenant.run_days = tenant.run_days if run_days is None else run_days
 
 

@@ -49,11 +49,11 @@ def save_hours(session: Transaction, who: Identity, data: dict[str, Any]) -> Wor
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         sentences = {
-            "periods": "Working hours end later than they begin, on at least one day.",
-            "zone": "There is no such time zone.",
-            "days_off": "Days off end on the day on which they begin, or later; at most 50 entries.",
+            "periods": "Set at least one day. Working hours must end after they start.",
+            "zone": "Unknown time zone.",
+            "days_off": "Days off must end on or after the first day. You can add up to 50 entries.",
         }
-        raise Invalid(sentences.get(field, "This value cannot be taken."), field=field) from error
+        raise Invalid(sentences.get(field, "This value isn’t allowed."), field=field) from error
     member = _own(session, who)
     member.working_hours = hours.model_dump(mode="json")
     _publish(session, who)

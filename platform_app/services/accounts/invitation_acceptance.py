@@ -62,7 +62,7 @@ def register(token: str, *, name: str, password: str, language: str) -> tuple[Us
     with session_scope(reason="an invitation is accepted") as session:
         row = _find(session, token, lock=True)
         if _has_account(session, row.email):
-            raise Conflict("There is an account with this e-mail already. Sign in.", field="password")
+            raise Conflict("An account with this email already exists. Sign in instead.", field="password")
         user = User(email=row.email, name=name, password_hash=hashed, language=language)
         session.add(user)
         session.flush()
@@ -76,7 +76,7 @@ def _accept(session: Transaction, row: Invitation, user: User) -> None:
     session.execute(unscoped_delete(PasswordReset).where(col(PasswordReset.user_id) == user.id))
     query = unscoped(Member).where(Member.tenant_id == row.tenant_id, Member.user_id == user.id)
     if session.exec(query).first() is not None:
-        raise Conflict("You are a member of this company already.")
+        raise Conflict("You’re already a member of this company.")
     unused = unscoped_update(Invitation).where(
         col(Invitation.id) == row.id,
         col(Invitation.accepted_at).is_(None),
@@ -84,7 +84,7 @@ def _accept(session: Transaction, row: Invitation, user: User) -> None:
     )
     # execute() is typed as Result; an update returns a CursorResult
     if session.execute(unused.values(accepted_at=now())).rowcount != 1:  # type: ignore[attr-defined]
-        raise Conflict("This invitation has been used already.")
+        raise Conflict("This invitation has already been used.")
     session.add(Member(tenant_id=row.tenant_id, user_id=user.id, role=row.role))
     session.flush()
     after = {"user_id": user.id, "name": user.name, "email": user.email, "role": row.role.value}
@@ -107,9 +107,9 @@ def _find(session: Transaction, token: str, *, lock: bool = False) -> Invitation
     query = unscoped(Invitation).where(Invitation.token_hash == link_tokens.hash_token(token))
     row: Invitation | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None or not link_tokens.is_same(row.token_hash, token):
-        raise NotFound("This invitation link does not work. Ask for a new one.")
+        raise NotFound("This invitation link doesn’t work. Ask for a new one.")
     if row.accepted_at is not None:
-        raise Conflict("This invitation has been used already.")
+        raise Conflict("This invitation has already been used.")
     if row.revoked_at is not None:
         raise Conflict("This invitation has been revoked.")
     if row.expires_at <= now():

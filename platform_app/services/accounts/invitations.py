@@ -99,7 +99,7 @@ def issue_token(session: Transaction, row: Invitation) -> str:
 def _issue(session: Transaction, row: Invitation, *, by_mail: bool) -> str:
     """Give a row a token: now, or when the worker writes the e-mail, so that no stored job holds one."""
     if by_mail and not platform_smtp.is_configured():
-        raise Conflict("The platform has no mail server of its own.")
+        raise Conflict("The platform has no mail server.")
     token = issue_token(session, row)
     row.mail = MailState.QUEUED if by_mail else MailState.NONE
     row.mail_error, row.mail_error_values = "", {}
@@ -133,7 +133,7 @@ def _get(session: Transaction, who: Identity, invitation_id: str) -> Invitation:
 def _check_may_give(who: Identity, role: Role) -> None:
     """Raise Forbidden unless a person may let others in with a role."""
     if not who.role.includes(Role.ADMIN) or not who.role.includes(role):
-        raise Forbidden("Your role does not allow this.")
+        raise Forbidden("Your role doesn’t allow this.")
 
 
 def _check_is_new(session: Transaction, who: Identity, email: str) -> None:
@@ -142,4 +142,4 @@ def _check_is_new(session: Transaction, who: Identity, email: str) -> None:
         raise Conflict("{email} is a member already.", field="email", email=email)
     waiting = _open_rows(who.tenant_id).where(Invitation.email == email)
     if session.exec(waiting).first() is not None:
-        raise Conflict("{email} is invited already. Send that invitation again.", field="email", email=email)
+        raise Conflict("{email} has already been invited. Resend that invitation.", field="email", email=email)

@@ -73,7 +73,7 @@ def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> N
     """
     member, others = _locked(session, who, user_id)
     if not who.role.includes(role):
-        raise Forbidden("Your role does not allow this.")
+        raise Forbidden("Your role doesn’t allow this.")
     if member.role == role:
         return
     if role != Role.OWNER:
@@ -105,7 +105,7 @@ def hand_over(session: Transaction, who: Identity, user_id: str) -> None:
     none.
     """
     if who.role != Role.OWNER:
-        raise Forbidden("Only an owner may do this.")
+        raise Forbidden("Only an owner can do this.")
     member, others = _locked(session, who, user_id)
     _check_other(who, user_id)
     own = next(one for one in others if one.user_id == who.user_id)
@@ -113,7 +113,7 @@ def hand_over(session: Transaction, who: Identity, user_id: str) -> None:
         raise Conflict("This member is disabled.")
     before, member.role, own.role = member.role, Role.OWNER, Role.ADMIN
     after = {"role": Role.OWNER.value, "from": who.user_id}
-    _record(session, who, member, "Ownership handed over to {name}", before={"role": before.value}, after=after)
+    _record(session, who, member, "Ownership transferred to {name}", before={"role": before.value}, after=after)
 
 
 def remove(session: Transaction, who: Identity, user_id: str, *, successor_id: str = "") -> None:
@@ -155,19 +155,19 @@ def _of_member(who: Identity, user_id: str) -> list[Any]:
 def _locked(session: Transaction, who: Identity, user_id: str) -> tuple[Member, list[Member]]:
     """Return a member whom a person may change, and all others; every row of the tenant is locked."""
     if not who.role.includes(Role.ADMIN):
-        raise Forbidden("Your role does not allow this.")
+        raise Forbidden("Your role doesn’t allow this.")
     rows = list(session.exec(owned(Member, who.tenant_id).order_by(Member.id).with_for_update()).all())
     member = next((row for row in rows if row.user_id == user_id), None)
     if member is None:
         raise NotFound("Member not found.")
     if not who.role.includes(member.role):
-        raise Forbidden("Only an owner may change an owner.")
+        raise Forbidden("Only an owner can change an owner.")
     return member, [row for row in rows if row is not member]
 
 
 def _check_other(who: Identity, user_id: str) -> None:
     if user_id == who.user_id:
-        raise Conflict("You cannot do this to yourself. Ask another owner or admin.")
+        raise Conflict("You can’t do this to yourself. Ask another owner or admin.")
 
 
 def _check_owner_stays(member: Member, others: list[Member]) -> None:

@@ -13,7 +13,7 @@ def get_tenant(session: Transaction, slug: str) -> Tenant:
     """Return the tenant with this slug. Raises NotFound if there is none."""
     tenant: Tenant | None = session.exec(unscoped(Tenant).where(Tenant.slug == slug)).first()
     if tenant is None:
-        raise NotFound("There is no tenant {slug}.", slug=slug)
+        raise NotFound("Company {slug} not found.", slug=slug)
     return tenant
 
 

@@ -18,7 +18,7 @@ from platform_app.services.feed import activity
 
 LIFETIME = timedelta(hours=1)
 PAGE = "/reset-password"
-INVALID_LINK = "This link has expired or was used already. Request a new one."
+INVALID_LINK = "This link has expired or was already used. Request a new one."
 
 
 def request(email: str, address: str) -> None:
@@ -69,13 +69,13 @@ def start_for_member(who: Identity, user_id: str, *, by_mail: bool) -> str:
     sign in to the other.
     """
     if user_id == who.user_id:
-        raise Conflict("Change your own password in the settings.")
+        raise Conflict("Change your own password in Settings.")
     with session_scope(reason="password reset of a member") as session:
         member, user, elsewhere = _locked_member(session, who, user_id)
         if by_mail and not platform_smtp.is_configured():
-            raise Conflict("The platform has no mail server of its own.")
+            raise Conflict("The platform has no mail server.")
         if not by_mail and elsewhere:
-            sentence = "{name} also works in another company and has to reset the password by email."
+            sentence = "{name} belongs to another company too and must reset the password by email."
             raise Conflict(sentence, name=user.name)
         token = ""
         if by_mail:
@@ -145,7 +145,7 @@ def _locked_member(session: Transaction, who: Identity, user_id: str) -> tuple[M
     if user is None or member is None:
         raise NotFound("Member not found.")
     if not who.role.includes(Role.ADMIN):
-        raise Forbidden("Your role does not allow this.")
+        raise Forbidden("Your role doesn’t allow this.")
     if not who.role.includes(member.role):
-        raise Forbidden("Only an owner may change an owner.")
+        raise Forbidden("Only an owner can change an owner.")
     return member, user, len(rows) > 1

@@ -20,9 +20,7 @@ from platform_app.errors import Invalid, Unavailable
 
 R = TypeVar("R")
 MIN_LENGTH, MAX_LENGTH = 8, 256
-TOO_EASY = (
-    "This password is easy to guess. Take several words that have nothing to do with each other, or a longer one."
-)
+TOO_EASY = "This password is too easy to guess. Use several unrelated words or a longer password."
 _COMMON_FILES = [Path(__file__).parent / name for name in ("common_passwords.txt", "common_words_ru.txt")]
 _MAX_ESTIMATED_LEN = 40  # characters; the estimate takes time that grows faster than a text, and longer ones are safe
 _MIN_GUESSES_LOG10 = 7.0  # decimal logarithm of how many tries a guesser may need, by the estimate
@@ -41,7 +39,7 @@ _TRANSLITERATION = str.maketrans(
 
 def _busy() -> Unavailable:
     """Return the error for callers that waited too long for a hash."""
-    return Unavailable("Many people are signing in right now. Try again.")
+    return Unavailable("Too many sign-ins right now. Try again in a moment.")
 
 
 @contextmanager
@@ -101,9 +99,9 @@ def validate_password(password: str, *personal: str) -> str:
     if len(password) < MIN_LENGTH:
         raise Invalid("The password needs at least 8 characters.", field="password")
     if len(password) > MAX_LENGTH:
-        raise Invalid("The password may have at most 256 characters.", field="password")
+        raise Invalid("The password can have up to 256 characters.", field="password")
     if any(unicodedata.category(letter) == "Cs" for letter in password):  # a lone surrogate cannot be encoded
-        raise Invalid("This value cannot be taken.", field="password")
+        raise Invalid("This value isn’t allowed.", field="password")
     lowered, own = password.lower(), _spellings(_personal_words(personal))
     guessed = _common_passwords() | own
     if (

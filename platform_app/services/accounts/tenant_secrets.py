@@ -77,7 +77,7 @@ def rotate() -> int:
     """
     found = [_rotate_column(place) for place in _SECRET_COLUMNS]
     if lost := sum(lost for _, lost in found):
-        raise Conflict("{count} secrets cannot be read with the present keys.", count=lost)
+        raise Conflict("Secrets that can’t be read with the current keys: {count}.", count=lost)
     return sum(done for done, _ in found)
 
 

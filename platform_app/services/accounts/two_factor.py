@@ -32,8 +32,8 @@ CHALLENGE_LIFETIME = timedelta(minutes=5)  # from the password to the code
 STEP_SECONDS = 30
 DRIFT_STEPS = 1  # how far the clock of the app may be off, in steps
 RECOVERY_CODES = 10
-WRONG_CODE = "This code is wrong or out of date. Enter the code that your app shows now."
-USED_CODE = "This code was used already. Wait until your app shows the next one."
+WRONG_CODE = "This code is incorrect or expired. Enter the code your app shows now."
+USED_CODE = "This code was already used. Wait for the next one."
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _RECOVERY_LEN = 16  # characters of _ALPHABET: 79 bits, so that a fast hash is enough
 
@@ -69,7 +69,7 @@ def begin(who: Identity) -> AppSecret:
     with session_scope(reason="set-up of a second factor") as session:
         factor = _factor(session, who.user_id, lock=True)
         if factor is not None and factor.confirmed_at is not None:
-            raise Conflict("Two-factor is on already.")
+            raise Conflict("Two-factor is already on.")
         secret = _read_secret(factor) if factor is not None else pyotp.random_base32()
         if factor is None:
             sealed = encryption.encrypt(secret, who.user_id, SECOND_FACTOR_PURPOSE)
@@ -89,7 +89,7 @@ def confirm(who: Identity, code: str) -> list[str]:
     with session_scope(reason="set-up of a second factor") as session:
         factor = _factor(session, who.user_id, lock=True)
         if factor is None or factor.confirmed_at is not None:
-            sentence = "Two-factor is on already." if factor else "Set the app up first."
+            sentence = "Two-factor is already on." if factor else "Set the app up first."
             raise Conflict(sentence, field="code")
         factor.last_step = _matching_step(factor, code)
         factor.confirmed_at = now()
@@ -194,7 +194,7 @@ def _use_recovery_code(session: Transaction, user_id: str, code: str) -> int:
         col(RecoveryCode.user_id) == user_id, col(RecoveryCode.code_hash) == _hash(code)
     )
     if session.execute(mine.returning(col(RecoveryCode.id))).first() is None:
-        raise Forbidden("This recovery code is wrong or was used already.", field="code")
+        raise Forbidden("This recovery code is incorrect or was already used.", field="code")
     left = unscoped(RecoveryCode).where(RecoveryCode.user_id == user_id).with_only_columns(func.count())
     return int(session.exec(left).one())
 
@@ -243,7 +243,7 @@ def _flush(session: Transaction) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict("Somebody else changed this meanwhile. Try again.") from error
+        raise Conflict("Someone else just changed this. Reload and try again.") from error
 
 
 def _factor(session: Transaction, user_id: str, *, lock: bool = False) -> SecondFactor | None:

@@ -33,7 +33,7 @@ def set_required(session: Transaction, who: Identity, required: bool) -> None:
     if required and not enabled_users(session, [who.user_id]):
         raise Conflict("Turn two-factor on for yourself first.")
     tenant.require_two_factor = required
-    sentence = "Two-factor is required of every member" if required else "Two-factor is no longer required"
+    sentence = "Two-factor is required for all members" if required else "Two-factor is no longer required"
     activity.record_by(session, who, ActivityKind.PERSON, sentence, link=SECURITY_LINK)
     session.after_commit.append(lambda: notifier.publish(who.tenant_id, "member", ""))
 
@@ -49,4 +49,4 @@ def check_not_required(session: Transaction, user_id: str) -> None:
     """Raise Conflict if a tenant of the user requires a second factor."""
     for tenant, _ in members.list_tenants(session, user_id):
         if tenant.require_two_factor:
-            raise Conflict("{tenant} requires two-factor of its members.", tenant=tenant.name)
+            raise Conflict("{tenant} requires two-factor for its members.", tenant=tenant.name)

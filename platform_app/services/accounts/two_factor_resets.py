@@ -32,7 +32,7 @@ def reset_for_member(who: Identity, user_id: str) -> bool:
             sentence = "{name} also works in another company: only the operator of this installation can reset it."
             raise Conflict(sentence, name=user.name)
         if not two_factor_policy.enabled_users(session, [user_id]):
-            raise Conflict("{name} has no two-factor.", name=user.name)
+            raise Conflict("{name} doesn’t use two-factor.", name=user.name)
         two_factor.delete(session, user_id)
         sessions.end_all_sessions(session, user_id)
         after = {"user_id": user_id, "name": user.name, "two_factor": False}
@@ -57,7 +57,7 @@ def reset_for_email(email: str) -> str:
         if user is None:
             raise NotFound("User not found.")
         if not two_factor_policy.enabled_users(session, [user.id]):
-            raise Conflict("{name} has no two-factor.", name=user.email)
+            raise Conflict("{name} doesn’t use two-factor.", name=user.email)
         two_factor.delete(session, user.id)
         sessions.end_all_sessions(session, user.id)
         member_records.record(session, user.id, "Two-factor of {name} reset", {"two_factor": False})
@@ -66,6 +66,6 @@ def reset_for_email(email: str) -> str:
 
 def _check_role(who: Identity, member: Member) -> None:
     if not who.role.includes(Role.ADMIN):
-        raise Forbidden("Your role does not allow this.")
+        raise Forbidden("Your role doesn’t allow this.")
     if not who.role.includes(member.role):
-        raise Forbidden("Only an owner may change an owner.")
+        raise Forbidden("Only an owner can change an owner.")

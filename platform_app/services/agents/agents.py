@@ -95,7 +95,7 @@ class _AgentRows(PublishedRows[Agent, AgentVersion]):
 
 
 AGENTS: PublishedRows[Agent, AgentVersion] = _AgentRows(
-    model=Agent, version=AgentVersion, parent="agent_id", missing="There is no such agent."
+    model=Agent, version=AgentVersion, parent="agent_id", missing="Agent not found. It may have been deleted."
 )
 get = AGENTS.get
 list_versions = AGENTS.versions
@@ -129,7 +129,7 @@ def publish(
     agent = get(session, who, agent_id)
     is_switched_on = switch_on and not agent.active
     agent.active = agent.active or switch_on
-    sentence = "Agent “{name}” published and switched on" if is_switched_on else "Agent “{name}” published"
+    sentence = "Agent “{name}” published and turned on" if is_switched_on else "Agent “{name}” published"
     _record(session, who, agent, sentence)
     return version
 
@@ -142,7 +142,7 @@ def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bo
     if agent.active == active:
         return agent
     agent.active = active
-    _record(session, who, agent, "Agent “{name}” switched on" if active else "Agent “{name}” switched off")
+    _record(session, who, agent, "Agent “{name}” turned on" if active else "Agent “{name}” turned off")
     return agent
 
 
@@ -174,7 +174,7 @@ def effective_settings(
     """Return the settings for a reply and the version number, 0: draft. Raises NotFound if it is deleted."""
     agent: Agent | None = session.exec(owned(Agent, tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is not None:
-        raise NotFound("There is no such agent.")
+        raise NotFound("Agent not found. It may have been deleted.")
     if draft or not agent.published_number:
         return AgentSettings.model_validate(agent.draft), 0
     return AgentSettings.model_validate(agent.published), agent.published_number

@@ -21,68 +21,68 @@ _WORDS: dict[BinKind, tuple[ActivityKind, str, str, str]] = {
     BinKind.AGENT: (
         ActivityKind.AGENT,
         "/agents/{id}",
-        "Agent “{name}” brought back",
-        "Agent “{name}” deleted for good",
+        "Agent “{name}” restored",
+        "Agent “{name}” permanently deleted",
     ),
     BinKind.SCRIPT: (
         ActivityKind.AGENT,
         "",
-        "Script “{name}” brought back",
-        "Script “{name}” deleted for good",
+        "Script “{name}” restored",
+        "Script “{name}” permanently deleted",
     ),
     BinKind.RULE: (
         ActivityKind.RULE,
         "/rules/{id}",
-        "Rule “{name}” brought back",
-        "Rule “{name}” deleted for good",
+        "Rule “{name}” restored",
+        "Rule “{name}” permanently deleted",
     ),
     BinKind.SEQUENCE: (
         ActivityKind.SEQUENCE,
         "/sequences/{id}",
-        "Sequence “{name}” brought back",
-        "Sequence “{name}” deleted for good",
+        "Sequence “{name}” restored",
+        "Sequence “{name}” permanently deleted",
     ),
     BinKind.CONTACT: (
         ActivityKind.PERSON,
         "/contacts/{id}",
-        "Contact “{name}” brought back",
-        "Contact “{name}” deleted for good",
+        "Contact “{name}” restored",
+        "Contact “{name}” permanently deleted",
     ),
     BinKind.LEAD: (
         ActivityKind.PERSON,
         "/leads/{id}",
-        "Lead “{name}” brought back",
-        "Lead “{name}” deleted for good",
+        "Lead “{name}” restored",
+        "Lead “{name}” permanently deleted",
     ),
     BinKind.CONVERSATION: (
         ActivityKind.CONVERSATION,
         "/test-chat?c={id}",
-        "Conversation “{name}” brought back",
-        "Conversation “{name}” deleted for good",
+        "Conversation “{name}” restored",
+        "Conversation “{name}” permanently deleted",
     ),
     BinKind.SOURCE: (
         ActivityKind.KNOWLEDGE,
         "/knowledge/{id}",
-        "Source “{name}” brought back",
-        "Source “{name}” deleted for good",
+        "Source “{name}” restored",
+        "Source “{name}” permanently deleted",
     ),
     BinKind.CATEGORY: (
         ActivityKind.KNOWLEDGE,
         "/knowledge",
-        "Category “{name}” brought back",
-        "Category “{name}” deleted for good",
+        "Category “{name}” restored",
+        "Category “{name}” permanently deleted",
     ),
     BinKind.WEBHOOK: (
         ActivityKind.INTEGRATION,
         "/webhooks/{id}",
-        "Webhook “{name}” brought back",
-        "Webhook “{name}” deleted for good",
+        "Webhook “{name}” restored",
+        "Webhook “{name}” permanently deleted",
     ),
     BinKind.CHANNEL_ACCOUNT: (
         ActivityKind.INTEGRATION,
         "/settings/channels/{id}",
-        "Channel account “{name}” brought back",
-        "Channel account “{name}” deleted for good",
+        "Channel account “{name}” restored",
+        "Channel account “{name}” permanently deleted",
     ),
 }
 
@@ -129,7 +129,7 @@ def remove_restored(session: Transaction, who: Identity, row: Any) -> bool:
     if entry is None:
         return bool(getattr(row, "enabled", False))
     if entry.expires_at <= now():
-        raise NotFound("This was deleted for good meanwhile.")
+        raise NotFound("This item has already been permanently deleted.")
     session.delete(entry)
     session.flush()
     if not entry.with_id:
@@ -157,7 +157,7 @@ def record(session: Transaction, who: Identity, entry: BinEntry, *, is_restored:
 def check_name(given: str, name: str) -> None:
     """Raise Invalid at the field `name` unless a member typed the name of what is to be deleted, spaces aside."""
     if "".join(fold(given).split()) != "".join(fold(name).split()):
-        raise Invalid("This is not its name. Type it as it stands above.", field="name")
+        raise Invalid("The name doesn’t match. Type it as shown above.", field="name")
 
 
 def publish_change(session: Transaction, entry: BinEntry) -> None:

@@ -11,7 +11,7 @@ from platform_app.models.channel import Attachment, ChannelAccount
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access
 
-GONE = "This attachment is no longer there."
+GONE = "This attachment is no longer available."
 _SIGNATURES = (  # the first bytes of kinds of files, with the ending of their names
     (b"\xff\xd8\xff", "jpg"),
     (b"\x89PNG\r\n\x1a\n", "png"),

@@ -23,11 +23,13 @@ from platform_app.models.channel import AccountState, ChannelAccount, ChannelRec
 from platform_app.services.accounts import tenant_secrets
 
 MAX_TOKEN_CHARS = 200
-UNREADABLE = "The token of this account cannot be read. Enter it again under Settings, Channels."
-UNKNOWN_TO_CHANNEL = "The channel does not know this token. Copy it once more; for a Telegram bot @BotFather shows it."
-CONNECTED_ALREADY = "This account is connected already. Delete it there first, or enter the token of another one."
-CONNECTED_ANEW = "This bot has been connected anew. Delete that account first."
-ANOTHER_ACCOUNT = "This is the token of {name}, another account. Connect it as a channel of its own."
+UNREADABLE = "This account’s token couldn’t be read. Enter it again in Settings, Channels."
+UNKNOWN_TO_CHANNEL = (
+    "The channel doesn’t recognize this token. Copy it again. For a Telegram bot, get it from @BotFather."
+)
+CONNECTED_ALREADY = "This account is already connected. Delete that connection first or enter another token."
+CONNECTED_ANEW = "This bot was connected again. Delete that account first."
+ANOTHER_ACCOUNT = "This token belongs to another account, {name}. Connect it as a separate channel."
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
     """
     push = CHANNEL_KINDS[kind].push if kind in CHANNEL_KINDS else None
     if push is None:
-        raise NotFound("There is no such channel.")
+        raise NotFound("Channel not found.")
     token = to_storable(token).strip()
     if not token or len(token) > MAX_TOKEN_CHARS:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token")

@@ -26,9 +26,9 @@ MAX_ACCOUNTS = 50  # of a tenant
 _PLACEHOLDERS = {"name": "x", "agent_id": "x"}  # these are columns, beside the settings
 _ROWS = DeletableRows(
     model=ChannelAccount,
-    missing="There is no such channel account.",
+    missing="Channel account not found. It may have been deleted.",
     max_rows=MAX_ACCOUNTS,
-    limit_reached="There can be {count} channel accounts at most.",
+    limit_reached="You can add up to {count} channel accounts.",
 )
 
 
@@ -48,7 +48,7 @@ def find_by_token(token: str) -> ChannelAccount:
     with session_scope(reason="a visitor of a channel account", read_only=True) as session:
         row: ChannelAccount | None = session.exec(unscoped(ChannelAccount).where(ChannelAccount.token == token)).first()
     if row is None or row.deleted_at is not None or not row.enabled or row.agent_id is None:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Page not found.")
     return row
 
 
@@ -87,9 +87,9 @@ def create(
     and NotFound if the channel cannot be connected or there is no such agent.
     """
     if kind not in CHANNEL_KINDS:
-        raise NotFound("There is no such channel.")
+        raise NotFound("Channel not found.")
     if len(list_accounts(session, who)) >= MAX_ACCOUNTS:
-        raise LimitReached("There can be {count} channel accounts at most.", count=MAX_ACCOUNTS)
+        raise LimitReached("You can add up to {count} channel accounts.", count=MAX_ACCOUNTS)
     row = ChannelAccount(tenant_id=who.tenant_id, kind=kind, name="", token=secrets.token_urlsafe(18))
     _set_values(session, who, row, {"name": name, "agent_id": agent_id})
     session.add(row)
@@ -107,7 +107,7 @@ def replace_access(session: Transaction, who: Identity, account_id: str, access:
     """
     row = get(session, who, account_id, lock=True)
     if kind_of(row).push is None:
-        raise NotFound("There is no such channel account.")
+        raise NotFound("Channel account not found. It may have been deleted.")
     channel_access.store(session, row, access)
     _record(session, who, row, "Channel account “{name}” connected")
     return row
@@ -133,7 +133,7 @@ def set_refused(session: Transaction, tenant_id: str, account_id: str, sentence:
     if row.state == AccountState.REFUSED:
         return
     row.state, row.problem = AccountState.REFUSED, sentence
-    told, link = "The channel refuses the account “{name}”: {reason}", f"/settings/channels/{row.id}"
+    told, link = "The channel rejected the account “{name}”: {reason}", f"/settings/channels/{row.id}"
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, name=row.name, reason=sentence)
     publish_change(session, row)
 
@@ -177,7 +177,7 @@ def set_enabled(session: Transaction, who: Identity, account_id: str, *, enabled
     if row.enabled != enabled:
         row.enabled = enabled
         channel_access.look_again(session, row)
-        on, off = "Channel account “{name}” switched on", "Channel account “{name}” switched off"
+        on, off = "Channel account “{name}” turned on", "Channel account “{name}” turned off"
         _record(session, who, row, on if enabled else off)
     return row
 

@@ -104,7 +104,7 @@ def ask_for_person(session: Transaction, account: ChannelAccount, outside_id: st
     """
     identity = lock_identity(session, account, outside_id)
     if identity.conversation_id is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound("Conversation not found.")
     who = _identity_of(session, account, ContactDetails())
     talk = conversation_rows.get(session, who, identity.conversation_id, lock=True)
     if talk.state == ConversationState.CLOSED:
@@ -187,7 +187,7 @@ def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, 
     if sent.needs_details and not details.name.strip():
         raise Invalid("Enter a name.", field="name")
     if sent.needs_details and not details.email.strip():
-        raise Invalid("This is not an e-mail address.", field="email")
+        raise Invalid("This isn’t an email address.", field="email")
     language = details.language if details.language in ("ru", "en") else ""
     emails = crm_values.parse_emails(details.email) if details.email else []
     about: dict[str, Any] = {"name": who.name, "emails": emails, "language": language}

@@ -36,13 +36,13 @@ log = structlog.get_logger()
 MAX_ATTEMPTS = 8  # in a row of a part that the channel's server does not take
 MAX_WAITS = 200  # attempts of a part that the channel asks to wait with
 MAX_PAUSE_SECONDS = 300.0
-INTERRUPTED = "The worker stopped while it was sent. Whether the message arrived is not known."
-UNEXPECTED = "Something went wrong while it was sent. Whether the message arrived is not known."
-ACCOUNT_OFF = "The channel account is switched off or deleted. Switch it on under Settings, Channels, and send again."
-ACCOUNT_REFUSED = "The channel refuses the account. Enter a new token under Settings, Channels, and send again."
-CONTACT_BLOCKED = "The contact has blocked the account. It can be written to once the contact writes again."
-NO_IDENTITY = "It is not known who this contact is on the channel."
-TOO_FAST = "Waits its turn: the channel allows only so many messages a second."
+INTERRUPTED = "The worker stopped while sending. We don’t know if the message arrived."
+UNEXPECTED = "Something went wrong while sending. We don’t know if the message arrived."
+ACCOUNT_OFF = "The channel account is off or deleted. Turn it on in Settings, Channels, and send again."
+ACCOUNT_REFUSED = "The channel rejected the account. Enter a new token in Settings, Channels, and send again."
+CONTACT_BLOCKED = "The contact blocked this account. You can reply once they write again."
+NO_IDENTITY = "This contact has no identity on the channel."
+TOO_FAST = "In line: the channel limits messages per second."
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _fail(session: Transaction, parts: list[OutboundPart], sentence: str, values
     if parts:
         query = owned(Conversation, parts[0].tenant_id).where(Conversation.id == parts[0].conversation_id)
         row = session.exec(query).one()
-        told = "Message in “{title}” was not delivered"
+        told = "Message in “{title}” wasn’t delivered"
         conversation_rows.record(session, row, ActivityKind.FAILURE, told, who=None)
         conversation_rows.publish_change(session, row)
 
@@ -220,7 +220,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: DeliverMessage) -> N
     parts = _parts(session, tenant_id, payload.message_id)
     waiting = [part for part in parts if part.state in (OutboundState.FAILED, OutboundState.WAITING)]
     if not waiting:
-        raise Conflict("This message has been sent already.")
+        raise Conflict("This message has already been sent.")
     for part in waiting:
         _set(part, OutboundState.WAITING)
         part.failures = 0

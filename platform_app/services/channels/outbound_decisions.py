@@ -9,7 +9,7 @@ from platform_app.models.person import Identity
 from platform_app.services.chat import conversation_rows, outbound_parts, sending
 from platform_app.services.chat.gate_sentences import REFUSALS
 
-NOTHING_TO_DO = "This message has been sent meanwhile."
+NOTHING_TO_DO = "This message has already been sent."
 
 
 def send_again(session: Transaction, who: Identity, message_id: str, *, despite_opt_out: bool = False) -> None:

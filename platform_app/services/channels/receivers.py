@@ -29,7 +29,7 @@ POLLING = "polling"
 MAX_POLL_SECONDS = 20.0
 RETRY_SECONDS = 10.0  # after a failure
 RECHECK = timedelta(minutes=5)  # of an account whose channel posts its messages, or that is off
-UNANSWERED = "The channel does not answer. What is written there comes in once it does."
+UNANSWERED = "The channel isn’t responding. Messages will arrive once it does."
 NO_PUBLIC_URL = "Channels post messages to a public https address only. Set PLATFORM_PUBLIC_URL, or choose polling."
 
 

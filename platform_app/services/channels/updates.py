@@ -22,8 +22,8 @@ from platform_app.services.channels.inbound import ContactDetails, InboundText, 
 from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
 
 log = structlog.get_logger()
-PERSON_COMES = "A person will answer here."
-CANNOT_OPEN = "I cannot open attachments. A person will look at it and answer here."
+PERSON_COMES = "A teammate will reply here."
+CANNOT_OPEN = "I can’t open attachments. A teammate will take a look and reply here."
 
 
 def accept(account: ChannelAccount, data: Any) -> None:

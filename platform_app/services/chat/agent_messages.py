@@ -45,7 +45,7 @@ def request_message(
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     task = to_storable(task).strip()[:MAX_MESSAGE_CHARS]
     if not task:
-        raise Invalid("Say what the agent is to write.", field="prompt")
+        raise Invalid("Describe what the agent should write.", field="prompt")
     origin = sending.origin_of_act(session, who)
     name = _agent_name(session, row)
     message = sending.new_message(session, row, Author.AGENT, name, task=task, is_exempt=is_exempt, **origin)

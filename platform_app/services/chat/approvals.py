@@ -67,7 +67,7 @@ def _record(
 def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conversation, Message]:
     row, reply = conversation_rows.get_locked(session, who, reply_id)
     if reply.state != MessageState.TO_APPROVE or reply.replaced:
-        raise Conflict("This reply does not wait for approval.")
+        raise Conflict("This reply doesn’t wait for approval.")
     return row, reply
 
 

@@ -23,7 +23,7 @@ def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
     row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound("Conversation not found.")
     return row
 
 
@@ -43,7 +43,7 @@ def get_message(session: Transaction, who: Identity, message_id: str, *, lock: b
     query = owned(Message, who.tenant_id).where(Message.id == message_id)
     row: Message | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
-        raise NotFound("There is no such message.")
+        raise NotFound("Message not found.")
     return row
 
 
@@ -85,9 +85,9 @@ def checked_text(text: str) -> str:
     """Return a text stripped of surrounding space. Raises Invalid if it is empty or too long."""
     text = to_storable(text).strip()
     if not text:
-        raise Invalid("Write something first.", field="text")
+        raise Invalid("Enter a message.", field="text")
     if len(text) > MAX_MESSAGE_CHARS:
-        raise Invalid("A message may have at most 20000 characters.", field="text")
+        raise Invalid("A message can have up to 20,000 characters.", field="text")
     return text
 
 

@@ -79,7 +79,7 @@ def create_for_contact(
     Raises Invalid for the test channel, and NotFound if there is no such agent, lead or contact.
     """
     if channel == Channel.TEST:
-        raise Invalid("This value cannot be taken.", field="channel")
+        raise Invalid("This value isn’t allowed.", field="channel")
     agents.get(session, who, agent_id)
     _check_people(session, who, lead_id=lead_id, contact_id=contact_id)
     row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=False, channel=channel)
@@ -203,9 +203,7 @@ def reopen_locked(session: Transaction, row: Conversation, who: Identity | None)
     """Reopen a closed conversation, already locked; the member who was in charge is in charge again."""
     row.state = ConversationState.HANDED_OFF if row.in_charge_since else ConversationState.OPEN
     event = emit(session, row.tenant_id, EventKind.CONVERSATION_REOPENED, **event_links(row))
-    conversation_rows.record(
-        session, row, ActivityKind.CONVERSATION, "“{title}” opened again", who=who
-    ).event_id = event.id
+    conversation_rows.record(session, row, ActivityKind.CONVERSATION, "“{title}” reopened", who=who).event_id = event.id
     publish_change(session, row)
 
 
@@ -238,7 +236,7 @@ def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Put a delayed reply into state STREAMING, to be streamed now. Raises Conflict if it is not delayed."""
     reply = get_message(session, who, reply_id, lock=True)
     if reply.state != MessageState.DELAYED:
-        raise Conflict("This reply is not waiting.")
+        raise Conflict("This reply isn’t pending.")
     reply.state, reply.due_at, reply.beat_at = MessageState.STREAMING, None, now()
     publish_change(session, get(session, who, reply.conversation_id))
     return reply
@@ -252,7 +250,7 @@ def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     """
     row, old = get_locked(session, who, reply_id)
     if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
-        raise Conflict("This message cannot be retried now.")
+        raise Conflict("This message can’t be retried now.")
     settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     check_channel(session, row, settings)
     _replace_from(session, row, old)
@@ -318,7 +316,7 @@ def set_test_context(
     row = get(session, who, conversation_id)
     _check_people(session, who, lead_id=lead_id, contact_id=contact_id)
     if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
-        raise NotFound("There is no such stage.")
+        raise NotFound("Stage not found.")
     row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
     publish_change(session, row)
     return row
@@ -331,7 +329,7 @@ def set_is_live(session: Transaction, who: Identity, conversation_id: str, *, is
     """
     row = get(session, who, conversation_id, lock=True)
     if row.channel != Channel.TEST:
-        raise Invalid("This value cannot be taken.", field="is_live")
+        raise Invalid("This value isn’t allowed.", field="is_live")
     row.is_live = is_live
     publish_change(session, row)
     return row
@@ -340,9 +338,9 @@ def set_is_live(session: Transaction, who: Identity, conversation_id: str, *, is
 def _check_people(session: Transaction, who: Identity, *, lead_id: str | None, contact_id: str | None) -> None:
     """Raise NotFound if the tenant has no such lead or contact."""
     if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
-        raise NotFound("There is no such lead.")
+        raise NotFound("Lead not found. It may have been deleted.")
     if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
-        raise NotFound("There is no such contact.")
+        raise NotFound("Contact not found. It may have been deleted.")
 
 
 def set_agent(
@@ -383,7 +381,7 @@ def restore(session: Transaction, who: Identity, conversation_id: str) -> Conver
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
     row: Conversation | None = session.exec(query).first()
     if row is None or row.deleted_at is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound("Conversation not found.")
     row.deleted_at = None
     bin_entries.remove_restored(session, who, row)
     publish_change(session, row)

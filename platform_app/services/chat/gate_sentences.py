@@ -3,19 +3,19 @@
 from platform_app.models.sending import GateReason
 
 HELD_SENTENCES = {
-    GateReason.PERSON: "Message in “{title}” held back: a person is in charge",
-    GateReason.WINDOW: "Message in “{title}” held back: the channel allows no messages now",
-    GateReason.QUIET_HOURS: "Message in “{title}” held back: quiet hours",
-    GateReason.DAILY_CAP: "Message in “{title}” held back: enough automatic messages for a day",
-    GateReason.WEEKLY_CAP: "Message in “{title}” held back: enough automatic messages for a week",
+    GateReason.PERSON: "Message in “{title}” held: a person is replying",
+    GateReason.WINDOW: "Message in “{title}” held: the channel doesn’t allow messages now",
+    GateReason.QUIET_HOURS: "Message in “{title}” held: quiet hours",
+    GateReason.DAILY_CAP: "Message in “{title}” held: daily limit of automatic messages reached",
+    GateReason.WEEKLY_CAP: "Message in “{title}” held: weekly limit of automatic messages reached",
     GateReason.CLOSED: "Message in “{title}” not sent: the conversation is closed",
-    GateReason.TEST: "Message in “{title}” not sent: it follows from a test chat",
-    GateReason.OPTED_OUT: "Message in “{title}” not sent: the contact does not want messages",
-    GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is switched off",
-    GateReason.CHANNEL: "Message in “{title}” not sent: the agent does not work on this channel",
+    GateReason.TEST: "Message in “{title}” not sent: it was caused by a test chat",
+    GateReason.OPTED_OUT: "Message in “{title}” not sent: the contact opted out",
+    GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is turned off",
+    GateReason.CHANNEL: "Message in “{title}” not sent: the agent isn’t active on this channel",
 }
 REFUSALS = {  # sentences for members
     GateReason.CLOSED: "This conversation is closed.",
-    GateReason.OPTED_OUT: "This contact does not want messages. Confirm that you write all the same.",
-    GateReason.WINDOW: "The channel allows no messages now.",
+    GateReason.OPTED_OUT: "This contact opted out of messages. Confirm that you want to write anyway.",
+    GateReason.WINDOW: "The channel doesn’t allow messages now.",
 }

@@ -29,7 +29,7 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     if row.state != ConversationState.HANDED_OFF:
         _put_in_charge(session, row)
         event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
-        _record_change(session, who, row, "“{title}” handed to a person", event=event)
+        _record_change(session, who, row, "“{title}” handed off to a person", event=event)
     return row
 
 
@@ -38,7 +38,7 @@ def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
     if row.state == ConversationState.OPEN:
         _put_in_charge(session, row)
         event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
-        _record_change(session, None, row, "“{title}” handed to a person", event=event)
+        _record_change(session, None, row, "“{title}” handed off to a person", event=event)
 
 
 def take_over(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
@@ -93,8 +93,8 @@ def _hand_back(session: Transaction, row: Conversation, who: Identity | None) ->
     row.state, row.hand_back_at = ConversationState.OPEN, None
     row.in_charge_since, row.in_charge_id, row.in_charge = None, None, ""
     event = emit(session, row.tenant_id, EventKind.HANDED_BACK, **conversations.event_links(row))
-    by_clock = "“{title}” given back to the agent: the time you set is over"
-    sentence = "“{title}” given back to the agent" if who else by_clock
+    by_clock = "“{title}” returned to the agent: the time you set is over"
+    sentence = "“{title}” returned to the agent" if who else by_clock
     _record_change(session, who, row, sentence, event=event)
     if row.channel != Channel.TEST:
         pending_replies.answer_last(session, row)
@@ -126,7 +126,7 @@ def reopen(session: Transaction, who: Identity, conversation_id: str) -> Convers
     """
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.CLOSED:
-        raise Conflict("This conversation is not closed.")
+        raise Conflict("This conversation isn’t closed.")
     conversations.reopen_locked(session, row, who)
     return row
 

@@ -14,7 +14,7 @@ from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 _logger = structlog.get_logger()
 BATCH = 100  # due messages sent per run
-NOT_HELD = "This message is not held back any more."
+NOT_HELD = "This message is no longer held."
 
 
 def list_held(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:

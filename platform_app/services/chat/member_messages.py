@@ -43,7 +43,7 @@ def add_note(
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     known = {user.id for user, _ in members.list_members(session, who)}
     if len(named) > MAX_MENTIONS or not known.issuperset(named):
-        raise NotFound("There is no such member.")
+        raise NotFound("Member not found.")
     note = sending.add_internal(session, row, who, text, state=MessageState.NOTE, mentions=named)
     after = {"text": text[:2000], "by": who.name, "mentions": named}
     links = conversation_rows.event_links(row)

@@ -51,7 +51,7 @@ def opt_out(session: Transaction, who: Identity, contact_id: str, *, word: str =
     row.opted_out_at, row.opt_out_cause, row.opt_out_by = now(), cause, (word or who.name)[:200]
     after: dict[str, Any] = {"cause": cause.value, "by": row.opt_out_by}
     event = emit(session, row.tenant_id, EventKind.OPTED_OUT, after=after, contact_id=row.id)
-    told = _record(session, who, row, "“{name}” does not want messages any more")
+    told = _record(session, who, row, "“{name}” opted out of messages")
     told.event_id = event.id
     return row
 
@@ -61,7 +61,7 @@ def opt_in(session: Transaction, who: Identity, contact_id: str) -> Contact:
     row = _locked(session, who, contact_id)
     if row.opted_out_at is not None:
         row.opted_out_at, row.opt_out_cause, row.opt_out_by = None, None, ""
-        _record(session, who, row, "“{name}” takes messages again")
+        _record(session, who, row, "“{name}” accepts messages again")
     return row
 
 
@@ -79,5 +79,5 @@ def _locked(session: Transaction, who: Identity, contact_id: str) -> Contact:
     query = owned(Contact, who.tenant_id).where(Contact.id == contact_id).with_for_update(key_share=True)
     row: Contact | None = session.exec(query).first()
     if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such contact.")
+        raise NotFound("Contact not found. It may have been deleted.")
     return row

@@ -33,8 +33,8 @@ BATCH_SECONDS = 0.05  # text that arrives within this time is yielded together
 MIN_TOKENS = 128  # least output limit when the prompt fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
 HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, no process writes the reply
-MODEL_NOT_LISTED = "The provider does not list this model any more: replies will fail. Choose another."
-MODEL_RETIRES = "The provider switches this model off on {date}. Choose another before then."
+MODEL_NOT_LISTED = "The provider no longer offers this model, so replies will fail. Choose another."
+MODEL_RETIRES = "The provider will retire this model on {date}. Choose another before then."
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 

@@ -114,9 +114,9 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
         return
     query = owned(Agent, conversation.tenant_id).where(Agent.id == conversation.agent_id)
     if not session.exec(query).one().active:
-        raise Forbidden("This agent is switched off.")
+        raise Forbidden("This agent is turned off.")
     if conversation.account_id is None and conversation.channel not in settings.channels:
-        raise Forbidden("This agent does not work on this channel.")
+        raise Forbidden("This agent doesn’t work on this channel.")
 
 
 def _read_history(
@@ -164,7 +164,7 @@ def _briefing(messages: list[PromptMessage]) -> list[tuple[str, str]]:
 def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:
     """Check that the agent works in the lead's stage, if there is a lead. Raises Forbidden if not."""
     if settings.works_in == Scope.CHOSEN and stage_id and stage_id not in settings.stages:
-        raise Forbidden("This agent does not work in the stage of this lead.")
+        raise Forbidden("This agent isn’t active in this lead’s stage.")
 
 
 def _visible_facts(settings: AgentSettings, values: Facts) -> Facts:

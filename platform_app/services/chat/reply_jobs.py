@@ -36,11 +36,11 @@ def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
     """
     row = _row(session, tenant_id, payload)
     if row is None or row.replaced:
-        raise Conflict("This reply is no longer wanted: the conversation has gone on.")
+        raise Conflict("This reply is no longer needed because the conversation moved on.")
     if row.state in conversations.PENDING:
         return
     if row.state not in (MessageState.FAILED, MessageState.PARTIAL):
-        raise Conflict("This reply is written already, or was stopped.")
+        raise Conflict("This reply is already written or was stopped.")
     row.state, row.text, row.error, row.finished_at, row.due_at = MessageState.DELAYED, "", "", None, now()
     conversations.publish_change(session, _conversation(session, row))
 

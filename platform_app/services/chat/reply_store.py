@@ -16,7 +16,7 @@ from platform_app.services.chat.reply_trace import add_trace
 from platform_app.services.scripts import script_usage
 
 INTERRUPTED = "The reply was interrupted. Try again."
-_EMPTY = "The model gave an empty reply. Try again."
+_EMPTY = "The model returned an empty reply. Try again."
 
 
 def _row(session: Transaction, work: ReplyContext, *states: MessageState) -> Message | None:
@@ -166,7 +166,7 @@ def record_failure(session: Transaction, row: Message, conversation: Conversatio
     if row.is_suggestion:
         return
     told = {"actor": row.author_name, "agent": row.author_name}
-    conversation_rows.record(session, conversation, ActivityKind.FAILURE, "“{agent}” could not reply", who=None, **told)
+    conversation_rows.record(session, conversation, ActivityKind.FAILURE, "“{agent}” couldn’t reply", who=None, **told)
 
 
 def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedelta | None = None) -> None:

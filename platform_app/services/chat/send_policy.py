@@ -34,16 +34,16 @@ def save(session: Transaction, who: Identity, values: dict[str, Any], *, stop_on
     try:
         policy = SendingPolicy.model_validate(values)
     except ValidationError as error:
-        raise Invalid("This value cannot be taken.", field=str(error.errors()[0]["loc"][0])) from error
+        raise Invalid("This value isn’t allowed.", field=str(error.errors()[0]["loc"][0])) from error
     if bool(policy.quiet_from) != bool(policy.quiet_to):
-        raise Invalid("Enter the beginning and the end of the quiet hours, or neither.", field="quiet_to")
+        raise Invalid("Enter both the start and the end of quiet hours, or neither.", field="quiet_to")
     if any(len(words) > MAX_OPT_OUT_WORDS for words in policy.opt_out_words.values()):
-        raise Invalid("There can be {count} at most.", field="opt_out_words", count=MAX_OPT_OUT_WORDS)
+        raise Invalid("You can add up to {count}.", field="opt_out_words", count=MAX_OPT_OUT_WORDS)
     tenant = session.get(Tenant, who.tenant_id)
     assert tenant is not None
     tenant.sending, tenant.stop_on_member_reply = policy.model_dump(mode="json"), stop_on_member_reply
     _reschedule(session, who, policy)
-    activity.record_by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
+    activity.record_by(session, who, ActivityKind.PERSON, "Company settings changed", link="/settings")
     return policy
 
 

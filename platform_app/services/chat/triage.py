@@ -36,7 +36,7 @@ def assign(session: Transaction, who: Identity, conversation_id: str, user_id: s
     after = {"user_id": row.assignee_id, "name": user.name if user else ""}
     links = conversation_rows.event_links(row)
     event = emit(session, row.tenant_id, EventKind.CONVERSATION_ASSIGNED, after=after, **links)
-    sentence = "“{title}” assigned to {name}" if user else "“{title}” assigned to nobody"
+    sentence = "“{title}” assigned to {name}" if user else "“{title}” is unassigned"
     values = {"name": user.name} if user else {}
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who, **values)
     told.event_id = event.id
@@ -78,7 +78,7 @@ def _member_user(session: Transaction, who: Identity, user_id: str) -> User:
     query = owned(Member, who.tenant_id).where(Member.user_id == user_id)
     user = session.get(User, user_id) if session.exec(query).first() is not None else None
     if user is None:
-        raise NotFound("There is no such member.")
+        raise NotFound("Member not found.")
     return user
 
 
@@ -88,7 +88,7 @@ def snooze(session: Transaction, who: Identity, conversation_id: str, until: dat
     Raises Invalid if `until` is not in the future.
     """
     if until <= now():
-        raise Invalid("Choose a later moment.", field="until")
+        raise Invalid("Choose a time in the future.", field="until")
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     row.snoozed_until = until
     links = conversation_rows.event_links(row)
@@ -141,7 +141,7 @@ def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: li
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     wanted = {fold(tag): tag for tag in crm_values.parse_tags(tags)}
     if len(wanted) > MAX_TAGS:
-        raise LimitReached("A conversation may have at most {count} tags.", count=MAX_TAGS)
+        raise LimitReached("A conversation can have up to {count} tags.", count=MAX_TAGS)
     query = owned(ConversationTag, who.tenant_id).where(ConversationTag.conversation_id == row.id)
     held = {row.key: row for row in session.exec(query).all()}
     for key in held.keys() - wanted.keys():

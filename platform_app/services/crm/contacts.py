@@ -127,7 +127,7 @@ def _set_field(session: Transaction, row: Contact, field: str, value: Any) -> No
 def validate_field(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
     """Return the value of one of FIELDS (except `fields`) in its stored form. Raises Invalid at the field."""
     if field == "language" and value not in ("", "ru", "en"):
-        raise Invalid("This value cannot be taken.", field=field)
+        raise Invalid("This value isn’t allowed.", field=field)
     checks: dict[str, Callable[[], Any]] = {
         "name": lambda: crm_values.clean_line(value, field, required=True),
         "emails": lambda: crm_values.parse_emails(value),
@@ -137,7 +137,7 @@ def validate_field(session: Transaction, tenant_id: str, field: str, value: Any)
         "tags": lambda: crm_values.parse_tags(value),
     }
     if field not in checks:
-        raise Invalid("This value cannot be taken.", field=field)
+        raise Invalid("This value isn’t allowed.", field=field)
     return checks[field]()
 
 
@@ -189,7 +189,7 @@ def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = Fa
     if row is not None and row.merged_into:
         return get(session, who, row.merged_into, lock=lock)
     if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such contact.")
+        raise NotFound("Contact not found. It may have been deleted.")
     return row
 
 
@@ -292,7 +292,7 @@ def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
     """Restore a deleted contact. Raises NotFound if it does not exist, is not deleted, or was merged."""
     row: Contact | None = session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first()
     if row is None or row.deleted_at is None or row.merged_into:
-        raise NotFound("There is no such contact.")
+        raise NotFound("Contact not found. It may have been deleted.")
     row.deleted_at = None
     bin_entries.remove_restored(session, who, row)
     _publish_change(session, row)

@@ -22,7 +22,7 @@ def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool 
     Raises Invalid at `field` if it is not a text, has more than `max_length` characters, or is empty and `required`.
     """
     if not isinstance(value, str) or "\x00" in value:
-        raise Invalid("This value cannot be taken.", field=field)
+        raise Invalid("This value isn’t allowed.", field=field)
     text = " ".join(value.split())
     if required and not text:
         raise Invalid("Enter a name.", field=field)
@@ -40,7 +40,7 @@ def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> 
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
     by_key = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
     if len(by_key) > max_count:
-        raise Invalid("There can be {count} at most.", field=field, count=max_count)
+        raise Invalid("You can add up to {count}.", field=field, count=max_count)
     return list(by_key.values())
 
 
@@ -66,7 +66,7 @@ def parse_phones(value: Any, region: str) -> list[str]:
             phone = phone_numbers.normalize(text, region)
             by_number.setdefault(phone_numbers.lookup_key(phone), phone)
     if len(by_number) > MAX_ADDRESSES:
-        raise Invalid("There can be {count} at most.", field="phones", count=MAX_ADDRESSES)
+        raise Invalid("You can add up to {count}.", field="phones", count=MAX_ADDRESSES)
     return list(by_number.values())
 
 
@@ -88,7 +88,7 @@ def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
 def validate_time_zone(value: Any) -> str:
     """Return the name of an IANA time zone, or "". Raises Invalid at "time_zone" if it is unknown."""
     if value not in ("", *available_timezones()):
-        raise Invalid("There is no such time zone.", field="time_zone")
+        raise Invalid("Unknown time zone.", field="time_zone")
     return str(value)
 
 
@@ -111,7 +111,7 @@ def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, v
     key = name.removeprefix("field.")
     definition = next((row for row in held if row.key == key), None)
     if definition is None:
-        raise Invalid("There is no such field.", field=name)
+        raise Invalid("Field not found.", field=name)
     text = custom_field_definitions.validate_value(definition, value)
     others = {other: there for other, there in kept.items() if other != key}
     return others | {key: text} if text else others

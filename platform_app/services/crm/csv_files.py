@@ -73,7 +73,7 @@ class _RowReader:
         while line := self._pending_lines.popleft() if self._pending_lines else self._text.readline(MAX_ROW_CHARS + 1):
             length += len(line)
             if length > MAX_ROW_CHARS:
-                raise Invalid("The file is no table of rows and columns.")
+                raise Invalid("The file isn’t a valid table.")
             self._lines.append(line)
             self._number += 1
             yield line.replace("\x00", "")
@@ -91,7 +91,7 @@ class _RowReader:
         quoting: Literal[0, 3] = csv.QUOTE_NONE if is_open else csv.QUOTE_MINIMAL
         cells = next(csv.reader([line.replace("\x00", "")], delimiter=self._delimiter, quoting=quoting), [])
         if self._reread > _MAX_REREAD_CHARS or (self.width and len(cells) != self.width):
-            raise Invalid("Line {line} of the file has a quotation mark that is not closed.", line=self._number)
+            raise Invalid("Line {line} of the file has a quotation mark that isn’t closed.", line=self._number)
         return [cell.strip().strip('"') for cell in cells] if is_open else cells
 
 

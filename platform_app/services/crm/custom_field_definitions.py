@@ -46,7 +46,7 @@ def create(
     """
     held = list_custom_fields(session, who.tenant_id, holder)
     if len(held) >= MAX_FIELDS:
-        raise LimitReached("There can be {count} fields at most.", count=MAX_FIELDS)
+        raise LimitReached("You can add up to {count} fields.", count=MAX_FIELDS)
     row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
     row.is_demo = is_demo
     _set_definition(row, held, name=name, options=options)
@@ -91,7 +91,7 @@ def _record(session: Transaction, who: Identity, row: CustomField, sentence: str
 def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:
     row: CustomField | None = session.exec(owned(CustomField, who.tenant_id).where(CustomField.id == field_id)).first()
     if row is None:
-        raise NotFound("There is no such field.")
+        raise NotFound("Field not found.")
     return row
 
 
@@ -105,7 +105,7 @@ def _set_definition(row: CustomField, others: list[CustomField], name: str, opti
         dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip())
     )
     if row.kind == FieldKind.CHOICE and not 1 <= len(choices) <= 100:
-        raise Invalid("Enter what can be chosen, one a line.", field="options")
+        raise Invalid("Enter the options, one per line.", field="options")
     row.name, row.options = name, choices if row.kind == FieldKind.CHOICE else []
 
 
@@ -125,7 +125,7 @@ def validate_value(field: CustomField, value: Any) -> str:
     """Return a field's value in its stored form, "" for an empty one. Raises Invalid at `field.{key}`."""
     place = f"field.{field.key}"
     if not isinstance(value, str) or len(value) > MAX_VALUE_CHARS or "\x00" in value:
-        raise Invalid("This value cannot be taken.", field=place)
+        raise Invalid("This value isn’t allowed.", field=place)
     text = value.strip()
     if not text or field.kind == FieldKind.TEXT:
         return text

@@ -142,7 +142,7 @@ def _write_row(session: Transaction, who: Identity, row_values: RowValues, peopl
 def _missing_name_error(row_values: RowValues) -> Invalid:
     """Return the error for a row without name and address: the problem of its first value, if any."""
     if not row_values.left_out:
-        return Invalid("The row has no name, phone or e-mail.")
+        return Invalid("The row has no name, phone or email.")
     first = row_values.left_out[0]
     return Invalid(first["why"], field=first["field"], **first["values"])
 
@@ -170,7 +170,7 @@ def _finish(session: Transaction, tenant_id: str, import_id: str) -> None:
     """Mark an import as done, and tell the feed and the member who began it."""
     row = _row(session, tenant_id, import_id)
     row.state = ImportState.DONE
-    sentence = "Import of “{title}”: {created} new contacts, {changed} changed, {refused} refused"
+    sentence = "Import of “{title}”: {created} created, {changed} updated, {refused} rejected"
     values: dict[str, Any] = {
         "title": row.file_name,
         "created": row.created,
@@ -196,7 +196,7 @@ def on_failure(
     if row is not None and row.state == ImportState.RUNNING:
         row.state, row.error = ImportState.FAILED, sentence.format_map(values)[:500]
         told = {"link": f"/contacts/import?i={row.id}", "title": row.file_name, "reason": row.error}
-        stopped = "Import of “{title}” stands still: {reason}"
+        stopped = "Import of “{title}” stalled: {reason}"
         activity.record(session, tenant_id, ActivityKind.FAILURE, stopped, user_id=row.author_id, **told)
         imports.publish_change(session, row)
 
@@ -205,7 +205,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: ImportContacts) -> N
     """Mark a failed import as running again with its job. Raises Conflict if it has not failed."""
     row = _locked(session, tenant_id, payload.import_id)
     if row is None or row.state != ImportState.FAILED:
-        raise Conflict("This import does not stand still.")
+        raise Conflict("This import isn’t stalled.")
     row.state, row.error = ImportState.RUNNING, ""
     imports.publish_change(session, row)
 

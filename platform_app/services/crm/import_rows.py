@@ -117,7 +117,7 @@ class _Reader:
             try:
                 values = check(part)
                 if len(kept) + len(values) > crm_values.MAX_VALUES[target]:
-                    raise Invalid("There can be {count} at most.", count=crm_values.MAX_VALUES[target])
+                    raise Invalid("You can add up to {count}.", count=crm_values.MAX_VALUES[target])
             except Invalid as error:
                 self.found.skip_value(error, target)
             else:

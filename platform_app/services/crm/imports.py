@@ -23,7 +23,7 @@ from platform_app.services.knowledge import unused_uploads, uploads
 SAMPLE_ROWS = 5  # shown before the import starts
 TARGETS = {
     "name": "Full name",
-    "emails": "E-mail",
+    "emails": "Email",
     "phones": "Phone",
     "language": "Language",
     "time_zone": "Time zone",
@@ -57,7 +57,7 @@ def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
         head, sample = next(rows, []), list(islice(rows, SAMPLE_ROWS))
         count = len(sample) + sum(1 for _ in rows)
     if not count:
-        raise Invalid("The file has no rows below its head.")
+        raise Invalid("The file has a header but no rows.")
     row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
     row.author_id = who.user_id or None
     row.columns = [cell[:120] for cell in head]
@@ -112,15 +112,15 @@ def start(
     """
     row = get(session, who, import_id)
     if row.state != ImportState.READY:
-        raise Conflict("This import has begun already.")
+        raise Conflict("This import has already started.")
     known = {*TARGETS, *_custom_targets(field.key for field in _list_contact_fields(session, who))}
     if match_by not in list(MatchBy):
-        raise Invalid("This value cannot be taken.", field="match_by")
+        raise Invalid("This value isn’t allowed.", field="match_by")
     kept = {place: target for place, target in mapping.items() if target}
     if any(parse_whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
-        raise Invalid("This value cannot be taken.", field="mapping")
+        raise Invalid("This value isn’t allowed.", field="mapping")
     if not {"name", "emails", "phones"} & set(kept.values()):
-        raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")
+        raise Invalid("Choose a column for the name, the phone or the email.", field="mapping")
     row.mapping, row.match_by, row.state = kept, match_by, ImportState.RUNNING
     enqueue(session, who.tenant_id, ImportContacts(import_id=row.id), dedupe_key=f"import:{row.id}")
     publish_change(session, row)
@@ -132,7 +132,7 @@ def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
     query = owned(ContactImport, who.tenant_id).where(ContactImport.id == import_id)
     row: ContactImport | None = session.exec(query).first()
     if row is None:
-        raise NotFound("There is no such import.")
+        raise NotFound("Import not found.")
     return row
 
 

@@ -65,7 +65,7 @@ def create_in_first_stage(
     shown = pipelines.list_pipelines(session, who)
     stages = [stage for pipeline, stages in shown for stage in stages if pipeline_id in ("", pipeline.id)]
     if not stages:
-        raise Invalid("Make a pipeline with stages first.")
+        raise Invalid("Create a pipeline with stages first.")
     return create(session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id)
 
 
@@ -140,7 +140,7 @@ def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, val
         "tags": lambda: crm_values.parse_tags(value),
     }
     if name not in checks:
-        raise Invalid("This value cannot be taken.", field=name)
+        raise Invalid("This value isn’t allowed.", field=name)
     setattr(row, name, checks[name]())
 
 
@@ -198,7 +198,7 @@ def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False
     query = owned(Lead, who.tenant_id).where(Lead.id == lead_id)
     row: Lead | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such lead.")
+        raise NotFound("Lead not found. It may have been deleted.")
     return row
 
 
@@ -263,7 +263,7 @@ def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
     """Restore a deleted lead. Raises NotFound if it does not exist or is not deleted."""
     row: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first()
     if row is None or row.deleted_at is None:
-        raise NotFound("There is no such lead.")
+        raise NotFound("Lead not found. It may have been deleted.")
     row.deleted_at = None
     bin_entries.remove_restored(session, who, row)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))

@@ -70,7 +70,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
     session.exec(both.with_for_update()).all()  # also waits for transactions that write related rows
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
     if kept.id == other.id:
-        raise Invalid("A contact cannot be merged with itself.", field="other")
+        raise Invalid("A contact can’t be merged with itself.", field="other")
     contacts.save(session, who, kept.id, _merged_values(kept, other))
     contacts.save(session, who, kept.id, _missing_fields(session, who, kept, other))
     _keep_opt_out(kept, other)

@@ -32,7 +32,7 @@ def create(
     Raises Invalid if the text is empty or longer than MAX_CHARS, and NotFound if the lead or contact does not exist.
     """
     if not text.strip() or "\x00" in text or len(text) > MAX_CHARS:
-        raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
+        raise Invalid("Enter a note of up to {count} characters.", field="note", count=MAX_CHARS)
     row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
     if lead_id:
         lead = leads.get(session, who, lead_id)
@@ -78,6 +78,6 @@ def delete(session: Transaction, who: Identity, note_id: str) -> Note:
     """Delete a note. Raises NotFound if there is none."""
     row: Note | None = session.exec(owned(Note, who.tenant_id).where(Note.id == note_id)).first()
     if row is None:
-        raise NotFound("There is no such note.")
+        raise NotFound("Note not found.")
     session.delete(row)
     return row

@@ -59,7 +59,7 @@ def normalize(text: str, region: str) -> str:
             return _formatted(number)
     digits = "".join(filter(str.isdigit, written))
     if written.startswith("+") or not 5 <= len(digits) <= 15 or not _ALLOWED.fullmatch(written):
-        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS])
+        raise Invalid("Not a valid phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS])
     return digits
 
 
@@ -85,7 +85,7 @@ def _from_decimal(written: str, text: str) -> str:
     try:
         value = Decimal(written.replace(",", ".").replace("е", "e").replace("Е", "e"))
     except InvalidOperation as error:  # more digits than a decimal may have
-        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS]) from error
+        raise Invalid("Not a valid phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS]) from error
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
         raise Invalid(

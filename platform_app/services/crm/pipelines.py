@@ -32,7 +32,7 @@ def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
     """Return a stage of the tenant. Raises NotFound if there is none."""
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
-        raise NotFound("There is no such stage.")
+        raise NotFound("Stage not found.")
     return row
 
 
@@ -40,7 +40,7 @@ def get_pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipel
     """Return a pipeline of the tenant. Raises NotFound if there is none."""
     row: Pipeline | None = session.exec(owned(Pipeline, who.tenant_id).where(Pipeline.id == pipeline_id)).first()
     if row is None:
-        raise NotFound("There is no such pipeline.")
+        raise NotFound("Pipeline not found.")
     return row
 
 
@@ -64,7 +64,7 @@ def create(session: Transaction, who: Identity, name: str, stages: list[tuple[st
     """Create a pipeline with stages at the end. Raises LimitReached at the maximum, Invalid for a wrong name."""
     held = list_pipelines(session, who)
     if len(held) >= MAX_PIPELINES:
-        raise LimitReached("There can be {count} pipelines at most.", count=MAX_PIPELINES)
+        raise LimitReached("You can add up to {count} pipelines.", count=MAX_PIPELINES)
     name = crm_values.clean_line(name, "name", max_length=120, required=True)
     row = Pipeline(tenant_id=who.tenant_id, name=name, position=len(held))
     session.add(row)
@@ -122,7 +122,7 @@ def add_stage(
 def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *, kind: StageKind) -> Stage:
     held = _list_stages(session, who, into.id)
     if len(held) >= MAX_STAGES:
-        raise LimitReached("There can be {count} stages at most.", count=MAX_STAGES)
+        raise LimitReached("You can add up to {count} stages.", count=MAX_STAGES)
     name = crm_values.clean_line(name, "name", max_length=120, required=True)
     position = max((other.position for other in held), default=-1) + 1
     row = Stage(tenant_id=who.tenant_id, pipeline_id=into.id, name=name, kind=kind, position=position)
@@ -164,6 +164,6 @@ def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
 def _delete_stage(session: Transaction, who: Identity, row: Stage) -> None:
     standing: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.stage_id == row.id).limit(1)).first()
     if standing is not None:
-        raise Conflict("Leads stand in the stage “{name}”. Move them first.", name=row.name)
+        raise Conflict("Stage “{name}” has leads. Move them first.", name=row.name)
     session.delete(row)
     session.flush()

@@ -114,7 +114,7 @@ def get(session: Transaction, who: Identity, task_id: str, *, lock: bool = False
     query = owned(Task, who.tenant_id).where(Task.id == task_id, col(Task.deleted_at).is_(None))
     row: Task | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
-        raise NotFound("There is no such task.")
+        raise NotFound("Task not found.")
     return row
 
 
@@ -127,7 +127,7 @@ def save(session: Transaction, who: Identity, task_id: str, values: dict[str, An
     row = get(session, who, task_id, lock=True)
     before = {name: getattr(row, name) for name in FIELDS}
     if unknown := values.keys() - set(FIELDS):
-        raise Invalid("This value cannot be taken.", field=min(unknown))
+        raise Invalid("This value isn’t allowed.", field=min(unknown))
     if "text" in values:
         row.text = _clean_text(values["text"])
         row.search_text = search_text.build_search_text(row.text)
@@ -156,7 +156,7 @@ def _record_change(session: Transaction, who: Identity, row: Task, changed: set[
             row.tenant_id,
             [row.responsible_id],
             NotificationKind.TASK_ASSIGNED,
-            notice=Notice("A task for you: {text}", link_of(row), {"text": row.text[:200]}),
+            notice=Notice("Task assigned to you: {text}", link_of(row), {"text": row.text[:200]}),
             cause=new_id(),
             by=who.user_id,
         )
@@ -173,7 +173,7 @@ def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -
         event = emit_task(session, row, EventKind.TASK_COMPLETED)
         _record(session, who, row, "Task “{text}” done", event=event)
     else:
-        _record(session, who, row, "Task “{text}” opened again")
+        _record(session, who, row, "Task “{text}” reopened")
         publish(session, row)
     return row
 
@@ -193,7 +193,7 @@ def restore(session: Transaction, who: Identity, task_id: str) -> Task:
     query = owned(Task, who.tenant_id).where(Task.id == task_id, col(Task.deleted_at).is_not(None))
     row: Task | None = session.exec(query.with_for_update()).first()
     if row is None:
-        raise NotFound("There is no such task.")
+        raise NotFound("Task not found.")
     row.deleted_at = None
     set_reminder(row)
     publish(session, row)
@@ -214,7 +214,7 @@ def for_each(
 def _clean_text(text: Any) -> str:
     found = crm_values.clean_line(text, "task", max_length=MAX_CHARS)
     if not found:
-        raise Invalid("Enter what is to be done.", field="task")
+        raise Invalid("Enter a task.", field="task")
     return found
 
 
@@ -234,7 +234,7 @@ def _check_member(session: Transaction, who: Identity, user_id: str | None) -> s
         return None
     query = owned(Member, who.tenant_id).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
     if session.exec(query).first() is None:
-        raise NotFound("There is no such member.")
+        raise NotFound("Member not found.")
     return user_id
 
 

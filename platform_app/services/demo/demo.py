@@ -87,7 +87,7 @@ def load(session: Transaction, who: Identity) -> None:
     Raises Conflict if it is loaded already. If anything fails, the files it wrote are deleted.
     """
     if is_loaded(session, who):
-        raise Conflict("The demo is here already.")
+        raise Conflict("Demo data is already loaded.")
     told = shop(who.language)
     agent, versions = _agent(session, who, told)
     crm = demo_crm.write(session, who, told)

@@ -25,7 +25,7 @@ def wait_for_person(session: Transaction, talk: ConversationWriter) -> None:
     """Hand the conversation to members, as the contact asks; nobody has answered yet."""
     _put_in_charge(talk)
     talk.emit(session, EventKind.HANDED_OFF)
-    talk.record(ActivityKind.CONVERSATION, "“{title}” handed to a person", title=talk.row.title)
+    talk.record(ActivityKind.CONVERSATION, "“{title}” handed off to a person", title=talk.row.title)
 
 
 def take_over(session: Transaction, talk: ConversationWriter, *, note: str, text: str) -> None:

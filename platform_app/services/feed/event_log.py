@@ -47,7 +47,7 @@ def get(session: Transaction, who: Identity, event_id: str) -> Event:
     """Return an event. Raises NotFound if there is none."""
     row: Event | None = session.exec(owned(Event, who.tenant_id).where(Event.id == event_id)).first()
     if row is None:
-        raise NotFound("There is no such event.")
+        raise NotFound("Event not found.")
     return row
 
 

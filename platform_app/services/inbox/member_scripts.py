@@ -43,6 +43,6 @@ def fill(session: Transaction, who: Identity, conversation_id: str, script_id: s
     row = conversation_rows.get(session, who, conversation_id)
     found = next((one for one in list_for(session, who, conversation_id) if one.id == script_id), None)
     if found is None:
-        raise NotFound("There is no such script.")
+        raise NotFound("Script not found.")
     facts, _ = conversation_facts(session, row, agent_settings(session, row).name, row.last_line)
     return text_templates.render(found.text, facts).strip()

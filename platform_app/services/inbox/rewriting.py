@@ -25,7 +25,7 @@ from platform_app.services.chat.pending_replies import agent_settings
 
 log = structlog.get_logger()
 MAX_CHARS = 6_000  # of a text that is rewritten
-OFFLINE = "The offline model cannot rewrite texts. An administrator connects a model provider."
+OFFLINE = "The offline model can’t rewrite text. Ask an admin to connect a model provider."
 TEMPERATURE = 0.3
 _DETECTED_MESSAGES = 5  # the contact's last messages, from which their language is detected
 
@@ -84,7 +84,7 @@ def prepare(
         raise Unavailable(OFFLINE)
     text = conversation_rows.checked_text(text)
     if len(text) > MAX_CHARS:
-        raise Invalid("A text of up to {count} characters can be rewritten. Shorten it first.", count=MAX_CHARS)
+        raise Invalid("Only text up to {count} characters can be rewritten. Shorten it first.", count=MAX_CHARS)
     if style == Style.TRANSLATE and language not in LANGUAGES:
         raise Invalid("Choose a language.")
     work = Rewriting(who, row.id, text, style, language if style == Style.TRANSLATE else "")
@@ -106,7 +106,7 @@ async def run(work: Rewriting) -> None:
         if work.outcome.attempts:
             await asyncio.shield(asyncio.to_thread(_record, work))
     if work.outcome.finish_reason.lower() in LENGTH_REASONS:
-        raise Unavailable("The model did not come to the end of the text. Shorten it, then try again.")
+        raise Unavailable("The model didn’t finish the text. Shorten it and try again.")
 
 
 async def _read(work: Rewriting) -> None:

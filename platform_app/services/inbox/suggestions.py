@@ -30,7 +30,7 @@ def start(session: Transaction, who: Identity, conversation_id: str) -> Message:
         spoken.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(1)
     ).first()
     if last is None or last.author != Author.CONTACT:
-        raise Conflict("There is nothing to answer: the contact has not written since the last answer.")
+        raise Conflict("Nothing to reply to: no new message since the last reply.")
     _replace(session, who, row.id)
     suggestion = sending.new_message(
         session, row, Author.AGENT, settings.name, state=MessageState.STREAMING, is_suggestion=True, answers_id=last.id
@@ -59,7 +59,7 @@ def take(session: Transaction, who: Identity, conversation_id: str) -> str:
     """
     found = get(session, who, conversation_id)
     if found is None or not found.text.strip():
-        raise NotFound("There is no suggestion any more.")
+        raise NotFound("This suggestion is no longer available.")
     _end(session, who, found, "used")
     return _CITATION.sub("", found.text).strip()
 

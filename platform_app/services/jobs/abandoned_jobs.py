@@ -47,7 +47,7 @@ def _recover(session: Transaction, job: Job) -> None:
         job.state = JobState.QUEUED
     elif in_doubt:
         job.state, job.finished_at = JobState.UNCERTAIN, now()
-        job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
+        job.error = "The worker stopped during an external call. We don’t know if it arrived."
     else:
         came_on = session.exec(effects.where(col(Effect.closed_at) >= job.started_at).limit(1)).first() is not None
         _count_crash(job, is_alive=is_alive, came_on=came_on)
@@ -73,8 +73,8 @@ def _count_crash(job: Job, *, is_alive: bool, came_on: bool) -> None:
     job.state, job.is_alone = JobState.QUEUED, False
     if job.crashes >= MAX_CRASHES or job.shared_crashes >= MAX_SHARED_CRASHES:
         job.state, job.finished_at = JobState.DEAD, now()
-        job.error = "The worker stopped in the middle of it, three times."
+        job.error = "The worker crashed three times while running this job."
         if job.crashes < MAX_CRASHES:
-            job.error = "The workers that took it stopped again and again, while they did other jobs too."
+            job.error = "The workers running this job kept crashing."
     elif job.run_at < now():
         job.run_at = now()  # behind the waiting jobs: the first in line would meet every fault of the machine

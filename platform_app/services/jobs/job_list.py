@@ -38,7 +38,7 @@ def list_jobs(
 def _get(session: Transaction, who: Identity, job_id: str) -> Job:
     job: Job | None = session.exec(owned(Job, who.tenant_id).where(Job.id == job_id).with_for_update()).first()
     if job is None:
-        raise NotFound("There is no such job.")
+        raise NotFound("Job not found.")
     return job
 
 
@@ -49,7 +49,7 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
     """
     job = _get(session, who, job_id)
     if job.state not in RETRYABLE:
-        raise Conflict("This job cannot be retried now.")
+        raise Conflict("This job can’t be retried now.")
     for effect in session.exec(owned(Effect, who.tenant_id).where(Effect.job_id == job.id)).all():
         if effect.closed_at is None:
             session.delete(effect)
@@ -67,7 +67,7 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
     """Cancel a queued job. Raises NotFound if there is no such job, Conflict if it is not queued."""
     job = _get(session, who, job_id)
     if job.state != JobState.QUEUED:
-        raise Conflict("Only a job that waits can be cancelled.")
+        raise Conflict("Only a queued job can be canceled.")
     job.state, job.finished_at = JobState.CANCELLED, now()
     call_on_failure(session, job, job.state)
     return job
@@ -80,7 +80,7 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
     """
     job = _get(session, who, job_id)
     if job.state != JobState.UNCERTAIN:
-        raise Conflict("This job is not uncertain.")
+        raise Conflict("This job isn’t uncertain.")
     call_on_failure(session, job, job.state)  # its callback lets people decide where they look for it
     job.state, job.finished_at = JobState.DONE, now()
     add_to_tally(session, who.tenant_id, job.kind)

@@ -22,7 +22,7 @@ from platform_app.services.jobs.abandoned_jobs import MAX_CRASHES, recover_aband
 from platform_app.services.jobs.due_jobs import MAX_PER_TENANT, dispatch_due
 from platform_app.services.jobs.job_counts import counts_by_kind, counts_by_state, oldest_wait_seconds
 
-UNKNOWN_KIND = "This release does not know this kind of job."
+UNKNOWN_KIND = "This version doesn’t support this kind of job."
 
 
 def claim(job_id: str) -> RunningJob | None:

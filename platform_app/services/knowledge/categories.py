@@ -18,9 +18,9 @@ MAX_DEPTH = 5
 MAX_NAME_CHARS = 120
 _ROWS = DeletableRows(
     model=Category,
-    missing="There is no such category.",
+    missing="Category not found.",
     max_rows=MAX_CATEGORIES,
-    limit_reached="There can be {count} categories at most.",
+    limit_reached="You can add up to {count} categories.",
 )
 
 
@@ -68,9 +68,9 @@ def add(session: Transaction, who: Identity, name: str, *, parent_id: str | None
     """
     depths = {row.id: depth for row, depth in list_categories(session, who)}
     if len(depths) >= MAX_CATEGORIES:
-        raise LimitReached("There can be {count} categories at most.", count=MAX_CATEGORIES)
+        raise LimitReached("You can add up to {count} categories.", count=MAX_CATEGORIES)
     if parent_id and depths[get(session, who, parent_id).id] + 1 >= MAX_DEPTH:
-        raise LimitReached("Categories nest {count} deep at most.", count=MAX_DEPTH)
+        raise LimitReached("Categories can be nested up to {count} levels.", count=MAX_DEPTH)
     siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == parent_id]
     made = Category(
         tenant_id=who.tenant_id,
@@ -154,7 +154,7 @@ def restore(session: Transaction, who: Identity, category_id: str) -> Category:
     _move_back(session, row, Source, "category_id", ids=held.get("sources", []), former=former)
     session.flush()
     if max((depth for _, depth in list_categories(session, who)), default=0) >= MAX_DEPTH:
-        raise LimitReached("Categories nest {count} deep at most.", count=MAX_DEPTH)
+        raise LimitReached("Categories can be nested up to {count} levels.", count=MAX_DEPTH)
     knowledge_state.increment_revision(session, who.tenant_id)
     return row
 
@@ -180,6 +180,6 @@ def set_source_category(session: Transaction, who: Identity, source_id: str, cat
     """Set the category of a source, None for no category. Raises NotFound if either does not exist."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:
-        raise NotFound("There is no such source.")
+        raise NotFound("Source not found. It may have been deleted.")
     source.category_id = get(session, who, category_id).id if category_id else None
     knowledge_state.increment_revision(session, who.tenant_id)

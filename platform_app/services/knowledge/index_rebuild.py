@@ -102,7 +102,7 @@ def on_failure(
 ) -> None:
     """Record an activity that the index was not rebuilt; the job can be retried, and searches request it again."""
     link, reason = f"/jobs?kind={_KIND}", sentence.format_map(values)
-    told = "The vector index was not built anew: {reason} Until then the words alone find passages."
+    told = "The vector index wasn’t rebuilt: {reason} Until then, only keyword search works."
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, reason=reason)
 
 

@@ -129,7 +129,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
             )
         number += len(part)
     if number == 0:
-        raise Invalid("There is no text in the file.")
+        raise Invalid("The file has no text.")
     return number
 
 
@@ -197,7 +197,7 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
             session,
             job.tenant_id,
             ActivityKind.FAILURE,
-            "Source “{title}” could not be read",
+            "Source “{title}” couldn’t be read",
             link=f"/knowledge/{source.id}",
             title=source.title,
         )

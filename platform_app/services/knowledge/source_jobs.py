@@ -35,7 +35,7 @@ def on_indexing_failure(
         return
     source.state, source.error, source.progress = SourceState.FAILED, sentence.format_map(values)[:500], 0
     link = f"/knowledge/{source.id}"
-    failed = "Source “{title}” could not be read"
+    failed = "Source “{title}” couldn’t be read"
     activity.record(session, tenant_id, ActivityKind.FAILURE, failed, link=link, title=source.title)
     _publish_change(session, source)
 
@@ -68,7 +68,7 @@ def on_removal_retry(session: Transaction, tenant_id: str, payload: RemoveSource
     Raises Conflict if it was restored or is removed already.
     """
     if _source(session, tenant_id, payload.source_id, deleted=True) is None:
-        raise Conflict("This source was brought back, or is removed already.")
+        raise Conflict("This source was restored or already removed.")
 
 
 def indexing_payload_from_keys(session: Transaction, job: Job) -> IndexSource | None:

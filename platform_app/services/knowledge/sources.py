@@ -104,7 +104,7 @@ def _check_quota(session: Transaction, tenant_id: str, size: int) -> None:
     query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
     if taken + size > QUOTA_BYTES:
-        raise LimitReached("Your files take all the room there is. Delete some first.")
+        raise LimitReached("Storage is full. Delete some files first.")
 
 
 def _publish_change(session: Transaction, source: Source) -> None:
@@ -151,7 +151,7 @@ def get(session: Transaction, who: Identity, source_id: str) -> Source:
     """Return a source. Raises NotFound if it does not exist or is deleted."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:
-        raise NotFound("There is no such source.")
+        raise NotFound("Source not found. It may have been deleted.")
     return source
 
 
@@ -216,7 +216,7 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     query = owned(Source, who.tenant_id).where(Source.id == source_id).with_for_update()
     source: Source | None = session.exec(query).first()
     if source is None or source.deleted_at is None:
-        raise NotFound("There is no such source.")
+        raise NotFound("Source not found. It may have been deleted.")
     _check_quota(session, who.tenant_id, source.size)
     if source_replacement.find_same_name(session, who.tenant_id, source.file_name, None):
         source.file_name = source_replacement.unique_name(session, who.tenant_id, source.file_name)

@@ -42,7 +42,7 @@ def _compose(session: Transaction, job: RunningJob) -> dict[str, str] | None:
     assert tenant is not None
     address = link_tokens.link(invitations.PAGE, invitations.issue_token(session, row))
     names = {"inviter": row.inviter_name, "tenant": tenant.name}
-    subject = translate(tenant.language, "{inviter} invites you to {tenant}", **names)
+    subject = translate(tenant.language, "{inviter} invited you to {tenant}", **names)
     text = platform_mail.bilingual(tenant.language, lambda language: _text(language, row, tenant, address))
     return {"to": row.email, "subject": subject, "text": text}
 
@@ -51,11 +51,11 @@ def _text(language: str, row: Invitation, tenant: Tenant, address: str) -> str:
     role, until = translate(language, ROLE_WORDS[row.role]), exact_time(language, row.expires_at, tenant.time_zone)
     names = {"inviter": row.inviter_name, "tenant": tenant.name, "role": role}
     parts = (
-        translate(language, "{inviter} invites you to join “{tenant}”. Your role: {role}.", **names),
+        translate(language, "{inviter} invited you to join “{tenant}”. Your role: {role}.", **names),
         translate(language, "To join, open this link:"),
         address,
-        translate(language, "The link works once, until {when}.", when=until),
-        translate(language, "If you were not expecting this invitation, ignore this message."),
+        translate(language, "The link works once and is valid until {when}.", when=until),
+        translate(language, "If you weren’t expecting this invitation, ignore this message."),
     )
     return "\n\n".join(parts)
 

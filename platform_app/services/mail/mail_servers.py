@@ -19,7 +19,7 @@ from platform_app.services.crm.crm_values import clean_line
 from platform_app.services.feed import activity
 
 PASSWORD = "smtp password"  # noqa: S105  # the purpose of the secret
-NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
+NO_SERVER = "No mail server yet. An admin can add one in Settings, Email."
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
 
 
@@ -84,7 +84,7 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict("Somebody else changed this meanwhile. Try again.") from error
+        raise Conflict("Someone else just changed this. Reload and try again.") from error
     activity.record_by(
         session, who, ActivityKind.PERSON, "Mail server {host} set", link="/settings/mail", host=row.host
     )
@@ -108,7 +108,7 @@ def remove(session: Transaction, who: Identity) -> None:
     _require_admin(who)
     session.execute(owned_delete(MailServer, who.tenant_id))
     tenant_secrets.delete(session, who.tenant_id, PASSWORD)
-    activity.record_by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
+    activity.record_by(session, who, ActivityKind.PERSON, "Mail server removed", link="/settings/mail")
 
 
 def send_test(who: Identity) -> None:
@@ -121,10 +121,8 @@ def send_test(who: Identity) -> None:
     sign_in_throttle.count_test_message(who.tenant_id)
     with session_scope(who.tenant_id, read_only=True) as session:
         server = get_server(session, who.tenant_id)
-    subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)
-    text = translate(
-        who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=server.host
-    )
+    subject = translate(who.language, "Test email from {tenant}", tenant=who.tenant_name)
+    text = translate(who.language, "{tenant} sends email through {host}.", tenant=who.tenant_name, host=server.host)
     smtp.send(server, smtp.written(server, to=who.email, subject=subject, text=text, key=f"test {new_id()}"))
 
 
@@ -164,7 +162,7 @@ def _host(given: str) -> str:
     except UnicodeError:
         known = ""
     if not known.isprintable() or not (_HOST.fullmatch(known) or _is_address(known)):
-        raise Invalid("Enter the name of the server, such as smtp.example.com.", field="host")
+        raise Invalid("Enter the server name, for example smtp.example.com.", field="host")
     return host.lower()
 
 

@@ -17,7 +17,7 @@ from platform_app.services.notifications import digests, notifications
 from platform_app.services.notifications.notification_words import words_of
 
 _SETTINGS_LINK = "/settings/notifications"
-_NOT_SENT = "Notification by e-mail to {name} not sent: {reason}"
+_NOT_SENT = "Email notification to {name} not sent: {reason}"
 
 
 def send_notification(job: RunningJob) -> None:
@@ -59,7 +59,7 @@ def _compose(session: Transaction, tenant_id: str, user_id: str, rows: list[Noti
     else:
         unread = plural(language, "{count} unread notification", "{count} unread notifications", len(rows))
         subject = f"{tenant.name}: {unread}"
-    why = translate(language, "You choose what you are told by e-mail here:")
+    why = translate(language, "Choose which notifications you get by email:")
     return {"to": user.email, "subject": subject, "text": "\n\n".join([*lines, f"{why}\n{home}{_SETTINGS_LINK}"])}
 
 
@@ -100,7 +100,7 @@ def _user_id(session: Transaction, tenant_id: str, payload: SendNotification | S
 def on_retry(session: Transaction, tenant_id: str, payload: SendNotification | SendDigest) -> None:
     """Check that there is a mail server. Raises Conflict if there is none any more."""
     if not platform_smtp.is_configured():
-        raise Conflict("The platform has no mail server of its own.")
+        raise Conflict("The platform has no mail server.")
 
 
 def payload_from_keys(session: Transaction, job: Job) -> SendNotification | None:

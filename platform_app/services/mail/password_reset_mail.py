@@ -37,8 +37,8 @@ def _text(language: str, user: User, address: str) -> str:
         translate(language, "Hello, {name}.", name=user.name),
         translate(language, "To set a new password for {email}, open this link:", email=user.email),
         address,
-        translate(language, "The link works once, for an hour. Then you are signed out everywhere."),
-        translate(language, "If you did not request this, ignore this message: your password stays as it is."),
+        translate(language, "The link works once and is valid for an hour. You’ll be signed out everywhere."),
+        translate(language, "If you didn’t request this, ignore this message. Your password won’t change."),
     )
     return "\n\n".join(parts)
 

@@ -38,7 +38,7 @@ def send(*, to: str, subject: str, text: str, key: str) -> None:
         smtp.send(server, message)
     except Unavailable as error:
         log.warning("platform e-mail was not sent", reason=str(error))
-        raise Unavailable("The platform's mail server does not take messages at the moment.") from error
+        raise Unavailable("The platform’s mail server isn’t accepting messages right now. Try again later.") from error
     except PlatformError as error:
         log.warning("platform e-mail was refused", reason=str(error))
         raise Invalid("The mail server refused the message. Check the address.") from error

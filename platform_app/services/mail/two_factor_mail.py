@@ -30,12 +30,12 @@ def _compose(tenant_id: str, user_id: str) -> dict[str, str] | None:
 
 
 def _text(language: str, name: str, tenant: str) -> str:
-    told = "An owner or admin of {tenant} turned your two-factor authentication off. You are signed out everywhere."
+    told = "An owner or admin of {tenant} turned off your two-factor authentication. You’ve been signed out everywhere."
     parts = (
         translate(language, "Hello, {name}.", name=name),
         translate(language, told, tenant=tenant),
         translate(language, "Sign in with your password and set it up again under Settings, Sign-in and security."),
-        translate(language, "If you did not ask for this, change your password and tell an owner of your company."),
+        translate(language, ("If you didn’t ask for this, change your password and tell an owner of your company.")),
     )
     return "\n\n".join(parts)
 

@@ -59,22 +59,24 @@ _TOLD: dict[EventKind, _Told] = {
     EventKind.CONVERSATION_ASSIGNED: _Told(
         NotificationKind.ASSIGNED, "“{title}” is assigned to you", _named("user_id")
     ),
-    EventKind.HANDED_OFF: _Told(NotificationKind.HANDED_OFF, "“{title}” waits for a person", assignee_or_all),
+    EventKind.HANDED_OFF: _Told(NotificationKind.HANDED_OFF, "“{title}” needs a person", assignee_or_all),
     EventKind.APPROVAL_REQUESTED: _Told(
         NotificationKind.APPROVAL, "Reply in “{title}” waits for approval", assignee_or_all
     ),
     EventKind.APPROVAL_OVERDUE: _Told(
         NotificationKind.APPROVAL, "Reply in “{title}” waits for approval too long", assignee_or_all
     ),
-    EventKind.MESSAGE_HELD: _Told(NotificationKind.HELD, "A message in “{title}” is held back", _in_charge),
+    EventKind.MESSAGE_HELD: _Told(NotificationKind.HELD, "A message in “{title}” is held", _in_charge),
     EventKind.SNOOZE_ENDED: _Told(NotificationKind.SNOOZE_ENDED, "“{title}” is back: the snooze is over", _in_charge),
     EventKind.NOTE_ADDED: _Told(
         NotificationKind.MENTION, "{by} mentions you in a note in “{title}”", _named("mentions")
     ),
-    EventKind.TASK_CREATED: _Told(NotificationKind.TASK_ASSIGNED, "A task for you: {text}", _named("responsible_id")),
+    EventKind.TASK_CREATED: _Told(
+        NotificationKind.TASK_ASSIGNED, "Task assigned to you: {text}", _named("responsible_id")
+    ),
     EventKind.TASK_DUE: _Told(NotificationKind.TASK_DUE, "Your task is due: {text}", _named("responsible_id")),
 }
-UNASSIGNED = "“{title}” is assigned to nobody: no member is available"
+UNASSIGNED = "“{title}” isn’t assigned: no member is available"
 SENTENCES = [*(told.sentence for told in _TOLD.values()), UNASSIGNED]
 # What somebody has done needs nobody else any more: by event, the kind that is read then by everybody.
 _SETTLES = {

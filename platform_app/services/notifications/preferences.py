@@ -56,7 +56,7 @@ def save(
     Raises Invalid for an unknown kind or way.
     """
     if kind not in list(NotificationKind) or (email is not None and email not in list(EmailDelivery)):
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     query = owned(NotificationPreference, who.tenant_id).where(
         NotificationPreference.user_id == who.user_id, NotificationPreference.kind == kind
     )

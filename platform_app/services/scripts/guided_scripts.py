@@ -22,7 +22,7 @@ CORRECTION_MESSAGES = 2  # messages after the last answer in which corrections a
 _QUESTION_LABELS = {
     "contact.name": "your name",
     "contact.phone": "your phone number",
-    "contact.email": "your e-mail address",
+    "contact.email": "your email address",
     "lead.title": "what you are interested in",
     "lead.budget": "your budget",
 }

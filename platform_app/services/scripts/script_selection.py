@@ -68,7 +68,7 @@ def select_scripts(
     for row in rows:
         decision = decide(row, facts, own, moment, seen=seen)
         if decision.applied and estimate_tokens(decision.text) > room:
-            decision.applied, decision.why, decision.text = False, "There was no room for it in the prompt.", ""
+            decision.applied, decision.why, decision.text = False, "It didn’t fit in the prompt.", ""
         room -= estimate_tokens(decision.text) if decision.applied else 0
         decisions.append(decision)
     return decisions
@@ -125,7 +125,7 @@ def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen:
     try:
         decision.text = text_templates.render(row.text, seen or facts).strip()
     except Invalid:
-        decision.why = "Its text cannot be filled."
+        decision.why = "Its text can’t be filled."
         return decision
     decision.applied = bool(decision.text or row.steps)
     decision.why = _approval(row) if decision.applied else "Its text is empty."
@@ -138,16 +138,16 @@ def _rejection(failed: Proof, said: str) -> tuple[str, str, str]:
     """Return why a script does not apply: a message id and the values of `expected` and `actual`."""
     condition, actual = failed.condition, str(failed.actual or "")
     if condition is None:
-        return "Its condition does not hold.", "", ""
+        return "Condition not met.", "", ""
     if condition.fact == AGENT:
         return "It is for another agent.", "", ""
     if condition.fact == MESSAGE_TEXT:
         best = similarity.most_similar(said, condition.value)[0]
-        return "The contact said nothing like its examples; the closest is “{expected}”.", best, ""
+        return "The message isn’t similar to the examples. The closest is “{expected}”.", best, ""
     return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
 
 
-_OTHER_STAGE = "It is for the stage {expected}; the lead stands in {actual}."
+_OTHER_STAGE = "For stage {expected}; the lead is in {actual}."
 _NO_STAGE = "It is for the stage {expected}; no lead is chosen."
 
 
@@ -168,7 +168,7 @@ def _tests_message(condition: Group) -> bool:
 
 def _approval(row: Script) -> str:
     if parse_conditions(row.condition).of:
-        return "Its condition holds."
+        return "Condition met."
     if _is_objection(row):
-        return "The contact said something like its examples."
-    return "The lead stands in the stage {expected}." if row.stage_id else "It is for every stage."
+        return "The message is similar to the examples."
+    return "The lead is in stage {expected}." if row.stage_id else "It is for every stage."

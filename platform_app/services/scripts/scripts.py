@@ -81,7 +81,7 @@ def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str 
     """
     rows = _all(session, who)
     if len(rows) >= MAX_SCRIPTS:
-        raise LimitReached("There can be {count} scripts at most.", count=MAX_SCRIPTS)
+        raise LimitReached("You can add up to {count} scripts.", count=MAX_SCRIPTS)
     row = Script(tenant_id=who.tenant_id, title="-", updated_by=who.name)
     row.position = max((other.position for other in rows), default=0) + 1
     _set_fields(session, who, row, {"title": title, "agent_id": agent_id, "condition": {}} | fields)
@@ -104,7 +104,7 @@ def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, 
 def _set_fields(session: Transaction, who: Identity, row: Script, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         if name not in FIELDS:
-            raise Invalid("This value cannot be taken.", field=name)
+            raise Invalid("This value isn’t allowed.", field=name)
         setattr(row, name, _validate_field(session, who, name, value))
 
 
@@ -115,17 +115,17 @@ def _validate_field(session: Transaction, who: Identity, name: str, value: Any) 
         return [step.model_dump(mode="json") for step in guided_steps.parse_steps(value)]
     if name == "kind":
         if value not in list(ScriptKind):
-            raise Invalid("This value cannot be taken.", field=name)
+            raise Invalid("This value isn’t allowed.", field=name)
         return ScriptKind(value)
     if name in ("agent_id", "stage_id"):
         model: Any = Agent if name == "agent_id" else Stage
         if value and session.exec(owned(model, who.tenant_id).where(model.id == value)).first() is None:
-            raise NotFound("There is no such agent." if name == "agent_id" else "There is no such stage.")
+            raise NotFound("Agent not found. It may have been deleted." if name == "agent_id" else "Stage not found.")
         return value or None
     if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else MAX_TEXT_CHARS):
-        raise Invalid("This value cannot be taken.", field=name)
+        raise Invalid("This value isn’t allowed.", field=name)
     if name == "examples" and len(value.splitlines()) > MAX_EXAMPLES:
-        raise Invalid("There can be {count} examples at most.", field=name, count=MAX_EXAMPLES)
+        raise Invalid("You can add up to {count} examples.", field=name, count=MAX_EXAMPLES)
     if name == "title" and not value.strip():
         raise Invalid("Enter a name.", field=name)
     return value.strip() if name == "title" else value
@@ -156,9 +156,9 @@ SCRIPTS: VersionedRows[Script, ScriptVersion] = _ScriptRows(
     model=Script,
     version=ScriptVersion,
     parent="script_id",
-    missing="There is no such script.",
+    missing="Script not found.",
     max_rows=MAX_SCRIPTS,
-    limit_reached="There can be {count} scripts at most.",
+    limit_reached="You can add up to {count} scripts.",
 )
 get = SCRIPTS.get
 restore = SCRIPTS.restore

@@ -42,8 +42,8 @@ class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
         row = self.get(session, who, row_id, lock=True)
         if revision is not None and row.revision != revision:
             if row.updated_by == who.name:
-                raise Conflict("You changed this in another window meanwhile.")
-            raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
+                raise Conflict("You’ve changed this in another tab.")
+            raise Conflict("{name} has changed this since you opened it.", name=row.updated_by)
         return row
 
     def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
@@ -62,7 +62,7 @@ class VersionedRows(DeletableRows[RowT], ABC, Generic[RowT, VersionT]):
         query = owned(self.version, row.tenant_id).where(self.version.id == version_id)
         version: VersionT | None = session.exec(query.where(getattr(self.version, self.parent) == row.id)).first()
         if version is None:
-            raise NotFound("There is no such version.")
+            raise NotFound("Version not found.")
         return version
 
     def add_version(self, session: Transaction, who: Identity, row: RowT, content: dict[str, Any]) -> VersionT:

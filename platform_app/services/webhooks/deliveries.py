@@ -69,7 +69,7 @@ def find_webhook(address: str) -> IncomingWebhook:
 
 def _check_enabled(row: IncomingWebhook | None) -> IncomingWebhook:
     if row is None or not row.enabled or row.deleted_at is not None:
-        raise NotFound("There is nothing here.")
+        raise NotFound("Page not found.")
     return row
 
 
@@ -151,7 +151,7 @@ def _store_refusals(webhook: IncomingWebhook, refused: list[tuple[IncomingReques
                 _store_refusal(session, webhook, sent, error.sentence)
     except Exception as error:
         return [error] * len(refused)
-    unsaid = "The delivery could not be verified."
+    unsaid = "The delivery couldn’t be verified."
     return [UnverifiedDelivery(unsaid) if isinstance(error, UnverifiedDelivery) else error for _, error in refused]
 
 
@@ -162,18 +162,18 @@ def _verify(webhook: IncomingWebhook, sent: IncomingRequest) -> None:
     headers = {name: sent.headers.get(name, "") for name in _SIGNATURE_HEADERS}
     if not all(headers.values()):
         raise UnverifiedDelivery("The signature is missing.")
-    why = "The signature does not match."
+    why = "The signature doesn’t match."
     try:
         secrets = webhook_secrets.valid_secrets(webhook)
     except Conflict as error:
-        raise Unavailable("The delivery cannot be verified now. Send it again later.") from error
+        raise Unavailable("The delivery can’t be verified now. Send it again later.") from error
     for secret in secrets:
         try:
             Webhook(secret).verify(sent.body, headers, json_parse=False)
             return
         except WebhookVerificationError as error:
             if "timestamp" in str(error):
-                why = "It was signed more than five minutes before or after it came."
+                why = "The timestamp is more than 5 minutes off."
         except ValueError:  # the signature is not base64, or the body is not text
             continue
     raise UnverifiedDelivery(why)
@@ -219,7 +219,7 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
     delivery_retention.store_body(session, webhook, row, _text(sent))
     _add_to_log(session, row)
     webhook.received_at = row.at
-    _record_activity(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
+    _record_activity(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” received")
     return event
 
 

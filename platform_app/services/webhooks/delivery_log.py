@@ -34,7 +34,7 @@ def get(session: Transaction, who: Identity, delivery_id: str) -> ReceivedDelive
     query = owned(ReceivedDelivery, who.tenant_id).where(ReceivedDelivery.id == delivery_id)
     row: ReceivedDelivery | None = session.exec(query).first()
     if row is None:
-        raise NotFound("There is no such delivery.")
+        raise NotFound("Delivery not found.")
     return row
 
 

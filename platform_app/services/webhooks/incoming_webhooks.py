@@ -30,9 +30,9 @@ MAX_WEBHOOKS = 100  # of a tenant
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
 _ROWS = DeletableRows(
     model=IncomingWebhook,
-    missing="There is no such webhook.",
+    missing="Webhook not found.",
     max_rows=MAX_WEBHOOKS,
-    limit_reached="There can be {count} webhooks at most.",
+    limit_reached="You can add up to {count} webhooks.",
 )
 
 
@@ -63,7 +63,7 @@ def create(session: Transaction, who: Identity, *, name: str, signed: bool = Tru
     Raises LimitReached if the tenant has MAX_WEBHOOKS, Invalid if the name is empty or too long.
     """
     if len(list_webhooks(session, who)) >= MAX_WEBHOOKS:
-        raise LimitReached("There can be {count} webhooks at most.", count=MAX_WEBHOOKS)
+        raise LimitReached("You can add up to {count} webhooks.", count=MAX_WEBHOOKS)
     address = secrets.token_urlsafe(24)
     row = IncomingWebhook(
         tenant_id=who.tenant_id,
@@ -120,7 +120,7 @@ def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
     if not agent_id:
         return None
     if session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first() is None:
-        raise NotFound("There is no such agent.")
+        raise NotFound("Agent not found. It may have been deleted.")
     return str(agent_id)
 
 
@@ -129,7 +129,7 @@ def set_enabled(session: Transaction, who: Identity, webhook_id: str, *, enabled
     row = get(session, who, webhook_id, lock=True)
     if row.enabled != enabled:
         row.enabled = enabled
-        _record(session, who, row, "Webhook “{name}” switched on" if enabled else "Webhook “{name}” switched off")
+        _record(session, who, row, "Webhook “{name}” turned on" if enabled else ("Webhook “{name}” turned off"))
     return row
 
 
@@ -138,7 +138,7 @@ def require_signature(session: Transaction, who: Identity, webhook_id: str, *, s
     row = get(session, who, webhook_id, lock=True)
     if row.signed != signed:
         row.signed = signed
-        required, free = "Webhook “{name}” requires a signature", "Webhook “{name}” requires no signature any more"
+        required, free = "Webhook “{name}” requires a signature", ("Webhook “{name}” no longer requires a signature")
         _record(session, who, row, required if signed else free)
     return row
 

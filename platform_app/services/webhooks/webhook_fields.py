@@ -41,11 +41,11 @@ def add_field(
     )
     held = list_fields(session, who, webhook.id)
     if not path:
-        raise Invalid("Enter where the value stands, such as order.total.", field="path")
+        raise Invalid("Enter the path to the value, for example order.total.", field="path")
     if kind not in KINDS:
-        raise Invalid("This value cannot be taken.", field="kind")
+        raise Invalid("This value isn’t allowed.", field="kind")
     if len(held) >= MAX_FIELDS:
-        raise LimitReached("There can be {count} fields at most.", count=MAX_FIELDS)
+        raise LimitReached("You can add up to {count} fields.", count=MAX_FIELDS)
     row = WebhookField(tenant_id=who.tenant_id, webhook_id=webhook.id, key="", name="", path=path, kind=kind)
     row.name = crm_values.clean_line(name, "name", max_length=80) or _default_name(path, held)
     if fold(row.name) in {fold(other.name) for other in held}:
@@ -93,7 +93,7 @@ def _get(session: Transaction, who: Identity, field_id: str) -> WebhookField:
         owned(WebhookField, who.tenant_id).where(WebhookField.id == field_id)
     ).first()
     if row is None:
-        raise NotFound("There is no such field.")
+        raise NotFound("Field not found.")
     return row
 
 

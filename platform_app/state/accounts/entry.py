@@ -20,7 +20,7 @@ _CHANGED = frozenset(("role", "tenant", "email", "user"))  # what a link never s
 def check_unchanged(query: Mapping[str, str]) -> None:
     """Raise Conflict if the query of a link's address names what the link's row decides."""
     if _CHANGED & set(query):
-        raise Conflict("This link was changed. Open it as you got it.")
+        raise Conflict("This link is incomplete. Open it exactly as you received it.")
 
 
 class Entry(rx.State, mixin=True):

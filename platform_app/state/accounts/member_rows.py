@@ -14,7 +14,7 @@ _MAIL = {
     MailState.QUEUED: ("blue", "Sending"),
     MailState.SENT: ("green", "Sent"),
     MailState.FAILED: ("red", "Not sent"),
-    MailState.UNCERTAIN: ("amber", "Not known whether it arrived"),
+    MailState.UNCERTAIN: ("amber", "Delivery unconfirmed"),
 }
 
 
@@ -63,7 +63,7 @@ def member_row(one: MemberView, identity: Identity, language: str) -> MemberRow:
         two_factor=one.two_factor,
         colour=colour,
         availability=words,
-        seen=relative_time(language, one.seen_at, now()) if one.seen_at else "",
+        seen=relative_time(language, one.seen_at, now(), identity.time_zone) if one.seen_at else "",
         seen_exact=exact_time(language, one.seen_at, identity.time_zone) if one.seen_at else "",
         is_me=one.user_id == identity.user_id,
         may_change=identity.role.includes(Role.ADMIN) and identity.role.includes(one.role),

@@ -98,7 +98,7 @@ class MembersState(rx.State):
         identity = await current_identity(self)
         token = await asyncio.to_thread(password_resets.start_for_member, identity, user_id[:32], by_mail=by_mail)
         if not token:
-            return await success_toast(self, "The link for a new password is being sent.")
+            return await success_toast(self, "Sending the password link.")
         self.link_kind, self.link_for = "password", next((row.email for row in self.rows if row.id == user_id), "")
         return reveal_once(link_tokens.link(password_resets.PAGE, token, origin=self.router.headers.origin))
 
@@ -127,7 +127,7 @@ class MembersState(rx.State):
         """Open the confirmation dialog for an action on a member or invitation. Raises Invalid if either is unknown."""
         names = {row.id: row.name for row in self.rows} | {row.id: row.email for row in self.invited}
         if action not in ACTIONS or row_id not in names:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         self.asked, self.asked_id, self.asked_name = action, row_id, names[row_id]
         self.successor, self.assigned_words, self.successors = "", "", []
         if action == "remove":
@@ -156,7 +156,7 @@ class MembersState(rx.State):
             done = "Member removed."
         elif action == "hand_over":
             await call(self, member_changes.hand_over, row_id)
-            done = "Ownership handed over. You are an admin now."
+            done = "Ownership transferred. You’re now an admin."
         elif action == "revoke":
             await call(self, invitations.revoke, row_id)
             done = "Invitation revoked."
@@ -171,8 +171,8 @@ class MembersState(rx.State):
         identity = await current_identity(self)
         mailed = await asyncio.to_thread(two_factor_resets.reset_for_member, identity, user_id[:32])
         if mailed:
-            return "Two-factor reset, member signed out. They are told by email."
-        return "Two-factor reset, member signed out. Tell them: the platform has no mail server of its own."
+            return "Two-factor reset and member signed out. They’ll get an email."
+        return "Two-factor reset and member signed out. Tell them yourself, because the platform has no mail server."
 
     async def _read_assigned(self, user_id: str) -> None:
         language = (await current_user(self)).language
@@ -203,7 +203,7 @@ class MembersState(rx.State):
 
 def _role(role: str) -> Role:
     if role not in list(Role):
-        raise Invalid("This value cannot be taken.", field="role")
+        raise Invalid("This value isn’t allowed.", field="role")
     return Role(role)
 
 

@@ -41,7 +41,7 @@ class SecurityState(rx.State):
     async def ask(self, action: str) -> None:
         """Open the dialog for an action. Raises Invalid for an unknown one."""
         if action not in ACTIONS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         self.asked, self.problem, self.busy = action, "", False
 
     @handler(Role.VIEWER)
@@ -75,7 +75,7 @@ class SecurityState(rx.State):
         """Require two-factor of every member, or no longer."""
         await call(self, two_factor_policy.set_required, required)
         await self._fetch()
-        sentence = "Two-factor is required of every member" if required else "Two-factor is no longer required"
+        sentence = "Two-factor is required for all members" if required else "Two-factor is no longer required"
         return await success_toast(self, sentence)
 
     async def _fetch(self) -> None:
@@ -84,7 +84,7 @@ class SecurityState(rx.State):
         self.required = await fetch(self, two_factor_policy.is_required)
         self.is_on = status.enabled_at is not None
         if status.enabled_at is not None:
-            self.since = relative_time(language, status.enabled_at, now())
+            self.since = relative_time(language, status.enabled_at, now(), identity.time_zone)
             self.since_exact = exact_time(language, status.enabled_at, identity.time_zone)
         one, many = "{count} recovery code is left.", "{count} recovery codes are left."
         self.recovery_words = plural(language, one, many, status.recovery_codes)

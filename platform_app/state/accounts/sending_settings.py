@@ -59,4 +59,4 @@ class SendingSettingsState(rx.State):
             self.problem_field = error.field
             return browser.focus(error.field) if error.field in NUMBERS else None
         await self.load()
-        return await success_toast(self, "The tenant's settings are saved.")
+        return await success_toast(self, "Settings saved.")

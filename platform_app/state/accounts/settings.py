@@ -76,7 +76,7 @@ class SettingsState(rx.State):
             with session_scope(reason="name of a person") as session:
                 accounts.set_name(session, identity.user_id, str(form.get("name", "")))
 
-        return await self._save_form(save, "Your name is saved.")
+        return await self._save_form(save, "Name saved.")
 
     @handler(Role.VIEWER)
     async def change_password(self, form: dict[str, Any]) -> Any:
@@ -87,7 +87,7 @@ class SettingsState(rx.State):
         def change() -> None:
             accounts.change_password(identity, current, new)
 
-        done = await self._save_form(change, "The password is changed.", run=passwords.run_in_hash_threads)
+        done = await self._save_form(change, "Password changed.", run=passwords.run_in_hash_threads)
         if not self.problem:
             self.form_key += 1
             await self._load_sessions()
@@ -107,7 +107,7 @@ class SettingsState(rx.State):
                 )
                 rules.reschedule(session, identity, self.time_zone)
 
-        return await self._save_form(save, "The tenant's settings are saved.")
+        return await self._save_form(save, "Settings saved.")
 
     @handler(Role.ADMIN)
     async def set_time_zone(self, zone: str) -> None:
@@ -124,13 +124,13 @@ class SettingsState(rx.State):
 
         await call(self, end)
         await self._load_sessions()
-        return await success_toast(self, "Your other sessions have ended.")
+        return await success_toast(self, "Signed out of all other sessions.")
 
     @handler(Role.ADMIN)
     async def move_clock(self, hours: int) -> Any:
         """Shift the installation's clock by hours, 0 resets it. Raises Invalid unless the environment allows it."""
         if not config.settings().test_clock or not 0 <= hours <= 24 * 366:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         await asyncio.to_thread(clock.shift, timedelta(hours=hours))
         await self._load_clock()
         return FrameState.load
@@ -157,7 +157,7 @@ class SettingsState(rx.State):
             SessionRow(
                 id=row.id,
                 browser=_browser_name(row.user_agent) or translate(language, "Unknown browser"),
-                when=relative_time(language, row.created_at, now()),
+                when=relative_time(language, row.created_at, now(), identity.time_zone),
                 exact=exact_time(language, row.created_at, identity.time_zone),
                 is_this=row.id == identity.session_id,
             )

@@ -41,7 +41,7 @@ class SignInState(Entry, rx.State):
             user = accounts.authenticate(email, password, address)
             with session_scope(reason="sign-in") as session:
                 if target != invitations.PAGE and not members.list_tenants(session, user.id):
-                    raise Forbidden("You have no access to any company here. Ask an admin of yours for an invitation.")
+                    raise Forbidden("You don’t have access to any company. Ask your admin for an invitation.")
                 challenge = two_factor.issue_challenge(session, user.id)
                 return "" if challenge else sessions.issue_ticket(session, user.id), target
 

@@ -75,7 +75,7 @@ class WorkingHoursState(rx.State):
         if hours is None:
             return browser.focus("hours_zone" if self.problem_field == "zone" else "start_1")
         self._show_week(hours)
-        return await success_toast(self, "Your working hours are saved.")
+        return await success_toast(self, "Working hours saved.")
 
     @handler(Role.VIEWER)
     async def add_days_off(self, form: dict[str, Any]) -> Any:
@@ -103,7 +103,7 @@ class WorkingHoursState(rx.State):
         if hours is None:
             return browser.focus("first")
         await self._show_days_off(hours)
-        return await success_toast(self, "Your days off are saved.")
+        return await success_toast(self, "Days off saved.")
 
     async def _store(self, **changes: Any) -> WorkingHours | None:
         """Save changed parts of the hours over those that are stored; show what is wrong with them and return None."""

@@ -163,14 +163,14 @@ def _delete_by_name(session: Transaction, who: Identity, agent_id: str, *, name:
 def _contents_in_words(found: AgentContents, language: str) -> list[str]:
     """Return sentences that say what goes with an agent, what stays for now, and what loses its agent."""
     words = counts_in_words(found.counts, language)
-    sentences = [translate(language, "It goes to the bin with: {words}.", words=words)] if words else []
+    sentences = [translate(language, "Also moved to the bin: {words}.", words=words)] if words else []
     if found.conversations:
-        one = "{count} conversation stays until the agent is deleted for good, and goes with it then."
-        many = "{count} conversations stay until the agent is deleted for good, and go with it then."
+        one = "{count} conversation stays until the agent is permanently deleted, and goes with it then."
+        many = "{count} conversations stay until the agent is permanently deleted, and go with it then."
         sentences.append(plural(language, one, many, found.conversations))
     if found.accounts:
         names = ", ".join(found.accounts)
-        sentences.append(translate(language, "Nobody answers any more on these channels: {names}.", names=names))
+        sentences.append(translate(language, "No agent will reply on these channels: {names}.", names=names))
     return sentences
 
 
@@ -187,7 +187,7 @@ def _row(row: AgentRow, identity: Identity, language: str) -> AgentListRow:
         colour=colour,
         version=version,
         conversations=row.conversations,
-        when=relative_time(language, row.updated_at, now()),
+        when=relative_time(language, row.updated_at, now(), identity.time_zone),
         exact=exact_time(language, row.updated_at, identity.time_zone),
         can_switch=row.status != "draft",
     )

@@ -87,15 +87,15 @@ class BinState(ListPage, rx.State):
         entry = await call(self, bin.restore, entry_id[:32])
         await self._fetch()
         if not entry.name:
-            return await success_toast(self, "It is back.")
-        return await success_toast(self, "“{name}” is back.", name=entry.name)
+            return await success_toast(self, "Restored.")
+        return await success_toast(self, "“{name}” restored.", name=entry.name)
 
     @handler(Role.ADMIN)
     async def ask(self, entry_id: str) -> None:
         """Open the dialog that deletes an entry for good. Raises Invalid if the list has no such entry."""
         names = {row.id: row.name for row in self.rows}
         if entry_id not in names:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         self.asked_id, self.asked_name, self.problem = entry_id, names[entry_id], ""
 
     @handler(Role.ADMIN)
@@ -114,7 +114,7 @@ class BinState(ListPage, rx.State):
             return browser.focus("confirmed_name")
         self.asked_id = ""
         await self._fetch()
-        return await success_toast(self, "Deleted for good.")
+        return await success_toast(self, "Permanently deleted.")
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -156,10 +156,10 @@ def _row(entry: BinEntry, counts: dict[BinKind, int], identity: Identity, langua
         id=entry.id,
         name=entry.name,
         kind=translate(language, KIND_LABELS[entry.kind]),
-        with_words=translate(language, "with it: {words}", words=words) if words else "",
+        with_words=translate(language, "Includes: {words}", words=words) if words else "",
         by=entry.deleted_by,
-        when=relative_time(language, entry.deleted_at, now()),
+        when=relative_time(language, entry.deleted_at, now(), identity.time_zone),
         exact=exact_time(language, entry.deleted_at, identity.time_zone),
-        gone=relative_time(language, entry.expires_at, now()),
+        gone=relative_time(language, entry.expires_at, now(), identity.time_zone),
         gone_exact=exact_time(language, entry.expires_at, identity.time_zone),
     )

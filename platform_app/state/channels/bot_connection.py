@@ -28,7 +28,7 @@ class BotConnectionState(rx.State):
     async def open_dialog(self, channel: str) -> None:
         """Open the dialog for a channel, or close it. Raises NotFound if the channel has no server."""
         if channel and channel not in PUSH_CHANNELS:
-            raise NotFound("There is no such channel.")
+            raise NotFound("Channel not found.")
         self.channel, self.problem, self.problem_field = channel, "", ""
 
     @handler(Role.ADMIN)

@@ -121,10 +121,10 @@ class ChannelAccountState(FieldProblems, rx.State):
         self.problem = translate(language, row.problem) if row.problem else ""
         push = channel_accounts.kind_of(row).push
         self.bot_link = push.link(row.outside_name) if push is not None else ""
-        ways = {"": "Being set up by the worker", receivers.POLLING: "The platform asks for messages (polling)"}
-        self.receives = translate(language, ways.get(mode, "The channel posts messages (webhook)"))
+        ways = {"": "Setting up", receivers.POLLING: "Polling"}
+        self.receives = translate(language, ways.get(mode, "Webhook"))
         if not row.enabled or self.is_refused:
-            self.receives = translate(language, "Nothing comes in")
+            self.receives = translate(language, "Not receiving messages")
 
 
 def _read(

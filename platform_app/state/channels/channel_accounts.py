@@ -95,7 +95,7 @@ class ChannelAccountsState(Undo, rx.State):
         self.undo_sentence = ""
         await call(self, channel_accounts.restore, self._undo_id)
         await self._fetch()
-        return await success_toast(self, "It is back.")
+        return await success_toast(self, "Restored.")
 
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(channel_accounts.delete, channel_accounts.restore)
@@ -120,7 +120,7 @@ def _row(row: ChannelAccount, names: dict[str, str], identity: Identity, languag
         kind=translate(language, channel_accounts.kind_of(row).label),
         agent=names.get(row.agent_id or "", ""),
         enabled=row.enabled,
-        when=relative_time(language, at, now()) if at else "",
+        when=relative_time(language, at, now(), identity.time_zone) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
         problem=translate(language, row.problem) if row.problem else "",
     )

@@ -11,12 +11,12 @@ from platform_app.models.person import Identity
 from platform_app.state.console.send_gate_words import gate_words
 
 STATE_LABELS = {
-    MessageState.PARTIAL: "Broke off",
+    MessageState.PARTIAL: "Interrupted",
     MessageState.FAILED: "Failed",
     MessageState.STOPPED: "Stopped",
-    MessageState.TO_APPROVE: "Waits for approval",
+    MessageState.TO_APPROVE: "Awaiting approval",
     MessageState.DISCARDED: "Discarded",
-    MessageState.HELD: "Held back",
+    MessageState.HELD: "Held",
 }
 IN_PROGRESS = (MessageState.STREAMING, MessageState.DELAYED)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
@@ -69,7 +69,7 @@ def build_conversation_row(row: Conversation, who: Identity, language: str) -> C
         id=row.id,
         title=row.title or translate(language, "New conversation"),
         last_line=row.last_line,
-        when=relative_time(language, row.last_message_at, now()),
+        when=relative_time(language, row.last_message_at, now(), who.time_zone),
         exact=exact_time(language, row.last_message_at, who.time_zone),
     )
 
@@ -86,7 +86,7 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         state=row.state.value,
         state_label=translate(language, words) if words else "",
         error=translate(language, row.error) if row.error else gate_words(row.gate, language, who.time_zone),
-        when=relative_time(language, row.created_at, now()),
+        when=relative_time(language, row.created_at, now(), who.time_zone),
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
         without_vectors=row.without_vectors,
@@ -130,11 +130,11 @@ def guided_script_lines(progress: list[tuple[str, int | None, int, list[str]]], 
     `found` holds title, step from 0 (None if finished), number of steps and labels of the missing fields.
     """
     return [
-        translate(language, "{title}: all is given", title=title)
+        translate(language, "{title}: complete", title=title)
         if step is None
         else translate(
             language,
-            "{title}: step {step} of {steps}, wanted: {wanted}",
+            "{title}: step {step} of {steps}, still needed: {wanted}",
             title=title,
             step=step + 1,
             steps=steps,

@@ -54,7 +54,7 @@ def _passage(passage: dict[str, Any], language: str) -> TracePassage:
     return TracePassage(
         title=f"{passage['source_title']} › {heading}" if heading else passage["source_title"],
         text=passage["text"],
-        scores=translate(language, "score {score} · words {words} · vector {vector}", **scores),
+        scores=translate(language, "Score {score} · keyword {words} · semantic {vector}", **scores),
         given_to_model=bool(passage["used"]),
         cited=bool(passage.get("cited")),
     )
@@ -70,16 +70,16 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Model", trace.model),
         ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
         ("Max tokens", _count(own.get("max_tokens"), language)),
-        ("Longest reply, characters", _count(own.get("max_reply_chars"), language)),
-        ("Tokens asked", _count(trace.prompt_tokens, language)),
-        ("Tokens written", _count(trace.completion_tokens, language)),
+        ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
+        ("Prompt tokens", _count(trace.prompt_tokens, language)),
+        ("Completion tokens", _count(trace.completion_tokens, language)),
         ("Cost", _cost(trace.cost, language)),
-        ("Ended because", _ending(data.get("finish_reason"), language)),
+        ("Finish reason", _ending(data.get("finish_reason"), language)),
         ("Searched for", str(data.get("search") or "")),
-        ("Earlier messages used", _count(data.get("history"), language)),
-        ("Left out or changed for this model", _adapted(data, language)),
-        ("Tries", _count(data.get("tries"), language)),
-        ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
+        ("Messages in context", _count(data.get("history"), language)),
+        ("Removed or changed for this model", _adapted(data, language)),
+        ("Attempts", _count(data.get("tries"), language)),
+        ("Triggered by", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
     ]
     known = [
         LabeledValue(translate(language, _KNOWN.get(name, str(name))), str(value))
@@ -93,11 +93,11 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
 
 
 _TRIGGERS = {"message": "a message", "delay": "the end of the delay"}
-_ENDINGS = {"stop": "it was complete", "length": "the limit of tokens was reached"}
+_ENDINGS = {"stop": "complete", "length": "the limit of tokens was reached"}
 _KNOWN = {
     "contact": "Contact",
     "phone": "Phone",
-    "e-mail": "E-mail",
+    "e-mail": "Email",
     "lead": "Lead",
     "stage": "Stage",
     "budget": "Budget",
@@ -167,10 +167,10 @@ def trace_durations(trace: Trace, language: str) -> list[DurationBar]:
     longest = max(1, trace.total_ms, *(int(value) for value in spent.values()))
     named = [
         (translate(language, "Retrieval"), spent.get("retrieval", 0)),
-        (translate(language, "Preparation"), spent.get("preparation", 0)),
-        (translate(language, "First word"), spent.get("first_token", 0)),
+        (translate(language, "Prompt building"), spent.get("preparation", 0)),
+        (translate(language, "First token"), spent.get("first_token", 0)),
         (translate(language, "Model"), spent.get("model", 0)),
-        (translate(language, "Altogether"), trace.total_ms),
+        (translate(language, "Total"), trace.total_ms),
     ]
     return [
         DurationBar(

@@ -132,7 +132,7 @@ def _reserved_text_update(identity: Identity | None) -> StateUpdate:
         return StateUpdate()
     sentence = translate(
         identity.language,
-        "The console reserves the text “{tag}” for itself. Put a space after its “<”, then send it again.",
+        "The text “{tag}” is reserved. Put a space after “<” and send it again.",
         tag=TAG,
     )
     return StateUpdate(events=[browser.toast_error(sentence)])

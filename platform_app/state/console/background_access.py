@@ -46,10 +46,10 @@ class Caller:
         if time.monotonic() - self.checked_at >= RECHECK_SECONDS:
             found = await asyncio.to_thread(sessions.get_identity, self.token, self.identity.slug, extend=False)
             if found is None:
-                raise NotFound("Sign in to go on.")
+                raise NotFound("Sign in to continue.")
             self.identity, self.checked_at = found, time.monotonic()
         if not self.identity.role.includes(self.required_role):
-            raise Forbidden("Your role does not allow this.")
+            raise Forbidden("Your role doesn’t allow this.")
         return self.identity
 
 

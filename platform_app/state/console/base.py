@@ -64,7 +64,7 @@ def _argument_validator(function: Any) -> Callable[[tuple[Any, ...], dict[str, A
         try:
             return {k: hints[k].validate_python(v) if k in hints else v for k, v in given.items()}
         except ValidationError as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
 
     return validated
 
@@ -131,7 +131,7 @@ def _wrap_generator(function: Any, role: Role | str, *, background: bool) -> Any
 def _validate_path(state: rx.State, function: Any) -> None:
     """Raise NotFound when a page loads at a path with unprintable characters, which a database may refuse."""
     if getattr(function, ON_LOAD_MARK, False) and not unquote(state.router.url.path).isprintable():
-        raise NotFound("There is nothing at this address, or it is not yours.")
+        raise NotFound("This page doesn’t exist or you don’t have access to it.")
 
 
 async def _report_error(state: rx.State, function: Any, error: PlatformError, *, background: bool) -> Any:
@@ -174,7 +174,7 @@ async def current_identity(state: rx.State) -> Identity:
         return await caller.current()
     identity = (await current_user(state))._identity
     if identity is None:
-        raise NotFound("Sign in to go on.")
+        raise NotFound("Sign in to continue.")
     return identity
 
 

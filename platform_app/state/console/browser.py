@@ -20,6 +20,10 @@ _ASSIGN = "(address) => window.location.assign(address)"
 _SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
 _FOCUS = "(id) => document.getElementById(id)?.focus()"
 _SUCCESS = "(text) => refs['__toast']?.success(text)"
+_ERROR_OF_PAGE = (
+    "(english, russian, options) => "
+    "refs['__toast']?.error(document.documentElement.lang === 'ru' ? russian : english, options)"
+)
 _ERROR = "(text, options) => refs['__toast']?.error(text, options)"
 
 
@@ -62,6 +66,11 @@ def toast_success(text: str) -> Event:
 def toast_error(text: str) -> Event:
     """Return the event that shows an error in a toast that stays until it is closed."""
     return call_function(_ERROR, text, {"duration": _LONG, "closeButton": True})
+
+
+def toast_error_in_page_language(english: str, russian: str) -> Event:
+    """Return the event that shows an error in the language of the document, where the person is not known."""
+    return call_function(_ERROR_OF_PAGE, english, russian, {"duration": _LONG, "closeButton": True})
 
 
 def focus(field: str) -> Event:

@@ -7,12 +7,14 @@ import reflex as rx
 
 from platform_app.engine.rules import rules
 from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.errors import Invalid
 from platform_app.i18n import lookup
 from platform_app.models.person import Role
 from platform_app.services.agents import agents
 from platform_app.services.crm import contacts, leads
 from platform_app.state.console import browser
-from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.frame import FrameState
 
 DESTINATIONS = [
     ("Dashboard", ""),
@@ -24,25 +26,34 @@ DESTINATIONS = [
     ("Tasks", "/tasks"),
     ("Agents", "/agents"),
     ("Rules", "/rules"),
-    ("Runs", "/rules/runs"),
+    ("Run history", "/rules/runs"),
     ("Sequences", "/sequences"),
     ("Enrollments", "/sequences/enrollments"),
     ("Calendar", "/sequences/calendar"),
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
-    ("Jobs", "/jobs"),
+    ("Background jobs", "/jobs"),
     ("Webhooks", "/webhooks"),
     ("Integrations", "/integrations"),
     ("Settings", "/settings"),
     ("Bin", "/settings/bin"),
     ("Pipelines and fields", "/settings/crm"),
     ("Channels", "/settings/channels"),
-    ("E-mail", "/settings/mail"),
+    ("Email", "/settings/mail"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
     ("Notifications", "/settings/notifications"),
 ]
-MAX_ENTRIES = len(DESTINATIONS) + 3  # every page, and some rows
+CREATED = {"agent": "Create agent", "contact": "Create contact", "lead": "Create lead", "rule": "Create rule"}
+SETTINGS = {  # commands that change how the console looks: words, and the event handler with its value
+    "light": ("Light theme", "change_theme"),
+    "dark": ("Dark theme", "change_theme"),
+    "system": ("System theme", "change_theme"),
+    "ru": ("Switch to Russian", "change_language"),
+    "en": ("Switch to English", "change_language"),
+}
+COMMANDS = CREATED | {code: words for code, (words, _) in SETTINGS.items()} | {"sign-out": "Sign out"}
+MAX_ENTRIES = len(DESTINATIONS) + len(COMMANDS) + 3  # every page, and some rows
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
@@ -50,11 +61,12 @@ _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
 
 @dataclass
 class Entry:
-    """A destination: its label, its kind and its address."""
+    """A destination with its address, or a command: its label and its kind."""
 
     words: str
     kind: str
     address: str
+    command: str = ""
 
 
 def matches(wanted: str, *texts: str) -> bool:
@@ -103,8 +115,42 @@ class PaletteState(rx.State):
             await self._search(wanted)
         if not self.entries:
             return None
+        entry = self.entries[min(self.selected, len(self.entries) - 1)]
+        if entry.command:
+            return await self._run(entry.command)
         self.is_open = False
-        return browser.redirect(self.entries[min(self.selected, len(self.entries) - 1)].address)
+        return browser.redirect(entry.address)
+
+    @handler(Role.VIEWER)
+    async def run_command(self, command: str) -> Any:
+        """Run a command. Raises Invalid for an unknown one."""
+        if command not in COMMANDS:
+            raise Invalid("This value isn’t allowed.")
+        return await self._run(command)
+
+    async def _run(self, command: str) -> Any:
+        self.is_open = False
+        if command in CREATED:
+            return browser.call_handler(PaletteState.create_row, command)
+        if command == "sign-out":
+            return FrameState.sign_out
+        return browser.call_handler(getattr(FrameState, SETTINGS[command][1]), command)
+
+    @handler(Role.OPERATOR)
+    async def create_row(self, kind: str) -> Any:
+        """Create an agent, contact, lead or rule and open its page. Raises Invalid for another kind."""
+        language, slug = (await current_user(self)).language, (await current_identity(self)).slug
+        if kind == "agent":
+            row_id = (await call(self, agents.create, {"name": lookup(language, "New agent")})).id
+        elif kind == "contact":
+            row_id = (await call(self, contacts.create, name=lookup(language, "New contact"))).id
+        elif kind == "lead":
+            row_id = (await call(self, leads.create_in_first_stage, lookup(language, "New lead"), "")).id
+        elif kind == "rule":
+            row_id = (await call(self, rules.DEFINITIONS.create, name=lookup(language, "New rule"))).id
+        else:
+            raise Invalid("This value isn’t allowed.")
+        return browser.redirect(f"/manage/{slug}/{kind}s/{row_id}")
 
     async def _search(self, wanted: str) -> None:
         identity = await current_identity(self)
@@ -114,6 +160,11 @@ class PaletteState(rx.State):
             Entry(lookup(language, name), lookup(language, "Page"), base + path)
             for name, path in DESTINATIONS
             if matches(wanted, name, lookup("ru", name))
+        ]
+        found += [
+            Entry(lookup(language, name), lookup(language, "Command"), "", code)
+            for code, name in COMMANDS.items()
+            if matches(wanted, name, lookup("ru", name)) and (code not in CREATED or identity.role != Role.VIEWER)
         ]
         rows, _ = await fetch(self, agents.list_agents, page_size=200)
         found += [

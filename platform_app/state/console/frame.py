@@ -65,7 +65,7 @@ class FrameState(rx.State):
         Raises Invalid for an unknown language.
         """
         if language not in LANGUAGES:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         shown = await current_user(self)
         shown.language = language
         identity = shown._identity
@@ -83,7 +83,7 @@ class FrameState(rx.State):
     async def change_theme(self, theme: str) -> None:
         """Store the theme with the user. Raises Invalid for an unknown theme."""
         if theme not in ("light", "dark", "system"):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         identity = await current_identity(self)
 
         def save() -> None:
@@ -98,7 +98,7 @@ class FrameState(rx.State):
         """Store that the user is away, or online again."""
         await call(self, availability.set_away, away)
         self.is_away = away
-        sentence = "You are away: no conversations are assigned to you in turn." if away else "You are online."
+        sentence = "You’re away. Conversations aren’t assigned to you automatically." if away else "You’re online."
         return await success_toast(self, sentence)
 
     @handler(Role.VIEWER, before_enrollment=True)

@@ -104,7 +104,7 @@ def _row(row: Notification, identity: Identity, language: str) -> NotificationRo
     return NotificationRow(
         id=row.id,
         words=words_of(row, language),
-        when=relative_time(language, row.created_at, now()),
+        when=relative_time(language, row.created_at, now(), identity.time_zone),
         exact=exact_time(language, row.created_at, identity.time_zone),
         href=f"/manage/{identity.slug}{row.link}",
         is_read=row.read_at is not None,

@@ -9,25 +9,25 @@ from platform_app.clock import now
 from platform_app.i18n import exact_time, translate
 from platform_app.models.sending import GateReason
 
-HANDED_OFF = "Held back, because the conversation was handed to a person at {since}"
+HANDED_OFF = "Held: the conversation was handed off to a person at {since}"
 SENTENCES = {
-    GateReason.PERSON: "Held back, because {by} took over at {since}",
-    GateReason.WINDOW: "Held back: the channel allows no messages now",
-    GateReason.QUIET_HOURS: "Held back until {until}: quiet hours",
-    GateReason.DAILY_CAP: "Held back until {until}: at most {limit} automatic messages in 24 hours",
-    GateReason.WEEKLY_CAP: "Held back until {until}: at most {limit} automatic messages in 7 days",
+    GateReason.PERSON: "Held: {by} took over at {since}",
+    GateReason.WINDOW: "Held: the channel doesn’t allow messages now",
+    GateReason.QUIET_HOURS: "Held until {until}: quiet hours",
+    GateReason.DAILY_CAP: "Held until {until}: limit of automatic messages in 24 hours ({limit})",
+    GateReason.WEEKLY_CAP: "Held until {until}: limit of automatic messages in 7 days ({limit})",
     GateReason.CLOSED: "Not sent: the conversation is closed",
-    GateReason.OPTED_OUT: "Not sent: the contact does not want messages",
-    GateReason.TEST: "Not sent: it follows from a test chat",
-    GateReason.AGENT_OFF: "Not sent: the agent is switched off",
-    GateReason.CHANNEL: "Not sent: the agent does not work on this channel",
+    GateReason.OPTED_OUT: "Not sent: the contact opted out",
+    GateReason.TEST: "Not sent: caused by a test chat",
+    GateReason.AGENT_OFF: "Not sent: the agent is turned off",
+    GateReason.CHANNEL: "Not sent: the agent isn’t active on this channel",
 }
 
 COUNTED = {  # in sums of backtests
-    GateReason.QUIET_HOURS: "Held back by quiet hours",
-    GateReason.DAILY_CAP: "Held back by the limit of 24 hours",
-    GateReason.WEEKLY_CAP: "Held back by the limit of 7 days",
-    GateReason.OPTED_OUT: "Not sent: the contact does not want messages",
+    GateReason.QUIET_HOURS: "Held by quiet hours",
+    GateReason.DAILY_CAP: "Held by the 24-hour limit",
+    GateReason.WEEKLY_CAP: "Held by the 7-day limit",
+    GateReason.OPTED_OUT: "Not sent: the contact opted out",
 }
 
 

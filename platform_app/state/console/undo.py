@@ -61,7 +61,7 @@ class Undo(rx.State, mixin=True):
         self.undo_sentence = ""
         await call(self, _for_each, self._soft_delete().restore, [self._undo_id, *self._undo_others])
         await self._fetch()
-        return await success_toast(self, "It is back.")
+        return await success_toast(self, "Restored.")
 
     async def _offer_undo(self, row_id: str, title: str) -> Any:
         """Show the offer to undo; return the event that hides it after SECONDS."""

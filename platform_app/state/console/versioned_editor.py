@@ -68,7 +68,7 @@ class VersionedEditor(rx.State, mixin=True):
 
     def _restored_message(self) -> str:
         """Return the message after a version was restored."""
-        return "The draft is as that version was."
+        return "Version restored to the draft."
 
     @handler(Role.VIEWER)
     async def load_latest(self) -> None:

@@ -170,8 +170,8 @@ class CrmCard(rx.State, mixin=True):
         made = await call(self, enrollments.enroll, sequence_id, [row_id])
         await self._load_related()
         if made:
-            return await success_toast(self, "On the way.")
-        return await error_toast(self, Conflict("They may not enter this sequence: they are in it, or have been."))
+            return await success_toast(self, "Enrolled.")
+        return await error_toast(self, Conflict("Can’t enroll: already in this sequence or was before."))
 
     async def _add(self, name: str, service: Any, **values: Any) -> None:
         holder, row_id = self._subject()
@@ -206,7 +206,7 @@ class CrmCard(rx.State, mixin=True):
             ConversationLine(
                 conversation_rows.link_of(conversation),
                 conversation.title or translate(language, "New conversation"),
-                relative_time(language, conversation.created_at, now()),
+                relative_time(language, conversation.created_at, now(), identity.time_zone),
                 exact_time(language, conversation.created_at, identity.time_zone),
             )
             for conversation in card.conversations
@@ -262,6 +262,6 @@ def _note_line(row: Note, identity: Identity, language: str) -> NoteLine:
         row.id,
         row.text,
         row.author_name,
-        relative_time(language, row.created_at, now()),
+        relative_time(language, row.created_at, now(), identity.time_zone),
         exact_time(language, row.created_at, identity.time_zone),
     )

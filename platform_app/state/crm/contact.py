@@ -102,7 +102,7 @@ class ContactState(CrmCard, rx.State):
         row = await call(self, merge_contacts.merge, self._contact_id, self.other)
         self.merge_dialog_open, self.candidates, self.other = False, [], ""
         await self._load_form(row)
-        return await success_toast(self, "The two contacts are one now.")
+        return await success_toast(self, "Contacts merged.")
 
     def _subject(self) -> tuple[Holder, str]:
         return Holder.CONTACT, self._contact_id
@@ -137,7 +137,7 @@ class ContactState(CrmCard, rx.State):
 
 _FIELD_LABELS = {
     "name": "Full name",
-    "emails": "E-mails",
+    "emails": "Emails",
     "phones": "Phones",
     "language": "Language",
     "time_zone": "Time zone",
@@ -160,14 +160,14 @@ def _merge_preview(found: merge_contacts.MergePreview, own: dict[str, str], lang
         if name in words
     ]
     if found.opts_out:
-        opted_out = translate(language, "The contact does not want messages")
+        opted_out = translate(language, "The contact opted out of messages")
         lines.append(MergePreviewLine(translate(language, "Messages"), opted_out))
     moved = [plural(language, *_MOVED_COUNTS[name], count) for name, count in found.moved.items() if count]
     if moved:
-        lines.append(MergePreviewLine(translate(language, "Comes along"), ", ".join(moved)))
+        lines.append(MergePreviewLine(translate(language, "Moves over"), ", ".join(moved)))
     lost = [f"{words[name]}: {value}" for name, value in found.left.items()]
     if lost:
-        lines.append(MergePreviewLine(translate(language, "Is not kept"), ", ".join(lost)))
+        lines.append(MergePreviewLine(translate(language, "Will be lost"), ", ".join(lost)))
     return lines
 
 

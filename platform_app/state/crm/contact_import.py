@@ -19,7 +19,11 @@ from platform_app.state.console.page_address import replace_query
 
 MAX_REFUSED_ROWS = 50  # on the page; the download has all of them
 
-_STATE_LABELS = {ImportState.READY: "not begun", ImportState.RUNNING: "under way", ImportState.FAILED: "stands still"}
+_STATE_LABELS = {
+    ImportState.READY: "Not started",
+    ImportState.RUNNING: "In progress|import",
+    ImportState.FAILED: ("Stalled"),
+}
 
 
 @dataclass
@@ -193,7 +197,7 @@ def _columns(row: ContactImport) -> list[ColumnLine]:
 
 def _summary(row: ContactImport, language: str) -> str:
     counts = {"created": row.created, "changed": row.changed, "refused": row.refused}
-    summary = translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
+    summary = translate(language, "{created} created, {changed} updated, {refused} rejected", **counts)
     if not row.incomplete:
         return summary
     one, many = "{count} row lacks some values", "{count} rows lack some values"

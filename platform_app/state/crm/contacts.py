@@ -117,6 +117,6 @@ def _row(row: Contact, identity: Identity, language: str) -> ContactRow:
         phone=row.phone,
         email=row.email,
         tags=row.tags,
-        when=relative_time(language, row.updated_at, now()),
+        when=relative_time(language, row.updated_at, now(), identity.time_zone),
         exact=exact_time(language, row.updated_at, identity.time_zone),
     )

@@ -9,14 +9,14 @@ from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 
 _SENTENCES = {
-    EventKind.MESSAGE_RECEIVED: "The contact wrote",
+    EventKind.MESSAGE_RECEIVED: "Message received",
     EventKind.REPLY_SENT: "The agent replied",
-    EventKind.CONVERSATION_STARTED: "A conversation began",
+    EventKind.CONVERSATION_STARTED: "Conversation started",
     EventKind.CONVERSATION_CLOSED: "A conversation was closed",
     EventKind.HANDED_OFF: "The conversation was handed to a person",
     EventKind.TAKEN_OVER: "A member took the conversation over",
     EventKind.HANDED_BACK: "The conversation was handed back to the agent",
-    EventKind.CONVERSATION_REOPENED: "The conversation was opened again",
+    EventKind.CONVERSATION_REOPENED: "The conversation was reopened",
     EventKind.CONVERSATION_ASSIGNED: "The conversation was assigned",
     EventKind.CONVERSATION_SNOOZED: "The conversation was snoozed",
     EventKind.SNOOZE_ENDED: "The snooze of the conversation ended",
@@ -25,8 +25,8 @@ _SENTENCES = {
     EventKind.APPROVAL_OVERDUE: "A reply waited for approval too long",
     EventKind.REPLY_APPROVED: "A member approved a reply",
     EventKind.REPLY_REJECTED: "A member rejected a reply",
-    EventKind.OPTED_OUT: "The contact does not want messages any more",
-    EventKind.MESSAGE_HELD: "A message was held back",
+    EventKind.OPTED_OUT: "The contact opted out of messages",
+    EventKind.MESSAGE_HELD: "A message was held",
     EventKind.NOTE_ADDED: "A member wrote a note",
     EventKind.LEAD_CREATED: "The lead “{title}” was created",
     EventKind.LEAD_UPDATED: "The lead changed: {fields}",
@@ -38,28 +38,28 @@ _SENTENCES = {
     EventKind.TASK_DUE: "Task due: {text}",
     EventKind.TAG_ADDED: "Tag added: {tag}",
     EventKind.SEQUENCE_FINISHED: "A sequence was finished",
-    EventKind.NO_REPLY: "Nobody replied",
+    EventKind.NO_REPLY: "No reply",
     EventKind.SCHEDULE: "By the clock",
-    EventKind.WEBHOOK_RECEIVED: "The webhook “{name}” came in",
+    EventKind.WEBHOOK_RECEIVED: "Webhook “{name}” received",
     EventKind.MANUAL: "Started by hand",
-    EventKind.MEMBER_INVITED: "A colleague is invited",
-    EventKind.INVITATION_REVOKED: "An invitation is revoked",
-    EventKind.MEMBER_JOINED: "A colleague joins",
-    EventKind.MEMBER_CHANGED: "Role or access of a member changes",
-    EventKind.MEMBER_REMOVED: "A member is removed",
+    EventKind.MEMBER_INVITED: "Teammate invited",
+    EventKind.INVITATION_REVOKED: "Invitation revoked",
+    EventKind.MEMBER_JOINED: "Teammate joined",
+    EventKind.MEMBER_CHANGED: "Role or access changed",
+    EventKind.MEMBER_REMOVED: "Teammate removed",
 }
 FIELD_LABELS = {
     "name": "Name",
-    "emails": "E-mail",
+    "emails": "Email",
     "phones": "Phone",
     "language": "Language",
     "time_zone": "Time zone",
     "tags": "Tags",
-    "fields": "Your own fields",
+    "fields": "Custom fields",
     "title": "Title",
     "budget": "Budget",
     "contact_id": "Contact",
-    "responsible_id": "Responsible",
+    "responsible_id": "Owner|lead",
     "source": "Source",
 }
 
@@ -78,7 +78,7 @@ def history_lines(events: list[Event], identity: Identity, language: str) -> lis
     return [
         HistoryLine(
             describe_event(event, language),
-            relative_time(language, event.at, now()),
+            relative_time(language, event.at, now(), identity.time_zone),
             exact_time(language, event.at, identity.time_zone),
         )
         for event in events

@@ -109,7 +109,7 @@ class LeadsState(ListPage, Undo, rx.State):
     async def set_filter(self, name: str, value: str) -> Any:
         """Filter by pipeline, stage, responsible member or tag. Raises Invalid for an unknown filter."""
         if name not in ("pipeline", "stage", "responsible", "tag"):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         setattr(self, name, value[:60])
         self.page, self.selected = 1, []
         return await self._apply_filters()
@@ -235,7 +235,7 @@ def lead_row(row: Lead, known: dict[str, str], identity: Identity, language: str
         budget=format_money(row.budget, language) if row.budget else "",
         responsible=known.get(row.responsible_id or "", ""),
         tags=row.tags,
-        when=relative_time(language, row.updated_at, now()),
+        when=relative_time(language, row.updated_at, now(), identity.time_zone),
         exact=exact_time(language, row.updated_at, identity.time_zone),
     )
 

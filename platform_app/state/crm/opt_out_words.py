@@ -10,7 +10,7 @@ SENTENCES = {
     OptOutCause.WORD: "Opted out on {since} by writing “{by}”.",
 }
 UNKNOWN_CAUSE = "Opted out on {since}."
-WANTS_MESSAGES = "Gets messages."
+WANTS_MESSAGES = "Receives messages."
 
 
 def opt_out_words(contact: Contact, language: str, zone: str) -> str:

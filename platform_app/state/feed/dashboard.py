@@ -11,16 +11,25 @@ from platform_app.i18n import exact_time, plural, relative_time, translate, tran
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
+from platform_app.services.attention import attention
 from platform_app.services.demo import demo
 from platform_app.services.feed import activity, dashboard
 from platform_app.services.feed.activity import FeedRow
-from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
 from platform_app.services.jobs import job_list
 from platform_app.services.jobs.job_list import WorkerStatus
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
+from platform_app.state.feed.dashboard_view import (
+    AttentionRow,
+    Bar,
+    StatisticCard,
+    attention_row,
+    day_bars,
+    replies_words,
+    statistic_cards,
+)
 
 KINDS = {
     "agent": ("green", "Agents"),
@@ -33,15 +42,6 @@ KINDS = {
     "person": ("", "People"),
     "failure": ("amber", "Failures"),
 }
-
-
-@dataclass
-class StatisticCard:
-    """A statistic with its label and a comparison."""
-
-    label: str
-    value: str
-    note: str
 
 
 @dataclass
@@ -72,7 +72,9 @@ class DashboardState(rx.State):
     """The dashboard."""
 
     loaded: bool = False
+    attention: list[AttentionRow] = []
     cards: list[StatisticCard] = []
+    bars: list[Bar] = []
     stages: list[dict[str, Any]] = []
     days: list[dict[str, Any]] = []
     months: list[dict[str, Any]] = []
@@ -86,6 +88,7 @@ class DashboardState(rx.State):
     worker_status: str = ""
     worker_reason: str = ""
     worker_figures: list[Figure] = []
+    has_months: bool = False  # at least two months have replies
     has_demo: bool = False
     is_empty: bool = False
 
@@ -126,7 +129,7 @@ class DashboardState(rx.State):
         await call(self, demo.load)
         await self._load_statistics()
         await self._load_updates()
-        return await success_toast(self, "The demo is here. Its documents are being indexed.")
+        return await success_toast(self, "Demo data loaded. Documents are being indexed.")
 
     @handler(Role.ADMIN)
     async def remove_demo(self) -> Any:
@@ -134,7 +137,7 @@ class DashboardState(rx.State):
         await call(self, demo.remove)
         await self._load_statistics()
         await self._load_updates()
-        return await success_toast(self, "The demo is gone.")
+        return await success_toast(self, "Demo data removed.")
 
     def _open_filtered(self, kind: str, agent: str) -> Any:
         kept = [f"kind={kind}" if kind in KINDS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
@@ -144,18 +147,22 @@ class DashboardState(rx.State):
     async def _load_statistics(self) -> None:
         language = (await current_user(self)).language
         found = await fetch(self, dashboard.get_summary, now())
-        self.cards = _statistic_cards(found, language)
+        self.cards = statistic_cards(found, language, f"/manage/{(await current_identity(self)).slug}")
+        self.bars = day_bars(found.days)
         self.stages = [{"name": name, "leads": count} for name, count in found.stages]
-        self.days = [{"name": format_date(day, "d MMM", language), "replies": n} for day, n in found.days]
+        pattern = "d MMM" if language == "ru" else "MMM d"
+        self.days = [{"name": format_date(day, pattern, language), "replies": n} for day, n in found.days]
         self.months = [{"name": format_date(day, "LLL", language), "replies": n} for day, n in found.months]
-        total = sum(n for _, n in found.days)
-        self.days_description = plural(language, "{count} reply in 14 days", "{count} replies in 14 days", total)
-        whole = sum(n for _, n in found.months)
-        self.months_description = plural(language, "{count} reply in 6 months", "{count} replies in 6 months", whole)
+        self.days_description = replies_words(sum(n for _, n in found.days), language, "days")
+        self.months_description = replies_words(sum(n for _, n in found.months), language, "months")
+        self.has_months = sum(1 for _, n in found.months if n) > 1
         rows, count = await fetch(self, agents.list_agents, page_size=100)
         self.agents = [Option(row.id, row.name) for row in rows]
         self.is_empty = count == 0
         self.has_demo = await fetch(self, demo.is_loaded)
+        below = f"/manage/{(await current_identity(self)).slug}"
+        waiting = await fetch(self, attention.list_attention, now())
+        self.attention = [attention_row(item, below, language) for item in waiting]
         await self._load_worker()
 
     async def _load_updates(self) -> None:
@@ -175,21 +182,6 @@ class DashboardState(rx.State):
         self.worker_figures = _worker_figures(card, language)
 
 
-def _statistic_cards(found: DashboardSummary, language: str) -> list[StatisticCard]:
-    def card(label: str, count: PeriodCount) -> StatisticCard:
-        note = translate(language, "before: {count}", count=count.before)
-        return StatisticCard(translate(language, label), str(count.now), note)
-
-    active = translate(language, "of {count}", count=found.all_agents)
-    return [
-        card("Replies today", found.today),
-        card("Last 7 days", found.week),
-        card("This month", found.month),
-        StatisticCard(translate(language, "Active agents"), str(found.active_agents), active),
-        StatisticCard(translate(language, "Open conversations"), str(found.open_conversations), ""),
-    ]
-
-
 def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
     row, kind, below = found.newest, ActivityKind(found.newest.kind).value, f"/manage/{identity.slug}"
     return UpdateRow(
@@ -201,31 +193,33 @@ def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
         actor=found.actor,
         link=f"{below}{row.link}" if row.link else "",
         event=f"{below}/events/{row.event_id}" if row.event_id else "",
-        when=relative_time(language, row.at, now()),
+        when=relative_time(language, row.at, now(), identity.time_zone),
         exact=exact_time(language, row.at, identity.time_zone),
     )
 
 
 def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
     if not card.is_responding:
-        return translate(language, "No worker answers"), translate(language, "Jobs wait until a worker starts.")
+        return translate(language, "No worker is responding"), translate(
+            language, ("Jobs will wait until a worker starts.")
+        )
     if card.is_healthy:
         return translate(language, "Connected"), ""
     redis, database = card.snapshot["redis"], card.snapshot["database"]
     if not redis["connected"]:
         return translate(language, "Not connected to Redis"), redis["error"] or ""
     if not database["connected"]:
-        return translate(language, "The database does not answer."), database["error"] or ""
-    return translate(language, "A part of the worker does not come on"), card.snapshot["worker"].get("stuck") or ""
+        return translate(language, "The database isn’t responding."), database["error"] or ""
+    return translate(language, "A part of the worker isn’t responding"), card.snapshot["worker"].get("stuck") or ""
 
 
 def _worker_figures(card: WorkerStatus, language: str) -> list[Figure]:
     shot, counted = card.snapshot, card.tenant_jobs
     rows = [
-        ("Queue depth", str(counted.get("queued", 0))),
-        ("Oldest job", translate(language, "{count} s", count=round(shot.get("oldestJobAge", 0)))),
+        ("Queued", str(counted.get("queued", 0))),
+        ("Oldest job, waiting", translate(language, "{count} s", count=round(shot.get("oldestJobAge", 0)))),
         ("In progress", str(counted.get("running", 0))),
         ("Failed", str(counted.get("failed", 0))),
-        ("Dead letters", str(counted.get("dead", 0))),
+        ("Out of retries", str(counted.get("dead", 0))),
     ]
     return [Figure(translate(language, label), value) for label, value in rows]

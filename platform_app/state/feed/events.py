@@ -100,6 +100,6 @@ def event_row(event: Event, subject: str, identity: Identity, *, language: str) 
         words=describe_event(event, language)[:200],
         subject=subject,
         depth=str(event.depth) if event.depth else "",
-        when=relative_time(language, event.at, now()),
+        when=relative_time(language, event.at, now(), identity.time_zone),
         exact=exact_time(language, event.at, identity.time_zone),
     )

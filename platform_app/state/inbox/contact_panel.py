@@ -164,6 +164,6 @@ def _conversation(row: Conversation, who: Identity, language: str) -> EarlierCon
         conversation_rows.link_of(row),
         row.title or translate(language, "New conversation"),
         translate(language, CHANNELS[row.channel]),
-        relative_time(language, row.last_message_at, now()),
+        relative_time(language, row.last_message_at, now(), who.time_zone),
         exact_time(language, row.last_message_at, who.time_zone),
     )

@@ -309,11 +309,11 @@ def _in_charge_words(row: Conversation, who: Identity, language: str) -> str:
     since = time_words(row.in_charge_since or row.last_message_at, who, language)
     if row.in_charge:
         words = translate(
-            language, "{name} is in charge since {since}; the agent is silent.", name=row.in_charge, since=since
+            language, "{name} has been replying since {since}. The agent is paused.", name=row.in_charge, since=since
         )
     else:
-        words = translate(language, "Handed to a person at {since}; the agent is silent.", since=since)
+        words = translate(language, "Handed off to a person at {since}. The agent is paused.", since=since)
     if row.hand_back_at is None:
         return words
     back = time_words(row.hand_back_at, who, language)
-    return f"{words} {translate(language, 'It may answer again at {time}.', time=back)}"
+    return f"{words} {translate(language, 'The agent can reply again at {time}.', time=back)}"

@@ -25,7 +25,7 @@ CHANNELS = {
     Channel.TELEGRAM: "Telegram",
     Channel.MAX: "MAX",
     Channel.KOMMO: "Kommo",
-    Channel.EMAIL: "E-mail",
+    Channel.EMAIL: "Email",
 }
 STATES = {
     ConversationState.OPEN: ("green", "The agent answers"),
@@ -36,12 +36,12 @@ _REVIEWS = {
     "approved": "Approved by {name}",
     "edited": "Changed and approved by {name}",
     "rejected": "Rejected by {name}",
-    "released": "Sent by {name} after it was held back",
+    "released": "Sent by {name} after it was held",
     "discarded": "Discarded by {name}",
 }
 _DELIVERIES = {
-    OutboundState.WAITING: "On its way",
-    OutboundState.SENDING: "On its way",
+    OutboundState.WAITING: "Sending",
+    OutboundState.SENDING: "Sending",
     OutboundState.SENT: "Sent",
     OutboundState.DELIVERED: "Delivered",
     OutboundState.READ: "Read",
@@ -116,7 +116,7 @@ def build_inbox_row(line: ConversationLine, href: str, who: Identity, language: 
         href=href,
         contact=line.contact or row.title or translate(language, "New conversation"),
         last_line=line.excerpt or row.last_line,
-        when=relative_time(language, row.last_message_at, now()),
+        when=relative_time(language, row.last_message_at, now(), who.time_zone),
         exact=exact_time(language, row.last_message_at, who.time_zone),
         agent=line.agent,
         channel=translate(language, CHANNELS[row.channel]),
@@ -210,7 +210,7 @@ def _author_label(row: Message, language: str) -> str:
 
 def _state_label(row: Message, language: str) -> str:
     if row.state in IN_PROGRESS:
-        return translate(language, "Is being written" if row.state == MessageState.STREAMING else "Waits")
+        return translate(language, "Writing" if row.state == MessageState.STREAMING else "Queued")
     return translate(language, STATE_LABELS[row.state]) if row.state in STATE_LABELS else ""
 
 

@@ -104,7 +104,7 @@ class RewritingState(rx.State):
         style, language = _parse_choice(choice, self._contact_language)
         work = await fetch(self, rewriting.prepare, self.conversation_id, text, style=style, language=language)
         if not _limits.get(f"{who.tenant_id}:{who.user_id}", PER_MINUTE / 60, BURST).take():
-            raise LimitReached("Too many texts in a minute. Wait a moment, then try again.")
+            raise LimitReached("Too many requests. Wait a moment and try again.")
         return work
 
     async def _follow(self, work: Rewriting, run: int) -> None:
@@ -147,7 +147,7 @@ def _parse_choice(choice: str, contact_language: str) -> tuple[Style, str]:
         return Style.TRANSLATE, choice
     if choice in list(Style):
         return Style(choice), ""
-    raise Invalid("This value cannot be taken.")
+    raise Invalid("This value isn’t allowed.")
 
 
 def _language_name(code: str, language: str) -> str:

@@ -7,8 +7,8 @@ from platform_app.clock import now
 from platform_app.errors import Invalid
 
 SNOOZES = {
-    "hour": "For an hour",
-    "hours": "For four hours",
+    "hour": "For 1 hour",
+    "hours": "For 4 hours",
     "tomorrow": "Until tomorrow, 9:00",
     "monday": "Until Monday, 9:00",
 }

@@ -19,7 +19,7 @@ from platform_app.state.console.live_updates import subscribe
 KIND_LABELS = {
     "index_source": "Index a source",
     "remove_source": "Remove a source",
-    "rebuild_index": "Build the vector index anew",
+    "rebuild_index": "Rebuild vector index",
     "import_contacts": "Import contacts",
     "exchange_crm": "Exchange changes with a CRM",
     "handle_event": "Handle an event",
@@ -28,18 +28,18 @@ KIND_LABELS = {
     "deliver_message": "Send a message on a channel",
     "send_invitation": "Send an invitation",
     "send_password_reset": "Send a password reset",
-    "send_two_factor_reset": "Tell of a two-factor reset",
-    "send_notification": "E-mail a notification",
-    "send_digest": "E-mail a digest of notifications",
+    "send_two_factor_reset": "Email about a two-factor reset",
+    "send_notification": "Email a notification",
+    "send_digest": "Email a digest of notifications",
 }
 STATE_LABELS = {
     "queued": "Queued",
     "running": "Running",
-    "done": "Done",
+    "done": "Completed",
     "failed": "Failed",
-    "dead": "Gave up",
-    "uncertain": "Uncertain",
-    "cancelled": "Cancelled",
+    "dead": "Out of retries",
+    "uncertain": "Outcome unknown",
+    "cancelled": "Canceled",
 }
 COLOURS = {"queued": "", "running": "blue", "done": "green", "failed": "red", "dead": "red", "uncertain": "amber"}
 PAGE_SIZE = 25
@@ -111,14 +111,14 @@ class JobsState(rx.State):
         """Put a job back into the queue."""
         await call(self, job_list.retry, job_id)
         await self._fetch()
-        return await success_toast(self, "The job is in the queue again.")
+        return await success_toast(self, "Job queued again.")
 
     @handler(Role.OPERATOR)
     async def cancel(self, job_id: str) -> Any:
         """Cancel a queued job."""
         await call(self, job_list.cancel, job_id)
         await self._fetch()
-        return await success_toast(self, "The job is cancelled.")
+        return await success_toast(self, "Job canceled.")
 
     @handler(Role.OPERATOR)
     async def resolve_uncertain(self, job_id: str) -> Any:
@@ -159,7 +159,7 @@ def _row(job: Job, identity: Identity, language: str) -> JobRow:
         colour=COLOURS.get(job.state.value, ""),
         error=translate(language, job.error, **job.error_values) if job.error else "",
         attempts=f"{job.attempts}/{job.max_attempts}",
-        when=relative_time(language, at, now()),
+        when=relative_time(language, at, now(), identity.time_zone),
         exact=exact_time(language, at, identity.time_zone),
         can_retry=job.state in (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED),
         can_cancel=job.state == JobState.QUEUED,

@@ -8,9 +8,9 @@ from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 
 STATES = {
-    "queued": ("Waits", ""),
-    "reading": ("Being read", "blue"),
-    "indexing": ("Being indexed", "blue"),
+    "queued": ("Queued", ""),
+    "reading": ("Reading", "blue"),
+    "indexing": ("Indexing", "blue"),
     "ready": ("Ready", "green"),
     "failed": ("Failed", "red"),
 }
@@ -51,12 +51,12 @@ def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
         chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
         category=source.category_id or "none",
         size=_size(source.size, language),
-        when=relative_time(language, source.created_at, now()),
+        when=relative_time(language, source.created_at, now(), identity.time_zone),
         exact=exact_time(language, source.created_at, identity.time_zone),
     )
 
 
 def _size(size: int, language: str) -> str:
     if size < 1_000_000:
-        return translate(language, "{count} kB", count=max(1, round(size / 1000)))
+        return translate(language, "{count} KB", count=max(1, round(size / 1000)))
     return translate(language, "{count} MB", count=round(size / 1_000_000, 1))

@@ -16,7 +16,7 @@ from platform_app.services.mail import mail_servers
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 
-UNCERTAIN = "The connection broke before the server said whether it took the message. Look into your inbox."
+UNCERTAIN = "The connection was lost before the server confirmed the message. Check your inbox."
 
 
 class MailState(rx.State):
@@ -61,7 +61,7 @@ class MailState(rx.State):
         await call(self, mail_servers.remove)
         self.test_result = ""
         await self._fetch()
-        return await success_toast(self, "The mail server is taken away.")
+        return await success_toast(self, "Mail server removed.")
 
     @handler(Role.ADMIN, background=True)
     async def send_test(self) -> None:
@@ -107,8 +107,8 @@ def _read(session: Transaction, who: Identity) -> tuple[MailServer | None, str, 
     if ending is None:
         return row, "", {}
     if not ending:
-        return row, "A password is kept. Leave this empty to keep it.", {}
-    return row, "A password is kept that ends in {ending}. Leave this empty to keep it.", {"ending": ending}
+        return row, "Password saved. Leave empty to keep it.", {}
+    return row, "Saved password ends in {ending}. Leave empty to keep it.", {"ending": ending}
 
 
 def _send_test(identity: Identity) -> tuple[bool, str, dict[str, object]]:
@@ -118,4 +118,4 @@ def _send_test(identity: Identity) -> tuple[bool, str, dict[str, object]]:
         return False, error.sentence, error.values
     except smtp.UnconfirmedError:
         return False, UNCERTAIN, {}
-    return True, "The server took the message to {email}. Look into that inbox.", {"email": identity.email}
+    return True, "Test email sent to {email}. Check that inbox.", {"email": identity.email}

@@ -13,15 +13,15 @@ from platform_app.state.console.base import call, current_user, fetch, handler
 
 KIND_LABELS = {
     NotificationKind.ASSIGNED: "A conversation is assigned to me",
-    NotificationKind.HANDED_OFF: "A conversation waits for a person",
-    NotificationKind.APPROVAL: "A reply waits for approval",
-    NotificationKind.HELD: "A message is held back in a conversation of mine",
-    NotificationKind.SNOOZE_ENDED: "The snooze of a conversation of mine is over",
-    NotificationKind.MENTION: "Somebody mentions me in a note",
-    NotificationKind.TASK_ASSIGNED: "A task is given to me",
-    NotificationKind.TASK_DUE: "A task of mine is due",
-    NotificationKind.RULE: "A rule or sequence tells me something",
-    NotificationKind.IMPORT_DONE: "An import of mine is done",
+    NotificationKind.HANDED_OFF: "A conversation needs a person",
+    NotificationKind.APPROVAL: "Reply needs approval",
+    NotificationKind.HELD: "A message is held in one of my conversations",
+    NotificationKind.SNOOZE_ENDED: "The snooze of one of my conversations ended",
+    NotificationKind.MENTION: "Someone mentions me in a note",
+    NotificationKind.TASK_ASSIGNED: "A task is assigned to me",
+    NotificationKind.TASK_DUE: "One of my tasks is due",
+    NotificationKind.RULE: "A rule or sequence notifies me",
+    NotificationKind.IMPORT_DONE: "My import is finished",
     NotificationKind.FAILURE: "Something failed: an import, a source, a channel, a job",
 }
 

@@ -49,7 +49,7 @@ def node_at(tree: Tree, path: str) -> Tree:
         parts = node.get("of", [])
         index = parse_whole(place, len(parts) - 1) if parts else None
         if index is None:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         node = parts[index]
     return node
 
@@ -58,7 +58,7 @@ def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
     """Return the list that contains a node, and its index there. Raises Invalid if there is none."""
     above, _, place = path.rpartition(".")
     if not path:
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     node_at(tree, path)
     return node_at(tree, above)["of"], int(place)
 
@@ -67,7 +67,7 @@ def add(tree: Tree, path: str, *, group: bool) -> None:
     """Add a condition, or a group with one, at the end of a group. Raises Invalid if `path` is not a group's."""
     within = node_at(tree, path)
     if within.get("kind") != "group":
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     new: Tree = {"kind": "condition", "fact": "lead.stage", "operator": "equals", "value": ""}
     within["of"].append({"kind": "group", "match": Match.ANY.value, "of": [new]} if group else new)
 
@@ -100,7 +100,7 @@ def move(tree: Tree, path: str, *, up: bool) -> None:
 def move_onto(tree: Tree, path: str, onto: str) -> None:
     """Move a node to the position of another; onto a group, into it. Raises Invalid for its own group."""
     if onto == path or onto.startswith(f"{path}."):
-        raise Invalid("A group cannot be put into itself.")
+        raise Invalid("A group can’t contain itself.")
     (parts, place), target = parent(tree, path), node_at(tree, onto)
     node, gap = parts[place], Tree(kind="gap")
     parts[place] = gap

@@ -86,14 +86,14 @@ class ConditionBuilder(rx.State, mixin=True):
     async def set_fact(self, path: str, fact: str) -> None:
         """Set the fact of a condition. Raises Invalid if the fact is unknown."""
         if fact not in self._facts:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         await self._change_tree(lambda tree: condition_tree.set_fact(tree, path, self._facts[fact]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_operator(self, path: str, operator: str) -> None:
         """Set the operator of a condition. Raises Invalid if the operator is unknown."""
         if operator not in OPERATORS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         await self._change_tree(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
 
     @handler(Role.OPERATOR)
@@ -115,7 +115,7 @@ class ConditionBuilder(rx.State, mixin=True):
         """
         line = next((line for line in self.lines if line.path == path), None)
         if line is None or place not in (0, 1) or (line.input == "span" and place == 1 and value not in UNITS):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         parts = [line.value, line.second]
         parts[place] = value
         joined = " ".join(parts) if line.input == "span" else parts
@@ -149,7 +149,7 @@ class ConditionBuilder(rx.State, mixin=True):
             change(tree)
             tree = parse_conditions(tree).model_dump(mode="json")
         except (KeyError, TypeError, AttributeError) as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
         self._tree = tree
         self.tree_key += redraw
         await self._save_tree(tree)

@@ -85,7 +85,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
     async def create(self, template: str) -> Any:
         """Create a draft, from a template if one is given, and open it. Raises Invalid if the template is unknown."""
         if template and template not in self._templates():
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         name, draft = self._new_draft(template, (await current_user(self)).language)
         listed = self._definitions()
         made = await call(self, listed.create, name=name, agent_id=self.agent or None, draft=draft)

@@ -13,11 +13,11 @@ from platform_app.automation.facts import Catalogue, Fact, FactType
 from platform_app.automation.operators import OPERATORS, Operand
 from platform_app.automation.values import parse_exact_number, parse_number
 from platform_app.db import Transaction
-from platform_app.i18n import exact_time, translate
+from platform_app.i18n import clause, exact_time, quoted, sentence_case, span, translate
 from platform_app.models.person import Identity
 from platform_app.state.console.base import current_identity, current_user, fetch
 
-MATCHES = {"all": "All of these", "any": "Any of these", "none": "None of these"}
+MATCHES = {"all": "All conditions", "any": "Any condition", "none": "No condition"}
 WEEKDAYS = {
     "1": "Monday",
     "2": "Tuesday",
@@ -28,7 +28,7 @@ WEEKDAYS = {
     "7": "Sunday",
 }
 LANGUAGES = {"ru": "Russian", "en": "English"}
-_UNITS = {"minutes": "{count} minutes", "hours": "{count} hours", "days": "{count} days", "weeks": "{count} weeks"}
+_UNITS = ("minutes", "hours", "days", "weeks")
 
 
 @dataclass
@@ -72,7 +72,10 @@ def _walk(proof: Mapping[str, Any], depth: int, context: ViewContext, lines: lis
         if proof:
             lines.append(
                 ProofLine(
-                    depth, bool(proof["holds"]), describe_condition(proof, context), describe_actual(proof, context)
+                    depth,
+                    bool(proof["holds"]),
+                    sentence_case(describe_condition(proof, context)),
+                    describe_actual(proof, context),
                 )
             )
         return
@@ -82,18 +85,21 @@ def _walk(proof: Mapping[str, Any], depth: int, context: ViewContext, lines: lis
 
 
 def describe_condition(leaf: Mapping[str, Any], context: ViewContext) -> str:
-    """Return a condition as a sentence: fact, operator, value."""
+    """Return a condition as a clause: fact, operator, value."""
     fact, op = context.known.get(str(leaf["fact"])), OPERATORS.get(str(leaf["operator"]))
-    name = fact_label(fact, str(leaf["fact"]), context.language)
+    name = clause(fact_label(fact, str(leaf["fact"]), context.language))
     operator = translate(context.language, op.label) if op else str(leaf["operator"])
     if op is None or op.operand == Operand.NOTHING:
         return f"{name} {operator}"
     if op.operand == Operand.SPAN:
         count, _, unit = str(leaf["expected"]).partition(" ")
-        shown = translate(context.language, _UNITS.get(unit, "{count}"), count=count)
+        shown = span(context.language, int(count), unit.rstrip("s")) if count.isdecimal() and unit in _UNITS else count
+    elif op.operand == Operand.TWO and isinstance(leaf["expected"], list):
+        parts = [_shown(part, fact, context) for part in leaf["expected"]]
+        shown = translate(context.language, " and ").join(parts)
     else:
         shown = _shown(leaf["expected"], fact, context)
-    return f"{name} {operator} {shown}"
+    return f"{name} {operator.replace('…', shown)}" if "…" in operator else f"{name} {operator} {shown}"
 
 
 def fact_label(fact: Fact | None, name: str, language: str) -> str:
@@ -128,9 +134,7 @@ def _shown(value: Any, fact: Fact | None, context: ViewContext) -> str:
     words = {"weekday": WEEKDAYS, "language": LANGUAGES}.get(fact.choices_from, {"yes": "yes", "no": "no"})
     is_code = fact.choices_from in ("weekday", "language") or fact.type == FactType.FLAG
     return (
-        translate(context.language, words[text])
-        if is_code and text in words
-        else translate(context.language, "“{text}”", text=text[:200])
+        translate(context.language, words[text]) if is_code and text in words else quoted(context.language, text[:200])
     )
 
 
@@ -144,10 +148,6 @@ def _moment(text: str, context: ViewContext) -> str:
 
 def describe_change(change: Mapping[str, Any], context: ViewContext) -> str:
     """Return a change that would turn a condition as a sentence."""
-    sentence = "{condition} (now {actual})" if change["is_to_hold"] else "not: {condition} (now {actual})"
-    return translate(
-        context.language,
-        sentence,
-        condition=describe_condition(change, context),
-        actual=describe_actual(change, context),
-    )
+    sentence = "{condition} (now {actual})" if change["is_to_hold"] else "NOT {condition} (now {actual})"
+    condition = sentence_case(describe_condition(change, context))
+    return translate(context.language, sentence, condition=condition, actual=describe_actual(change, context))

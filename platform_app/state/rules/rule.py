@@ -12,7 +12,7 @@ from platform_app.engine.definitions import Definitions
 from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Invalid
 from platform_app.form_fields import Control, field_labels
-from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.i18n import exact_time, relative_time, sentence_case, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
@@ -84,7 +84,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         elif field in ("name", "trigger", "time", "agent_id", "webhook_id"):
             await self._save({field: "" if value == ALL else value})
         else:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
 
     @handler(Role.OPERATOR)
     async def toggle_day(self, day: int, selected: bool) -> None:
@@ -101,7 +101,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
     async def run_by_hand(self, lead_id: str) -> Any:
         """Run the published rule for a lead now; it waits for being run by hand."""
         await call(self, rules.run_manually, self._id(), lead_id)
-        return await success_toast(self, "The rule is on its way. See its runs.")
+        return await success_toast(self, "Rule started. See its run history.")
 
     def _definitions(self) -> Definitions[Any, Any]:
         return rules.DEFINITIONS
@@ -111,9 +111,9 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
 
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
         if field == "condition":
-            return describe_conditions(value or {}, context, named)
+            return sentence_case(describe_conditions(value or {}, context, named))
         if field == "actions":
-            return "; ".join(describe_action(action, context.language, named) for action in value or [])
+            return sentence_case("; ".join(describe_action(action, context.language, named) for action in value or []))
         return value
 
     async def _fill_form(self, row: Rule) -> None:
@@ -149,7 +149,7 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
         run.event_id,
         translate(language, words),
         colour,
-        relative_time(language, run.at, now()),
+        relative_time(language, run.at, now(), identity.time_zone),
         exact_time(language, run.at, identity.time_zone),
     )
 

@@ -72,9 +72,9 @@ class ActionBuilder(rx.State, mixin=True):
     async def add_action(self, kind: str) -> None:
         """Add an action at the end. Raises Invalid for an unknown kind, LimitReached at MAX_ACTIONS."""
         if kind not in actions.ACTIONS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         if len(self._actions) >= MAX_ACTIONS:
-            raise LimitReached("There can be {count} actions at most.", count=MAX_ACTIONS)
+            raise LimitReached("You can add up to {count} actions.", count=MAX_ACTIONS)
         new = {"kind": kind} | {
             input_field.name: input_field.prefill for input_field in input_fields(actions.ACTIONS[kind])
         }
@@ -105,7 +105,7 @@ class ActionBuilder(rx.State, mixin=True):
     async def set_action_field(self, index: int, name: str, value: str) -> None:
         """Set the value of a field of an action. Raises Invalid if the value is too long or contains NUL."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
 
         def change(listed: list[dict[str, Any]]) -> None:
             if name not in {input_field.name for input_field in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
@@ -125,7 +125,7 @@ class ActionBuilder(rx.State, mixin=True):
         try:
             change(listed)
         except (IndexError, KeyError, TypeError, OverflowError) as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
         self._actions = listed
         self.actions_key += redraw
         await self._save_actions(listed)

@@ -208,7 +208,7 @@ def summarize_backtest(result: RuleBacktest, language: str) -> list[str]:
         lines.append(
             translate(
                 language,
-                "Against the published version: {gained} more, {lost} fewer",
+                "Compared with the published version: {gained} more, {lost} fewer",
                 gained=result.gained,
                 lost=result.lost,
             )

@@ -10,82 +10,123 @@ from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.errors import Invalid
-from platform_app.i18n import plural, translate
+from platform_app.i18n import clause, duration, plural, quoted, translate
+from platform_app.state.rules.named_variables import named_variables
 from platform_app.state.rules.proof_view import WEEKDAYS, ViewContext, describe_condition
 
 TRIGGERS = {
-    "message_received": "A contact writes",
-    "reply_sent": "The agent has replied",
-    "conversation_started": "A conversation begins",
-    "conversation_closed": "A conversation is closed",
-    "handed_off": "A conversation is handed to a person",
-    "taken_over": "A member takes a conversation over",
-    "handed_back": "A conversation is handed back to the agent",
-    "conversation_reopened": "A closed conversation is opened again",
-    "conversation_assigned": "A conversation is assigned",
-    "conversation_snoozed": "A conversation is snoozed",
-    "snooze_ended": "The snooze of a conversation ends",
-    "member_replied": "A member writes to a contact",
-    "approval_requested": "A reply waits for approval",
-    "approval_overdue": "A reply waits for approval too long",
-    "reply_approved": "A member approves a reply",
-    "reply_rejected": "A member rejects a reply",
-    "opted_out": "A contact does not want messages any more",
-    "message_held": "A message to a contact is held back",
-    "note_added": "A member writes a note",
-    "no_reply": "Nobody has answered for a while",
-    "lead_created": "A lead is created",
-    "lead_updated": "A lead is changed",
-    "stage_changed": "A lead comes into another stage",
-    "contact_created": "A contact is created",
-    "contact_updated": "A contact is changed",
-    "tag_added": "A tag is given",
-    "task_created": "A task is created",
-    "task_completed": "A task is done",
-    "task_due": "A task is due",
-    "schedule": "At a time of day",
-    "manual": "By hand",
-    "sequence_finished": "A sequence ends",
-    "webhook_received": "A webhook comes in",
-    "member_invited": "A colleague is invited",
-    "invitation_revoked": "An invitation is revoked",
-    "member_joined": "A colleague joins",
-    "member_changed": "Role or access of a member changes",
-    "member_removed": "A member is removed",
+    "message_received": "Message received",
+    "reply_sent": "Agent replied",
+    "conversation_started": "Conversation started",
+    "conversation_closed": "Conversation closed",
+    "handed_off": "Conversation handed off",
+    "taken_over": "Teammate took over",
+    "handed_back": "Conversation returned to the agent",
+    "conversation_reopened": "Conversation reopened",
+    "conversation_assigned": "Conversation assigned",
+    "conversation_snoozed": "Conversation snoozed",
+    "snooze_ended": "Snooze ended",
+    "member_replied": "Teammate wrote to a contact",
+    "approval_requested": "Reply needs approval",
+    "approval_overdue": "Approval overdue",
+    "reply_approved": "Reply approved",
+    "reply_rejected": "Reply rejected",
+    "opted_out": "Contact opted out",
+    "message_held": "Message held",
+    "note_added": "Note added",
+    "no_reply": "No reply for a while",
+    "lead_created": "Lead created|event",
+    "lead_updated": "Lead updated",
+    "stage_changed": "Lead stage changed",
+    "contact_created": "Contact created|event",
+    "contact_updated": "Contact updated",
+    "tag_added": "Tag added",
+    "task_created": "Task created",
+    "task_completed": "Task completed",
+    "task_due": "Task is due",
+    "schedule": "On a schedule",
+    "manual": "Manually",
+    "sequence_finished": "Sequence finished",
+    "webhook_received": "Webhook received",
+    "member_invited": "Teammate invited",
+    "invitation_revoked": "Invitation revoked",
+    "member_joined": "Teammate joined",
+    "member_changed": "Role or access changed",
+    "member_removed": "Teammate removed",
+}
+CLAUSES = {  # the triggers as parts of a sentence after "When"
+    "message_received": "a message is received",
+    "reply_sent": "the agent replies",
+    "conversation_started": "a conversation starts",
+    "conversation_closed": "a conversation is closed",
+    "handed_off": "a conversation is handed off to a person",
+    "taken_over": "a teammate takes over a conversation",
+    "handed_back": "a conversation is returned to the agent",
+    "conversation_reopened": "a closed conversation is reopened",
+    "conversation_assigned": "a conversation is assigned",
+    "conversation_snoozed": "a conversation is snoozed",
+    "snooze_ended": "the snooze of a conversation ends",
+    "member_replied": "a teammate writes to a contact",
+    "approval_requested": "a reply needs approval",
+    "approval_overdue": "a reply has been waiting for approval too long",
+    "reply_approved": "a teammate approves a reply",
+    "reply_rejected": "a teammate rejects a reply",
+    "opted_out": "a contact opts out of messages",
+    "message_held": "a message to a contact is held",
+    "note_added": "a teammate adds a note",
+    "no_reply": "nobody replies for a while",
+    "lead_created": "a lead is created",
+    "lead_updated": "a lead is updated",
+    "stage_changed": "a lead’s stage changes",
+    "contact_created": "a contact is created",
+    "contact_updated": "a contact is updated",
+    "tag_added": "a tag is added",
+    "task_created": "a task is created",
+    "task_completed": "a task is completed",
+    "task_due": "a task is due",
+    "schedule": "the scheduled time comes",
+    "manual": "it is run manually",
+    "sequence_finished": "a sequence finishes",
+    "webhook_received": "a webhook is received",
+    "member_invited": "a teammate is invited",
+    "invitation_revoked": "an invitation is revoked",
+    "member_joined": "a teammate joins",
+    "member_changed": "a teammate’s role or access changes",
+    "member_removed": "a teammate is removed",
 }
 TRIGGER_CODES = list(TRIGGERS)
 STATES = {
     "running": ("Runs", "blue"),
     "done": ("Ran", "green"),
     "failed": ("Failed", "red"),
-    "retrying": ("Will be tried again", "amber"),
-    "uncertain": ("Not known whether it arrived", "amber"),
-    "cancelled": ("Switched off meanwhile", ""),
-    "condition": ("The condition did not hold", ""),
-    "cooldown": ("Ran for the same one a short while ago", ""),
-    "capped": ("Ran as often as it may that day", ""),
-    "stopped": ("A rule before it lets none run after it", ""),
-    "too_deep": ("Rules led to rules five times", "amber"),
-    "broken": ("The rule cannot be read", "red"),
+    "retrying": ("Retrying", "amber"),
+    "uncertain": ("Delivery unconfirmed", "amber"),
+    "cancelled": ("Turned off in the meantime", ""),
+    "condition": ("Condition not met", ""),
+    "cooldown": ("Skipped: cooldown", ""),
+    "capped": ("Skipped: daily limit reached", ""),
+    "stopped": ("Skipped: an earlier rule stopped the list", ""),
+    "too_deep": ("Stopped: rule loop (5 levels)", "amber"),
+    "broken": ("The rule can’t be read", "red"),
     "fires": ("Would run", "green"),
-    "trigger": ("The rule waits for something else", ""),
-    "agent": ("The rule is for something else", ""),
+    "trigger": ("Another trigger", ""),
+    "agent": ("Not for this agent", ""),
 }
 _MATCHES = {"all": " and ", "any": " or "}
 
 
 def describe_trigger(rule: RuleDefinition, language: str, named: Mapping[str, str]) -> str:
-    """Return the trigger of a rule as text."""
-    words = translate(language, TRIGGERS[rule.trigger])
+    """Return the trigger of a rule as a clause."""
     if rule.trigger == "no_reply":
-        return translate(language, "Nobody has answered for {count} minutes", count=rule.minutes)
+        one, many = "nobody replies for {count} minute", "nobody replies for {count} minutes"
+        return plural(language, one, many, rule.minutes)
     if rule.trigger == "webhook_received" and rule.webhook_id:
         name = named.get(rule.webhook_id, "")
-        return translate(language, "The webhook “{name}” comes in", name=name)
+        return translate(language, "the webhook “{name}” is received", name=name)
     if rule.trigger == "schedule":
         days = ", ".join(translate(language, WEEKDAYS[str(day)]) for day in sorted(rule.weekdays))
-        return translate(language, "At {time}: {days}", time=rule.time, days=days)
-    return words
+        return translate(language, "it is {time} on {days}", time=rule.time, days=days)
+    return translate(language, CLAUSES[rule.trigger])
 
 
 def describe_conditions(data: dict[str, Any], context: ViewContext, named: Mapping[str, str]) -> str:
@@ -112,14 +153,14 @@ def _words(node: Condition | Group, context: ViewContext, named: Mapping[str, st
 
 
 def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str]) -> str:
-    """Return an action as a short text."""
+    """Return an action as a clause."""
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
     fields = [(str(data.get(field.name) or ""), field) for field in input_fields(actions.ACTIONS[kind])]
     told = [(field.options.get(value, value), field.input) for value, field in fields if value != field.prefill]
     shown = [text for value, ask in told if (text := _value(value, ask, named, language=language))]
-    words = translate(language, actions.label(kind))
+    words = clause(translate(language, actions.label(kind)))
     return f"{words}: {', '.join(shown)}" if shown else words
 
 
@@ -135,7 +176,7 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
         if not days:
             return "" if days is None else translate(language, "due the same day")
         return plural(language, "due in {count} day", "due in {count} days", days)
-    return translate(language, "“{text}”", text=" ".join(value.split())[:80].rstrip(".")) if value else ""
+    return quoted(language, named_variables(" ".join(value.split())[:80].rstrip("."), language)) if value else ""
 
 
 def describe_result(sentence: str, values: Mapping[str, object], language: str) -> str:
@@ -147,21 +188,22 @@ def describe_result(sentence: str, values: Mapping[str, object], language: str) 
 
 
 def describe_rule(rule: RuleDefinition, context: ViewContext, named: Mapping[str, str]) -> str:
-    """Return a rule as sentences."""
+    """Return a rule as a sentence, with its limits as further ones."""
     language = context.language
     condition = describe_conditions(rule.condition, context, named)
     done = "; ".join(describe_action(action, language, named) for action in rule.actions) or translate(
         language, "nothing yet"
     )
-    parts = [translate(language, "When: {trigger}.", trigger=describe_trigger(rule, language, named))]
+    parts = [translate(language, "When {trigger},", trigger=describe_trigger(rule, language, named))]
     if condition:
-        parts.append(translate(language, "If: {condition}.", condition=condition))
-    parts.append(translate(language, "Then: {actions}.", actions=done))
+        parts.append(translate(language, "if {condition},", condition=condition))
+    parts.append(translate(language, "then {actions}.", actions=done))
     if rule.cooldown_minutes:
-        text = "At most once in {count} minutes for one lead or contact."
-        parts.append(translate(language, text, count=rule.cooldown_minutes))
+        span = duration(language, rule.cooldown_minutes)
+        parts.append(translate(language, "Cooldown for each lead or contact: {span}.", span=span))
     if rule.daily_cap:
-        parts.append(translate(language, "At most {count} times a day.", count=rule.daily_cap))
+        one, many = "At most {count} time a day.", "At most {count} times a day."
+        parts.append(plural(language, one, many, rule.daily_cap))
     if rule.stop_after:
-        parts.append(translate(language, "No rule after it runs."))
+        parts.append(translate(language, "Later rules are skipped."))
     return " ".join(parts)

@@ -13,7 +13,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.engine.rules import rules
-from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.i18n import exact_time, plural, relative_time, sentence_case, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
 from platform_app.state.console.base import call, current_identity, fetch, handler
@@ -110,14 +110,16 @@ def _row(row: Rule, data: _PageData, identity: Identity, *, context: ViewContext
     return RuleRow(
         id=row.id,
         name=row.name,
-        trigger=describe_trigger(rule, language, data.names),
-        condition=describe_conditions(rule.condition, context, data.names)[:300],
-        actions="; ".join(describe_action(action, language, data.names) for action in rule.actions)[:300],
+        trigger=sentence_case(describe_trigger(rule, language, data.names)),
+        condition=sentence_case(describe_conditions(rule.condition, context, data.names))[:300],
+        actions=sentence_case("; ".join(describe_action(action, language, data.names) for action in rule.actions))[
+            :300
+        ],
         priority=str(row.position),
         agent=data.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=definition_status(row),
         enabled=row.enabled,
         runs=bounded_count.count_words(language, "{count} run", "{count} runs", count) if count else "",
-        when=relative_time(language, last, now()) if last else "",
+        when=relative_time(language, last, now(), identity.time_zone) if last else "",
         exact=exact_time(language, last, identity.time_zone) if last else "",
     )

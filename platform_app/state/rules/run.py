@@ -27,12 +27,12 @@ ACTION_COLOURS = {
     "cancelled": "",
 }
 ACTION_STATES = {
-    "done": "Done",
+    "done": "Completed",
     "failed": "Failed",
-    "retrying": "Will be tried again",
-    "uncertain": "Not known whether it arrived",
+    "retrying": "Retrying",
+    "uncertain": "Delivery unconfirmed",
     "waiting": "Not done",
-    "held": "Held back",
+    "held": "Held",
     "cancelled": "Not done",
 }
 
@@ -103,14 +103,14 @@ class RunPageState(rx.State):
         """Send the held e-mail at once."""
         await call(self, held_emails.release, self.head.id)
         await self._fetch()
-        return await success_toast(self, "The e-mail is sent now.")
+        return await success_toast(self, "Sending the email.")
 
     @handler(Role.OPERATOR)
     async def discard_email(self) -> Any:
         """Discard the held e-mail; the later actions go on."""
         await call(self, held_emails.discard, self.head.id)
         await self._fetch()
-        return await success_toast(self, "The e-mail is discarded.")
+        return await success_toast(self, "Email discarded.")
 
     async def _fetch(self) -> None:
         identity, context = await current_identity(self), await view_context(self)
@@ -144,7 +144,9 @@ def _action_run_line(place: int, action: dict[str, Any], context: ViewContext) -
     state, language = str(action["state"]), context.language
     released, discarded = action.get("released"), action.get("discarded")
     held = "" if released else gate_words(action.get("gate") or {}, language, context.zone)
-    label = "Discarded" if discarded else "Kept back at the send gate" if held else ACTION_STATES.get(state, state)
+    label = (
+        "Discarded" if discarded else "Not sent: stopped before sending" if held else ACTION_STATES.get(state, state)
+    )
     sentence = (
         describe_result(str(action["sentence"]), action.get("values", {}), language) if action.get("sentence") else ""
     )
@@ -168,6 +170,6 @@ def _review_words(
     if discarded:
         return translate(language, "Discarded by {name}", name=str(discarded["by"]))
     if released:
-        sentence = "Sent by {name} after it was held back" if is_done else "{name} sends it now"
+        sentence = "Sent by {name} after it was held" if is_done else "Sending now: {name}"
         return translate(language, sentence, name=str(released["by"]))
     return ""

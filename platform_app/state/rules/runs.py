@@ -123,7 +123,7 @@ def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Id
         words=translate(language, words),
         colour=colour,
         took=format_duration(run.milliseconds, language) if run.fired else "",
-        when=relative_time(language, run.at, now()),
+        when=relative_time(language, run.at, now(), identity.time_zone),
         exact=exact_time(language, run.at, identity.time_zone),
     )
 

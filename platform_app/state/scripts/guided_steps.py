@@ -90,7 +90,7 @@ class GuidedStepEditor(rx.State, mixin=True):
     async def add_step_field(self, index: int, fact: str) -> None:
         """Add a field to collect to a step. Raises Invalid if the field cannot be collected."""
         if fact not in {choice.id for choice in self.collectable}:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         new = {"fact": fact, "hint": "", "required": True}
         await self._change_steps(lambda steps: steps[index]["fields"].append(new))
 
@@ -114,7 +114,7 @@ class GuidedStepEditor(rx.State, mixin=True):
         try:
             change(steps)
         except (IndexError, KeyError, OverflowError) as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
         self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += redraw
         await self._save_steps(self._steps)

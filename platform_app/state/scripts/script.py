@@ -13,7 +13,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid
 from platform_app.form_fields import field_labels
-from platform_app.i18n import exact_time, translate
+from platform_app.i18n import exact_time, sentence_case, translate
 from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import SCRIPT_FORM, Script, ScriptVersion
@@ -142,13 +142,13 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
 
         def describe(field: str, value: Any) -> Any:
             if field == "condition":
-                return describe_conditions(value, context, names)
+                return sentence_case(describe_conditions(value, context, names))
             return describe_steps(value or [], context.known, context.language) if field == "steps" else value
 
         return describe
 
     def _restored_message(self) -> str:
-        return "The script is as it was."
+        return "Version restored."
 
     def _version_line(self, version: ScriptVersion, language: str, zone: str) -> VersionLine:
         return replace(super()._version_line(version, language, zone), text=version.content["text"])

@@ -170,6 +170,6 @@ def _row(row: Script, data: _PageData, identity: Identity, language: str) -> Scr
         agents=translate(language, "This agent") if row.agent_id else translate(language, "All agents"),
         enabled=row.enabled,
         used=plural(language, "{count} reply", "{count} replies", used.count) if used.count else "",
-        when=relative_time(language, used.last, now()) if used.last else "",
+        when=relative_time(language, used.last, now(), identity.time_zone) if used.last else "",
         exact=exact_time(language, used.last, identity.time_zone) if used.last else "",
     )

@@ -28,9 +28,9 @@ from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
 
 _ACTION_TOASTS = {
     "pause": "Paused.",
-    "resume": "On the way again.",
-    "skip": "The step is passed by.",
-    "remove": "Taken out.",
+    "resume": "Resumed.",
+    "skip": "Step skipped.",
+    "remove": "Removed from sequence.",
     "retry": "The step is tried again.",
 }
 
@@ -113,7 +113,7 @@ class EnrollmentPageState(rx.State):
         """Send the held e-mail at once."""
         await call(self, enrollments.release_email, self._id())
         await self._fetch()
-        return await success_toast(self, "The e-mail is sent now.")
+        return await success_toast(self, "Sending the email.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -164,7 +164,7 @@ def _history_line(
         words=names.steps.get(f"{line.version}:{line.step_id}", "") or line.kind,
         state=translate(language, words),
         colour=colour,
-        when=relative_time(language, line.taken_at, now()),
+        when=relative_time(language, line.taken_at, now(), identity.time_zone),
         exact=exact_time(language, line.taken_at, identity.time_zone),
         due=exact_time(language, line.due_at, identity.time_zone),
         result=_result_words(line, language),
@@ -183,5 +183,5 @@ def _result_words(line: EnrollmentStep, language: str) -> str:
     released = line.gate.get("released")
     if not released:
         return words
-    sentence = "{name} sends it now" if line.state == StepState.HELD else "Sent by {name} after it was held back"
+    sentence = "Sending now: {name}" if line.state == StepState.HELD else "Sent by {name} after it was held"
     return f"{words} ({translate(language, sentence, name=str(released['by']))})"

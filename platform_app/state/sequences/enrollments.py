@@ -92,7 +92,7 @@ class EnrollmentsState(EnrollDialog, rx.State):
     async def filter_by(self, name: str, value: str) -> Any:
         """Filter by sequence or state. Raises Invalid for another filter or an unknown state."""
         if name not in ("sequence", "state") or (name == "state" and value not in FILTERS):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         setattr(self, name, value[:32])
         self.page, self.selected = 1, []
         await self._fetch()
@@ -120,7 +120,7 @@ class EnrollmentsState(EnrollDialog, rx.State):
     async def act(self, what: str, every: bool) -> Any:
         """Apply an action to the selection, or to all matching enrollments. Raises Invalid if the action is unknown."""
         if what not in ACTIONS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
         done, refused, ids = 0, 0, await self._next("", **asked) if every else self.selected
         while ids:
@@ -207,16 +207,16 @@ def enrollment_row(
     words, colour = enrollment_status(row, language)
     return EnrollmentRow(
         id=row.id,
-        subject=names.subjects.get(row.id, "") or translate(language, "Nobody"),
+        subject=names.subjects.get(row.id, "") or translate(language, "Unassigned"),
         subject_path=f"leads/{row.lead_id}" if row.lead_id else f"contacts/{row.contact_id}",
         sequence=names.sequences.get(row.sequence_id, ""),
         sequence_id=row.sequence_id,
         words=words,
         colour=colour,
         step=names.steps.get(f"{row.version}:{row.step_id}", ""),
-        due=relative_time(language, row.due_at, now()) if row.due_at else "",
+        due=relative_time(language, row.due_at, now(), identity.time_zone) if row.due_at else "",
         due_exact=exact_time(language, row.due_at, identity.time_zone) if row.due_at else "",
-        entered=relative_time(language, row.entered_at, now()),
+        entered=relative_time(language, row.entered_at, now(), identity.time_zone),
         entered_exact=exact_time(language, row.entered_at, identity.time_zone),
         is_late=row.planned_at is not None,
     )

@@ -15,7 +15,7 @@ from platform_app.engine.sequences import sequence_statistics, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
 from platform_app.errors import Invalid
 from platform_app.form_fields import field_labels
-from platform_app.i18n import translate
+from platform_app.i18n import sentence_case, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state.console.base import call, fetch, handler, success_toast
@@ -40,7 +40,7 @@ from platform_app.state.sequences.sequence_view import (
 from platform_app.state.sequences.sequence_words import OFFERED
 
 SWITCHES = ("leave_on_reply", "leave_on_stage")
-TRUE_AT_ENTRY = "True already for whoever comes in: they leave before the first step."
+TRUE_AT_ENTRY = "Already met for everyone who enrolls, so they exit before the first step."
 
 
 @dataclass
@@ -88,13 +88,13 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         elif (field == "again" and value in list(ReEnrollment)) or (field == "late" and value in list(OverduePolicy)):
             await self._save({field: value})
         else:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
 
     @handler(Role.OPERATOR)
     async def set_leave_switch(self, field: str, on: bool) -> None:
         """Set whether a reply or a change of stage ends enrollments. Raises Invalid if the field is unknown."""
         if field not in SWITCHES:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         await self._save({field: on})
 
     @handler(Role.VIEWER)
@@ -112,7 +112,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         if step_id and field in ("condition", "only_if"):
             step_tree: Tree = tree.find(self._steps, step_id).get(field) or {}
             return step_tree
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
 
     @handler(Role.OPERATOR)
     async def move_inside(self) -> Any:
@@ -148,7 +148,8 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
         self.descriptions = {
-            name: describe_conditions(held, context, data.names) for name, held in self._conditions.items()
+            name: sentence_case(describe_conditions(held, context, data.names))
+            for name, held in self._conditions.items()
         }
         entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
@@ -164,7 +165,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
     def _step_words(self, context: ViewContext, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)
         return {
-            name: describe_conditions(step.get(field) or {}, context, named)
+            name: sentence_case(describe_conditions(step.get(field) or {}, context, named))
             for name, field in (("step", "condition"), ("only_if", "only_if"))
         }
 

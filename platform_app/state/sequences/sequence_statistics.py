@@ -82,7 +82,7 @@ class SequenceStatisticsState(rx.State):
         found, language = await fetch(self, _read, self._id(), context), context.language
         total = sum(found.counts.values())
         self.name, self.address = found.name, self._id()
-        self.cards = [CountLine(translate(language, "Entered"), str(total))]
+        self.cards = [CountLine(translate(language, "Enrolled"), str(total))]
         self.cards += [
             CountLine(
                 translate(language, words), str(found.counts.get(state, 0)), _share(found.counts.get(state, 0), total)

@@ -14,7 +14,7 @@ from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
-from platform_app.i18n import translate
+from platform_app.i18n import sentence_case, translate
 from platform_app.models.person import Role
 from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
@@ -75,9 +75,9 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         """Add a step (a kind, or "do:" and an action) and open it. Raises Invalid, or LimitReached if too many."""
         kind, _, action = what.partition(":")
         if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         if len(list(tree.walk(self._steps))) >= kinds.MAX_STEPS:
-            raise LimitReached("There can be {count} steps at most.", count=kinds.MAX_STEPS)
+            raise LimitReached("You can add up to {count} steps.", count=kinds.MAX_STEPS)
         data: Data = {"kind": kind}
         if action:
             data["action"] = {"kind": action} | {field.name: "" for field in input_fields(actions.ACTIONS[action])}
@@ -122,7 +122,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
     async def set_action_field(self, name: str, value: str) -> None:
         """Set a field of the open step's action. Raises Invalid if the value is too long or contains NUL."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
 
         def change(step: Data) -> None:
             if name not in {field.name for field in input_fields(actions.ACTIONS[step["action"]["kind"]])}:
@@ -165,7 +165,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         try:
             change(tree.find(steps, self.opened))
         except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
         await self._keep(steps)
         await self._draw_open()
 
@@ -237,10 +237,11 @@ def _line(
     wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
     try:
         (read,) = kinds.parse_steps([step])
-        title, wait = describe_step(read, context, named), describe_timing(read.timing, language)
+        title = sentence_case(describe_step(read, context, named))
+        wait = describe_timing(read.timing, language)
     except Invalid:
         title, wait = str(step.get("kind")), ""
-        wrong = translate(language, "This step is not known any more. Remove it.")
+        wrong = translate(language, "This step is no longer available. Remove it.")
     count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
     shown = str(count) if count else ""
     line = SequenceStepLine(step["id"], False, index.depth, index.number, title, icon, wait, shown, wrong)

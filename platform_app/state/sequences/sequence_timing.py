@@ -78,13 +78,13 @@ class StepTimingEditor(rx.State, mixin=True):
         elif name in ("zone", "fixed_zone"):
             await self._change_timing(lambda timing: timing.update({name: value[:60]}))
         else:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
 
     @handler(Role.OPERATOR)
     async def switch_timing(self, name: str, on: bool) -> None:
         """Switch an option of the timing on or off. Raises Invalid if the option is unknown."""
         if name not in _SWITCHES:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         await self._change_timing(
             lambda timing: (timing["delay"] if name == "may_be_today" else timing).update({name: on})
         )
@@ -104,7 +104,7 @@ class StepTimingEditor(rx.State, mixin=True):
     async def add_period(self) -> None:
         """Add a period to the window of the open step. Raises LimitReached at the maximum number."""
         if len(self.timing.periods) >= MOST_PERIODS:
-            raise LimitReached("There can be {count} periods at most.", count=MOST_PERIODS)
+            raise LimitReached("You can add up to {count} time windows.", count=MOST_PERIODS)
         await self._change_timing(lambda timing: timing["periods"].append(Period().model_dump(mode="json")))
         self.steps_key += 1
 
@@ -118,7 +118,7 @@ class StepTimingEditor(rx.State, mixin=True):
     async def set_period(self, place: int, name: str, value: str) -> None:
         """Set the start or end of a period. Raises Invalid if `name` is neither "start" nor "end"."""
         if name not in ("start", "end"):
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         shown = "24:00" if name == "end" and value == "00:00" else value
         await self._change_timing(lambda timing: timing["periods"][place].update({name: shown}))
 
@@ -135,7 +135,7 @@ class StepTimingEditor(rx.State, mixin=True):
             self.timing.problem = translate(language, _timing_problem(error))
             return
         except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise Invalid("This value cannot be taken.") from error
+            raise Invalid("This value isn’t allowed.") from error
         await self._keep(steps)
         await self._draw_open()
 

@@ -56,7 +56,7 @@ def containing_list(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
                 return containing_list(step.get(branch) or [], step_id)
             except Invalid:
                 continue
-    raise Invalid("This value cannot be taken.")
+    raise Invalid("This value isn’t allowed.")
 
 
 def branch(steps: list[Data], where: str) -> list[Data]:
@@ -69,7 +69,7 @@ def branch(steps: list[Data], where: str) -> list[Data]:
     step_id, _, name = where.partition(".")
     step = find(steps, step_id)
     if name not in BRANCHES.get(str(step.get("kind")), ()):
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     inner_steps: list[Data] = step.setdefault(name, [])
     return inner_steps
 

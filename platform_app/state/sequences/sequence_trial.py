@@ -17,7 +17,7 @@ from platform_app.engine.sequences.sequence_backtest import SequenceBacktest
 from platform_app.engine.sequences.sequence_trial import AssumedEvent, SequenceTrial
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid, PlatformError
-from platform_app.i18n import exact_time, plural, translate
+from platform_app.i18n import exact_time, plural, sentence_case, translate
 from platform_app.models.crm import Contact
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
@@ -245,7 +245,7 @@ def _simulated_line(
         contact_time=format_clock(line.at, language, step_data.zone)
         if step_data.zone and step_data.zone != identity.time_zone
         else "",
-        words=describe_step(step, context, step_data.names),
+        words=sentence_case(describe_step(step, context, step_data.names)),
         result=result,
         waits=[wait_text(wait, format_clock(at, language, identity.time_zone), language) for wait, at in line.waits],
         colour=colour,
@@ -272,6 +272,7 @@ def _summary(result: SequenceBacktest, language: str, step_data: _StepData) -> l
     lines += count_words(result.held, language)
     context = ViewContext(language, "UTC", {})
     for step_id, count in result.steps.items():
-        words = describe_step(step_data.steps[step_id], context, step_data.names)
-        lines.append(translate(language, "“{step}” would have been taken {count} times", step=words, count=count))
+        words = sentence_case(describe_step(step_data.steps[step_id], context, step_data.names))
+        one, many = "Would have run “{step}” {count} time", "Would have run “{step}” {count} times"
+        lines.append(plural(language, one, many, count, step=words))
     return lines

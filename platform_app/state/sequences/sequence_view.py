@@ -8,7 +8,7 @@ from platform_app.automation.steps import parse_steps as read_steps
 from platform_app.db import Transaction, owned
 from platform_app.engine.sequences.sequences import VersionMove
 from platform_app.errors import Invalid
-from platform_app.i18n import translate
+from platform_app.i18n import sentence_case, translate
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state.rules.proof_view import ViewContext
@@ -36,7 +36,7 @@ def describe_field(field: str, value: Any, context: ViewContext, named: dict[str
     """Return a field of a definition as text."""
     language = context.language
     if field in TREES:
-        return describe_conditions(value or {}, context, named)
+        return sentence_case(describe_conditions(value or {}, context, named))
     if field == "steps":
         return describe_steps(value or [], context, named)
     options = SEQUENCE_FORM[field].options
@@ -60,7 +60,7 @@ def _one(data: Data, context: ViewContext, named: dict[str, str]) -> tuple[str, 
         (step,) = read_steps([data])
     except Invalid:
         return "", str(data.get("kind"))
-    return describe_timing(step.timing, context.language), describe_step(step, context, named)
+    return describe_timing(step.timing, context.language), sentence_case(describe_step(step, context, named))
 
 
 def describe_draft(row: Sequence, context: ViewContext, named: dict[str, str]) -> str:

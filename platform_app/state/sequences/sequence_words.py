@@ -12,72 +12,72 @@ from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.sequences import SequenceDefinition
 from platform_app.automation.step_base import Step, StepInput
 from platform_app.automation.steps import STEPS
-from platform_app.i18n import plural, translate
+from platform_app.i18n import clause, plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.rules.proof_view import ViewContext
-from platform_app.state.rules.rule_words import TRIGGERS, describe_action, describe_conditions
+from platform_app.state.rules.rule_words import CLAUSES, TRIGGERS, describe_action, describe_conditions
 
 _WITHOUT_SUBJECT = ("member_invited", "invitation_revoked", "member_joined", "member_changed", "member_removed")
 OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply", *_WITHOUT_SUBJECT)]
 SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
 ZONES = {
-    "tenant": "Your time zone",
-    "contact": "The contact's time zone",
-    "fixed": "A time zone of your choice",
+    "tenant": "Company time zone",
+    "contact": "The contact’s time zone",
+    "fixed": "Other time zone…",
 }
 UNITS = {"minutes": "minutes", "hours": "hours", "days": "days", "weeks": "weeks"}
-DELAYS = {"none": "At once", "span": "After a while", "until": "At a time of day"}
+DELAYS = {"none": "Immediately", "span": "After a delay", "until": "On a schedule"}
 STATES = {
-    "active": ("On the way", "blue"),
+    "active": ("Active|enrollment", "blue"),
     "paused": ("Paused", "amber"),
-    "held": ("The sequence is switched off", ""),
-    "finished": ("Came to the end", "green"),
-    "goal": ("Reached the goal", "green"),
-    "left": ("Left", ""),
+    "held": ("The sequence is turned off", ""),
+    "finished": ("Completed", "green"),
+    "goal": ("Goal reached", "green"),
+    "left": ("Exited", ""),
     "failed": ("A step failed", "red"),
 }
 EXIT_REASONS = {
     "replied": "Replied",
     "stage": "The stage changed",
-    "condition": "A condition took them out",
-    "awaited": "What a step waited for did not come",
-    "again": "Began anew",
-    "removed": "Taken out by a person",
-    "stopped": "Taken out by automation",
+    "condition": "Exit condition met",
+    "awaited": "Wait timed out",
+    "again": "Restarted",
+    "removed": "Removed by a teammate",
+    "stopped": "Removed by automation",
     "deleted": "Deleted",
     "member": "A member wrote",
 }
 STEP_STATES = {
-    "done": ("Done", "green"),
-    "skipped": ("Passed by: its condition did not hold", ""),
-    "held": ("Kept back at the send gate", "amber"),
-    "late": ("Left out: it was due while nothing ran", "amber"),
-    "passed": ("Passed by a person", ""),
-    "outside": ("Its call is being made", "blue"),
-    "retrying": ("Will be tried again", "amber"),
+    "done": ("Completed", "green"),
+    "skipped": ("Skipped: condition not met", ""),
+    "held": ("Not sent: stopped before sending", "amber"),
+    "late": ("Skipped: due during downtime", "amber"),
+    "passed": ("Skipped by a teammate", ""),
+    "outside": ("Running", "blue"),
+    "retrying": ("Retrying", "amber"),
     "failed": ("Failed", "red"),
-    "uncertain": ("Not known whether it arrived", "amber"),
+    "uncertain": ("Delivery unconfirmed", "amber"),
     "cancelled": ("Not done: they had left before", ""),
 }
 ENTRIES = {
     "enters": ("Would enter", "green"),
-    "condition": ("The condition did not hold", ""),
-    "leaves": ("Would enter and leave at once: a way out or the goal is true already", "amber"),
+    "condition": ("Condition not met", ""),
+    "leaves": ("Would enroll and exit right away: an exit condition or the goal is already met", "amber"),
     "inside": ("Is in it already", ""),
     "before": ("Has been in it before", ""),
-    "too_deep": ("Automations led to automations five times", "amber"),
-    "nobody": ("Is no lead and no contact", ""),
+    "too_deep": ("Stopped: automation loop (5 levels)", "amber"),
+    "nobody": ("Not a lead or contact", ""),
 }
-ENDED = "A way out or the goal is true already when they enter: they leave before the first step."
+ENDED = "An exit condition or the goal is already met at enrollment, so they’d exit before the first step."
 ENDS = {
-    "finished": "Came to the end",
-    "goal": "Reached the goal",
+    "finished": "Completed",
+    "goal": "Goal reached",
     "replied": "Replied",
     "stage": "The stage changed",
-    "condition": "A condition took them out",
-    "awaited": "What a step waited for did not come",
-    "never": "The window of a step never opens",
-    "on the way": "On the way",
+    "condition": "Exit condition met",
+    "awaited": "Wait timed out",
+    "never": "Step’s time window never opens",
+    "on the way": "Active|enrollment",
 }
 BRANCHES = {name: words for step_class in STEPS.values() for name, words in step_class.branch_labels.items()}
 ICONS = {kind: step_class.icon for kind, step_class in STEPS.items()}
@@ -152,34 +152,34 @@ def describe_timing(timing: Timing, language: str) -> str:
         shown = "; ".join(describe_period(period, language) for period in timing.periods)
         parts.append(translate(language, "within {periods}", periods=shown))
     if timing.not_on_holidays:
-        parts.append(translate(language, "not on holidays"))
+        parts.append(clause(translate(language, "Skip holidays")))
     if timing.zone == ZoneSource.CONTACT:
-        parts.append(translate(language, "by the contact's clock"))
+        parts.append(translate(language, "by the contact’s clock"))
     elif timing.zone == ZoneSource.FIXED:
         parts.append(timing.fixed_zone)
-    return ", ".join(part for part in parts if part) or translate(language, "at once")
+    return ", ".join(part for part in parts if part) or translate(language, "immediately")
 
 
 def describe_step(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
-    """Return a step as a short text."""
+    """Return a step as a clause."""
     language = context.language
     if step.kind == "do":
-        return describe_action(step.action, language, named) if step.action else translate(language, "Do something")
+        return describe_action(step.action, language, named) if step.action else clause(translate(language, "Actions"))
     shown = {
         field.name: _shown(getattr(step, field.name), field, context, named=named) for field in input_fields(type(step))
     }
-    return translate(language, step.sentence, **shown)
+    return clause(translate(language, step.sentence, **shown))
 
 
 def _shown(value: Any, field: InputField, context: ViewContext, *, named: Mapping[str, str]) -> str:
     if field.input == StepInput.CONDITION:
         return describe_conditions(value, context, named) or "…"
-    return translate(context.language, field.options.get(str(value), str(value)))
+    return clause(translate(context.language, field.options.get(str(value), str(value))))
 
 
 def describe_trigger(own: SequenceDefinition, language: str) -> str:
-    """Return the trigger of a sequence as text."""
-    return translate(language, TRIGGERS[own.trigger])
+    """Return the trigger of a sequence as a clause."""
+    return translate(language, CLAUSES[own.trigger])
 
 
 def describe_sequence(
@@ -187,13 +187,13 @@ def describe_sequence(
 ) -> str:
     """Return a sequence as sentences."""
     language = context.language
-    parts = [translate(language, "Begins: {trigger}.", trigger=describe_trigger(own, language))]
+    parts = [translate(language, "Starts when {trigger},", trigger=describe_trigger(own, language))]
     if condition := describe_conditions(own.condition, context, named):
-        parts.append(translate(language, "If: {condition}.", condition=condition))
+        parts.append(translate(language, "if {condition},", condition=condition))
     told = "; ".join(
         f"{describe_timing(step.timing, language)} — {describe_step(step, context, named)}" for step in steps
     )
-    parts.append(translate(language, "Then: {actions}.", actions=told or translate(language, "nothing yet")))
+    parts.append(translate(language, "then {actions}.", actions=told or translate(language, "nothing yet")))
     out = [
         translate(language, words)
         for words, holds in (("they reply", own.leave_on_reply), ("the stage changes", own.leave_on_stage))

@@ -14,7 +14,7 @@ from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.engine.sequences import sequence_statistics
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid
-from platform_app.i18n import plural, translate
+from platform_app.i18n import plural, sentence_case, translate
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence
 from platform_app.state.console.base import fetch
@@ -101,8 +101,8 @@ def _row(row: Sequence, data: _PageData, context: ViewContext) -> SequenceRow:
     return SequenceRow(
         id=row.id,
         name=row.name,
-        trigger=describe_trigger(own, language),
-        condition=describe_conditions(own.condition, context, data.names)[:300],
+        trigger=sentence_case(describe_trigger(own, language)),
+        condition=sentence_case(describe_conditions(own.condition, context, data.names))[:300],
         steps=plural(language, "{count} step", "{count} steps", steps),
         agent=data.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=definition_status(row),

@@ -45,7 +45,7 @@ def build_task_row(line: TaskLine, who: Identity, language: str) -> TaskRow:
         id=row.id,
         text=row.text,
         is_done=row.done_at is not None,
-        overdue=_overdue_words(line, language) if is_overdue else "",
+        overdue=_overdue_words(line, language, who.time_zone) if is_overdue else "",
         due=due_words(row.due_at, language, who.time_zone) if row.due_at else "",
         exact=exact_time(language, row.due_at, who.time_zone) if row.due_at else "",
         done=due_words(row.done_at, language, who.time_zone) if row.done_at else "",
@@ -67,6 +67,8 @@ def _origin_words(origin: TaskOrigin, language: str) -> str:
     return origin.name or translate(language, "Event")
 
 
-def _overdue_words(line: TaskLine, language: str) -> str:
+def _overdue_words(line: TaskLine, language: str, zone: str) -> str:
     due_at = line.row.due_at
-    return translate(language, "Overdue · {when}", when=relative_time(language, due_at, now())) if due_at else ""
+    if due_at is None:
+        return ""
+    return translate(language, "Overdue · {when}", when=relative_time(language, due_at, now(), zone))

@@ -31,7 +31,7 @@ VIEW_LABELS = {
     View.TODAY: "Today",
     View.OVERDUE: "Overdue",
     View.UPCOMING: "Upcoming",
-    View.DONE: "Done",
+    View.DONE: "Completed",
 }
 PAUSE_SECONDS = 1.0  # between two live updates, in which further changes are collected
 
@@ -98,7 +98,7 @@ class TasksState(ListPage, Undo, rx.State):
         if not done:
             return None
         self._deselect(row.id)
-        return await self._offer_reopening([row.id], "“{title}” is done.", title=row.text)
+        return await self._offer_reopening([row.id], "“{title}” completed.", title=row.text)
 
     @handler(Role.OPERATOR)
     async def postpone(self, task_id: str, choice: str) -> None:
@@ -140,7 +140,7 @@ class TasksState(ListPage, Undo, rx.State):
         count = await call(self, tasks.for_each, selected, tasks.set_done, done=True)
         await self._fetch()
         language = (await current_user(self)).language
-        words = plural(language, "{count} task is done.", "{count} tasks are done.", count)
+        words = plural(language, "{count} task is completed.", "{count} tasks are done.", count)
         return await self._offer_reopening(selected, words)
 
     @handler(Role.OPERATOR)

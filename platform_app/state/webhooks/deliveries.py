@@ -21,11 +21,11 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.log_list import LogList
 from platform_app.state.console.option_lists import Option
 
-OUTCOMES = {"accepted": ("Accepted", "green"), "duplicate": ("Came before", ""), "refused": ("Refused", "red")}
+OUTCOMES = {"accepted": ("Accepted", "green"), "duplicate": ("Duplicate|delivery", ""), "refused": ("Refused", "red")}
 HEADER_WORDS = {
-    "sender": "Sent from",
-    "user-agent": "Program of the sender",
-    "content-type": "Type of the body",
+    "sender": "IP address",
+    "user-agent": "User agent",
+    "content-type": "Content type",
     "webhook-timestamp": "Signed at",
 }
 MAX_DIFF_CHARS = 50_000  # characters of a body
@@ -69,9 +69,9 @@ def delivery_row(row: ReceivedDelivery, names: dict[str, str], identity: Identit
         colour=colour,
         why=translate(language, row.why) if row.why else "",
         message_id=row.message_id,
-        size=translate(language, "{count} bytes", count=format_decimal(row.size, locale=language)),
+        size=translate(language, "{count} B", count=format_decimal(row.size, locale=language)),
         event_id=row.event_id or "",
-        when=relative_time(language, row.at, now()),
+        when=relative_time(language, row.at, now(), identity.time_zone),
         exact=exact_time(language, row.at, identity.time_zone),
     )
 

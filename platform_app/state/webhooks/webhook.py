@@ -133,7 +133,7 @@ class WebhookState(FieldProblems, rx.State):
         """Add a field for a path of the payload. Raises Invalid if its kind is unknown."""
         kind = str(form.get("kind", ""))
         if kind not in FIELD_KINDS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         path, name = str(form.get("path", "")), str(form.get("name", ""))
         return await self._change(webhook_fields.add_field, self._id(), path=path, name=name, kind=FieldKind(kind))
 

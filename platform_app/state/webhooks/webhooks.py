@@ -81,7 +81,7 @@ class WebhooksState(Undo, rx.State):
     async def show_tab(self, tab: str) -> Any:
         """Change the tab; the address keeps it. Raises Invalid for an unknown tab."""
         if tab not in TABS:
-            raise Invalid("This value cannot be taken.")
+            raise Invalid("This value isn’t allowed.")
         self.tab = tab
         return replace_query(tab="" if tab == TABS[0] else tab)
 
@@ -131,7 +131,7 @@ class WebhooksState(Undo, rx.State):
         self.undo_sentence = ""
         await call(self, incoming_webhooks.restore, self._undo_id)
         await self._fetch()
-        return await success_toast(self, "It is back.")
+        return await success_toast(self, "Restored.")
 
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(incoming_webhooks.delete, incoming_webhooks.restore)
@@ -158,6 +158,6 @@ def _row(row: IncomingWebhook, names: dict[str, str], identity: Identity, *, lan
         address=address_of(row, identity, origin),
         signed=row.signed,
         enabled=row.enabled,
-        when=relative_time(language, at, now()) if at else "",
+        when=relative_time(language, at, now(), identity.time_zone) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
     )

@@ -1,0 +1,42 @@
+"""Times in words: just now, minutes, hours of the day, yesterday, weekday, date; and the same way forward."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from platform_app.i18n import duration, relative_time
+
+NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ago", "english", "russian"),
+    [
+        (timedelta(seconds=59), "just now", "только что"),
+        (timedelta(seconds=84), "1 minute ago", "1 минуту назад"),
+        (timedelta(minutes=59), "59 minutes ago", "59 минут назад"),
+        (timedelta(minutes=62), "1 hour ago", "1 час назад"),
+        (timedelta(hours=13), "13 hours ago", "13 часов назад"),
+        (timedelta(hours=15), "yesterday 23:00", "вчера 23:00"),
+        (timedelta(days=2), "Sat 14:00", "сб 14:00"),
+        (timedelta(days=7), "Nov 23", "23 нояб."),
+        (timedelta(days=400), "Oct 26, 2025", "26 окт. 2025"),
+        (-timedelta(minutes=5), "in 5 minutes", "через 5 минут"),
+        (-timedelta(hours=19), "tomorrow 09:00", "завтра 09:00"),
+        (-timedelta(days=3), "Thu 14:00", "чт 14:00"),
+    ],
+)
+def test_a_time_is_said_as_people_say_it(ago: timedelta, english: str, russian: str) -> None:
+    assert relative_time("en", NOW - ago, NOW, "UTC") == english
+    assert relative_time("ru", NOW - ago, NOW, "UTC") == russian
+
+
+def test_days_are_those_of_the_zone() -> None:
+    at = NOW - timedelta(hours=4)
+    assert relative_time("en", at, NOW, "UTC") == "4 hours ago"
+    assert relative_time("en", at, NOW, "Asia/Vladivostok") == "yesterday 20:00"
+
+
+def test_a_duration_takes_the_largest_unit() -> None:
+    assert [duration("en", minutes) for minutes in (1, 90, 120, 1440)] == ["1 minute", "90 minutes", "2 hours", "1 day"]
+    assert [duration("ru", minutes) for minutes in (1, 90, 120, 2880)] == ["1 минута", "90 минут", "2 часа", "2 дня"]
