@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -106,7 +106,7 @@ def relative_time(language: str, at: datetime, now: datetime, zone: str) -> str:
     if abs(passed) < timedelta(minutes=1):
         return translate(language, "just now")
     if abs(passed) < timedelta(hours=1) or days == 0:
-        unit = "minute" if abs(passed) < timedelta(hours=1) else "hour"
+        unit: Literal["minute", "hour"] = "minute" if abs(passed) < timedelta(hours=1) else "hour"
         return format_timedelta(passed, unit, add_direction=True, locale=language, threshold=_NO_LARGER_UNIT)
     if abs(days) == 1:
         words = "yesterday {time}" if days < 0 else "tomorrow {time}"

@@ -119,4 +119,4 @@ def test_an_email_in_the_language_of_its_member(who: Identity, mail: Catcher) ->
     prefer(who, "task_due", email="at_once")
     tell(who, who)
     run_jobs(who)
-    assert mail.letters[0]["Subject"] == "Acme: Срок задачи: Call"
+    assert mail.letters[0]["Subject"] == "Acme: Наступил срок задачи: Call"

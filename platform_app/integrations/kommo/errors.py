@@ -71,13 +71,13 @@ class Uncertain(KommoError):
     status = 503
 
 
-REVOKED = "{product} does not accept the platform's access any more. Connect the account again under Integrations."
-NOT_PAID = "The {product} account is not paid. Once it is paid there, the platform goes on by itself."
-DENIED = "{product} does not allow this: {reason}. The platform acts with the rights of who connected the account."
-MISSING = "{product} does not have this any more."
-REFUSED = "{product} did not take it: {reason}"
-BUSY = "{product} asks to wait: too many requests. The platform goes on by itself."
-UNREACHABLE = "{product} does not answer. The platform tries again by itself."
-SERVER_ERROR = "{product} has a fault of its own (error {status}). The platform tries again by itself."
-UNCERTAIN = "{product} did not answer in time. Whether it was done is not known; it is looked for before a repeat."
-UNREADABLE = "{product} gave an answer that cannot be read."
+REVOKED = "{product} no longer accepts the platform’s access. Connect the account again under Integrations."
+NOT_PAID = "The {product} account isn’t paid. The platform continues automatically once it is."
+DENIED = "{product} doesn’t allow this: {reason}. The platform acts with the rights of who connected the account."
+MISSING = "{product} doesn’t have this any more."
+REFUSED = "{product} didn’t take it: {reason}"
+BUSY = "{product} asks to wait because of too many requests. Retrying automatically."
+UNREACHABLE = "{product} isn’t responding. Retrying automatically."
+SERVER_ERROR = "{product} returned an error ({status}). Retrying automatically."
+UNCERTAIN = "{product} didn’t answer in time. Whether it was done isn’t known; it is looked for before a repeat."
+UNREADABLE = "{product} gave an answer that can’t be read."
