@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime, format_timedelta
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 LANGUAGES = ("en", "ru")
@@ -115,6 +117,15 @@ def relative_time(language: str, at: datetime, now: datetime, zone: str) -> str:
         return format_datetime(there, "EEE HH:mm", locale=language)
     year = "" if there.year == here.year else (" y" if language == "ru" else ", y")
     return format_datetime(there, ("d MMM" if language == "ru" else "MMM d") + year, locale=language)
+
+
+def money(language: str, amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency, without a fraction if it is whole; an empty currency is left out."""
+    digits = "#,##0" if amount == amount.to_integral_value() else "#,##0.00"
+    if not currency:
+        return str(format_decimal(amount, digits, locale=language))
+    pattern = f"{digits}\u00a0¤" if language == "ru" else f"¤{digits}"
+    return str(format_currency(amount, currency, pattern, locale=language, currency_digits=False))
 
 
 def duration(language: str, minutes: int) -> str:

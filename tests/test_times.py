@@ -1,10 +1,11 @@
 """Times in words: just now, minutes, hours of the day, yesterday, weekday, date; and the same way forward."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from platform_app.i18n import duration, relative_time
+from platform_app.i18n import duration, money, relative_time
 
 NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
 
@@ -40,3 +41,14 @@ def test_days_are_those_of_the_zone() -> None:
 def test_a_duration_takes_the_largest_unit() -> None:
     assert [duration("en", minutes) for minutes in (1, 90, 120, 1440)] == ["1 minute", "90 minutes", "2 hours", "1 day"]
     assert [duration("ru", minutes) for minutes in (1, 90, 120, 2880)] == ["1 минута", "90 минут", "2 часа", "2 дня"]
+
+
+def test_money_has_the_currency_of_the_company() -> None:
+    amount = Decimal("47000")
+    assert [money("en", amount, code) for code in ("EUR", "RUB", "")] == ["€47,000", "RUB47,000", "47,000"]
+    assert [money("ru", amount, code) for code in ("RUB", "EUR", "")] == [
+        "47\xa0000\xa0₽",
+        "47\xa0000\xa0€",
+        "47\xa0000",
+    ]
+    assert money("en", Decimal("590.50"), "USD") == "$590.50"

@@ -34,6 +34,7 @@ class Tenant(Row, table=True):
     language: str = Field(default="en", max_length=2)
     time_zone: str = Field(default="Europe/Moscow", max_length=64)
     country: str = Field(default="", max_length=2)  # of phone numbers without a country code; "": the time zone's
+    currency: str = Field(default="", max_length=3)  # ISO 4217, of budgets; "": amounts are shown without one
     is_demo: bool = False
     stop_on_member_reply: bool = Field(
         default=True,
@@ -120,5 +121,6 @@ class Identity:
     language: str
     time_zone: str  # of the tenant
     theme: str = "system"
+    currency: str = ""  # of the tenant
     session_id: str = ""
     must_enroll: bool = False  # the tenant requires a second factor, which this user has not set up

@@ -142,7 +142,8 @@ def prepared(page: Page, recorded: Recorded) -> None:
     test_telegram.connect(page, recorded.address, "en", telegram())
     test_kommo.connect(page, recorded.address, "en", fake_kommo())
     page.goto(f"{operator.home}/contacts")
-    page.get_by_role("button", name=re.compile("^Delete “")).last.click()
+    page.get_by_role("button", name=re.compile("^Actions for “")).last.click()
+    page.get_by_role("menuitem", name="Delete").click()
     wait_for(lambda: recorded.one("select count(*) from binentry") == 1)
     busy = "select count(*) from job where state in ('queued', 'running')"
     wait_for(lambda: recorded.one(busy) == 0 and recorded.all("select 1 from receiveddelivery"), 60)

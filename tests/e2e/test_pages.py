@@ -39,6 +39,7 @@ MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES |= {"resultTypes": ["violations"]}
 MEASURES = (Path(__file__).parent / "measures.js").read_text()
+PSEUDO = (Path(__file__).parent / "pseudo.js").read_text()
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
 
@@ -161,10 +162,20 @@ def test_no_page_has_a_fault(language: str, address: str, new_person: NewPerson)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
             if name == "talk":
                 found += faults_of_trace(page, f"trace-{theme}-{language}-{width}", language)
+        found += reflowed(page, name)
     page.set_viewport_size({"width": 390, "height": 900})
     page.get_by_role("button", name={"ru": "Навигация", "en": "Navigation"}[language]).click()
     found += faults(page, "navigation")
     assert "\n".join(found) == ""
+
+
+def reflowed(page: Page, name: str) -> list[str]:
+    """Return what does not fit at four times the size (320 px), and, on a desk, with texts 40 per cent longer."""
+    page.set_viewport_size({"width": 320, "height": 900})
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    cut = page.evaluate(PSEUDO)
+    return [f"{name}: {wide} px too wide at 320"] * (wide > 0) + [f"{name}: {line}" for line in cut]
 
 
 def look(page: Page, theme: str, width: int) -> None:

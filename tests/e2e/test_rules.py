@@ -139,7 +139,7 @@ def test_built_in_the_console_it_runs_and_tells_why(builder: Builder) -> None:
     page.get_by_role("row").filter(has_text=f"Large {builder.language}").get_by_role("link").first.click()
     page.wait_for_url(re.compile("/rules/runs/[0-9a-f]{32}"))
     proof = page.locator(".proof")
-    expect(proof).to_contain_text(f"{builder.t('found: ')}7")
+    expect(proof).to_contain_text(f"{builder.t('actual: ')}7")
     expect(proof).to_contain_text(re.compile("1[,\u00a0]000"))
     expect(page.get_by_text(builder.t("Smallest change that would make it run:"))).to_be_visible()
     page.goto(address)

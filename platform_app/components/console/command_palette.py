@@ -16,6 +16,13 @@ class GlobalKeys(rx.Component):
     on_palette: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class FocusKeeper(rx.Component):
+    """Gives the focus of a deleted row to the next one, and takes the last deletion back at Ctrl or ⌘ with Z."""
+
+    library = "$/public/keys.jsx"
+    tag = "FocusKeeper"
+
+
 class StoredTheme(rx.Component):
     """Applies the user's stored theme in a new browser."""
 

@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
-from platform_app.components.console.command_palette import StoredTheme, palette
+from platform_app.components.console.command_palette import FocusKeeper, StoredTheme, palette
 from platform_app.components.console.notification_bell import notification_bell, notification_signals
 from platform_app.components.console.parts import status
 from platform_app.components.console.popups import Popups, TableLabels
@@ -80,6 +80,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 notification_signals(),
                 Popups.create(),
                 TableLabels.create(),
+                FocusKeeper.create(),
                 unsent_note(CurrentUser.email),
                 StoredTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
                 class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),

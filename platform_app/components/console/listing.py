@@ -89,16 +89,16 @@ def search_box(label: Any, value: Any, on_change: Any) -> rx.Component:
 
 def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empty: rx.Component) -> rx.Component:
     """Show skeleton rows, the table, "nothing yet" or "nothing matches", whichever is true."""
-    return rx.cond(
-        loaded,
-        rx.cond(
-            total > 0,
-            table,
-            rx.cond(
-                filtered, empty_state(t("No results. Try another search or clear the filters."), icon="search-x"), empty
-            ),
-        ),
-        skeleton_rows(),
+    return rx.cond(loaded, rx.cond(total > 0, table, rx.cond(filtered, no_matches(), empty)), skeleton_rows())
+
+
+def no_matches() -> rx.Component:
+    """Return the message that nothing matches the search and filters, with the way out: the page without them."""
+    clear = rx.button(t("Clear filters"), variant="soft", color_scheme="gray", high_contrast=True)
+    return empty_state(
+        t("No results. Try another search or clear the filters."),
+        rx.link(clear, href=rx.State.router.url.path),
+        icon="search-x",
     )
 
 
@@ -135,8 +135,9 @@ def row_menu(title: Any, *items: rx.Component) -> rx.Component:
 
 
 def delete_cell(title: Any, on_click: Any) -> rx.Component:
-    """Return the cell with the button that deletes a row, for those who may."""
-    return rx.cond(~READ_ONLY, rx.table.cell(icon_button("trash-2", t("Delete “{title}”", title=title), on_click)))
+    """Return the cell with the menu of a row that can only be deleted, for those who may."""
+    delete = rx.menu.item(t("Delete"), color_scheme="red", on_select=on_click)
+    return rx.cond(~READ_ONLY, rx.table.cell(row_menu(title, delete)))
 
 
 def framed_table(head: rx.Component, body: rx.Component, *, label: Any = None) -> rx.Component:
@@ -166,7 +167,7 @@ def tag_filter(value: Any, on_change: Any) -> rx.Component:
             value=value,
             on_change=on_change,
             placeholder=t("Tag"),
-            aria_label=t("Tag"),
+            aria_label=t("Filter by tag"),
             max_length=60,
             width="140px",
         ),

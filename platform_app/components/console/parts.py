@@ -121,12 +121,15 @@ def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component
     """Return the position in a list with links to other pages. `on_page` receives the page number, from 1."""
     return rx.flex(
         rx.el.span(total_words, class_name="muted small"),
-        rx.flex(
-            _turn("chevron-left", t("Previous page"), page <= 1, on_page(page - 1)),
-            rx.el.span(f"{page} / {pages}", class_name="small figure-small"),
-            _turn("chevron-right", t("Next page"), page >= pages, on_page(page + 1)),
-            spacing="2",
-            align="center",
+        rx.cond(
+            pages > 1,
+            rx.flex(
+                _turn("chevron-left", t("Previous page"), page <= 1, on_page(page - 1)),
+                rx.el.span(f"{page} / {pages}", class_name="small figure-small"),
+                _turn("chevron-right", t("Next page"), page >= pages, on_page(page + 1)),
+                spacing="2",
+                align="center",
+            ),
         ),
         justify="between",
         align="center",

@@ -4,16 +4,15 @@ import reflex as rx
 
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.command_palette import DESTINATIONS
 
-PLACES: list[tuple[str, str]] = [  # label and path below /settings
-    ("Profile and company", ""),
-    ("Members", "/members"),
-    ("Sign-in and security", "/security"),
-    ("Notifications", "/notifications"),
-    ("Pipelines and fields", "/crm"),
-    ("Channels", "/channels"),
-    ("Email", "/mail"),
-    ("Bin", "/bin"),
+_BASE = "/settings"
+_FIRST, _LAST = "", "/bin"
+_BELOW = {path.removeprefix(_BASE): name for name, path in DESTINATIONS if path.startswith(_BASE)}
+PLACES: list[tuple[str, str]] = [  # label and path below /settings: every page of the settings that the palette knows
+    ("Profile and company", _FIRST),
+    *((name, path) for path, name in _BELOW.items() if path not in (_FIRST, _LAST)),
+    (_BELOW[_LAST], _LAST),
 ]
 
 

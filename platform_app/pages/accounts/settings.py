@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 from babel import Locale
 
+from platform_app.components.accounts.currency_field import currency_field
 from platform_app.components.accounts.sending_form import sending_form
 from platform_app.components.accounts.working_hours_form import working_hours_form
 from platform_app.components.console.layout import frame, page_head
@@ -140,6 +141,7 @@ def _tenant() -> rx.Component:
                     name="country",
                     help_text=t("Used for numbers without a country code."),
                 ),
+                currency_field(SettingsState.currency),
                 field(
                     t("Run history retention"),
                     _run_days(),

@@ -50,7 +50,10 @@ def _filters() -> rx.Component:
             AgentsState.filter_status,
         ),
         select_filter(
-            t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.set_page_size
+            t("Rows per page"),
+            AgentsState.size,
+            [(size, t("{count} per page", count=size)) for size in SIZES],
+            AgentsState.set_page_size,
         ),
         class_name="filters",
     )

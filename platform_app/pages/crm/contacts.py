@@ -45,7 +45,10 @@ def _filters() -> rx.Component:
         search_box(t("Search by name, phone or email"), ContactsState.search, ContactsState.set_search),
         tag_filter(ContactsState.tag, ContactsState.filter_tag),
         select_filter(
-            t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.set_page_size
+            t("Rows per page"),
+            ContactsState.size,
+            [(size, t("{count} per page", count=size)) for size in SIZES],
+            ContactsState.set_page_size,
         ),
         class_name="filters",
     )

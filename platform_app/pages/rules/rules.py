@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.automation.rule_templates import TEMPLATES
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.listing import columns, framed_table, list_page, search_box
+from platform_app.components.console.listing import columns, framed_table, list_page, no_matches, search_box
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     READ_ONLY,
@@ -54,7 +54,7 @@ def _table() -> rx.Component:
                 ),
                 on_move=RulesState.drop,
             ),
-            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
+            no_matches(),
         ),
         pager(RulesState.page, RulesState.pages, RulesState.total_words, RulesState.go_to_page),
     )

@@ -7,6 +7,7 @@ from platform_app.components.console.listing import (
     columns,
     framed_table,
     list_page,
+    no_matches,
     search_box,
     select_filter,
     switch_cell,
@@ -70,7 +71,7 @@ def _table() -> rx.Component:
                 ),
                 on_move=ScriptsState.drop,
             ),
-            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
+            no_matches(),
         ),
         rx.el.p(ScriptsState.total_words, class_name="muted small"),
     )

@@ -103,7 +103,7 @@ def _bulk_actions() -> rx.Component:
         spacing="2",
         align="center",
         wrap="wrap",
-        class_name="chosen-bar",
+        class_name=rx.cond(selected, "chosen-bar", "chosen-bar still"),
     )
 
 

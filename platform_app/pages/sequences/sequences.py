@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.automation.sequence_templates import TEMPLATES
-from platform_app.components.console.listing import columns, framed_table, list_page, search_box
+from platform_app.components.console.listing import columns, framed_table, list_page, no_matches, search_box
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link
 from platform_app.components.console.text import t
@@ -54,7 +54,7 @@ def _table() -> rx.Component:
         rx.cond(
             STATE.rows.length() > 0,
             framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
-            empty_state(t("No results. Try another search or clear the filters."), icon="search-x"),
+            no_matches(),
         ),
         pager(STATE.page, STATE.pages, STATE.total_words, STATE.go_to_page),
     )

@@ -73,7 +73,10 @@ def _filters() -> rx.Component:
                 ),
             ),
             select_filter(
-                t("Rows per page"), TasksState.size, [(size, size) for size in SIZES], TasksState.set_page_size
+                t("Rows per page"),
+                TasksState.size,
+                [(size, t("{count} per page", count=size)) for size in SIZES],
+                TasksState.set_page_size,
             ),
             class_name="filters",
         ),

@@ -16,6 +16,10 @@ from platform_app.services.accounts import passwords, sessions, sign_in_throttle
 from platform_app.services.crm import phone_numbers, pipelines
 from platform_app.services.feed import activity
 
+CURRENCIES: tuple[str, ...] = (
+    *("USD", "EUR", "GBP", "RUB", "AED", "AMD", "AZN", "BRL", "BYN", "CAD", "CHF", "CNY", "CZK", "GEL", "ILS"),
+    *("INR", "JPY", "KGS", "KZT", "MDL", "PLN", "RSD", "TJS", "TRY", "UAH", "UZS"),
+)
 RUN_RETENTION_DAYS = (30, 90, 180, 365, 0)  # choices; 0: for ever
 _TRANSLITERATION = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
@@ -63,6 +67,7 @@ def register(
     language = language if language in LANGUAGES else "en"
     zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
     tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name, language=language, time_zone=zone)
+    tenant.currency = "RUB" if language == "ru" else "USD"
     user = User(email=email, name=name, password_hash=hashed, language=language)
     session.add(tenant)
     session.add(user)
@@ -178,12 +183,13 @@ def update_tenant(
     time_zone: str,
     run_days: int | None = None,
     country: str | None = None,
+    currency: str | None = None,
 ) -> None:
-    """Update the company's name, time zone, retention of the run log, and default country of phone numbers.
+    """Update the company's name, time zone, retention of the run log, country of phone numbers, and currency.
 
     None leaves a value unchanged. `run_days` is one of RUN_RETENTION_DAYS; `country` is an ISO 3166 code of two
-    letters, "" stands for the country of the time zone. Raises Forbidden unless the user is an owner or admin, and
-    Invalid if a value is not accepted.
+    letters, "" stands for the country of the time zone; `currency` is one of CURRENCIES or "". Raises Forbidden unless
+    the user is an owner or admin, and Invalid if a value is not accepted.
     """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
@@ -194,9 +200,12 @@ def update_tenant(
         raise Invalid("This value isn’t allowed.", field="run_days")
     if country and country not in phone_numbers.COUNTRIES:
         raise Invalid("This value isn’t allowed.", field="country")
+    if currency and currency not in CURRENCIES:
+        raise Invalid("This value isn’t allowed.", field="currency")
     tenant = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
     tenant.country = tenant.country if country is None else country
+    tenant.currency = tenant.currency if currency is None else currency
     if session.is_modified(tenant):
         activity.record_by(session, who, ActivityKind.PERSON, "Company settings changed", link="/settings")
     tenant.run_days = tenant.run_days if run_days is None else run_days

@@ -60,6 +60,7 @@ def get_owner(session: Transaction, slug: str) -> Identity:
         tenant_name=tenant.name,
         language=user.language,
         time_zone=tenant.time_zone,
+        currency=tenant.currency,
     )
 
 
@@ -77,6 +78,7 @@ def automation_identity(session: Transaction, tenant_id: str, name: str) -> Iden
         tenant_name=tenant.name,
         language=tenant.language,
         time_zone=tenant.time_zone,
+        currency=tenant.currency,
     )
 
 

@@ -107,6 +107,7 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True, unenrolle
         language=user.language,
         time_zone=tenant.time_zone,
         theme=user.theme,
+        currency=tenant.currency,
         session_id=held.id,
         must_enroll=must_enroll,
     )

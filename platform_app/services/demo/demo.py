@@ -59,6 +59,7 @@ def _create_tenant(session: Transaction, password_hash: str, language: str) -> I
     """Create the demo tenant with its owner; return the owner."""
     told = shop(language)
     tenant = Tenant(slug=SLUG, name=told.tenant, language=language, is_demo=True)
+    tenant.currency = "RUB" if language == "ru" else "EUR"
     user = User(email=EMAIL, name=told.owner, password_hash=password_hash, language=language)
     session.add_all([tenant, user])
     session.flush()
@@ -73,6 +74,7 @@ def _create_tenant(session: Transaction, password_hash: str, language: str) -> I
         tenant_name=tenant.name,
         language=user.language,
         time_zone=tenant.time_zone,
+        currency=tenant.currency,
     )
 
 

@@ -44,6 +44,7 @@ class SettingsState(rx.State):
     time_zone: str = ""
     run_days: str = ""
     country: str = ""
+    currency: str = ""
     zones: list[str] = []
     sessions: list[SessionRow] = []
     problem: str = ""
@@ -59,6 +60,7 @@ class SettingsState(rx.State):
         self.name, self.tenant_name, self.time_zone = identity.name, identity.tenant_name, identity.time_zone
         self.run_days = str(await fetch(self, accounts.run_retention_days))
         self.country = await fetch(self, accounts.phone_country)
+        self.currency = identity.currency
         self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.problem = self.problem_field = ""
         self.form_key += 1
@@ -95,15 +97,21 @@ class SettingsState(rx.State):
 
     @handler(Role.ADMIN)
     async def save_tenant(self, form: dict[str, Any]) -> Any:
-        """Save the tenant's name, time zone, retention of runs in days, and country of phone numbers."""
+        """Save the tenant's name, time zone, retention of runs in days, country of phone numbers, and currency."""
         identity = await current_identity(self)
         tenant_name, days = str(form.get("tenant", "")), parse_whole(str(form.get("run_days", "")), 9_999)
-        country = str(form.get("country", ""))
+        country, currency = str(form.get("country", "")), str(form.get("currency", ""))
 
         def save() -> None:
             with session_scope(reason="settings of a tenant") as session:
                 accounts.update_tenant(
-                    session, identity, name=tenant_name, time_zone=self.time_zone, run_days=days, country=country
+                    session,
+                    identity,
+                    name=tenant_name,
+                    time_zone=self.time_zone,
+                    run_days=days,
+                    country=country,
+                    currency=currency,
                 )
                 rules.reschedule(session, identity, self.time_zone)
 

@@ -5,13 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import reflex as rx
-from babel.numbers import format_decimal
 
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.fact_snapshots import entity_names
-from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.i18n import exact_time, money, plural, relative_time, translate
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
@@ -213,15 +212,9 @@ class LeadsState(ListPage, Undo, rx.State):
         for stage_id, name, kind in stages:
             count, budget = totals.get(stage_id, (0, Decimal(0)))
             rows = [lead_row(row, pipelines_data.names | people, identity, language) for row in shown[stage_id]]
-            words = f"{count} · {format_money(budget, language)}" if budget else str(count)
+            words = f"{count} · {money(language, budget, identity.currency)}" if budget else str(count)
             more = translate(language, "and {count} more", count=count - len(rows)) if count > len(rows) else ""
             self.columns.append(BoardColumn(stage_id, name, STAGE_KINDS[kind][1], words, more, rows))
-
-
-def format_money(amount: Decimal, language: str) -> str:
-    """Return an amount as text in a language, without a fraction if it is whole."""
-    whole = amount == amount.to_integral_value()
-    return str(format_decimal(amount, "#,##0" if whole else "#,##0.00", locale=language))
 
 
 def lead_row(row: Lead, known: dict[str, str], identity: Identity, language: str) -> LeadRow:
@@ -232,7 +225,7 @@ def lead_row(row: Lead, known: dict[str, str], identity: Identity, language: str
         contact=known.get(row.contact_id or "", ""),
         stage_id=row.stage_id,
         stage=known.get(row.stage_id, ""),
-        budget=format_money(row.budget, language) if row.budget else "",
+        budget=money(language, row.budget, identity.currency) if row.budget else "",
         responsible=known.get(row.responsible_id or "", ""),
         tags=row.tags,
         when=relative_time(language, row.updated_at, now(), identity.time_zone),
