@@ -65,9 +65,9 @@ def build(builder: Builder) -> None:
     page = builder.page
     builder.create(f"Kommo {builder.language}")
     page.locator("#trigger").click()
-    page.get_by_role("option", name=builder.t("A lead comes into another stage")).click()
+    page.get_by_role("option", name=builder.t("Lead stage changed")).click()
     builder.action("write_note", "1", {"Text": "Seen: {{ lead.title }}"})
-    builder.action("create_task", "2", {"What is to be done": "Call about {{ lead.title }}"})
+    builder.action("create_task", "2", {"Task": "Call about {{ lead.title }}"})
     builder.publish()
     builder.switch().click()
     expect(builder.switch()).to_be_checked()

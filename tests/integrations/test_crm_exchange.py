@@ -110,14 +110,14 @@ def test_what_is_made_here_is_made_there_once(who: Identity, unpaced: FakeKommo)
     lead = call(
         who, leads.create, title="Repair", stage_id=stage(who, "New request"), contact_id=person.id, budget="250"
     )
-    call(who, notes.create, text="By hand", lead_id=lead.id)
+    call(who, notes.create, text="Manually", lead_id=lead.id)
     call(who, tasks.create, text="Order parts", lead_id=lead.id)
     exchange(who, connection_id)
     (there,) = unpaced.data.entities["leads"].values()
     (contact,) = unpaced.data.entities["contacts"].values()
     assert (there["name"], there["price"], there["contacts"]) == ("Repair", 250, [contact["id"]])
     assert contact["custom_fields_values"][0]["values"][0]["value"] == "+7 912 000-00-01"
-    assert [note["params"]["text"] for note in unpaced.data.notes] == ["By hand"]
+    assert [note["params"]["text"] for note in unpaced.data.notes] == ["Manually"]
     (task,) = unpaced.data.entities["tasks"].values()
     assert (task["text"], task["entity_id"]) == ("Order parts", there["id"])
     call(who, tasks.set_done, rows(who, Task)[0].id, done=True)

@@ -213,7 +213,7 @@ def synchronization_says(who: Identity, connection_id: str) -> str:
         return sync.error
 
 
-UNSENT = "Notification by e-mail to {name} not sent: {reason}"
+UNSENT = "Email notification to {name} not sent: {reason}"
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(

@@ -17,7 +17,7 @@ def failed_table() -> rx.Component:
         rx.el.section(
             rx.el.h2(t("Not accepted by the CRM")),
             framed_table(
-                columns(t("What"), t("Reason"), None), rx.table.body(rx.foreach(IntegrationState.failed, _failed))
+                columns(t("Event"), t("Reason"), None), rx.table.body(rx.foreach(IntegrationState.failed, _failed))
             ),
             class_name="card section",
         ),
@@ -26,7 +26,7 @@ def failed_table() -> rx.Component:
 
 def _failed(line: rx.Var[FailedLine]) -> rx.Component:
     again = rx.button(
-        t("Send again"),
+        t("Resend"),
         variant="soft",
         size="1",
         aria_label=t("Send “{title}” again", title=line.title),
@@ -49,7 +49,7 @@ def call_table() -> rx.Component:
         rx.cond(
             IntegrationState.calls.length() > 0,
             framed_table(
-                columns(t("Call"), t("Response"), t("Took"), t("When")),
+                columns(t("Call"), t("Response"), t("Duration"), t("When")),
                 rx.table.body(rx.foreach(IntegrationState.calls, _call)),
             ),
             rx.el.p(t("No calls yet."), class_name="muted small"),

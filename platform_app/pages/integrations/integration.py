@@ -66,7 +66,7 @@ def _pause_button() -> rx.Component:
     quiet: dict[str, Any] = {"variant": "soft", "color_scheme": "gray", "high_contrast": True}
     return rx.cond(
         IntegrationState.is_paused,
-        rx.button(rx.icon("play", size=16), t("Go on"), on_click=IntegrationState.set_paused(False)),
+        rx.button(rx.icon("play", size=16), t("Resume"), on_click=IntegrationState.set_paused(False)),
         rx.button(rx.icon("pause", size=16), t("Pause"), on_click=IntegrationState.set_paused(True), **quiet),
     )
 
@@ -104,7 +104,7 @@ def _synchronization() -> rx.Component:
         t("Changes are posted by the CRM at once; every 2 minutes the platform looks for those that were lost."),
         t("The platform looks for changes every 10 seconds."),
     )
-    exchanged = rx.cond(state.when != "", time_ago(state.when, state.exact), t("Nothing yet"))
+    exchanged = rx.cond(state.when != "", time_ago(state.when, state.exact), t("Never"))
     return rx.el.section(
         rx.el.h2(t("Synchronization")),
         rx.cond(
@@ -134,7 +134,7 @@ def _sync_buttons() -> rx.Component:
         ),
         rx.cond(
             IntegrationState.is_running,
-            rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
+            rx.el.p(t("You can close this page. The import will continue."), class_name="muted small"),
         ),
         spacing="3",
         align="center",

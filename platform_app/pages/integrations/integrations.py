@@ -46,7 +46,7 @@ def show() -> rx.Component:
 
 
 def _connection(row: rx.Var[ConnectionRow]) -> rx.Component:
-    exchanged = rx.cond(row.when != "", time_ago(row.when, row.exact), rx.el.span(t("Nothing yet"), class_name="muted"))
+    exchanged = rx.cond(row.when != "", time_ago(row.when, row.exact), rx.el.span(t("Never"), class_name="muted"))
     return rx.el.section(
         rx.el.h2(row_link(row.name, f"/manage/{CurrentUser.slug}/integrations/{row.id}")),
         rx.el.p(row.crm, " · ", row.host, class_name="muted small"),
@@ -149,7 +149,7 @@ def _sign_in() -> rx.Component:
 def token_field(help_text: str, problem: rx.Var[str]) -> rx.Component:
     """Return the field in which a token is entered; it is never shown again."""
     control = rx.input(id="token", name="token", type="password", required=True, max_length=6_000, auto_complete="off")
-    words = rx.fragment(t(help_text), " ", t("It is stored encrypted and not shown again."))
+    words = rx.fragment(t(help_text), " ", t("Stored encrypted. You won’t see it again."))
     return field(t("Long-lived token"), control, name="token", help_text=words, problem=problem)
 
 

@@ -147,7 +147,7 @@ def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, val
 def _check_member(session: Transaction, who: Identity, user_id: str) -> str:
     query = owned(Member, who.tenant_id).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
     if session.cached(("member", user_id), lambda: session.exec(query).first()) is None:
-        raise NotFound("There is no such member.")
+        raise NotFound("Member not found.")
     return user_id
 
 

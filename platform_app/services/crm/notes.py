@@ -61,7 +61,7 @@ def build_existing(
 def change_text(session: Transaction, row: Note, text: str) -> Note:
     """Change the text of a note. Raises Invalid if it is empty or longer than MAX_CHARS."""
     if not text.strip() or "\x00" in text or len(text) > MAX_CHARS:
-        raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
+        raise Invalid("Enter a note of up to {count} characters.", field="note", count=MAX_CHARS)
     row.text = text.strip()
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "note", row.id))
     return row

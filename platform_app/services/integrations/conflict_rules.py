@@ -29,7 +29,7 @@ def set_rule(
     """Set which side wins when a field was changed on both. Raises NotFound if there is no such connection or field."""
     row = connections.get(session, who, connection_id, lock=True)
     if name not in CONFLICT_FIELDS:
-        raise NotFound("There is no such field.")
+        raise NotFound("Field not found.")
     row.conflict_rules = row.conflict_rules | {name: rule.value}
     connections.publish_change(session, row)
     return row

@@ -136,7 +136,7 @@ def set_counterpart(session: Transaction, who: Identity, connection_id: str, *, 
     links = list_links(session, connection)
     link = next((link for link in links if link.id == link_id), None)
     if link is None:
-        raise NotFound("There is no such field.")
+        raise NotFound("Field not found.")
     if value == CREATE and link.kind == RecordKind.USER:
         raise Invalid("Invite colleagues under Settings, Members.", field=link.id)
     row_id = value if value not in ("", CREATE) else None
@@ -158,7 +158,7 @@ def _check_counterpart(
     """Raise NotFound or Conflict if a row cannot be the counterpart of a definition."""
     fitting = {own_id: more for own_id, _, more in candidates}
     if row_id not in fitting:
-        raise NotFound("There is no such field.")
+        raise NotFound("Field not found.")
     parent = _row_of(links, RecordKind.PIPELINE, link.definition.get("parent"))
     if link.kind == RecordKind.STAGE and fitting[row_id] != parent:
         raise Conflict("This stage belongs to another pipeline.", field=link.id)

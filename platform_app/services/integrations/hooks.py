@@ -20,7 +20,7 @@ def find_connection(token: str) -> CrmConnection:
     with session_scope(reason="a post of a CRM", read_only=True) as session:
         row: CrmConnection | None = session.exec(unscoped(CrmConnection).where(CrmConnection.token == token)).first()
     if row is None or row.state == ConnectionState.DISCONNECTED:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Page not found.")
     return row
 
 

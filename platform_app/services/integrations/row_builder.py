@@ -33,7 +33,7 @@ class RowBuilder:
                 del values[error.field]
             except NotFound:
                 values.pop("responsible_id", None)
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
 
     def _row_of(self, record: CrmRecord, values: dict[str, Any]) -> Row | None:
         at: dict[str, Any] = {"created_at": record.created_at, "at": record.updated_at}

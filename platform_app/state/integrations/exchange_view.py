@@ -106,6 +106,6 @@ def call_line(entry: CrmCall, identity: Identity, language: str) -> CallLine:
         is_bad=entry.status == 0 or entry.status >= 400,
         took=f"{entry.milliseconds} ms" if not entry.is_incoming else "",
         reason=reason,
-        when=relative_time(language, entry.created_at, now()),
+        when=relative_time(language, entry.created_at, now(), identity.time_zone),
         exact=exact_time(language, entry.created_at, identity.time_zone),
     )

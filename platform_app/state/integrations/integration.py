@@ -183,7 +183,7 @@ class IntegrationState(FieldProblems, rx.State):
         self.problem = translate(language, row.problem, **row.problem_values) if row.problem else ""
         self.is_refused, self.is_paused = row.state == ConnectionState.REFUSED, row.paused_at is not None
         self.is_synced = row.synced_at is not None
-        self.when = relative_time(language, row.exchanged_at, now()) if row.exchanged_at else ""
+        self.when = relative_time(language, row.exchanged_at, now(), identity.time_zone) if row.exchanged_at else ""
         self.exact = exact_time(language, row.exchanged_at, identity.time_zone) if row.exchanged_at else ""
         self._show_sync(read.sync, language)
         self.groups = read.groups

@@ -133,7 +133,7 @@ def _row(row: CrmConnection, identity: Identity, language: str) -> ConnectionRow
         state=translate(language, words),
         colour=colour,
         problem=translate(language, row.problem, **row.problem_values) if row.problem else "",
-        when=relative_time(language, at, now()) if at else "",
+        when=relative_time(language, at, now(), identity.time_zone) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
     )
 

@@ -52,7 +52,7 @@ def mapping_groups(session: Transaction, who: Identity, connection: CrmConnectio
     links = definitions.list_links(session, connection)
     shown = pipelines.list_pipelines(session, who)
     nothing, create = (Option("", translate(who.language, NOTHING)), Option("new", translate(who.language, CREATE)))
-    nobody = Option("", translate(who.language, "Nobody"))
+    nobody = Option("", translate(who.language, "Unassigned"))
     people = [Option(user.id, user.name) for user, _ in members.list_members(session, who)]
     groups = [
         _group(who, links, RecordKind.PIPELINE, [nothing, create, *(Option(row.id, row.name) for row, _ in shown)]),
