@@ -73,6 +73,7 @@ def add_source(who: Identity, title: str, *texts: str, category_id: str | None =
             )
         state = session.exec(owned(KnowledgeState, who.tenant_id)).first() or KnowledgeState(tenant_id=who.tenant_id)
         state.revision += 1
+        source.index_revision = state.revision
         session.add(state)
         return source.id
 

@@ -32,6 +32,7 @@ class SourceState(StrEnum):
 class Source(Owned, table=True):
     """An uploaded document."""
 
+    __table_args__ = (Index("ix_source_index_revision", "tenant_id", "index_revision"),)
     title: str = Field(max_length=300)
     category_id: str | None = Field(default=None, foreign_key="category.id", index=True, max_length=32)
     file_name: str = Field(max_length=300)
@@ -44,6 +45,7 @@ class Source(Owned, table=True):
     chunk_count: int = 0
     next_chunks: int = 0  # of the next generation, once all are written: a retry continues from there
     remarks: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
+    index_revision: int = 0  # of the tenant's knowledge when it last changed what a search finds of this source
     replaces: str | None = Field(default=None, max_length=32)  # the source that is deleted when this one is ready
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False
@@ -53,7 +55,10 @@ class Source(Owned, table=True):
 class Chunk(Owned, table=True):
     """A piece of a source that retrieval finds and replies cite."""
 
-    __table_args__ = (Index("ix_chunk_source_generation", "source_id", "generation"),)
+    __table_args__ = (
+        Index("ix_chunk_source_generation", "source_id", "generation", "number"),
+        Index("ix_chunk_of_tenant", "tenant_id", "id"),  # for chunks by id: SQLite would read all of the tenant
+    )
     source_id: str = Field(foreign_key="source.id", max_length=32, ondelete="CASCADE")
     generation: int
     number: int

@@ -1,7 +1,7 @@
 """Knowledge state: the revision of a tenant's knowledge, and the embedder whose vectors answer."""
 
 from platform_app.db import Transaction, owned
-from platform_app.models.knowledge import KnowledgeState
+from platform_app.models.knowledge import KnowledgeState, Source
 
 
 def revision(session: Transaction, tenant_id: str) -> int:
@@ -25,8 +25,13 @@ def lock(session: Transaction, tenant_id: str) -> KnowledgeState:
     return row
 
 
-def increment_revision(session: Transaction, tenant_id: str) -> KnowledgeState:
-    """Increment the revision of the tenant's knowledge in this transaction; return the state."""
+def increment_revision(session: Transaction, tenant_id: str, *changed: Source) -> KnowledgeState:
+    """Increment the revision of the tenant's knowledge in this transaction; return the state.
+
+    `changed` are the sources of which a search finds something else from now on.
+    """
     row = lock(session, tenant_id)
     row.revision += 1
+    for source in changed:
+        source.index_revision = row.revision
     return row

@@ -9,11 +9,15 @@ from sqlmodel import col
 
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
-from platform_app.models.knowledge import Chunk, Source
-from platform_app.rag import embedders, knowledge_state, lexical_index, vector_index
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, vector_index
 from platform_app.rag.embedders import Calibration, Embedder
+from platform_app.rag.lexical_index import Matches
+from platform_app.rag.search_query import Query
 
 POOL = 50  # candidates of each search
+POOL_OF_ALL = 200  # ... by vector, when passages of other categories are among them
+_IS_LIVE = (Source.state == SourceState.READY, col(Source.deleted_at).is_(None))
 LIMIT = 8  # passages that a model is given
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
@@ -70,18 +74,16 @@ def retrieve(
     started = time.monotonic()
     result = Retrieval()
     embedder = _live_embedder(tenant_id, result)
-    by_vector = _by_vector(tenant_id, question, before, result, embedder=embedder)
+    asked, pool = Query(question, tuple(before)), POOL if categories is None else POOL_OF_ALL
+    by_vector = _by_vector(tenant_id, asked, result, limit=pool, embedder=embedder)
     with session_scope(tenant_id, read_only=True) as session:
-        index = lexical_index.index_of(session, tenant_id)
-        result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
+        matches = _by_word(session, tenant_id, asked, categories=categories, result=result)
+        live = _live_chunks(session, tenant_id, {*matches.scores, *by_vector}, categories)
+        result.lost = result.lost and _has_knowledge(session, tenant_id)  # without knowledge there is no index yet
         result.degraded |= result.lost
-        by_word = dict(index.search(question, categories, POOL, before=before))
-        allowed = {
-            c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories
-        }
-        by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in allowed}
-        worth = index.weight(question)
-        held = {chunk: min(1.0, score / worth) if worth else 0.0 for chunk, score in by_word.items()}
+        by_word = {chunk: score for chunk, score in matches.scores.items() if chunk in live}
+        by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in live}
+        held = {chunk: min(1.0, score / matches.worth) for chunk, score in by_word.items()}
         share = _share_of_words(embedder.calibration, max(held.values(), default=0.0)) if by_vector else 1.0
         mixed = _mix(by_word, by_vector, share)
         best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
@@ -116,17 +118,57 @@ def _given(considered: list[Passage], limit: int, calibration: Calibration) -> l
     return relevant
 
 
-def _by_vector(
-    tenant_id: str, question: str, before: Sequence[tuple[str, float]], result: Retrieval, *, embedder: Embedder
-) -> dict[str, float]:
+def _by_vector(tenant_id: str, asked: Query, result: Retrieval, *, limit: int, embedder: Embedder) -> dict[str, float]:
     """Return the results of the vector index; if it is down or lost, `result` says so."""
     try:
-        return dict(vector_index.search(tenant_id, question, POOL, before=before, embedder=embedder))
+        return dict(vector_index.search(tenant_id, asked.text, limit, before=asked.before, embedder=embedder))
     except vector_index.IndexLost:
         result.lost = True
     except Unavailable:
         result.degraded = True
     return {}
+
+
+def _by_word(
+    session: Transaction, tenant_id: str, asked: Query, *, categories: list[str] | None, result: Retrieval
+) -> Matches:
+    """Return the results of the lexical index; if it is away or incomplete, `result` says so."""
+    try:
+        lexical_updates.catch_up(session, tenant_id)
+    except lexical_updates.LexicalIndexIncomplete:
+        result.lost = True
+    except Unavailable:
+        result.degraded = True
+    sources = None if categories is None else _sources_in(session, tenant_id, categories)
+    matches = lexical_index.search(tenant_id, asked.text, POOL, before=asked.before, sources=sources)
+    result.lost |= matches is None
+    return matches or Matches()
+
+
+def _sources_in(session: Transaction, tenant_id: str, categories: list[str]) -> list[str]:
+    query = owned(Source, tenant_id).where(col(Source.category_id).in_(categories), *_IS_LIVE)
+    return list(session.exec(query.with_only_columns(Source.id)).all())
+
+
+def _live_chunks(session: Transaction, tenant_id: str, chunk_ids: set[str], categories: list[str] | None) -> set[str]:
+    """Return those of some chunks that are searched: of the generation of a source that is neither deleted nor hidden.
+
+    The indexes may know chunks that are not searched any more, or not yet.
+    """
+    query = (
+        owned(Chunk, tenant_id)
+        .with_only_columns(Chunk.id)
+        .join(Source, Source.id == Chunk.source_id)
+        .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids), *_IS_LIVE)
+        .where(Source.generation == Chunk.generation)
+    )
+    if categories is not None:
+        query = query.where(col(Source.category_id).in_(categories))
+    return set(session.exec(query).all())
+
+
+def _has_knowledge(session: Transaction, tenant_id: str) -> bool:
+    return session.exec(owned(Source, tenant_id).where(*_IS_LIVE).limit(1)).first() is not None
 
 
 def _share_of_words(calibration: Calibration, held: float) -> float:

@@ -39,17 +39,19 @@ def fill(who: Identity, passages: list[tuple[str, str]]) -> None:
     """Index passages, given as id and text, each as a source of its own whose title says nothing."""
     with session_scope(who.tenant_id) as session:
         rows: dict[str, list[tuple[str, str]]] = {}
+        sources = []
         for name, text in passages:
             source = Source(tenant_id=who.tenant_id, title="", file_name=name, stored_as=name)
             source.state, source.generation = SourceState.READY, 1
             session.add(source)
+            sources.append(source)
             session.flush()
             key = chunk_id(source.id, 1, 0)
             own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1, "number": 0}
             session.add(Chunk(id=key, text=text, **own))
             rows[source.id] = [(key, indexed_text("", "", text))]
         vector_index.put(who.tenant_id, "", [row for of_source in rows.values() for row in of_source])
-        knowledge_state.increment_revision(session, who.tenant_id)
+        knowledge_state.increment_revision(session, who.tenant_id, *sources)
 
 
 def names_of(who: Identity) -> dict[str, str]:

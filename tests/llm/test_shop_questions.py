@@ -41,15 +41,17 @@ def language(request: pytest.FixtureRequest, who: Identity, monkeypatch: pytest.
 def index_library(who: Identity, spoken: str) -> None:
     """Index the demo's library in a language by words."""
     with session_scope(who.tenant_id) as session:
+        indexed = []
         for path in articles(spoken):
             source = Source(tenant_id=who.tenant_id, title=path.stem, file_name=path.name, stored_as=path.name)
             source.state, source.generation = SourceState.READY, 1
             session.add(source)
+            indexed.append(source)
             session.flush()
             own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1}
             for number, piece in enumerate(cut(clean(path.read_text()))):
                 session.add(Chunk(**own, number=number, heading=piece.heading, text=piece.text))
-        knowledge_state.increment_revision(session, who.tenant_id)
+        knowledge_state.increment_revision(session, who.tenant_id, *indexed)
 
 
 def found(who: Identity, message: str, history: History) -> Retrieval:

@@ -182,7 +182,8 @@ def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> No
     in_bin = owned_delete(BinEntry, tenant).where(col(BinEntry.kind) == BinKind.SOURCE)
     session.execute(in_bin.where(col(BinEntry.row_id).in_(sources)))
     query = owned(Source, tenant).where(col(Source.id).in_(sources))
-    for source in session.exec(query).all():
+    removed = session.exec(query).all()
+    for source in removed:
         source.deleted_at = now()
         enqueue(session, tenant, RemoveSource(source_id=source.id), lock_key=f"source:{source.id}")
-    knowledge_state.increment_revision(session, tenant)
+    knowledge_state.increment_revision(session, tenant, *removed)

@@ -1,4 +1,4 @@
-"""Index rebuild: builds the vector index from the stored chunks if it is lost, or for another embedder."""
+"""Index rebuild: builds both indexes from the stored chunks if one is lost, or the vectors for another embedder."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import KnowledgeState, Source, SourceState
 from platform_app.models.person import Tenant
-from platform_app.rag import embedders, knowledge_state, vector_index
+from platform_app.rag import embedders, knowledge_state, lexical_files, lexical_updates, vector_index
+from platform_app.rag.embedders import Embedder
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import chunk_rows
 
@@ -50,17 +51,18 @@ def request_outdated() -> bool:
 
 
 def rebuild_index(job: RunningJob) -> None:
-    """Write the vectors of all ready sources into a new collection; repeat if sources change meanwhile.
+    """Add what is missing in both indexes; repeat if sources change meanwhile.
 
-    If it is of another embedder, the live collection answers until the new one is whole; a lost one is answered for by
-    the words alone. A second attempt continues with what is written already.
+    If the vectors are of another embedder, the live collection answers until the new one is whole; a lost one is
+    answered for by the words alone. A second attempt continues with what is written already.
     """
     target = embedders.configured()
-    if job.attempt == 1:
+    is_known = job.attempt > 1 or _has_vectors(job.tenant_id, target)
+    if not is_known:
         vector_index.clear(job.tenant_id, target.version)
-    is_known, seen = job.attempt > 1, -1
+    lexical_files.forget_revision(job.tenant_id)
     while True:
-        seen = _revision(job.tenant_id)
+        seen = _catch_up(job.tenant_id)
         for source in _ready_sources(job.tenant_id):
             for rows in chunk_rows.distinct_chunks(source, source.generation):
                 vector_index.put(job.tenant_id, source.id, rows, embedder=target, skip_known=is_known)
@@ -85,8 +87,22 @@ def _switch_embedder(tenant_id: str, version: str, seen: int) -> str | None:
         return before
 
 
-def _revision(tenant_id: str) -> int:
+def _has_vectors(tenant_id: str, embedder: Embedder) -> bool:
+    """Return whether the vectors of an embedder answer, and are there. Raises Unavailable if the server is down."""
     with session_scope(tenant_id, read_only=True) as session:
+        if knowledge_state.live_version(session, tenant_id) != embedder.version:
+            return False
+    try:
+        vector_index.search(tenant_id, "?", 1, embedder=embedder)
+    except vector_index.IndexLost:
+        return False
+    return True
+
+
+def _catch_up(tenant_id: str) -> int:
+    """Bring the lexical index up to date; return its revision."""
+    with session_scope(tenant_id, read_only=True) as session:
+        lexical_updates.catch_up(session, tenant_id, is_job=True)
         return knowledge_state.revision(session, tenant_id)
 
 

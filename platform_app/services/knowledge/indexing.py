@@ -15,7 +15,7 @@ from platform_app.errors import Invalid
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
-from platform_app.rag import embedders, knowledge_state, vector_index
+from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.embedders import Embedder
 from platform_app.rag.parsing import reading
@@ -66,6 +66,8 @@ def index_source(job: RunningJob) -> None:
     while True:
         embedder = _live_embedder(job.tenant_id)
         _write_vectors(job, source, (generation, count), embedder=embedder, skip_known=is_resumed)
+        with session_scope(job.tenant_id, read_only=True) as session:
+            lexical_updates.write_source(session, source, generation)
         if _activate(job, source, (generation, count), version=embedder.version):
             return
 
@@ -153,20 +155,27 @@ def _activate(job: RunningJob, source: Source, written: tuple[int, int], *, vers
         old_ids = _switch_generation(job, source, written, version=version)
     except _EmbedderChangedError:
         return False
+    _catch_up(job.tenant_id)
     if old_ids:
         vector_index.drop(job.tenant_id, old_ids, version=version)
     return True
+
+
+def _catch_up(tenant_id: str) -> None:
+    """Bring the lexical index up to date, so that no search has to."""
+    with session_scope(tenant_id, read_only=True) as session:
+        lexical_updates.catch_up(session, tenant_id, is_job=True)
 
 
 def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int], *, version: str) -> list[str]:
     """Return the ids of the chunks that are searched no more."""
     generation, count = written
     with job.finish() as session:
-        state = knowledge_state.increment_revision(session, job.tenant_id)
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
+        state = knowledge_state.increment_revision(session, job.tenant_id, row)
         if state.embedder not in ("", version):
             raise _EmbedderChangedError
         state.embedder = version
-        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
         stale = (Chunk.source_id == source.id, Chunk.generation != generation)
         query = owned(Chunk, job.tenant_id).where(*stale).with_only_columns(Chunk.id)
         old_ids = list(session.exec(query).all())
@@ -215,6 +224,7 @@ def remove_source(job: RunningJob) -> None:
         ids = list(session.exec(chunks.with_only_columns(Chunk.id)).all())
     if is_in_bin and source.deleted_at > now() - timedelta(seconds=UNDO_SECONDS):
         return  # restored and deleted again, which has another job
+    _catch_up(job.tenant_id)
     if ids:
         vector_index.drop(job.tenant_id, ids, version=_live_embedder(job.tenant_id).version)
     with job.finish() as session:

@@ -49,7 +49,7 @@ def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> 
         return
     old.deleted_at = now()
     bin_entries.put(session, old, by=by)
-    knowledge_state.increment_revision(session, tenant_id)
+    knowledge_state.increment_revision(session, tenant_id, old)
     enqueue(
         session,
         tenant_id,

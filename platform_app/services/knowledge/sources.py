@@ -225,6 +225,6 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     bin_entries.remove_restored(session, who, source)
     if source.chunk_count == 0 and source.state != SourceState.FAILED:
         source_replacement.index_again(session, source)
-    knowledge_state.increment_revision(session, who.tenant_id)
+    knowledge_state.increment_revision(session, who.tenant_id, source)
     _publish_change(session, source)
     return source
