@@ -89,6 +89,23 @@ def says(*pieces: str, finish: str | None = "stop", pause: float = 0, usage: boo
     return play
 
 
+def responds(*pieces: str, usage: dict[str, Any] | None = None) -> Step:
+    """Return a step that streams a reply by the Responses API."""
+    counted = {"input_tokens": 120, "output_tokens": 7} if usage is None else usage
+
+    async def play(answer: Answer) -> None:
+        await answer.head()
+        await answer.event({"type": "response.created", "response": {"model": "fake-1", "status": "in_progress"}})
+        for piece in pieces:
+            await answer.event({"type": "response.output_text.delta", "delta": piece})
+        message = {"type": "message", "content": [{"type": "output_text", "text": "".join(pieces)}]}
+        whole = {"object": "response", "model": "fake-1", "status": "completed", "output": [message], "usage": counted}
+        await answer.event({"type": "response.completed", "response": whole})
+        await answer.end()
+
+    return play
+
+
 def refuses(status: int, body: object = None, **headers: str) -> Step:
     """Return a step that answers with an error."""
 
@@ -213,8 +230,8 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     return Asked(first.split()[1], headers, json.loads(body or b"{}"))
 
 
-def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider]:
-    """Run a provider in a thread, and make it this process's provider; `settings` are names without PLATFORM_."""
+def started() -> Iterator[FakeProvider]:
+    """Run a provider in a thread."""
     fake, ready = FakeProvider(), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
@@ -225,16 +242,22 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
     thread = threading.Thread(target=run, name="fake-provider", daemon=True)
     thread.start()
     assert ready.wait(10)
-    env.setenv("PLATFORM_OPENAI_BASE_URL", fake.url)
-    env.setenv("PLATFORM_OPENAI_API_KEY", KEY)
-    for name, value in settings.items():
-        env.setenv(f"PLATFORM_{name.upper()}", str(value))
-    forget_process_state()
-    model_limitations.forget_all()
     yield fake
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     assert not thread.is_alive()
+
+
+def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider]:
+    """Run a provider in a thread, and make it this process's provider; `settings` are names without PLATFORM_."""
+    for fake in started():
+        env.setenv("PLATFORM_OPENAI_BASE_URL", fake.url)
+        env.setenv("PLATFORM_OPENAI_API_KEY", KEY)
+        for name, value in settings.items():
+            env.setenv(f"PLATFORM_{name.upper()}", str(value))
+        forget_process_state()
+        model_limitations.forget_all()
+        yield fake
 
 
 async def _alone() -> None:

@@ -26,6 +26,7 @@ from platform_app.errors import Invalid
 from platform_app.integrations.special_addresses import is_public
 
 SECONDS = 10.0
+NOT_ALLOWED = "This URL is blocked."
 MOST_KEPT = 2_000  # characters of an answer
 _PLAIN = {"accept-encoding": "identity"}
 
@@ -223,10 +224,21 @@ def _turns(found: list[Any], end: float) -> Iterator[tuple[Any, float]]:
 
 def _checked(found: list[Any], field: str) -> list[Any]:
     """Return the addresses that may be reached. Raises Invalid if there are none."""
-    allowed = [one for one in found if _may_reach(ip_address(one[4][0]))]
+    allowed = [one for one in found if may_reach(ip_address(one[4][0]))]
     if not allowed:
-        raise Invalid("This URL is blocked.", field=field)
+        raise Invalid(NOT_ALLOWED, field=field)
     return allowed
+
+
+def open_socket(address: Any) -> socket.socket:
+    """Return a socket for an address of the resolver. Raises OSError if the address may not be reached.
+
+    For a client that resolves names itself: it connects to no other address than it asks for here.
+    """
+    family, kind, protocol, _, place = address
+    if not may_reach(ip_address(place[0])):
+        raise OSError(NOT_ALLOWED)
+    return socket.socket(family, kind, protocol)
 
 
 def _resolved(host: str, port: int) -> list[Any]:
@@ -249,7 +261,8 @@ def _resolved(host: str, port: int) -> list[Any]:
     return found
 
 
-def _may_reach(address: IPv4Address | IPv6Address) -> bool:
+def may_reach(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether an address is public, or one that the operator allows."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     inner = mapped or address
     if any(inner in network for network in _allowed(settings().egress_allow)):

@@ -2,15 +2,21 @@
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from platform_app.clock import now
 from platform_app.llm import client, pricing
+from platform_app.llm.pricing import ModelPrice
 from platform_app.llm.provider_errors import ModelFailure
 from platform_app.llm.transport import Provider
 
 CACHE_SECONDS = 60.0
+MAX_CACHED = 500  # providers
+MAX_MODELS = 500  # of a provider
+MAX_NAME_CHARS = 200
 _NOT_CHAT_NAMES = re.compile(
     r"embed|whisper|\btts|dall-e|image|moderation|audio|realtime|transcri|rerank|babbage|davinci|turbo-instruct|search"
     r"|\bsora|speech|voice|guard|\bocr|translate|-live\b|video|\bveo|imagen|computer-use|\bbge-|\be5-|\bclip|codex"
@@ -24,11 +30,33 @@ _TYPICAL_TOKENS = (3_000, 300)  # of the prompt and the completion of a typical 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a provider lists; `shutdown_date` is None if the provider names none."""
+    """A model that a provider lists; `shutdown_date` and `price` are None if the provider names none."""
 
     name: str
     shutdown_date: date | None = None
     is_chat: bool = True
+    price: ModelPrice | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the model as it is stored with its provider."""
+        price = self.price
+        return {
+            "name": self.name,
+            "shutdown_date": self.shutdown_date.isoformat() if self.shutdown_date else "",
+            "is_chat": self.is_chat,
+            "price": [price.input, price.output, price.cached] if price else None,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Model":
+        """Return the model that `as_json` stored."""
+        ends, price = stored.get("shutdown_date"), stored.get("price")
+        return cls(
+            stored["name"],
+            date.fromisoformat(ends) if ends else None,
+            is_chat=bool(stored.get("is_chat", True)),
+            price=ModelPrice(*price) if price else None,
+        )
 
 
 _cache: dict[Provider, tuple[float, list[Model]]] = {}
@@ -40,12 +68,25 @@ async def list_models(provider: Provider) -> list[Model]:
     if cached and time.monotonic() - cached[0] < CACHE_SECONDS:
         return cached[1]
     try:
-        rows = {row["id"]: row for row in await client.list_models(provider)}
-        models = [_parse_model(name, rows[name]) for name in sorted(rows)][:500]
+        return await fetch_models(provider)
     except ModelFailure:
-        models = []  # cached as well: a provider that fails must not slow down every reply
-    _cache[provider] = (time.monotonic(), models)
+        _remember(provider, [])  # a provider that fails must not slow down every reply
+        return []
+
+
+async def fetch_models(provider: Provider) -> list[Model]:
+    """Return the provider's models as it lists them now, at most 500. Raises ModelFailure if it fails."""
+    rows = {row["id"]: row for row in await client.list_models(provider)}
+    names = sorted(name for name in rows if len(name) <= MAX_NAME_CHARS and name.isprintable())[:MAX_MODELS]
+    models = [_parse_model(name, rows[name]) for name in names]
+    _remember(provider, models)
     return models
+
+
+def _remember(provider: Provider, models: list[Model]) -> None:
+    while len(_cache) >= MAX_CACHED:
+        _cache.pop(next(iter(_cache)))
+    _cache[provider] = (time.monotonic(), models)
 
 
 def _parse_model(name: str, row: dict[str, object]) -> Model:
@@ -57,7 +98,7 @@ def _parse_model(name: str, row: dict[str, object]) -> Model:
             continue
     mode = row.get("mode") or row.get("type")
     is_chat = not _NOT_CHAT_NAMES.search(name.lower()) and str(mode).lower() not in _NOT_CHAT_MODES
-    return Model(name, shutdown_date, is_chat)
+    return Model(name, shutdown_date, is_chat, pricing.parse_price(row))
 
 
 async def model_names(provider: Provider) -> list[str]:

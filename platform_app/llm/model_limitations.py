@@ -15,7 +15,15 @@ from platform_app.llm.transport import Provider
 CACHE_SECONDS = 6 * 3600.0
 MAX_MODELS = 1_000  # in the cache
 MIN_TOKENS = 16
-_GUESSES = ("temperature", "max_tokens", "stream_options", "max_completion_tokens", "roles", "system")
+_GUESSES = (
+    "temperature",
+    "reasoning_effort",
+    "max_tokens",
+    "stream_options",
+    "max_completion_tokens",
+    "roles",
+    "system",
+)
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,12 @@ class ModelLimitations:
         return lines + ([("instructions within the first message", "")] if self.no_system else [])
 
 
-_known: dict[tuple[str, str], ModelLimitations] = {}
+_known: dict[tuple[str, str, str], ModelLimitations] = {}
 
 
 def known_limitations(provider: Provider, model: str) -> ModelLimitations:
     """Return the known limitations of a model; without any if none are cached."""
-    cached = _known.get((provider.base_url, model))
+    cached = _known.get((provider.base_url, provider.wire, model))
     return cached if cached and cached.expires_at > time.monotonic() else ModelLimitations()
 
 
@@ -58,7 +66,7 @@ def remember(provider: Provider, model: str, limitations: ModelLimitations) -> N
         return
     while len(_known) >= MAX_MODELS:
         _known.pop(next(iter(_known)))
-    _known[provider.base_url, model] = replace(limitations, expires_at=time.monotonic() + CACHE_SECONDS)
+    _known[provider.base_url, provider.wire, model] = replace(limitations, expires_at=time.monotonic() + CACHE_SECONDS)
 
 
 def remember_prompt_size(provider: Provider, model: str, prompt_tokens: int) -> None:
@@ -74,7 +82,7 @@ def forget_all() -> None:
 def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict[str, Any]:
     """Return the body of a request, adapted to the limitations of the model.
 
-    `request` has model, messages, temperature and max_tokens. Consecutive messages of one role are joined.
+    `request` has model, messages, temperature, max_tokens and effort. Consecutive messages of one role are joined.
     """
     tokens = request["max_tokens"] * limitations.token_factor
     limit = "max_completion_tokens" if limitations.uses_max_completion_tokens else "max_tokens"
@@ -86,6 +94,8 @@ def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if request.get("effort"):
+        body["reasoning_effort"] = request["effort"]
     return {name: value for name, value in body.items() if name not in limitations.dropped_parameters}
 
 
@@ -127,7 +137,7 @@ def adapt_to_refusal(
     named = error.param if isinstance(error, openai.APIError) else None
     name = refusal_causes.refused_parameter(str(named or ""), text)
     if not name and error_status(error) == 400 and not isinstance(error_body(error), str):
-        return _next_guess(limitations)
+        return _next_guess(limitations, set(request_body(request, limitations)))
     sent = request_body(request, limitations)
     if name.startswith("max_"):
         name = (
@@ -156,8 +166,10 @@ def _without_parameter(limitations: ModelLimitations, name: str, allowed_tokens:
     return replace(limitations, dropped_parameters=limitations.dropped_parameters | {name})
 
 
-def _next_guess(limitations: ModelLimitations) -> ModelLimitations | None:
+def _next_guess(limitations: ModelLimitations, sent: set[str]) -> ModelLimitations | None:
     for number, name in enumerate(_GUESSES[limitations.guesses :], limitations.guesses + 1):
+        if name == "reasoning_effort" and name not in sent:
+            continue
         if name == "roles":
             guessed = replace(limitations, strict_roles=True)
         elif name == "system":

@@ -1,6 +1,7 @@
 """Model request: the request of one reply, and the result of its stream."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,12 @@ class ModelRequest:
     temperature: float
     max_tokens: int
     max_chars: int = 40_000  # of the reply that are yielded
+    effort: str = ""  # of reasoning; "": what the model does by itself
+
+    @property
+    def reasons(self) -> bool:
+        """Whether the model is asked to reason, and may be silent for longer."""
+        return self.effort not in ("", "none", "minimal")
 
 
 @dataclass
@@ -21,11 +28,15 @@ class ModelResult:
     finish_reason: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None  # of the prompt, read from the provider's cache
+    reasoning_tokens: int | None = None  # of the completion
     model: str = ""
     first_token_ms: int = 0
     total_ms: int = 0
     attempts: int = 0
+    requests: int = 0  # that were sent, also those that were refused and adapted
     text: str = ""  # the reply so far; reset if the text turns out to be reasoning
     thoughts: str = ""
     adaptations: list[tuple[str, str]] = field(default_factory=list)  # as of ModelLimitations.descriptions
     messages: list[dict[str, str]] = field(default_factory=list)  # as sent
+    sent: dict[str, Any] = field(default_factory=dict)  # the parameters as sent, without messages

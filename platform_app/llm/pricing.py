@@ -1,14 +1,89 @@
-"""Pricing: the cost of a reply by the price list of genai-prices."""
+"""Pricing: the cost of a request to a model: by the prices of its provider, else by the price list of genai-prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from genai_prices import Usage, calc_price
 
+_MILLION = 1_000_000
+MAX_PRICE = 10_000 / _MILLION  # of a token, in US dollars
+# Names of a price in the lists of providers: of one token (OpenRouter, LiteLLM) or of a million (Together)
+_PER_TOKEN = {
+    "input": ("prompt", "input_cost_per_token"),
+    "output": ("completion", "output_cost_per_token"),
+    "cached": ("input_cache_read", "cache_read_input_token_cost"),
+}
+_PER_MILLION = {"input": ("input",), "output": ("output",), "cached": ("cached_input", "input_cached")}
 
-def cost(model: str, prompt_tokens: int, completion_tokens: int, *, is_offline: bool) -> float | None:
-    """Return the cost of a reply in US dollars: 0.0 for the offline model, None if the price is unknown."""
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """The price of a token of a model in US dollars: read, written, and read from the provider's cache."""
+
+    input: float
+    output: float
+    cached: float | None = None  # None: as any token that is read
+
+    def of(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """Return the cost of a request; `cached_tokens` are among those of the prompt."""
+        cached = min(max(cached_tokens, 0), prompt_tokens)
+        cached_price = self.input if self.cached is None else self.cached
+        return (prompt_tokens - cached) * self.input + cached * cached_price + completion_tokens * self.output
+
+
+def parse_price(row: Mapping[str, Any]) -> ModelPrice | None:
+    """Return the price in a model's entry of a provider's list, or None if it names none."""
+    for holder in (row.get("pricing"), row.get("model_info"), row):
+        if not isinstance(holder, Mapping):
+            continue
+        for names, divisor in ((_PER_TOKEN, 1), (_PER_MILLION, _MILLION)):
+            read, written, cached = (_number(holder, names[kind], divisor) for kind in ("input", "output", "cached"))
+            if read is not None and written is not None:
+                return ModelPrice(read, written, cached)
+    return None
+
+
+def _number(holder: Mapping[str, Any], names: tuple[str, ...], divisor: int) -> float | None:
+    for name in names:
+        value = holder.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        try:
+            price = float(value) / divisor
+        except (ValueError, OverflowError):
+            continue
+        if 0 <= price <= MAX_PRICE:
+            return price
+    return None
+
+
+def cost(
+    model: str,
+    prompt_tokens: int,
+    completion_tokens: int,
+    *,
+    is_offline: bool,
+    cached_tokens: int = 0,
+    price: ModelPrice | None = None,
+) -> float | None:
+    """Return the cost of a request in US dollars: 0.0 for the offline model, None if the price is unknown.
+
+    `cached_tokens` are among those of the prompt; `price` is that of the provider, if it names one.
+    """
     if is_offline:
         return 0.0
+    if price is not None:
+        return price.of(prompt_tokens, completion_tokens, cached_tokens)
+    cached = min(max(cached_tokens, 0), prompt_tokens)
     try:
-        usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
+        usage = Usage(input_tokens=prompt_tokens, cache_read_tokens=cached, output_tokens=completion_tokens)
         return float(calc_price(usage, model_ref=model).total_price)
-    except LookupError:
+    except (LookupError, ValueError):
         return None
+
+
+def known_price(model: str) -> ModelPrice | None:
+    """Return the price of a model in the price list of genai-prices, or None."""
+    million = cost(model, _MILLION, 0, is_offline=False), cost(model, 0, _MILLION, is_offline=False)
+    return None if None in million else ModelPrice(*(float(amount or 0) / _MILLION for amount in million))

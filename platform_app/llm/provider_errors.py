@@ -16,7 +16,7 @@ class FailureReason(StrEnum):
     """Why a reply failed; the value is the message id of a sentence with the cause and what to do."""
 
     BUSY = "The model provider is busy. Try again in a minute."
-    KEY = "The model provider rejected the API key. Ask an admin to check OPENAI_API_KEY."
+    KEY = "The model provider rejected the API key. Check the API key in the provider’s settings."
     QUOTA = "Your model provider account has no credit or quota left. Top it up and try again."
     REGION = "The model provider isn’t available in this country or region. Choose another provider."
     MODEL = "The provider doesn’t know this model. Choose another in the agent’s settings."
@@ -27,6 +27,8 @@ class FailureReason(StrEnum):
     TOO_LONG = "The conversation is too long for this model. Start a new one or choose a model with a larger context."
     UNREACHABLE = "The model provider can’t be reached. Check its address or try again."
     SERVER = "The model provider returned an error. Try again."
+    NOT_ALLOWED = "This URL is blocked."
+    REMOVED = "The model provider of this agent was removed. Choose another in the agent’s settings."
     TIMEOUT = "The model took too long. Try again."
     INTERRUPTED = "The reply was cut off. Try again."
     INVALID_RESPONSE = "The provider answered with something that isn’t a model’s reply. Check its address."
@@ -158,9 +160,21 @@ def is_timeout(error: Exception) -> bool:
     return isinstance(error, openai.APITimeoutError | TimeoutError | httpx2.TimeoutException)
 
 
+def is_not_allowed(error: Exception) -> bool:
+    """Return whether a connection was refused because its address may not be reached from here."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if FailureReason.NOT_ALLOWED in str(cause):
+            return True
+        cause = cause.__cause__
+    return False
+
+
 def to_model_failure(error: Exception, *, has_text: bool) -> ModelFailure:
     """Convert an error of a request into a ModelFailure; `has_text`: part of the reply was received."""
     detail = f"{type(error).__name__} {error_status(error) or ''}".strip()
+    if is_not_allowed(error):
+        return ModelFailure(FailureReason.NOT_ALLOWED, detail)
     if is_timeout(error):
         return ModelFailure(FailureReason.TIMEOUT, detail)
     if isinstance(error, ResponseTooLarge):

@@ -96,8 +96,13 @@ _PATTERNS: list[tuple[RefusalCause, str]] = [
 ]
 _COMPILED = [(refusal, re.compile(words, re.IGNORECASE | re.DOTALL)) for refusal, words in _PATTERNS]
 _RATE_QUOTA = re.compile(r"per (minute|second|day|hour)|\b[rt]p[md]\b|retry in|retrydelay", re.IGNORECASE)
-PARAMETERS = ("stream_options", "max_completion_tokens", "max_tokens", "temperature")
-_ALIASES = {"include_usage": "stream_options", "max_output_tokens": "max_tokens", "max_new_tokens": "max_tokens"}
+PARAMETERS = ("stream_options", "max_completion_tokens", "max_tokens", "temperature", "reasoning_effort")
+_ALIASES = {
+    "reasoning.effort": "reasoning_effort",
+    "include_usage": "stream_options",
+    "max_output_tokens": "max_tokens",
+    "max_new_tokens": "max_tokens",
+}
 _ALLOWED_TOKENS = re.compile(
     r"(?:at most|up to|less than or equal to|maximum(?: allowed)?(?: value)?(?: is| of|:)?|<=|\[\d+, ?)"
     r"\D{0,15}(\d{2,7})",
@@ -127,9 +132,9 @@ def classify_refusal(status: int, text: str) -> RefusalCause | None:
 
 def refused_parameter(named: str, text: str) -> str:
     """Return the parameter that a refusal is about: by its field `param`, else by its text; empty if unknown."""
-    for name in PARAMETERS:
+    for name in (*PARAMETERS, *_ALIASES):
         if named == name or named.startswith(f"{name}."):
-            return name
+            return _ALIASES.get(name, name)
     matches = [
         (match.start(), name)
         for name in (*PARAMETERS, *_ALIASES)

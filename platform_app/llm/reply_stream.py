@@ -10,7 +10,7 @@ from typing import Any
 from openai import AsyncStream
 
 from platform_app.config import settings
-from platform_app.llm import model_limitations
+from platform_app.llm import model_limitations, responses_wire
 from platform_app.llm.model_request import ModelRequest, ModelResult
 from platform_app.llm.provider_errors import (
     PROVIDER_ERRORS,
@@ -25,6 +25,7 @@ from platform_app.llm.retry_delays import MAX_ATTEMPTS, retry_delay
 from platform_app.llm.sse import StreamSignal, decode_events
 from platform_app.llm.stream_chunks import ChoiceDelta, StreamChunk
 from platform_app.llm.transport import Provider, provider_client
+from platform_app.models.model_provider import Wire
 
 TAIL_SECONDS = 1.5  # for usage and the end of the stream, after the text that is needed
 DRAIN_SECONDS = 0.1  # for the end of the response body after [DONE]
@@ -32,6 +33,7 @@ MAX_EXCESS_CHARS = 20_000  # beyond `max_chars`; a stream that exceeds them is c
 REASONING_TIME_FACTOR = 3  # the total deadline times this, for a model that sends reasoning
 TOKEN_FACTOR = 4  # max_tokens times this, once, for a model that spent them all on reasoning
 LENGTH_REASONS = ("length", "max_tokens", "model_length", "max_output_tokens")
+_NOT_PARAMETERS = ("messages", "input", "instructions", "stream", "stream_options", "store", "tools")
 _FILTER_REASONS = ("content_filter", "safety", "recitation", "sensitive", "prohibited_content", "blocklist")
 _ERROR_REASONS = ("error", "network_error", "insufficient_system_resource", "abort", "cancelled")
 
@@ -42,7 +44,8 @@ class ReplyStream:
     def __init__(self, request: ModelRequest, provider: Provider, result: ModelResult) -> None:
         self._request, self._provider, self._result = request, provider, result
         self._started_at = self._last_activity = time.monotonic()
-        self._deadline_at = self._started_at + settings().reply_total_seconds
+        self._patience = REASONING_TIME_FACTOR if request.reasons else 1
+        self._deadline_at = self._started_at + settings().reply_total_seconds * self._patience
         self._limitations = model_limitations.known_limitations(provider, request.model)
         self._response: Any = None
         self._events: Any = None
@@ -161,12 +164,15 @@ class ReplyStream:
     async def _open(self, body: dict[str, Any]) -> None:
         """Send the request. Raises ModelFailure if the response is not a stream or JSON."""
         self._result.messages, self._result.adaptations = body["messages"], self._limitations.descriptions()
+        self._result.requests += 1
+        path = "/chat/completions"
+        if self._provider.wire == Wire.RESPONSES:
+            path, body = "/responses", responses_wire.request_body(body)
+        self._result.sent = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS}
         self._last_activity = time.monotonic()
         async with asyncio.timeout_at(self._loop_time(self._deadline(self._deadline_at))):
             client = await provider_client(self._provider)
-            opened = await client.post(
-                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
-            )
+            opened = await client.post(path, cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object])
         if not hasattr(opened, "response"):
             raise ModelFailure(FailureReason.INVALID_RESPONSE, type(opened).__name__)
         self._response = opened.response
@@ -178,8 +184,10 @@ class ReplyStream:
     def _deadline(self, until: float) -> float:
         """Return the monotonic time until which to wait for the next event; longer before the first word."""
         config = settings()
-        gap = config.reply_idle_seconds if self.reasoning.answer else config.reply_first_token_seconds
-        return min(until, self._deadline_at, self._last_activity + max(gap, config.reply_idle_seconds))
+        gap = config.reply_idle_seconds
+        if not self.reasoning.answer:
+            gap = max(gap, config.reply_first_token_seconds) * self._patience
+        return min(until, self._deadline_at, self._last_activity + gap)
 
     @staticmethod
     def _loop_time(at: float) -> float:
@@ -213,12 +221,16 @@ class ReplyStream:
         """Return the text of an event, or None if it holds neither text, reasoning nor a finish reason."""
         if isinstance(event, list):
             event = event[0] if event else {}
+        if self._provider.wire == Wire.RESPONSES:
+            event = responses_wire.to_chunk(event)
         _check_error(event)
         chunk = StreamChunk.model_validate(event)
         self._result.model = str(chunk.model or self._result.model)[:200]
         if chunk.usage is not None:
             self._result.prompt_tokens = chunk.usage.prompt_tokens
             self._result.completion_tokens = chunk.usage.completion_tokens
+            self._result.cached_tokens = chunk.usage.cached_tokens
+            self._result.reasoning_tokens = chunk.usage.reasoning_tokens
         choice = chunk.choice
         if choice is None:
             self._note_keep_alive()

@@ -7,7 +7,7 @@ import httpx2
 import openai
 
 from platform_app.clock import now
-from platform_app.llm.provider_errors import FailureReason, error_status, is_timeout, to_model_failure
+from platform_app.llm.provider_errors import FailureReason, error_status, is_not_allowed, is_timeout, to_model_failure
 
 MAX_ATTEMPTS = 3
 MAX_DELAY = 20.0  # seconds; a longer Retry-After means no retry
@@ -17,7 +17,7 @@ _TRANSIENT = (408, 409, 429, 500, 502, 503, 504, 529)
 def retry_delay(error: Exception, attempts: int) -> float | None:
     """Return the seconds to wait before the next attempt, or None if a retry is useless."""
     backoff = 0.3 * 2.0**attempts
-    if is_timeout(error):
+    if is_timeout(error) or is_not_allowed(error):
         return None
     if status := error_status(error):
         if status not in _TRANSIENT or to_model_failure(error, has_text=False).reason not in (

@@ -83,6 +83,29 @@ class TokenUsage(BaseModel):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None  # of the prompt
+    reasoning_tokens: int | None = None  # of the completion
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: object) -> object:
+        """Take the counts out of their details; providers name them in different ways."""
+        if not isinstance(value, dict):
+            return value
+        read, written = (
+            next((inner for name in names if isinstance(inner := value.get(name), dict)), {})
+            for names in (
+                ("prompt_tokens_details", "input_tokens_details"),
+                ("completion_tokens_details", "output_tokens_details"),
+            )
+        )
+        cached = [read.get("cached_tokens"), value.get("prompt_cache_hit_tokens"), value.get("cache_read_input_tokens")]
+        return {
+            "prompt_tokens": value.get("prompt_tokens"),
+            "completion_tokens": value.get("completion_tokens"),
+            "cached_tokens": next((count for count in cached if count is not None), None),
+            "reasoning_tokens": written.get("reasoning_tokens"),
+        }
 
     @field_validator("*", mode="before")
     @classmethod

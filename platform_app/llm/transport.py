@@ -1,29 +1,50 @@
 """Transport: connections to model providers, kept open between replies; responses have a maximum size."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ssl import SSLContext
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import aiohttp
 import httpx2
 import openai
 from openai import AsyncOpenAI
+from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
 
 from platform_app.config import settings
 from platform_app.llm.decompression import decompress
+from platform_app.llm.pricing import ModelPrice
 from platform_app.llm.provider_errors import ResponseTooLarge
+from platform_app.models.model_provider import Wire
 
+MAX_CLIENTS = 100  # kept open for one event loop
+CLOSE_AFTER_SECONDS = 600  # after a client left the kept ones: its replies have ended by then
 MAX_RESPONSE_BYTES = 6_000_000  # 8000 tokens in chunks of 400 bytes, and as many of reasoning
 
 
 @dataclass(frozen=True)
 class Provider:
-    """An OpenAI-compatible service: its base URL and API key."""
+    """An OpenAI-compatible service: its base URL and API key.
+
+    `open_socket` opens the connections to an address that a tenant chose, and refuses addresses that may not be
+    reached; None for the installation's provider, which may be anywhere. `prices` are by model, "" for all others.
+    """
 
     name: str
     base_url: str
     api_key: str = field(repr=False)
     is_offline: bool = False
+    wire: Wire = Wire.CHAT_COMPLETIONS
+    open_socket: Callable[[Any], socket.socket] | None = field(default=None, repr=False)
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict, repr=False, compare=False)
+
+    def price(self, model: str) -> ModelPrice | None:
+        """Return the price of a model that the provider or its tenant names, or None."""
+        return self.prices.get(model) or self.prices.get("")
 
 
 class _LimitedBody(httpx2.AsyncByteStream):
@@ -70,15 +91,52 @@ async def provider_client(provider: Provider) -> AsyncOpenAI:
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     if provider not in clients:
         holder = _hold_client(provider)
-        clients[provider] = (holder, await anext(holder))
+        client = await anext(holder)
+        while len(clients) >= MAX_CLIENTS:
+            _close_later(clients.pop(next(iter(clients)))[0])
+        clients[provider] = (holder, client)
     return clients[provider][1]
+
+
+def _close_later(holder: _ClientHolder) -> None:
+    """Close a client that is no longer kept, once the replies that use it have ended."""
+
+    def close() -> None:
+        task = loop.create_task(holder.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    loop = asyncio.get_running_loop()
+    loop.call_later(CLOSE_AFTER_SECONDS, close)
+
+
+_closing: "set[asyncio.Task[None]]" = set()  # the loop itself holds its tasks only weakly
+
+
+@lru_cache
+def _trusted_authorities() -> SSLContext:
+    """Return the context of TLS; reading all authorities takes longer than most connections."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+def _checked_transport(open_socket: Callable[[Any], socket.socket]) -> AiohttpTransport:
+    """Return a transport that opens its connections with `open_socket`, and ignores proxies of the environment."""
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(ssl=_trusted_authorities(), socket_factory=open_socket, keepalive_timeout=30)
+        return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+
+    return AiohttpTransport(client=session)
 
 
 async def _hold_client(provider: Provider) -> _ClientHolder:
     """Yield a client, and close it when the event loop closes its asynchronous generators at shutdown."""
     timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
     address, auth = _split_credentials(provider.base_url)
-    http_client = openai.DefaultAioHttpClient(event_hooks={"response": [_limit_body]}, timeout=timeout, auth=auth)
+    given: dict[str, Any] = {"event_hooks": {"response": [_limit_body]}, "timeout": timeout, "auth": auth}
+    if provider.open_socket is not None:
+        given |= {"transport": _checked_transport(provider.open_socket), "follow_redirects": False, "trust_env": False}
+    http_client = openai.DefaultAioHttpClient(**given)
     client = AsyncOpenAI(
         base_url=address,
         api_key=provider.api_key,
@@ -87,9 +145,10 @@ async def _hold_client(provider: Provider) -> _ClientHolder:
         http_client=http_client,
         default_headers={"Accept-Encoding": "identity"},
     )
-    loop = asyncio.get_running_loop()
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
     try:
         yield client
     finally:
-        _clients.pop(loop, None)
+        if provider in clients and clients[provider][1] is client:
+            del clients[provider]
         await client.close()

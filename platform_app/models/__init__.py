@@ -3,6 +3,7 @@
 from platform_app.models import (
     agent,
     bin,
+    budget,
     channel,
     conversation,
     crm,
@@ -13,6 +14,7 @@ from platform_app.models import (
     knowledge,
     mail,
     message_search,
+    model_provider,
     notification,
     oauth_grant,
     person,
@@ -28,6 +30,7 @@ from platform_app.models import (
 __all__ = [
     "agent",
     "bin",
+    "budget",
     "channel",
     "conversation",
     "crm",
@@ -38,6 +41,7 @@ __all__ = [
     "knowledge",
     "mail",
     "message_search",
+    "model_provider",
     "notification",
     "oauth_grant",
     "person",

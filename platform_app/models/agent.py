@@ -9,6 +9,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.form_fields import Control, form_fields, form_info
+from platform_app.models.model_provider import DEFAULT_PROVIDER, NO_PROVIDER
 from platform_app.models.versioned import PublishedRow, RowVersion
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -42,6 +43,22 @@ class KnowledgeScope(StrEnum):
     NONE = "none"
 
 
+class Effort(StrEnum):
+    """How long a model that reasons is to think; DEFAULT: as it does by itself."""
+
+    DEFAULT = "default"
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def sent(self) -> str:
+        """What is sent to the model; "" for nothing."""
+        return "" if self == Effort.DEFAULT else self.value
+
+
 Id = Annotated[str, StringConstraints(max_length=32, pattern="^[0-9a-z]*$")]
 StageText = Annotated[str, StringConstraints(max_length=4_000, pattern="^[^\\x00]*$")]
 FactName = Annotated[str, StringConstraints(max_length=120, pattern="^[a-z0-9_.]*$")]
@@ -66,12 +83,46 @@ class AgentSettings(BaseModel):
         max_length=120,
         json_schema_extra=form_info("basics", problem="The name needs 1 to 120 characters."),
     )
+    provider: Id = Setting(  # the id of a provider of the tenant, or one of the words of models.model_provider
+        DEFAULT_PROVIDER,
+        title="Provider",
+        description="Connected under Settings, Model providers.",
+        json_schema_extra=form_info("basics", Control.SELECT),
+    )
     model: Text = Setting(  # "": the provider's first
         "",
         title="Model",
-        description="Available from your model provider.",
+        description="Models of this provider.",
         max_length=200,
         json_schema_extra=form_info("basics", Control.SELECT, placeholder="Default model"),
+    )
+    fallback_provider: Id = Setting(
+        NO_PROVIDER,
+        title="Fallback provider",
+        description="Asked when the model is too slow, busy, failing or refuses.",
+        json_schema_extra=form_info("basics", Control.SELECT),
+    )
+    fallback_model: Text = Setting(  # "": the provider's first
+        "",
+        title="Fallback model",
+        max_length=200,
+        json_schema_extra=form_info("basics", Control.SELECT, placeholder="Default model"),
+    )
+    effort: Effort = Setting(
+        Effort.DEFAULT,
+        title="Effort of reasoning",
+        description="For models that reason. They may be silent for longer before they answer.",
+        json_schema_extra=form_info(
+            "basics",
+            options={
+                "default": "Default of the model",
+                "none": "None",
+                "minimal": "Minimal",
+                "low": "Low",
+                "medium": "Medium",
+                "high": "High",
+            },
+        ),
     )
     temperature: float = Setting(
         0.3,

@@ -23,6 +23,7 @@ class NotificationKind(StrEnum):
     TASK_DUE = "task_due"
     RULE = "rule"  # the action "Notify a teammate"
     IMPORT_DONE = "import_done"
+    BUDGET = "budget"
     FAILURE = "failure"
 
 

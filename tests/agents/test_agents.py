@@ -66,7 +66,11 @@ def test_a_new_agent_is_an_inactive_draft(who: Identity) -> None:
     ("field", "good", "bad"),
     [
         ("name", ["A", "я" * 120], ["", "   ", "x" * 121, None, 5, "a\x00b", "\ud800"]),
+        ("provider", ["default", "installation", "a" * 32], ["x" * 33, "a b", "../x", None]),
         ("model", ["", "gpt-5-mini"], ["x" * 201, None]),
+        ("fallback_provider", ["none", "default", "a" * 32], ["x" * 33, "A"]),
+        ("fallback_model", ["", "gpt-5-mini"], ["x" * 201, None]),
+        ("effort", ["default", "none", "high"], ["enormous", None]),
         ("temperature", [0, 2, 0.7], [-0.1, 2.01, float("nan"), float("inf"), 10**400, "warm"]),
         ("max_tokens", [128, 8000], [127, 8001, 200.5, "many", 10**400]),
         ("max_reply_chars", [100, 10_000], [99, 10_001]),

@@ -15,7 +15,6 @@ from platform_app.models.person import Identity
 from platform_app.services.chat import replies, reply_store
 from platform_app.services.chat.reply_context import ReplyContext
 from tests.chat.test_replies import running
-from tests.conftest import forget_process_state
 from tests.fake_provider import FakeProvider, chunk, plays, says, serving
 from tests.talking import (
     activities,
@@ -125,8 +124,3 @@ async def test_a_busy_database_does_not_end_a_reply(
     monkeypatch.setattr(reply_store, "flush", busy)
     assert (await answered(who, begin(who))).state == MessageState.COMPLETE
     assert len(times) > 5
-
-
-async def test_available_models(provider: FakeProvider) -> None:
-    assert await replies.available_models() == ["fake-1", "fake-2"]
-    forget_process_state()

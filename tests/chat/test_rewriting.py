@@ -100,9 +100,10 @@ async def test_another_tenant_has_no_such_conversation(who: Identity, other: Ide
 
 
 async def test_the_offline_model_cannot_rewrite(who: Identity) -> None:
-    assert not rewriting.is_available()
+    talk = real_talk(who)
+    assert not call(who, rewriting.is_available, talk)
     with pytest.raises(Unavailable, match="offline model"):
-        await rewritten(who, real_talk(who))
+        await rewritten(who, talk)
 
 
 def test_the_language_of_the_contact_is_stored_or_detected(who: Identity, provider: FakeProvider) -> None:

@@ -26,6 +26,9 @@ MORE = {
     "settings-crm": "/settings/crm",
     "settings-mail": "/settings/mail",
     "settings-channels": "/settings/channels",
+    "settings-budgets": "/settings/budgets",
+    "settings-providers": "/settings/providers",
+    "settings-provider-new": "/settings/providers/new",
     "leads-list": "/leads?view=list",
 }
 MORE |= {

@@ -11,7 +11,8 @@ from platform_app.llm import catalogue, client
 from platform_app.llm.client import FailureReason, ModelFailure
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversations, replies
+from platform_app.services.chat import conversations
+from platform_app.services.providers import agent_models
 from tests.conftest import forget_process_state, free_port
 from tests.fake_provider import FakeProvider, serving
 from tests.talking import answered, begin
@@ -41,7 +42,7 @@ async def test_models_of_a_provider_that_is_away(env: pytest.MonkeyPatch) -> Non
     assert await catalogue.model_names(client.configured_provider()) == []
 
 
-async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None:
+async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider, who: Identity) -> None:
     soon, past = (str(now().date() + timedelta(days=days)) for days in (20, -1))
     provider.models = [
         {"id": "gpt-4.1-nano", "shutdown_date": soon}, {"id": "gpt-5-nano", "shutdown_date": past},
@@ -51,9 +52,12 @@ async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None
     ]  # fmt: skip
     where = client.configured_provider()
     assert await catalogue.resolve_model(where, "") == "gpt-6-luna"
-    assert await replies.model_problem("gpt-4.1-nano") == (replies.MODEL_RETIRES, now().date() + timedelta(days=20))
-    assert await replies.model_problem("gpt-3") == (replies.MODEL_NOT_LISTED, None)
-    assert await replies.model_problem("gpt-6-sol") == ("", None)
+    assert await agent_models.model_problem(who.tenant_id, "default", "gpt-4.1-nano") == (
+        agent_models.MODEL_RETIRES,
+        now().date() + timedelta(days=20),
+    )
+    assert await agent_models.model_problem(who.tenant_id, "default", "gpt-3") == (agent_models.MODEL_NOT_LISTED, None)
+    assert await agent_models.model_problem(who.tenant_id, "default", "gpt-6-sol") == ("", None)
     assert catalogue.default_model(["text-embedding-3-small", "whisper-1"]) == ""
     assert catalogue.default_model(["llama-3.1-8b-instruct", "a-preview"]) == "llama-3.1-8b-instruct"
 

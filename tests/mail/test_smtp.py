@@ -211,7 +211,7 @@ def test_a_name_is_resolved_once_and_its_checked_address_is_used(
             reached.append(address)
             raise ConnectionRefusedError
 
-    monkeypatch.setattr(egress, "_may_reach", lambda address: str(address) == "203.0.113.7")
+    monkeypatch.setattr(egress, "may_reach", lambda address: str(address) == "203.0.113.7")
     monkeypatch.setattr(egress.socket, "getaddrinfo", resolver)
     monkeypatch.setattr(egress.socket, "socket", Socket)
     with pytest.raises(Unavailable):

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.agents import agent_stages
+from platform_app.components.agents import agent_models, agent_stages
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
@@ -114,13 +114,10 @@ def _status_switch() -> rx.Component:
     )
 
 
-def _model() -> rx.Component:
-    models = rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))
-    return autosaved_field(AGENT_FORM["model"], AgentState, options=[models])
-
-
 def _basics() -> rx.Component:
-    return rx.el.div(*autosaved_section(AGENT_FORM, "basics", AgentState, {"model": _model}), class_name="form")
+    return rx.el.div(
+        *autosaved_section(AGENT_FORM, "basics", AgentState, agent_models.model_fields()), class_name="form"
+    )
 
 
 def _instructions() -> rx.Component:

@@ -83,6 +83,12 @@ def count_test_message(tenant_id: str) -> None:
     _run_transaction(lambda session: _count_attempts(session, [count], watched=[count]))
 
 
+def count_provider_test(tenant_id: str) -> None:
+    """Count a test of a tenant's model provider. Raises LimitReached during a pause."""
+    count = AttemptLimit(_key("provider test", tenant_id), 30, timedelta(minutes=15))
+    _run_transaction(lambda session: _count_attempts(session, [count], watched=[count]))
+
+
 def count_invitation(tenant_id: str, subject: str) -> None:
     """Count an invitation of a tenant, and one of an address or an invitation; refuse it while a pause lasts."""
     counts = [

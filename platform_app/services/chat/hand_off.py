@@ -34,7 +34,7 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
 
 
 def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
-    """Hand an open conversation, already locked, to members because an approval is overdue."""
+    """Hand an open conversation, already locked, to members because an approval is overdue, or a budget is spent."""
     if row.state == ConversationState.OPEN:
         _put_in_charge(session, row)
         event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))

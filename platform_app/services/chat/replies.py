@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import structlog
 from sqlmodel import col
@@ -14,14 +14,16 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
-from platform_app.llm import catalogue, client, extraction, model_limitations, prompt_trimming, prompts
+from platform_app.llm import client, extraction, model_limitations, prompt_trimming, prompts
 from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
 from platform_app.rag.search_query import Query, query_of
-from platform_app.services.chat import reply_store
+from platform_app.services.chat import model_fallback, reply_budget, reply_store
+from platform_app.services.chat.model_calls import ModelCall
+from platform_app.services.chat.reply_budget import BudgetSpent
 from platform_app.services.chat.reply_context import ReplyContext, load_context
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
@@ -33,8 +35,6 @@ BATCH_SECONDS = 0.05  # text that arrives within this time is yielded together
 MIN_TOKENS = 128  # least output limit when the prompt fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
 HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, no process writes the reply
-MODEL_NOT_LISTED = "The provider no longer offers this model, so replies will fail. Choose another."
-MODEL_RETIRES = "The provider will retire this model on {date}. Choose another before then."
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 
@@ -68,6 +68,7 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
         keeper.cancel()
         writer.cancel()
         await asyncio.gather(writer, keeper, return_exceptions=True)
+        await asyncio.shield(asyncio.to_thread(reply_budget.settle, work))
 
 
 async def _new_text(
@@ -95,6 +96,8 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
     try:
         writer.result()
         await asyncio.to_thread(reply_store.complete, work)
+    except BudgetSpent as spent:
+        await asyncio.to_thread(reply_budget.hand_over, work, spent.budget)
     except ModelFailure as failure:
         log.warning("reply failed", reply_id=work.reply_id, fault=failure.reason.name, detail=failure.detail)
         await asyncio.to_thread(reply_store.fail, work, failure.reason.value)
@@ -114,20 +117,31 @@ async def _generate(work: ReplyContext) -> None:
             temperature=own.temperature,
             max_tokens=own.max_tokens,
             max_chars=own.max_reply_chars + 100,  # the text is cut later, at the end of a sentence
+            effort=own.effort.sent,
         )
         while True:
             try:
-                return await _read_stream(work, request)
+                return await _ask_model(work, replace(request, model=work.model))
             except ModelFailure as failure:
-                if failure.reason != FailureReason.TOO_LONG or work.raw_text:
-                    raise
-                fewer = max(request.max_tokens // 4, MIN_TOKENS)  # in a small context, output tokens count as well
-                if not _shorten_prompt(work) and fewer == request.max_tokens:
-                    raise
-            request = replace(request, messages=work.messages, max_tokens=fewer)
+                work.raw_text = work.marks.read(work.outcome.text, final=True)
+                await model_fallback.fall_back(work, failure)
     finally:
-        work.raw_text = work.marks.read(work.outcome.text, final=True)
+        work.raw_text = work.marks.read(work.outcome.text, final=True) or work.unfinished_text
         work.progress.set()
+
+
+async def _ask_model(work: ReplyContext, request: ModelRequest) -> None:
+    """Read the reply of a model, with a shorter prompt if the whole one is too long for it."""
+    while True:
+        try:
+            return await _read_stream(work, request)
+        except ModelFailure as failure:
+            if failure.reason != FailureReason.TOO_LONG or work.raw_text:
+                raise
+            fewer = max(request.max_tokens // 4, MIN_TOKENS)  # in a small context, output tokens count as well
+            if not _shorten_prompt(work) and fewer == request.max_tokens:
+                raise
+        request = replace(request, messages=work.messages, max_tokens=fewer)
 
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
@@ -151,11 +165,13 @@ def _shorten_prompt(work: ReplyContext) -> bool:
 
 
 async def _prepare_prompt(work: ReplyContext) -> None:
-    """Retrieve passages, choose the model and build the prompt. Raises ModelFailure if there is no model."""
+    """Choose the model, reserve the cost, retrieve passages and build the prompt.
+
+    Raises ModelFailure if there is no model, BudgetSpent if a budget has no room for the reply.
+    """
     own = work.settings
-    work.model = await catalogue.resolve_model(work.provider, own.model)
-    if not work.model and await catalogue.model_names(work.provider):
-        raise ModelFailure(FailureReason.NO_MODEL)
+    await model_fallback.choose_model(work)
+    await asyncio.to_thread(reply_budget.reserve, work)
     if work.guidance is not None:
         await _extract_answers(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
@@ -175,14 +191,16 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
     """Have the model extract the contact's answers, store them and reload the facts."""
     asked = extraction.build_messages(guidance.wanted, guidance.asked, work.facts.question)
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
-    outcome = client.ModelResult()
+    outcome, failed = client.ModelResult(), None
     try:
         # the stream is annotated as an iterator and is a generator
         async with aclosing(client.stream_reply(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
             async for _ in pieces:
                 pass
     except ModelFailure as failure:  # the reply itself reports the provider's failure
+        failed = failure.reason
         log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.reason.name)
+    work.calls.append(ModelCall("extraction", work.provider, work.model, outcome, failed))
     told = extraction.parse_answer(outcome.text, {wanted.name for wanted in guidance.wanted})
     await asyncio.to_thread(guided_scripts.store_answers, work.tenant_id, work.conversation.id, guidance, told)
     fresh = await asyncio.to_thread(load_context, work.tenant_id, work.reply_id)
@@ -205,22 +223,6 @@ def _search(work: ReplyContext) -> None:
 def _selected_categories(tenant_id: str, ids: list[str]) -> list[str]:
     with session_scope(tenant_id, read_only=True) as session:
         return categories.with_descendants(session, tenant_id, ids)
-
-
-async def available_models() -> list[str]:
-    """Return the names of the provider's models."""
-    return await catalogue.model_names(client.configured_provider())
-
-
-async def model_problem(wished: str) -> tuple[str, date | None]:
-    """Return a sentence about a model that is not listed or ends soon, and the date for its {date}.
-
-    Returns ("", None) if there is no problem.
-    """
-    is_absent, ends = await catalogue.model_availability(client.configured_provider(), wished)
-    if is_absent:
-        return MODEL_NOT_LISTED, None
-    return (MODEL_RETIRES, ends) if ends else ("", None)
 
 
 async def _flush_periodically(work: ReplyContext) -> None:

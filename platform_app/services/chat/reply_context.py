@@ -12,13 +12,15 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
 from platform_app.fact_snapshots import PromptMessage, RecentMessages, conversation_facts, recent_messages
 from platform_app.llm import client, prompts
-from platform_app.llm.client import ModelResult, Provider
+from platform_app.llm.client import FailureReason, ModelResult, Provider
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieval import Retrieval
 from platform_app.rag.search_query import Query
 from platform_app.services.agents import agents
+from platform_app.services.chat import model_calls
+from platform_app.services.chat.model_calls import ModelCall, ModelChoice
 from platform_app.services.scripts import guided_scripts, script_selection
 from platform_app.services.scripts.guided_scripts import GuidedProgress
 from platform_app.services.scripts.script_selection import ScriptDecision
@@ -42,15 +44,22 @@ class ReplyContext:
     guidance: GuidedProgress | None = None
     retrieval: Retrieval = field(default_factory=Retrieval)
     provider: Provider = field(default_factory=client.configured_provider)
+    choices: list[ModelChoice] = field(default_factory=list)  # the agent's model and its fallback
+    choice: int = 0  # the index of the one that is asked
+    calls: list[ModelCall] = field(default_factory=list)  # that have ended, before the one of `outcome`
+    failure: FailureReason | None = None  # of the last choice
     query: Query = field(default_factory=lambda: Query(""))
     messages: list[dict[str, str]] = field(default_factory=list)
     marks: MarkerFilter = field(default_factory=MarkerFilter)
     model: str = ""
     outcome: ModelResult = field(default_factory=ModelResult)
     raw_text: str = ""
+    unfinished_text: str = ""  # of a model that failed before its fallback was asked
     visible_text: str = ""  # the part that people see already
     final_text: str = ""  # the text stored at the end
     stored_text: str = ""  # the text in the row
+    is_reserved: bool = False  # its cost is reserved in budgets
+    spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
     preparation_ms: int = 0
@@ -60,7 +69,8 @@ class ReplyContext:
 def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
     """Read the context of a reply. Returns None if it is no longer to be written.
 
-    Raises NotFound if the agent is deleted, Forbidden if it may not reply on the channel or in the lead's stage.
+    Raises NotFound if the agent is deleted, Forbidden if it may not reply on the channel or in the lead's stage, and
+    Conflict if the key of its provider cannot be decrypted.
     """
     with session_scope(tenant_id, read_only=True) as session:
         reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
@@ -83,6 +93,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         seen = _visible_facts(settings, values)
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        work.choices = model_calls.model_choices(session, tenant_id, settings)
         work.scripts = script_selection.select_scripts(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer_scripts(work.scripts)
         work.guidance = _guidance(session, work, values)

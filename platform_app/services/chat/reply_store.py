@@ -76,13 +76,13 @@ def complete(work: ReplyContext) -> None:
     with session_scope(work.tenant_id) as session:
         session.enable_cache()  # fact snapshots are written from the same rows
         talk = conversation_rows.lock(session, work.tenant_id, work.conversation.id)
-        row = _row_to_end(session, work, is_whole=True)
+        row = row_to_end(session, work, is_whole=True)
         if row is None:
             return
         with session.no_autoflush:  # the row is flushed once, after the gate's decision
             _fill_row(row, work)
             if not row.text:
-                _store_failure(session, work, row, _EMPTY)
+                store_failure(session, work, row, _EMPTY)
                 return
             add_trace(session, work)
         if row.is_suggestion:
@@ -97,16 +97,16 @@ def complete(work: ReplyContext) -> None:
 def fail(work: ReplyContext, sentence: str) -> None:
     """Store a reply as failed with a sentence, or as partial if it has text."""
     with session_scope(work.tenant_id) as session:
-        row = _row_to_end(session, work)
+        row = row_to_end(session, work)
         if row is not None:
             _fill_row(row, work)
-            _store_failure(session, work, row, sentence)
+            store_failure(session, work, row, sentence)
 
 
 def stop(work: ReplyContext) -> None:
     """Store a reply as stopped, keeping the text so far."""
     with session_scope(work.tenant_id) as session:
-        row = _row_to_end(session, work)
+        row = row_to_end(session, work)
         if row is not None:
             _store_stopped(session, work, row)
 
@@ -114,7 +114,7 @@ def stop(work: ReplyContext) -> None:
 def store_if_stopped(work: ReplyContext) -> None:
     """Store the text so far of a reply that a member stopped or took over; others are left unchanged."""
     with session_scope(work.tenant_id) as session:
-        _row_to_end(session, work)
+        row_to_end(session, work)
 
 
 def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> None:
@@ -138,7 +138,7 @@ def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *,
     conversation_rows.publish_change(session, work.conversation)
 
 
-def _row_to_end(session: Transaction, work: ReplyContext, *, is_whole: bool = False) -> Message | None:
+def row_to_end(session: Transaction, work: ReplyContext, *, is_whole: bool = False) -> Message | None:
     """Return the row to end, or None if a member stopped or took over the reply; that is then stored.
 
     `is_whole` means that the model has written the whole text.
@@ -153,7 +153,8 @@ def _row_to_end(session: Transaction, work: ReplyContext, *, is_whole: bool = Fa
     return None
 
 
-def _store_failure(session: Transaction, work: ReplyContext, row: Message, sentence: str) -> None:
+def store_failure(session: Transaction, work: ReplyContext, row: Message, sentence: str) -> None:
+    """Store a reply as failed with a sentence, or as partial if it has text, with its trace and an activity."""
     row.state = MessageState.PARTIAL if row.text else MessageState.FAILED
     row.error, row.finished_at = sentence, now()
     add_trace(session, work)

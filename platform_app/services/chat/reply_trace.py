@@ -4,14 +4,13 @@ import time
 from typing import Any
 
 from platform_app.db import Transaction, owned
-from platform_app.llm import pricing, prompts
-from platform_app.llm.client import ModelRequest, ModelResult, Provider
+from platform_app.llm import prompts
 from platform_app.models.conversation import Conversation, Trace
 from platform_app.models.script import ScriptUse
+from platform_app.services.chat.model_calls import ModelCall, total_cost
 from platform_app.services.chat.reply_context import ReplyContext
 
 MAX_REASONING_CHARS = 4_000
-MAX_TOKEN_COUNT = 10**9  # larger counts of a provider are capped
 
 
 def add_trace(session: Transaction, work: ReplyContext) -> None:
@@ -19,16 +18,16 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
     if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
         return
     out = work.outcome
-    prompt = "\n".join(message["content"] for message in out.messages or work.messages)
+    calls = reply_calls(work)
     trace = Trace(
         tenant_id=work.tenant_id,
         message_id=work.reply_id,
         agent_id=work.conversation.agent_id,
         total_ms=round((time.monotonic() - work.started) * 1000),
         first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
-        data=_data(work),
+        data=_data(work) | {"calls": [call.as_json() for call in calls]},
     )
-    _add_usage(trace, out, work.provider, model=work.model, prompt=prompt, answer=work.raw_text)
+    _add_usage(trace, calls)
     session.add(trace)
     session.add_all(
         ScriptUse(
@@ -42,10 +41,15 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
     )
 
 
-def trace_of_request(
-    row: Conversation, message_id: str, out: ModelResult, provider: Provider, *, asked: ModelRequest
-) -> Trace:
-    """Return the trace of a request to the model that is not a reply."""
+def reply_calls(work: ReplyContext) -> list[ModelCall]:
+    """Return every request to a model that a reply took, the last one included."""
+    last = ModelCall("reply", work.provider, work.model, work.outcome, work.failure, messages=work.messages)
+    return [*work.calls, last]
+
+
+def trace_of_request(row: Conversation, message_id: str, calls: list[ModelCall]) -> Trace:
+    """Return the trace of a request that is not a reply: the calls of its model and of those that failed before."""
+    last, out = calls[-1], calls[-1].result
     trace = Trace(
         tenant_id=row.tenant_id,
         message_id=message_id,
@@ -53,33 +57,26 @@ def trace_of_request(
         total_ms=out.total_ms,
         first_token_ms=out.first_token_ms,
         data={
-            "provider": provider.name,
-            "prompt": out.messages or asked.messages,
+            "provider": last.provider.name,
+            "prompt": out.messages or last.messages,
             "adapted": [list(pair) for pair in out.adaptations],
             "thoughts": out.thoughts[:MAX_REASONING_CHARS],
             "finish_reason": out.finish_reason,
             "tries": out.attempts,
             "tokens_counted_by_provider": out.prompt_tokens is not None,
+            "calls": [call.as_json() for call in calls],
         },
     )
-    prompt = "\n".join(message["content"] for message in asked.messages)
-    _add_usage(trace, out, provider, model=asked.model, prompt=prompt, answer=out.text)
+    _add_usage(trace, calls)
     return trace
 
 
-def _add_usage(trace: Trace, out: ModelResult, provider: Provider, *, model: str, prompt: str, answer: str) -> None:
-    """Fill in the model of a trace, its tokens and their cost; `model` is the requested one."""
-    name = out.model or model
-    trace.model = name[:200]
-    trace.prompt_tokens = _count(out.prompt_tokens, prompt)
-    trace.completion_tokens = _count(out.completion_tokens, answer)
-    trace.cost = pricing.cost(name, trace.prompt_tokens, trace.completion_tokens, is_offline=provider.is_offline)
-
-
-def _count(counted: int | None, text: str) -> int:
-    """Return the provider's count of tokens, or an estimate if it gave none."""
-    estimate = prompts.estimate_tokens(text) if text else 0
-    return estimate if counted is None else min(max(counted, 0), MAX_TOKEN_COUNT)
+def _add_usage(trace: Trace, calls: list[ModelCall]) -> None:
+    """Fill in the model of a trace, and the tokens and cost of all calls."""
+    trace.model = calls[-1].model_name
+    trace.prompt_tokens = sum(call.prompt_tokens for call in calls)
+    trace.completion_tokens = sum(call.completion_tokens for call in calls)
+    trace.cost = total_cost(calls)
 
 
 def _data(work: ReplyContext) -> dict[str, Any]:
@@ -101,6 +98,9 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "thoughts": work.outcome.thoughts[:MAX_REASONING_CHARS],
         "finish_reason": work.outcome.finish_reason,
         "tries": work.outcome.attempts,
+        "cached_tokens": work.outcome.cached_tokens or 0,
+        "sent": work.outcome.sent,
+        "spent_budget": work.spent_budget,
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
         "trigger": work.trigger,
         "milliseconds": {

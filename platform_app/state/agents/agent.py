@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import reflex as rx
-from babel.dates import format_date
 
 from platform_app.errors import Conflict
 from platform_app.form_fields import TYPED, Control, format_typed, parse_typed
@@ -12,8 +11,8 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
-from platform_app.services.chat import replies
 from platform_app.services.versions.versioned_rows import VersionedRows
+from platform_app.state.agents.agent_models import AgentModels
 from platform_app.state.agents.agent_stages import (
     AgentStageLine,
     VisibleField,
@@ -28,7 +27,7 @@ from platform_app.state.console.versioned_editor import VersionedEditor
 TABS = ("basics", "instructions", "pipelines", "history")
 
 
-class AgentState(VersionedEditor, rx.State):
+class AgentState(AgentModels, VersionedEditor, rx.State):
     """The editor of the agent in the address."""
 
     agent_key: str = ""  # changes with every load, which redraws the fields
@@ -44,7 +43,6 @@ class AgentState(VersionedEditor, rx.State):
     categories: list[str] = []  # ids of the selected ones
     stages: list[AgentStageLine] = []
     visible_fields: list[VisibleField] = []
-    models: list[str] = []
     problems: dict[str, str] = {}
     instruction_length: int = 0
 
@@ -54,7 +52,6 @@ class AgentState(VersionedEditor, rx.State):
         asked = self.router.url.query_parameters.get("tab")
         self.tab = asked if asked in TABS else TABS[0]
         self.agent_key, self.changes, self.compared, self.conflict = "", [], "", False
-        self.models = await replies.available_models()
         await self._load_form()
 
     @handler(Role.VIEWER, background=True)
@@ -84,23 +81,22 @@ class AgentState(VersionedEditor, rx.State):
         if field == "instructions" and isinstance(value, str):
             self.instruction_length = len(value)
         parsed = parse_typed(AGENT_FORM[field], value) if field in AGENT_FORM else value
+        changes = self._with_models({field: parsed})
         try:
-            revision, problems = await call(
-                self, agents.save_draft, self._id(), {field: parsed}, revision=self._revision
-            )
+            revision, problems = await call(self, agents.save_draft, self._id(), changes, revision=self._revision)
         except Conflict:
             self.conflict = True
             return
         language = (await current_user(self)).language
         said = {name: translate(language, words) for name, words in problems.items()}
         self.problems = {name: words for name, words in self.problems.items() if name != field} | said
-        if field == "model" and not problems:
-            self.problems |= await _model_problem(str(value), language)
         self._revision = revision
         if field in self.flags:
             self.flags = self.flags | {field: bool(value)}
         if field in self.choices and not problems:
             self.choices = self.choices | {field: str(value)}
+            if self._show_model_choices(changes):
+                await self._load_models(language)
         await self._load_status()
 
     @handler(Role.OPERATOR)
@@ -171,9 +167,11 @@ class AgentState(VersionedEditor, rx.State):
         }
         self.flags = {name: values[name] for name, shown in AGENT_FORM.items() if shown.control == Control.SWITCH}
         self.choices = {name: values[name] for name, shown in AGENT_FORM.items() if shown.control == Control.SELECT}
+        self._show_model_choices(values)
         self.categories = own.categories
         self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
-        self.instruction_length, self.problems = len(own.instructions), await _model_problem(own.model, language)
+        self.instruction_length, self.problems = len(own.instructions), {}
+        await self._load_models(language)
         self._revision = agent.revision
         self._loads += 1
         self.agent_key = f"{agent.id}-{self._loads}"
@@ -191,10 +189,3 @@ class AgentState(VersionedEditor, rx.State):
         self.has_changes = agent.changed_since_publish
         clock = exact_time(language, agent.updated_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
-
-
-async def _model_problem(model: str, language: str) -> dict[str, str]:
-    """Return the problem with a model by field name, or {} if there is none."""
-    sentence, ends = await replies.model_problem(model)
-    at = format_date(ends, format="long", locale=language) if ends else ""
-    return {"model": translate(language, sentence, date=at)} if sentence else {}

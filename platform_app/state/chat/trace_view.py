@@ -71,8 +71,14 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
         ("Max tokens", _count(own.get("max_tokens"), language)),
         ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
+        ("Spent budget", str(data.get("spent_budget") or "")),
+        ("Failed models", _failed_calls(data, language)),
+        ("Sent to the model", _sent(data)),
         ("Prompt tokens", _count(trace.prompt_tokens, language)),
+        ("Cached prompt tokens", _sum(data, "cached_tokens", language)),
         ("Completion tokens", _count(trace.completion_tokens, language)),
+        ("Reasoning tokens", _sum(data, "reasoning_tokens", language)),
+        ("Requests", _sum(data, "requests", language)),
         ("Cost", _cost(trace.cost, language)),
         ("Finish reason", _ending(data.get("finish_reason"), language)),
         ("Searched for", str(data.get("search") or "")),
@@ -109,6 +115,32 @@ def _adapted(data: dict[str, Any], language: str) -> str:
     if data.get("shortened"):
         told.append(translate(language, "a shorter prompt: the whole one was too long"))
     return "; ".join(told)
+
+
+def _failed_calls(data: dict[str, Any], language: str) -> str:
+    """Return the models that failed before their fallback was asked, each with the reason."""
+    failed = [call for call in data.get("calls", [])[:-1] if call["failure"] and call["purpose"] != "extraction"]
+    return "; ".join(
+        f"{call['model'] or '—'} ({call['provider']}): {translate(language, call['failure'])}" for call in failed
+    )
+
+
+def _sent(data: dict[str, Any]) -> str:
+    """Return the parameters of the last request, as they were sent."""
+    sent = data["calls"][-1]["sent"] if data.get("calls") else {}
+    return ", ".join(f"{name}: {_plain(value)}" for name, value in sent.items())
+
+
+def _plain(value: Any) -> str:
+    return (
+        " ".join(f"{name} {_plain(inner)}" for name, inner in value.items()) if isinstance(value, dict) else str(value)
+    )
+
+
+def _sum(data: dict[str, Any], name: str, language: str) -> str:
+    """Return the sum of a count over all calls; empty if there are none."""
+    total = sum(int(call.get(name) or 0) for call in data.get("calls", []))
+    return _count(total, language) if total else ""
 
 
 def _ending(reason: str | None, language: str) -> str:

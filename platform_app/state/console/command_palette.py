@@ -40,6 +40,8 @@ DESTINATIONS = [
     ("Pipelines and fields", "/settings/crm"),
     ("Channels", "/settings/channels"),
     ("Email", "/settings/mail"),
+    ("Model providers", "/settings/providers"),
+    ("Budgets", "/settings/budgets"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
     ("Notifications", "/settings/notifications"),

@@ -51,12 +51,13 @@ class RewritingState(rx.State):
         self.is_running = self.can_undo = False
         self.live_text = self.problem = self.contact_language = self._contact_language = ""
         self._texts = []
-        self.is_available = rewriting.is_available()
+        self.is_available = True
         named = [Option(code, _language_name(code, language)) for code in LANGUAGES]
         self.languages = sorted(named, key=lambda option: option.name)
         yield  # the first detection of a language takes a while
-        if self.conversation_id and self.is_available:
+        if self.conversation_id:
             with suppress(PlatformError):  # the conversation says that it is gone
+                self.is_available = await fetch(self, rewriting.is_available, self.conversation_id)
                 self._contact_language = await fetch(self, rewriting.contact_language, self.conversation_id)
         self.contact_language = _language_name(self._contact_language, language)
 

@@ -22,6 +22,7 @@ KIND_LABELS = {
     NotificationKind.TASK_DUE: "One of my tasks is due",
     NotificationKind.RULE: "A rule or sequence notifies me",
     NotificationKind.IMPORT_DONE: "My import is finished",
+    NotificationKind.BUDGET: "A budget is almost or fully used",
     NotificationKind.FAILURE: "Something failed: an import, a source, a channel, a job",
 }
 
