@@ -84,6 +84,10 @@ def _become(command: list[str], environment: dict[str, str] | None = None) -> No
 @app.command()
 def up(
     dev: Annotated[bool, typer.Option("--dev", help="Load console and worker again when code changes.")] = False,
+    fake_kommo: Annotated[
+        bool,
+        typer.Option("--with-fake-kommo", help="Also start a fake Kommo, which is called instead of the real one."),
+    ] = False,
 ) -> None:
     """Start the servers, the worker and the console. Ctrl-C stops them.
 
@@ -94,7 +98,7 @@ def up(
     from platform_app.runtime import launcher
 
     try:
-        raise typer.Exit(launcher.run(Console(), signal.signal, dev=dev))
+        raise typer.Exit(launcher.run(Console(), signal.signal, dev=dev, fake_kommo=fake_kommo))
     except PlatformError as error:
         _refuse(error)
 

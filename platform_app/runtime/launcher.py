@@ -104,6 +104,7 @@ class Platform:
     watchdog: Watchdog
     console: Console
     dev: bool = False
+    fake_kommo: bool = False
     begun: float = field(default_factory=time.monotonic)
     ending: threading.Event = field(default_factory=threading.Event)
     servers: list[Child] = field(default_factory=list)
@@ -195,6 +196,20 @@ def start_offline(up: Platform) -> None:
     up.start(child, note="offline; set OPENAI_API_KEY to use a provider")
 
 
+def start_fake_kommo(up: Platform) -> None:
+    """Start a fake Kommo that is called in place of the real one, if that is wanted."""
+    if not up.fake_kommo:
+        return
+    port = free_port()
+    url = _publish_address(up, "PLATFORM_KOMMO_API_URL", f"http://127.0.0.1:{port}")
+    home = f"http://{_reach(up.own.host)}:{up.own.port}"
+    command = [sys.executable, "-P", "-m", "platform_app.demo.fake_kommo", "--port", str(port)]
+    command += ["--public", up.own.public_url.rstrip("/") or home, "--local", home]
+    child = Child("kommo", command, lambda: answers(f"{url}/"), up.log("kommo"), alone=True)
+    up.servers.append(child)
+    up.start(child, note=f"a fake, in memory; its page: {url}")
+
+
 def prepare_database(up: Platform) -> None:
     """Migrate the database. Raises Unavailable if it does not answer."""
     from platform_app import migrations
@@ -265,9 +280,10 @@ def _reach(host: str) -> str:
 
 def start_all(up: Platform) -> tuple[str, str]:
     """Start every part, in parallel where possible; return e-mail address and password of the demo, or two ""."""
-    with ThreadPoolExecutor(max_workers=6) as pool:
+    with ThreadPoolExecutor(max_workers=7) as pool:
         build = pool.submit(build_console, up)
-        _settle(up, [pool.submit(part, up) for part in (start_redis, start_chroma, start_offline, prepare_database)])
+        servers = (start_redis, start_chroma, start_offline, start_fake_kommo, prepare_database)
+        _settle(up, [pool.submit(part, up) for part in servers])
         signed_in = ("", "") if up.ending.is_set() else ensure_demo(up)
         worker = pool.submit(start_worker, up)  # indexes the demo while the console is built
         _settle(up, [build])
@@ -299,14 +315,14 @@ def check_ports(own: Settings) -> None:
 Hear = Callable[[int, Callable[[int, FrameType | None], None]], object]  # signal.signal
 
 
-def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
+def run(console: Console, hear: Hear, *, dev: bool = False, fake_kommo: bool = False) -> int:
     """Start the platform, supervise it until a signal arrives, and stop it; return the exit code."""
     own = settings()
     with DataDir(own.data_dir) as folder:
         check_ports(own)  # after the lock: a killed platform has let go of its ports by then
         os.environ["PLATFORM_DATA_DIR"] = str(folder.path)
         watchdog = Watchdog(folder.lock)
-        up = Platform(own, folder, watchdog, console, dev=dev)
+        up = Platform(own, folder, watchdog, console, dev=dev, fake_kommo=fake_kommo)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             hear(number, lambda received, frame: up.ending.set())
         try:

@@ -149,3 +149,21 @@ def test_what_is_brought_along_runs_alone(
         getattr(launcher, start)(up)
         up.watchdog.close()
     assert [child.alone for child in started] == [True]
+
+
+def test_a_fake_kommo_is_started_on_request_and_called_instead(
+    env: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Child] = []
+    monkeypatch.setattr(launcher.Platform, "start", lambda self, child, **more: started.append(child))
+    env.setenv("PLATFORM_KOMMO_API_URL", "")  # the launcher writes into the environment: this takes it back in the end
+    forget_process_state()
+    with DataDir(tmp_path / "data") as folder:
+        up, _ = platform(folder)
+        launcher.start_fake_kommo(up)
+        assert started == [] and os.environ["PLATFORM_KOMMO_API_URL"] == ""
+        up.fake_kommo = True
+        launcher.start_fake_kommo(up)
+        up.watchdog.close()
+    assert [child.alone for child in started] == [True]
+    assert os.environ["PLATFORM_KOMMO_API_URL"].startswith("http://127.0.0.1:")

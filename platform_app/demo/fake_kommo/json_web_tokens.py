@@ -1,4 +1,4 @@
-"""JSON web tokens: signed by HS256, as the vendor signs access tokens and what its widgets and bots send."""
+"""JSON web tokens: as the vendor signs access tokens (HS256) and what its bots send (HS512)."""
 
 import hashlib
 import hmac
@@ -7,11 +7,12 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 
-def sign(claims: dict[str, Any], secret: str) -> str:
-    """Return a token with claims (RFC 7519)."""
-    head = _encode(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
+def sign(claims: dict[str, Any], secret: str, *, algorithm: str = "HS256") -> str:
+    """Return a token with claims (RFC 7519), signed by HS256 or HS512."""
+    head = _encode(json.dumps({"typ": "JWT", "alg": algorithm}).encode())
     body = f"{head}.{_encode(json.dumps(claims).encode())}"
-    return f"{body}.{_encode(hmac.digest(secret.encode(), body.encode(), hashlib.sha256))}"
+    digest = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}[algorithm]
+    return f"{body}.{_encode(hmac.digest(secret.encode(), body.encode(), digest))}"
 
 
 def _encode(content: bytes) -> str:

@@ -2,12 +2,14 @@
 
 `with FakeKommo() as fake:` starts and stops it. Set PLATFORM_KOMMO_API_URL to `fake.address` and connect `fake.host`
 with `fake.token`. `fake.data` adds and changes entities as a member does; `fake.api.written` lists what was written
-through the API; `fake.calls`, `fake.rates.most` and `fake.tokens.refreshes` count; `fake.faults` and the switches
-`is_paid`, `is_allowed`, `is_cut` let calls fail; `fake.hooks` posts, and loses, repeats or shuffles, what is
-subscribed to.
+through the API; `fake.team` is a messenger in which customers and managers write, `fake.bot` the Salesbot that asks our
+widget, `fake.chats` the Chats API of a channel of our own; `fake.calls`, `fake.rates.most` and `fake.tokens.refreshes`
+count; `fake.faults` and the switches `is_paid`, `is_allowed`, `is_cut` let calls fail; `fake.hooks` posts, and loses,
+repeats or shuffles, what is subscribed to.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +18,19 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
+from platform_app.demo.fake_kommo.chats import ChatsServer
 from platform_app.demo.fake_kommo.crm_api import CrmApi
 from platform_app.demo.fake_kommo.crm_data import CrmData
 from platform_app.demo.fake_kommo.fake_clock import FakeClock
 from platform_app.demo.fake_kommo.hooks import HookSender
 from platform_app.demo.fake_kommo.rate_counter import RateCounter
 from platform_app.demo.fake_kommo.replies import Call, NoAnswer, Refusal, Reply
+from platform_app.demo.fake_kommo.salesbot import Salesbot
+from platform_app.demo.fake_kommo.team_channel import TeamChannel
 from platform_app.demo.fake_kommo.tokens import TokenServer
 
 Answer = Callable[[Call], Reply]
+_CONTINUE = re.compile(r"/api/v4/(?:salesbot|marketingbot)/\d+/continue/\w+")
 
 
 @dataclass
@@ -49,7 +55,10 @@ class FakeKommo:
         self.data = CrmData(self.clock, self.hooks.send)
         self.data.subdomain = host.split(".")[0]
         self.tokens, self.api = TokenServer(self.clock, host), CrmApi(self.data, self.hooks)
+        self.team = TeamChannel(self.data)
+        self.bot, self.chats = Salesbot(self.team, self.tokens), ChatsServer(self.clock)
         self.token = self.tokens.long_lived()
+        self.show: Answer | None = None  # the page for people
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.is_paid = self.is_allowed = True
@@ -78,6 +87,11 @@ class FakeKommo:
         zone = self.host.split(".", 1)[1]
         self.host = self.tokens.host = f"{subdomain}.{zone}"
         self.data.subdomain = subdomain
+
+    def route(self, public: str, local: str) -> None:
+        """Let posts to addresses that begin with `public` go to `local`."""
+        for sender in (self.hooks, self.bot, self.chats):
+            sender.routes[public] = local
 
     def fail_next(self, method: str, path: str, **how: Any) -> None:
         """Let the next call fail, see Fault; `path` is the start of the path."""
@@ -114,8 +128,12 @@ class FakeKommo:
             return refusal.reply
 
     def _dispatch(self, call: Call) -> Reply:
+        if call.host.startswith("amojo."):
+            return self.chats.answer(call)
         if call.path.startswith("/oauth2/"):
             return self.tokens.answer(call)
+        if self.show is not None and call.host in ("127.0.0.1", "localhost"):
+            return self.show(call)
         if call.host != self.host:
             raise Refusal(401 if call.path.startswith("/api/") else 404, "Account not found")
         call.integration = self.tokens.integration_of(call)
@@ -125,7 +143,17 @@ class FakeKommo:
             raise Refusal(402, "Payment Required", "The account is not paid")
         if not self.is_allowed:
             raise Refusal(403, "Forbidden", "Not enough rights")
+        if call.path == "/api/v2/salesbot/run" and call.method == "POST":
+            return self.bot.run(call, self._json(call))
+        if _CONTINUE.fullmatch(call.path) and call.method == "POST":
+            return self.bot.go_on(call, self._json(call))
         return self.api.answer(call)
+
+    def _json(self, call: Call) -> Any:
+        try:
+            return json.loads(call.body or b"{}")
+        except ValueError:
+            raise Refusal(400, "Bad Request", "The body is not JSON") from None
 
 
 def _handler(fake: FakeKommo) -> type[BaseHTTPRequestHandler]:
