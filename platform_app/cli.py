@@ -30,8 +30,9 @@ app = typer.Typer(
 demo = typer.Typer(help="The demo tenant.", no_args_is_help=True)
 user = typer.Typer(help="People.", no_args_is_help=True)
 tenant = typer.Typer(help="Customer organisations.", no_args_is_help=True)
+kommo = typer.Typer(help="Kommo and amoCRM.", no_args_is_help=True)
 secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_help=True)
-for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets")):
+for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets"), (kommo, "kommo")):
     app.add_typer(group, name=name)
 
 Password = Annotated[str, typer.Option(envvar="PLATFORM_NEW_PASSWORD", help="Better given by the environment.")]
@@ -216,6 +217,18 @@ def secrets_rotate() -> None:
     except PlatformError as error:
         _refuse(error)
     typer.echo(f"{count} secrets are encrypted with the newest key.")
+
+
+@kommo.command("widget")
+def kommo_widget(
+    path: Annotated[str, typer.Argument(help="File to write.")] = "widget.zip",
+) -> None:
+    """Write the widget that is uploaded to a private integration, so that a Salesbot can ask an agent."""
+    from platform_app.integrations.kommo import widget_archive
+
+    with open(path, "wb") as file:
+        file.write(widget_archive.make_archive(support_link=settings().public_url or "https://example.com"))
+    typer.echo(f"{path} is written. Upload it to your integration.")
 
 
 @demo.command("remove")

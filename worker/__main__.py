@@ -21,6 +21,7 @@ from platform_app.services.chat import approvals, hand_off, held_messages, repli
 from platform_app.services.integrations import call_log, exchange
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import index_rebuild, unused_uploads
+from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders, task_retention
 from worker import health
@@ -43,6 +44,7 @@ EVERY_SECOND = (
     triage.end_snoozes,
     typing_status.show_typing,
     exchange.queue_due,
+    shown_messages.show_due,
     timers.emit_due_schedules,
     timers.emit_no_replies,
     task_reminders.remind_due,

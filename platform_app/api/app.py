@@ -8,6 +8,7 @@ from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.crm_webhooks import receive_crm_post
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
+from platform_app.api.kommo_chats import receive_chat_hook
 from platform_app.api.sign_in import claim_session, sign_out
 from platform_app.api.web_chat import event_stream, visitor_routes, widget_files
 from platform_app.api.webhooks import receive
@@ -37,6 +38,7 @@ api = Starlette(
         receive_update,
         receive_crm_post,
         finish_crm_sign_in,
+        receive_chat_hook,
         attachment,
         healthz,
         readyz,

@@ -1,46 +1,51 @@
-"""Channel webhooks: the route to which servers of channels post what comes in; a secret key counts, not cookies.
+"""Channel webhooks: the route to which servers of channels post what comes in; a secret counts, not cookies.
 
 An update is stored before the response, so that one that was answered is never lost.
 """
 
 import asyncio
-import hmac
-import json
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from platform_app.api.routes import ANYONE, route
+from platform_app.channels.push_channel import ChannelPost, PushChannel
 from platform_app.db import session_scope
 from platform_app.errors import Forbidden, Invalid, NotFound
 from platform_app.models.channel import ChannelAccount
 from platform_app.services.channels import channel_access, channel_accounts, updates
+
+log = structlog.get_logger()
 
 
 @route("/hooks/channels/{token}", ANYONE, methods=["POST"])
 async def receive_update(request: Request) -> Response:
     """Receive an update of a channel: 200 once it is stored.
 
-    404 for an unknown address, 403 without the account's key. Raises Invalid if the body is not JSON.
+    404 for an unknown address, 403 for what the channel did not send. Raises Invalid if the body cannot
+    be parsed, NotFound for a channel without a server.
     """
     account = await asyncio.to_thread(channel_accounts.find_by_token, request.path_params["token"])
-    await asyncio.to_thread(_check_key, account, request)
+    push = channel_accounts.kind_of(account).push
+    if push is None:
+        raise NotFound("Page not found.")
+    post = ChannelPost(request.headers, await request.body())
+    await asyncio.to_thread(_check_genuine, account, push, post)
     try:
-        data: Any = json.loads(await request.body())
+        data: Any = push.parse_post(post)
     except (ValueError, RecursionError):
         raise Invalid("The body isn’t JSON.") from None
     await asyncio.to_thread(updates.accept, account, data)
     return JSONResponse({"ok": True})
 
 
-def _check_key(account: ChannelAccount, request: Request) -> None:
-    """Raise NotFound if the account's channel has no server, Forbidden without the key that was named to it."""
-    push = channel_accounts.kind_of(account).push
-    if push is None:
-        raise NotFound("Page not found.")
+def _check_genuine(account: ChannelAccount, push: PushChannel, post: ChannelPost) -> None:
+    """Raise Forbidden, and log it, if a post does not come from the account's channel."""
     with session_scope(account.tenant_id, read_only=True) as session:
         key = channel_access.get_webhook_key(session, account)
-    given = request.headers.get(push.secret_header, "")
-    if not hmac.compare_digest(given.encode(), key.encode()):
+        secret = channel_access.get_token(session, account)
+    if not push.is_genuine(post, secret=secret, key=key, account_id=account.outside_id):
+        log.warning("a post to a channel account was refused", account_id=account.id, kind=account.kind.value)
         raise Forbidden("Invalid request key.")

@@ -1,7 +1,9 @@
 """Push channel: a channel whose server is called for each message; what comes in from it, and how calls fail."""
 
+import hmac
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -41,6 +43,14 @@ class OutcomeUnknown(ChannelError):
     """The request was sent and there was no answer: whether it had an effect is not known."""
 
 
+class TurnNeeded(TemporaryFailure):
+    """The channel lets the account write only when it asks it to, which has been requested."""
+
+
+class AnsweredElsewhere(MessageRefused):
+    """Somebody has answered the contact in the channel's own program: what the agent wrote is not sent."""
+
+
 class ReceivedElsewhere(ChannelError):
     """Another program receives the messages of this account."""
 
@@ -61,6 +71,7 @@ class UpdateKind(StrEnum):
     EDIT = "edit"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
+    ANSWERED = "answered"  # somebody of the team answered in the channel's own program
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,26 @@ class Update:
     language: str = ""
     source: str = ""  # the payload of the link by which the contact came
     wants_person: bool = False
+    reply_address: str = ""  # where one message to the contact may be sent, on a channel that asks for each
+
+
+@dataclass(frozen=True)
+class AccessField:
+    """A field of the form that connects an account. Labels and help are message ids."""
+
+    name: str
+    label: str
+    help_text: str = "Stored encrypted. You won’t see it again."
+    is_secret: bool = True
+    max_length: int = 200
+
+
+@dataclass(frozen=True)
+class ChannelPost:
+    """What was posted to the webhook of an account."""
+
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -103,6 +134,26 @@ class PushChannel(ABC):
     secret_header: str  # of a request to the webhook: the secret that was named to the channel
     messages_per_second: int  # of an account
     chat_messages_per_second: int  # of an account to one contact
+    access_fields: tuple[AccessField, ...] = (AccessField("token", "Bot token"),)
+    max_access_chars = 200
+    always_polls = False  # what is posted to the webhook does not tell everything
+    answers_when_asked = False  # each message goes to a `reply_address`
+
+    def join_access(self, values: Mapping[str, str]) -> str:
+        """Return the secret of an account from the fields of its form. Raises Invalid at a field."""
+        return values.get("token", "")
+
+    def is_genuine(self, post: ChannelPost, *, secret: str, key: str, account_id: str) -> bool:
+        """Return whether a post to the webhook comes from the channel; `account_id` is the account's id there."""
+        return hmac.compare_digest(post.headers.get(self.secret_header, "").encode(), key.encode())
+
+    def parse_post(self, post: ChannelPost) -> Any:
+        """Return the update that was posted, unread. Raises ValueError if it cannot be parsed."""
+        return json.loads(post.body)
+
+    def chat_address(self, chat_id: str, reply_address: str, *, by_agent: bool) -> str:
+        """Return where `send` sends a message to a contact; `by_agent`: no person has written or released it."""
+        return chat_id
 
     @abstractmethod
     def profile(self, secret: str) -> Profile:

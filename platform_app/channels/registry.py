@@ -1,9 +1,10 @@
 """Registry: every channel that accounts can be connected to."""
 
 from platform_app.channels.channel_kind import ChannelKind
+from platform_app.channels.kommo_bridge import KOMMO
 from platform_app.channels.max import MAX
 from platform_app.channels.telegram import TELEGRAM
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.models.agent import Channel
 
-CHANNEL_KINDS: dict[Channel, ChannelKind] = {one.kind: one for one in (WEB_CHAT, TELEGRAM, MAX)}
+CHANNEL_KINDS: dict[Channel, ChannelKind] = {one.kind: one for one in (WEB_CHAT, TELEGRAM, MAX, KOMMO)}

@@ -60,6 +60,8 @@ class ChannelIdentity(Owned, table=True):
     source: str = Field(default="", max_length=64)  # the payload of the link by which the contact came first
     blocked_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact blocked the account
     seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked
+    reply_address: str = Field(default="", max_length=300)  # where one message may be sent, see channels.push_channel
+    turn_requested_at: datetime | None = Field(default=None, sa_type=Instant)  # when the channel was asked for one
     contact_id: str | None = Field(
         default=None, foreign_key="contact.id", index=True, max_length=32, ondelete="SET NULL"
     )

@@ -36,6 +36,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/hooks/{address}",
         "/hooks/channels/{token}",
         "/hooks/crm/{token}",
+        "/hooks/kommo-chats/{token}",
         "/healthz",
         "/web-chat/files/{name}",
         *(f"/web-chat/{{token}}/{name}" for name in ("appearance", "frame", "try", "session", "messages", "person")),

@@ -58,6 +58,8 @@ STAY_EMPTY = {  # tables of which the demo has no row
     "notification",
     "notificationpreference",
     "oauthgrant",
+    "kommochats",
+    "kommochatmessage",
     "outboundpart",
     "receiveddelivery",
     "refusedrow",

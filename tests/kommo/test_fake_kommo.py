@@ -109,7 +109,7 @@ def test_the_chats_api_checks_all_four_headers(unpaced: FakeKommo) -> None:
     ):
         assert signed(unpaced, "POST", path, message(msgid="m2"), **changes).status_code == 403, changes
     for wrong in ({"timestamp": "1"}, {"msgid": 5}, {"message": {"type": "text", "text": 5}}, {"sender": {"id": "s"}}):
-        assert signed(unpaced, "POST", path, message(msgid="m3", **wrong)).status_code == 400, wrong
+        assert signed(unpaced, "POST", path, message(**{"msgid": "m3"} | wrong)).status_code == 400, wrong
     assert signed(unpaced, "POST", "/v2/origin/custom/other", message(msgid="m4")).status_code == 404
 
 

@@ -1,8 +1,11 @@
 """Bot dialog: connects a bot of a messenger by the token that the messenger gave for it."""
 
+from collections.abc import Callable
+
 import reflex as rx
 
 from platform_app.channels.channel_kind import ChannelKind
+from platform_app.channels.push_channel import PushChannel
 from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.components.console.parts import RETURN_FOCUS, field
 from platform_app.components.console.text import t
@@ -46,14 +49,29 @@ def _dialog(kind: ChannelKind) -> rx.Component:
     )
 
 
-def token_field(problem: rx.Var[str]) -> rx.Component:
-    """Return the field in which a bot's token is entered; it is never shown again."""
-    control = rx.input(id="token", name="token", type="password", required=True, max_length=200, auto_complete="off")
-    help_text = t("Stored encrypted. You won’t see it again.")
-    return field(t("Bot token"), control, name="token", help_text=help_text, problem=problem)
+def access_fields(push: PushChannel, problem: Callable[[str], rx.Var[str]]) -> list[rx.Component]:
+    """Return the fields in which the access of an account is entered; secrets are never shown again."""
+    return [
+        field(
+            t(shown.label),
+            rx.input(
+                id=shown.name,
+                name=shown.name,
+                type="password" if shown.is_secret else "text",
+                required=True,
+                max_length=shown.max_length,
+                auto_complete="off",
+            ),
+            name=shown.name,
+            help_text=t(shown.help_text),
+            problem=problem(shown.name),
+        )
+        for shown in push.access_fields
+    ]
 
 
 def _form(kind: ChannelKind) -> rx.Component:
+    assert kind.push is not None
     agent = rx.el.select(
         rx.el.option(t("Choose an agent"), value=""),
         rx.foreach(ChannelAccountsState.agents, lambda option: rx.el.option(option.name, value=option.id)),
@@ -62,7 +80,7 @@ def _form(kind: ChannelKind) -> rx.Component:
         class_name="native",
     )
     return rx.form(
-        token_field(_problem("token")),
+        *access_fields(kind.push, _problem),
         _field(kind, "agent_id", agent),
         _field(
             kind, "name", rx.input(id="name", name="name", max_length=120), t("Leave empty to use the bot’s own name.")

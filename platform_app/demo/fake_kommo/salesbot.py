@@ -53,12 +53,19 @@ class Salesbot:
             self.start(message["entity_id"], message["text"])
 
     def start(self, lead_id: int, text: str) -> None:
-        """Run the bot on a lead: it asks the widget and waits."""
-        continue_id = secrets.token_hex(12)
-        self.turns[continue_id] = Turn(lead_id, text)
+        """Run the bot on a lead: it asks the widget, if its address is known, and waits."""
+        continue_id = self.open_turn(lead_id, text)
+        if not self.widget_url:
+            return
         thread = Thread(target=self.ask, args=(continue_id,), daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def open_turn(self, lead_id: int, text: str) -> str:
+        """Let the bot wait on a lead; return the id by which it goes on."""
+        continue_id = secrets.token_hex(12)
+        self.turns[continue_id] = Turn(lead_id, text)
+        return continue_id
 
     def wait(self) -> None:
         """Wait until the widget was asked for all that was written."""
@@ -70,7 +77,8 @@ class Salesbot:
         turn, host = self.turns[continue_id], self.tokens.host
         contacts = self.channel.data.entities["leads"][turn.lead_id]["contacts"]
         at = self.tokens.clock.now()
-        claims = {"iss": f"https://{host}", "subdomain": host.split(".")[0], "iat": at, "exp": at + TOKEN_SECONDS}
+        claims: dict[str, Any] = {"iss": f"https://{host}", "subdomain": host.split(".")[0], "iat": at}
+        claims |= {"exp": at + TOKEN_SECONDS, "jti": secrets.token_hex(8)}
         claims |= {"account_id": self.channel.data.account_id, "client_uuid": self.tokens.client_id}
         claims |= {"entity_id": turn.lead_id, "entity_type": 2, "bot_type": "salesbot"}
         names = self.channel.data.entities["contacts"]
@@ -105,10 +113,10 @@ class Salesbot:
             lead_id = int(item.get("entity_id", 0))
             if item.get("bot_id") != self.bot_id or lead_id not in self.channel.data.entities["leads"]:
                 raise Refusal(400, "Bad Request", "Bot or entity not found")
-            self.start(lead_id, "")
+            self.start(lead_id, self.channel.last_text(lead_id))
         return Reply(202, {"success": True})
 
-    def go_on(self, call: Call, body: Any) -> Reply:
+    def resume(self, call: Call, body: Any) -> Reply:
         """Answer POST …/continue/{id}: the bot shows what it was told. Raises Refusal if it does not wait."""
         bot_id, continue_id = call.path.split("/")[-3], call.path.rsplit("/", 1)[-1]
         turn = self.turns.get(continue_id)

@@ -146,7 +146,7 @@ class FakeKommo:
         if call.path == "/api/v2/salesbot/run" and call.method == "POST":
             return self.bot.run(call, self._json(call))
         if _CONTINUE.fullmatch(call.path) and call.method == "POST":
-            return self.bot.go_on(call, self._json(call))
+            return self.bot.resume(call, self._json(call))
         return self.api.answer(call)
 
     def _json(self, call: Call) -> Any:

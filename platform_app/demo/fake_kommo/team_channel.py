@@ -81,3 +81,8 @@ class TeamChannel:
     def _record(self, kind: str, chat: Entity, message: Entity, *, by: int) -> None:
         told = {"message": {"id": message["id"], "origin": chat["origin"], "talk_id": chat["talk_id"]}}
         self.data.record(kind, "leads", {"id": chat["entity_id"]}, by=by, values=((), [told]))
+
+    def last_text(self, lead_id: int) -> str:
+        """Return what the customer of a lead wrote last, which {{message_text}} of a bot is."""
+        incoming = [m["text"] for m in self.data.messages if m["entity_id"] == lead_id and m["type"] == "incoming"]
+        return str(incoming[-1]) if incoming else ""

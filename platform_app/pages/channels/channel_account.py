@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.channels.web_chat import WEB_CHAT
-from platform_app.components.channels.bot_account import bot_account
+from platform_app.components.channels.bot_account import bot_account, kommo_account
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
@@ -13,6 +13,7 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import IS_ADMIN, notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_account import ChannelAccountState
+from platform_app.state.channels.kommo_chats import KommoChatsState
 from platform_app.state.console.base import CurrentUser
 
 
@@ -32,7 +33,12 @@ def _account() -> rx.Component:
             state.agent_is_silent,
             notice(t("The agent is off. Messages still arrive, and your team can reply in the inbox.")),
         ),
-        rx.cond(state.channel == "web_chat", _web_chat(), bot_account()),
+        rx.match(
+            state.channel,
+            ("web_chat", _web_chat()),
+            ("kommo", kommo_account()),
+            bot_account(),
+        ),
     )
 
 
@@ -112,5 +118,12 @@ def _on_your_site() -> rx.Component:
 
 
 PAGES = [
-    tenant_page("/settings/channels/[account_id]", "Channel", show, ChannelAccountState.load, ChannelAccountState.watch)
+    tenant_page(
+        "/settings/channels/[account_id]",
+        "Channel",
+        show,
+        ChannelAccountState.load,
+        KommoChatsState.load,
+        ChannelAccountState.watch,
+    )
 ]

@@ -22,7 +22,6 @@ from platform_app.models.agent import Channel
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
 from platform_app.services.accounts import tenant_secrets
 
-MAX_TOKEN_CHARS = 200
 UNREADABLE = "This account’s token couldn’t be read. Enter it again in Settings, Channels."
 UNKNOWN_TO_CHANNEL = (
     "The channel doesn’t recognize this token. Copy it again. For a Telegram bot, get it from @BotFather."
@@ -51,7 +50,7 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
     if push is None:
         raise NotFound("Channel not found.")
     token = to_storable(token).strip()
-    if not token or len(token) > MAX_TOKEN_CHARS:
+    if not token or len(token) > push.max_access_chars:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
     try:
         profile = push.profile(token)

@@ -12,11 +12,13 @@ import structlog
 from platform_app import notifier
 from platform_app.channels.push_channel import (
     AccountRefused,
+    AnsweredElsewhere,
     ChannelError,
     ContactBlocked,
     OutcomeUnknown,
     PushChannel,
     TemporaryFailure,
+    TurnNeeded,
 )
 from platform_app.clock import now
 from platform_app.config import settings
@@ -25,11 +27,11 @@ from platform_app.errors import Conflict
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import DeliverMessage, RunningJob
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelIdentity, OutboundPart, OutboundState
-from platform_app.models.conversation import Conversation
+from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.services.channels import channel_access, channel_accounts, outbound_pace
-from platform_app.services.chat import conversation_rows
+from platform_app.services.chat import conversation_rows, hand_off
 from platform_app.services.jobs.effects import Postponed
 
 log = structlog.get_logger()
@@ -42,6 +44,9 @@ ACCOUNT_OFF = "The channel account is off or deleted. Turn it on in Settings, Ch
 ACCOUNT_REFUSED = "The channel rejected the account. Enter a new token in Settings, Channels, and send again."
 CONTACT_BLOCKED = "The contact blocked this account. You can reply once they write again."
 NO_IDENTITY = "This contact has no identity on the channel."
+TURN_REQUESTED = "Waiting for the channel to ask for the message."
+TURN_PAUSE = timedelta(seconds=30)  # before a channel that does not ask is asked to again
+TURN_SECONDS = 2.0
 TOO_FAST = "In line: the channel limits messages per second."
 
 
@@ -56,6 +61,7 @@ class _Request:
     chat_id: str
     text: str
     is_markdown: bool
+    reply_address: str = ""  # that this message uses up
 
 
 def deliver_message(job: RunningJob) -> None:
@@ -124,7 +130,35 @@ def _begin(job: RunningJob) -> _Request | None:
             _fail(session, parts, error.sentence, {})
             return None
         part.state, part.attempts, part.next_at = OutboundState.SENDING, part.attempts + 1, None
-        return _Request(part.id, part.attempts, push, token, identity.outside_id, part.text, part.is_markdown)
+        reply_address = _take_reply_address(session, push, identity)
+        by_agent = _is_by_agent(session, part)
+        chat = push.chat_address(identity.outside_id, reply_address, by_agent=by_agent)
+        return _Request(
+            part.id, part.attempts, push, token, chat, part.text, part.is_markdown, reply_address=reply_address
+        )
+
+
+def _take_reply_address(session: Transaction, push: PushChannel, identity: ChannelIdentity) -> str:
+    """Return where the channel waits for a message, which is used up; if it does not wait, it will be asked to.
+
+    Raises Postponed if it has been asked to a moment ago.
+    """
+    if not push.answers_when_asked:
+        return ""
+    query = owned(ChannelIdentity, identity.tenant_id).where(ChannelIdentity.id == identity.id)
+    identity = session.exec(query.with_for_update()).one()
+    reply_address, identity.reply_address = identity.reply_address, ""
+    if not reply_address:
+        if identity.turn_requested_at is not None and now() - identity.turn_requested_at < TURN_PAUSE:
+            raise Postponed(TURN_REQUESTED, seconds=TURN_SECONDS)
+        identity.turn_requested_at = now()
+    return reply_address
+
+
+def _is_by_agent(session: Transaction, part: OutboundPart) -> bool:
+    """Return whether no person has written or released a message."""
+    message = session.exec(owned(Message, part.tenant_id).where(Message.id == part.message_id)).one()
+    return message.author == Author.AGENT and not message.review
 
 
 def _call(request: _Request) -> tuple[str, ChannelError | None]:
@@ -157,12 +191,22 @@ def _record(tenant_id: str, request: _Request, outside_id: str, error: ChannelEr
             pause = error.seconds or min(settings().backoff_seconds * 2 ** (part.failures - 1), MAX_PAUSE_SECONDS)
             _set(part, OutboundState.WAITING, error.sentence, error.values)
             part.next_at = now() + timedelta(seconds=pause)
+            if request.reply_address and not isinstance(error, TurnNeeded):
+                _give_back(session, part, request.reply_address)
         else:
             _fail(session, _parts(session, tenant_id, part.message_id), error.sentence, error.values)
             _note_refusal(session, part, error)
         _publish(session, part)
     if pause and error is not None:
         raise Postponed(error.sentence, seconds=pause, **error.values)
+
+
+def _give_back(session: Transaction, part: OutboundPart, reply_address: str) -> None:
+    """Keep the address that a message was not sent to, unless the contact has written since."""
+    query = owned(ChannelIdentity, part.tenant_id).where(ChannelIdentity.id == part.identity_id)
+    identity: ChannelIdentity | None = session.exec(query.with_for_update()).first()
+    if identity is not None and not identity.reply_address:
+        identity.reply_address = reply_address
 
 
 def _parts(session: Transaction, tenant_id: str, message_id: str) -> list[OutboundPart]:
@@ -194,6 +238,9 @@ def _note_refusal(session: Transaction, part: OutboundPart, error: ChannelError)
         identity = session.get(ChannelIdentity, part.identity_id)
         if identity is not None and (identity.seen_at is None or identity.seen_at < now()):
             identity.blocked_at = now()
+    if isinstance(error, AnsweredElsewhere):
+        row = conversation_rows.lock(session, part.tenant_id, part.conversation_id)
+        hand_off.take_over_elsewhere(session, row, str(error.values.get("product", "")))
     if isinstance(error, AccountRefused):
         channel_accounts.set_refused(session, part.tenant_id, part.account_id, error.sentence)
 

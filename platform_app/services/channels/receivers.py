@@ -78,6 +78,9 @@ def wanted_mode(account: ChannelAccount) -> str:
     is_on = account.enabled and account.deleted_at is None and account.agent_id is not None
     if not is_on or account.state == AccountState.REFUSED:
         return ""
+    push = channel_accounts.kind_of(account).push
+    if push is not None and push.always_polls:
+        return POLLING
     wish = str(account.settings.get("receives", "automatic"))
     return POLLING if wish == POLLING else webhook_address(account) or (POLLING if wish == "automatic" else "")
 

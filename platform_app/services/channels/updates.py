@@ -4,17 +4,20 @@ A message is known by its id in its chat, so that an update that is repeated, in
 stronger key than the update's own number. Updates that cannot be read are logged and not asked for again.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlmodel import col
 
 from platform_app.channels.push_channel import Update, UpdateKind
+from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.channel import ChannelAccount, ChannelIdentity, InboundMessage
-from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
 from platform_app.services.channels import attachments, channel_accounts, inbound
@@ -23,6 +26,7 @@ from platform_app.services.chat import conversation_rows, hand_off, message_sear
 
 log = structlog.get_logger()
 PERSON_COMES = "A teammate will reply here."
+MAX_TURN = timedelta(minutes=2)  # that a bot which was asked takes to ask back
 CANNOT_OPEN = "I can’t open attachments. A teammate will take a look and reply here."
 
 
@@ -48,6 +52,9 @@ def accept(account: ChannelAccount, data: Any) -> None:
 
 
 def _apply(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    if update.kind == UpdateKind.ANSWERED:
+        _take_over(session, account, update)
+        return
     if update.kind in (UpdateKind.BLOCKED, UpdateKind.UNBLOCKED):
         identity = inbound.find_identity(session, account, update.chat_id, lock=True)
         if identity is not None:
@@ -58,6 +65,8 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
     identity.source = identity.source or update.source
     text = _text(session, account, update)
     known = _find(session, account, identity, update.message_id)
+    if update.reply_address and known is None and _takes_turn(session, identity, update):
+        return
     if known is not None:
         if update.kind == UpdateKind.EDIT:
             _edit(session, known, update, text)
@@ -67,6 +76,35 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
         attachments.add(session, account, first.message_id, update.attachments)
     else:
         _receive(session, account, identity, update=update, text=text)
+
+
+def _take_over(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    """Put the team in charge of a conversation in which somebody answered in the channel's own program."""
+    identity = inbound.find_identity(session, account, update.chat_id, lock=True)
+    if identity is None or identity.conversation_id is None:
+        return
+    row = conversation_rows.lock(session, account.tenant_id, identity.conversation_id)
+    hand_off.take_over_elsewhere(session, row, channel_accounts.kind_of(account).label)
+
+
+def _takes_turn(session: Transaction, identity: ChannelIdentity, update: Update) -> bool:
+    """Store where a message may be sent; return whether that is all: the platform had asked for it.
+
+    What the channel repeats then, the contact's last message, has come in before.
+    """
+    asked_at, identity.turn_requested_at = identity.turn_requested_at, None
+    identity.reply_address = update.reply_address
+    if asked_at is None or now() - asked_at > MAX_TURN:
+        return False
+    return not update.text.strip() or update.text.strip() == _last_text(session, identity)
+
+
+def _last_text(session: Transaction, identity: ChannelIdentity) -> str:
+    query = owned(Message, identity.tenant_id).where(
+        Message.conversation_id == identity.conversation_id, Message.author == Author.CONTACT
+    )
+    message: Message | None = session.exec(query.order_by(col(Message.created_at).desc()).limit(1)).first()
+    return message.text.strip() if message is not None else ""
 
 
 def _note_block(identity: ChannelIdentity, update: Update) -> None:

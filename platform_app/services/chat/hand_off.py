@@ -58,6 +58,17 @@ def take_over_locked(session: Transaction, who: Identity, row: Conversation) -> 
     _record_change(session, who, row, "“{title}” taken over", event=event)
 
 
+def take_over_elsewhere(session: Transaction, row: Conversation, name: str) -> None:
+    """Put somebody in charge who answers in another program, called `name`; the conversation is already locked."""
+    if row.state == ConversationState.OPEN:
+        _put_in_charge(session, row)
+        row.in_charge = name[:200]
+        event = emit(session, row.tenant_id, EventKind.TAKEN_OVER, after={"by": name}, **conversations.event_links(row))
+        _record_change(session, None, row, "“{title}” taken over", event=event)
+    elif row.state == ConversationState.HANDED_OFF:
+        note_member(session, row)
+
+
 def _put_in_charge(session: Transaction, row: Conversation, who: Identity | None = None) -> None:
     """Put a member in charge, or nobody in particular, and hold the pending replies of the agent."""
     since = row.in_charge_since if row.state == ConversationState.HANDED_OFF else None

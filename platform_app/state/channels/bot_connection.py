@@ -17,6 +17,13 @@ from platform_app.state.console.base import call, current_identity, current_user
 PUSH_CHANNELS = {kind.kind.value for kind in CHANNEL_KINDS.values() if kind.push is not None}
 
 
+def joined_access(kind: Channel, form: dict[str, Any]) -> str:
+    """Return the secret of an account from the fields of its form. Raises Invalid at a field."""
+    push = CHANNEL_KINDS[kind].push
+    assert push is not None
+    return push.join_access({shown.name: str(form.get(shown.name, ""))[:5_000] for shown in push.access_fields})
+
+
 class BotConnectionState(rx.State):
     """The dialog in which a bot is connected."""
 
@@ -40,7 +47,7 @@ class BotConnectionState(rx.State):
             return None
         kind = Channel(self.channel)
         try:
-            access = await asyncio.to_thread(channel_access.verify, kind, str(form.get("token", ""))[:1_000])
+            access = await asyncio.to_thread(channel_access.verify, kind, joined_access(kind, form))
             values["name"] = values["name"].strip() or access.profile.name
             row = await call(self, channel_accounts.create, kind, access=access, **values)
         except (Invalid, NotFound, Unavailable) as error:

@@ -7,16 +7,18 @@ from urllib.parse import urlsplit
 
 import reflex as rx
 
+from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.config import settings
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, NotFound, Unavailable
 from platform_app.form_fields import TYPED, WRONG_VALUE, Control
 from platform_app.i18n import translate
-from platform_app.models.agent import Agent
+from platform_app.models.agent import Agent, Channel
 from platform_app.models.channel import AccountState, ChannelAccount
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.state.channels.bot_connection import joined_access
 from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
 from platform_app.state.console.field_problems import FieldProblems
 from platform_app.state.console.live_updates import subscribe
@@ -45,6 +47,8 @@ class ChannelAccountState(FieldProblems, rx.State):
     agent_is_silent: bool = False  # it is switched off, or not published
     has_origins: bool = False
     script: str = ""  # the tag for pages of the site
+    is_public: bool = False  # servers on the internet can post to the platform
+    webhook: str = ""  # the address to which a channel posts that has to be told it by hand
     trial_address: str = ""
     _loads: int = 0
 
@@ -86,15 +90,21 @@ class ChannelAccountState(FieldProblems, rx.State):
         """Check a new token at the channel and store it, or show the problem at the field."""
         row = await fetch(self, channel_accounts.get, self._id())
         try:
-            access = await asyncio.to_thread(channel_access.verify, row.kind, str(form.get("token", ""))[:1_000])
+            access = await asyncio.to_thread(channel_access.verify, row.kind, joined_access(row.kind, form))
             await call(self, channel_accounts.replace_access, row.id, access)
         except (Invalid, Unavailable) as error:
             words = translate((await current_user(self)).language, error.sentence, **error.values)
-            self.problems = self.problems | {"token": words}
+            self.problems = self._other_problems(row.kind) | {error.field or "token": words}
             return None
-        self.problems = {name: words for name, words in self.problems.items() if name != "token"}
+        self.problems = self._other_problems(row.kind)
         await self._fetch()
         return await success_toast(self, "The new token is in use.")
+
+    def _other_problems(self, kind: Channel) -> dict[str, str]:
+        """Return the problems of fields that are not those of the access."""
+        push = CHANNEL_KINDS[kind].push
+        names = {shown.name for shown in push.access_fields} if push is not None else set()
+        return {name: words for name, words in self.problems.items() if name not in names}
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -112,6 +122,8 @@ class ChannelAccountState(FieldProblems, rx.State):
         parts = urlsplit(settings().public_url or self.router.headers.origin)
         home = f"{parts.scheme}://{parts.netloc}"
         self.script = f'<script src="{escape(home)}/web-chat/files/loader.js" data-token="{row.token}" async></script>'
+        self.is_public = receivers.public_home() != ""
+        self.webhook = f"{home}/hooks/channels/{row.token}"
         self.trial_address = f"/web-chat/{row.token}/try?lang={language}"
         return row
 
@@ -122,6 +134,7 @@ class ChannelAccountState(FieldProblems, rx.State):
         push = channel_accounts.kind_of(row).push
         self.bot_link = push.link(row.outside_name) if push is not None else ""
         ways = {"": "Setting up", receivers.POLLING: "Polling"}
+        ways |= {receivers.POLLING: "Webhook"} if push is not None and push.always_polls else {}
         self.receives = translate(language, ways.get(mode, "Webhook"))
         if not row.enabled or self.is_refused:
             self.receives = translate(language, "Not receiving messages")
