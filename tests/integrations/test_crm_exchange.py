@@ -9,11 +9,14 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo import sample_account as sample
 from platform_app.demo.fake_kommo.server import FakeKommo
+from platform_app.models.bin import BinKind
 from platform_app.models.crm import Contact, Lead, Note, Task
 from platform_app.models.event import Event
 from platform_app.models.integration import CrmLink, CrmNotice, LinkState, RecordKind
 from platform_app.models.person import Identity
+from platform_app.services.bin import row_removal
 from platform_app.services.crm import contacts, leads, notes, pipelines, tasks
+from platform_app.services.integrations import connections, definitions
 from tests.crm_sync import connect, connected, events, exchange, link_of, linked, post, rows, synchronize
 from tests.fakes.kommo import kommo, unpaced
 from tests.rules.test_rules import a_rule
@@ -173,6 +176,33 @@ def test_kinds_and_what_is_no_number_stay_when_numbers_change(who: Identity, unp
     assert linked(who, RecordKind.LEAD, deal) is not None
 
 
+def test_custom_fields_go_both_ways_and_the_company_comes_in(who: Identity, unpaced: FakeKommo) -> None:
+    company = unpaced.data.add("companies", **old(name="Velo LLC"))["id"]
+    size = {"field_id": sample.SIZE, "field_name": "Frame size", "field_code": None, "field_type": "numeric"}
+    deal = a_deal(unpaced, custom_fields_values=[size | {"values": [{"value": "54"}]}], companies=[company])
+    connection_id = connect(who, unpaced)
+    with session_scope(who.tenant_id, read_only=True) as session:
+        links = definitions.list_links(session, connections.get(session, who, connection_id), RecordKind.LEAD_FIELD)
+    for link in links:
+        call(who, definitions.set_counterpart, connection_id, link_id=link.id, value="new")
+    synchronize(who, connection_id)
+    lead = linked(who, RecordKind.LEAD, deal)
+    assert lead.fields == {"frame_size": "54", "company": "Velo LLC"}
+    changed = {"field.frame_size": "56", "field.delivery_date": "2026-12-24", "field.bicycles": "City, Mountain"}
+    call(who, leads.save, lead.id, changed | {"field.company": "Mine"})
+    exchange(who, connection_id)
+    there = {item["field_id"]: item["values"] for item in unpaced.data.entities["leads"][deal]["custom_fields_values"]}
+    assert str(there[sample.SIZE][0]["value"]) == "56"
+    assert [item["value"] for item in there[sample.BICYCLES]] == ["City", "Mountain"]
+    assert sample.DELIVERY_DATE in there and unpaced.data.entities["leads"][deal]["companies"] == [company]
+    before = len(rows(who, Event))
+    exchange(who, connection_id)
+    assert len(rows(who, Event)) == before
+    unpaced.data.change("leads", deal, custom_fields_values=None)
+    exchange(who, connection_id)
+    assert call(who, leads.get, lead.id).fields == {"company": "Mine"}
+
+
 def test_people_are_not_merged_by_name(who: Identity, unpaced: FakeKommo) -> None:
     here = call(who, contacts.create, name="Anna Petrova", phones=["+7 912 345-67-89"])
     namesake = call(who, contacts.create, name="Anna Petrova")
@@ -191,6 +221,34 @@ def test_what_is_deleted_there_is_in_the_bin_here(who: Identity, unpaced: FakeKo
     exchange(who, connection_id)
     with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead.id)).one().deleted_at is not None
+
+
+def test_what_is_deleted_for_good_does_not_come_again_and_leaves_nothing(who: Identity, unpaced: FakeKommo) -> None:
+    deal = a_deal(unpaced)
+    connection_id = connected(who, unpaced)
+    lead = linked(who, RecordKind.LEAD, deal)
+    with session_scope(who.tenant_id) as session:
+        leads.delete(session, who, lead.id)
+        row_removal.remove(session, who.tenant_id, BinKind.LEAD, [lead.id])
+    unpaced.data.change("leads", deal, name="Again")
+    exchange(who, connection_id)
+    synchronize(who, connection_id)
+    link = link_of(who, RecordKind.LEAD, deal)
+    assert rows(who, Lead) == [] and link is not None
+    assert (link.external_values, link.own_values) == ({}, {})
+
+
+def test_what_is_restored_there_is_restored_here(who: Identity, unpaced: FakeKommo) -> None:
+    deal = a_deal(unpaced)
+    connection_id = connected(who, unpaced)
+    held = unpaced.data.entities["leads"][deal]
+    unpaced.data.remove("leads", deal)
+    exchange(who, connection_id)
+    unpaced.data.entities["leads"][deal] = held
+    unpaced.data.change("leads", deal, name="Back again")
+    exchange(who, connection_id)
+    (lead,) = rows(who, Lead)
+    assert (lead.title, lead.deleted_at) == ("Back again", None)
 
 
 def test_what_kommo_does_not_accept_is_told(who: Identity, unpaced: FakeKommo) -> None:

@@ -41,7 +41,7 @@ def begun(who: Identity, fake: FakeKommo) -> str:
 
 
 async def come_back(token: str, **query: str) -> httpx.Response:
-    async with client(token) as browser:
+    async with client(token, scheme="https") as browser:
         return await browser.get("/oauth/crm/acme", params=query, follow_redirects=False)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from platform_app.errors import Invalid
 from platform_app.integrations.base import (
+    READ_LIMIT,
     CallEntry,
     Crm,
     CrmAccount,
@@ -48,6 +49,7 @@ class KommoCrm(Crm):
     def __init__(self, host: str, source: AccessSource) -> None:
         self._client, self._host = LoggedClient(source), host
         self._definitions: dict[int, CustomField] | None = None
+        self._company_names: dict[int, str] = {}
 
     @property
     def calls(self) -> list[CallEntry]:
@@ -89,7 +91,10 @@ class KommoCrm(Crm):
 
     def fields(self) -> list[CrmField]:
         """Return the custom fields of leads and contacts whose values are texts, numbers, dates or choices."""
-        shown: list[CrmField] = []
+        shown = [
+            CrmField(crm_records.COMPANY, holder, "Company", is_read_only=True)
+            for holder in (Holder.LEAD, Holder.CONTACT)
+        ]
         with translated_errors():
             for path, holder in (("leads", Holder.LEAD), ("contacts", Holder.CONTACT)):
                 fields = self._client.custom_fields(path)
@@ -108,7 +113,8 @@ class KommoCrm(Crm):
         with translated_errors():
             pages = self._client.resume(address) if address else self._client.linked_pages(path, query)
             page = next(iter(pages), None)
-        records = crm_records.read_records(kind, page.items if page else [], path)
+            items = page.items if page else []
+            records = crm_records.read_records(kind, items, path, self._companies(kind, items))
         if page is not None and page.next_address:
             return CrmPage(records, f"{number} {page.next_address}")
         return CrmPage(records, f"{number + 1} " if number + 1 < len(lists) else "")
@@ -122,9 +128,18 @@ class KommoCrm(Crm):
             for source in LISTS[kind]:
                 query = {"filter[id][]": list(external_ids)} | source.query
                 for items in self._client.pages(source.path, query):
-                    records += crm_records.read_records(kind, items, source.path)
+                    records += crm_records.read_records(kind, items, source.path, self._companies(kind, items))
         wanted = set(external_ids)
         return [record for record in records if record.external_id in wanted]
+
+    def _companies(self, kind: RecordKind, items: list[dict[str, Any]]) -> dict[int, str]:
+        """Return the names of the companies of leads or contacts by id; each is asked for once."""
+        lacking = [held for held in crm_records.company_ids(kind, items) if held not in self._company_names]
+        for start in range(0, len(lacking), READ_LIMIT):
+            query = {"filter[id][]": lacking[start : start + READ_LIMIT]}
+            for page in self._client.pages("companies", query):
+                self._company_names |= {int(item["id"]): str(item.get("name") or "") for item in page}
+        return self._company_names
 
     def changes(self, since: datetime) -> list[CrmChange]:
         """Return what the events list and the lists of tasks and notes say."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from platform_app.integrations.base import FIELD_PREFIX, CrmField, CrmRecord
@@ -24,6 +25,7 @@ from platform_app.models.crm import FieldKind, Holder, StageKind
 from platform_app.models.integration import RecordKind
 
 MULTITEXT_CODES = ("PHONE", "EMAIL")
+COMPANY = "company"  # the id of a field that Kommo does not have as one: the name of the company
 _SUBJECTS = {"leads": "lead", "contacts": "contact"}
 
 
@@ -77,13 +79,32 @@ def read_field(row: CustomField, holder: Holder) -> CrmField:
     return CrmField(str(row.id), holder, row.name, kind, options)
 
 
-def read_records(kind: RecordKind, items: list[dict[str, Any]], path: str) -> list[CrmRecord]:
-    """Return the items of a list as records; those that cannot be read or are deleted are left out."""
+def read_records(
+    kind: RecordKind, items: list[dict[str, Any]], path: str, companies: Mapping[int, str] = MappingProxyType({})
+) -> list[CrmRecord]:
+    """Return the items of a list as records; those that cannot be read or are deleted are left out.
+
+    `companies` are the names of companies by id.
+    """
     model, read = _READERS[kind]
-    entities = read_list(model, items)
-    return [
-        _record(kind, entity, read(entity, path)) for entity in entities if not getattr(entity, "is_deleted", False)
-    ]
+    entities = [entity for entity in read_list(model, items) if not getattr(entity, "is_deleted", False)]
+    return [_record(kind, entity, read(entity, path) | _company(entity, companies)) for entity in entities]
+
+
+def company_ids(kind: RecordKind, items: list[dict[str, Any]]) -> list[int]:
+    """Return the ids of the companies of leads or contacts, each once."""
+    if kind not in (RecordKind.LEAD, RecordKind.CONTACT):
+        return []
+    entities = read_list(_READERS[kind][0], items)
+    return list(dict.fromkeys(held for entity in entities for held in getattr(entity, "company_ids", [])))
+
+
+def _company(entity: Entity, companies: Mapping[int, str]) -> dict[str, str]:
+    """Return the name of the company of a lead or contact as a custom field."""
+    if not isinstance(entity, (Lead, Contact)):
+        return {}
+    names = [companies[held] for held in entity.company_ids if held in companies]
+    return {f"{FIELD_PREFIX}{COMPANY}": ", ".join(names)}
 
 
 def _record(kind: RecordKind, entity: Entity, values: dict[str, Any]) -> CrmRecord:

@@ -96,7 +96,7 @@ def _custom_fields(values: Mapping[str, Any], definitions: Definitions) -> list[
     """Return the custom fields of an item; a value that does not fit its field, such as a lost choice, is left out."""
     fields: list[Items] = []
     for name, value in values.items():
-        if not name.startswith(FIELD_PREFIX):
+        if not name.removeprefix(FIELD_PREFIX).isdecimal() or not name.startswith(FIELD_PREFIX):
             continue
         definition = definitions().get(int(name.removeprefix(FIELD_PREFIX)))
         if definition is not None:

@@ -13,6 +13,7 @@ from platform_app.models.bin import BinEntry, BinKind
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.crm import Contact, Note, Task
 from platform_app.models.event import Event
+from platform_app.models.integration import CrmLink
 from platform_app.models.job import Job, JobState
 from platform_app.models.message_search import messagesearch
 from platform_app.models.rule import Rule
@@ -52,6 +53,7 @@ def remove(session: Transaction, tenant_id: str, kind: BinKind, row_ids: list[st
     for ids in _batches(row_ids):
         _remove_dependents(session, tenant_id, kind, ids)
         _unlink(session, tenant_id, kind, ids)
+        _forget_crm_values(session, tenant_id, ids)
         entries = owned_delete(BinEntry, tenant_id).where(col(BinEntry.kind) == kind, col(BinEntry.row_id).in_(ids))
         session.execute(entries)
         if kind == BinKind.SOURCE:
@@ -60,6 +62,13 @@ def remove(session: Transaction, tenant_id: str, kind: BinKind, row_ids: list[st
         else:
             model = model_of(kind)
             session.execute(owned_delete(model, tenant_id).where(model.id.in_(ids)))
+
+
+def _forget_crm_values(session: Transaction, tenant_id: str, ids: list[str]) -> None:
+    """Delete what is kept of the records of rows in a CRM, but not that they were here: they do not come in again."""
+    links = owned_update(CrmLink, tenant_id).where(col(CrmLink.row_id).in_(ids))
+    blank: dict[str, Any] = {"external_values": {}, "own_values": {}}
+    session.execute(links.values(**blank).execution_options(synchronize_session=False))
 
 
 def _remove_source(session: Transaction, tenant_id: str, source_id: str) -> None:

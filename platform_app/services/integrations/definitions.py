@@ -12,9 +12,10 @@ from platform_app import custom_fields
 from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.i18n import translate
 from platform_app.models.crm import CustomField, FieldKind, Holder, Stage, StageKind
 from platform_app.models.integration import CrmConnection, CrmLink, RecordKind
-from platform_app.models.person import Identity, Member, User
+from platform_app.models.person import Identity, Member, Tenant, User
 from platform_app.services.crm import custom_field_definitions, pipelines
 from platform_app.services.integrations import connections
 from platform_app.services.integrations.connections import Definitions
@@ -41,7 +42,7 @@ def list_links(session: Transaction, connection: CrmConnection, *kinds: RecordKi
 def store(session: Transaction, who: Identity, connection: CrmConnection, found: Definitions) -> None:
     """Store the definitions of an account as they are now, and suggest counterparts for new ones."""
     held = {(link.kind, link.external_id): link for link in list_links(session, connection)}
-    for position, (kind, external_id, definition) in enumerate(_entries(found)):
+    for position, (kind, external_id, definition) in enumerate(_entries(found, _language(session, connection))):
         link = held.pop((kind, external_id), None)
         if link is None:
             link = CrmLink(tenant_id=connection.tenant_id, connection_id=connection.id, kind=kind)
@@ -55,7 +56,12 @@ def store(session: Transaction, who: Identity, connection: CrmConnection, found:
     connections.publish_change(session, connection)
 
 
-def _entries(found: Definitions) -> Iterable[tuple[RecordKind, str, dict[str, Any]]]:
+def _language(session: Transaction, connection: CrmConnection) -> str:
+    tenant = session.get(Tenant, connection.tenant_id)
+    return tenant.language if tenant is not None else "en"
+
+
+def _entries(found: Definitions, language: str) -> Iterable[tuple[RecordKind, str, dict[str, Any]]]:
     for pipeline in found.pipelines:
         yield RecordKind.PIPELINE, pipeline.external_id, {"name": pipeline.name[:120]}
         for stage in pipeline.stages:
@@ -65,7 +71,8 @@ def _entries(found: Definitions) -> Iterable[tuple[RecordKind, str, dict[str, An
         yield RecordKind.USER, user.external_id, {"name": user.name[:120], "email": user.email[:254]}
     for field in found.fields:
         kind = RecordKind.CONTACT_FIELD if field.holder == Holder.CONTACT else RecordKind.LEAD_FIELD
-        definition = {"name": field.name[:80], "kind": field.kind.value, "options": list(field.options[:100])}
+        name = translate(language, field.name) if field.is_read_only else field.name  # one that the CRM does not have
+        definition = {"name": name[:80], "kind": field.kind.value, "options": list(field.options[:100])}
         yield kind, field.external_id, definition | {"read_only": field.is_read_only}
 
 

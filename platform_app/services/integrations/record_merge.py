@@ -1,6 +1,6 @@
 """Record merge: decides field by field which values of a record and of a row are taken over by the other side."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,11 +31,12 @@ class Merged:
     send: dict[str, Any] = field(default_factory=dict)
 
 
-def merge(sides: Sides, rules: Mapping[str, str]) -> Merged:
+def merge(sides: Sides, rules: Mapping[str, str], read_only: Container[str] = ()) -> Merged:
     """Return which values go where. Pure.
 
     A field that one side changed is taken over by the other; `rules` decide about a field that both changed. A field
-    without values of before (it was mapped later) takes those of the CRM, unless these are empty.
+    without values of before (it was mapped later) takes those of the CRM, unless these are empty. A field that is
+    `read_only` there is never sent.
     """
     merged = Merged()
     for name, own in sides.own.items():
@@ -49,7 +50,9 @@ def merge(sides: Sides, rules: Mapping[str, str]) -> Merged:
             is_changed_there = external != sides.external_before[name]
         if own == external or not (is_changed_here or is_changed_there):
             continue
-        if is_changed_here and (not is_changed_there or _own_wins(name, sides, rules)):
+        if name in read_only:
+            merged.take.update({name: external} if is_changed_there else {})
+        elif is_changed_here and (not is_changed_there or _own_wins(name, sides, rules)):
             merged.send[name] = own
         else:
             merged.take[name] = external

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlmodel import col
@@ -87,6 +88,11 @@ class RecordMapping:
     def there(self, kind: RecordKind, row_id: str | None) -> str | None:
         """Return the id in the CRM of what has an id here, or None."""
         return self._there.get(kind, {}).get(row_id) if row_id else None
+
+    def read_only(self, kind: RecordKind) -> set[str]:
+        """Return the names of values that the CRM does not let others change."""
+        links = [link for link, _ in self.fields(kind) if link.definition.get("read_only")]
+        return {f"{FIELD_PREFIX}{link.external_id}" for link in links}
 
     def fields(self, kind: RecordKind) -> list[tuple[CrmLink, CustomField]]:
         """Return the custom fields of contacts or leads that are exchanged, with their links."""
@@ -196,6 +202,7 @@ def accepted_phones(mapping: RecordMapping, phones: Iterable[str]) -> list[str]:
     return list(filter(None, (_phone(phone, mapping.region) for phone in phones)))[: crm_values.MAX_ADDRESSES]
 
 
+@lru_cache(maxsize=10_000)  # a number is read several times while its record is written
 def _phone(text: str, region: str) -> str:
     try:
         return phone_numbers.normalize(text, region)

@@ -14,7 +14,7 @@ from sqlmodel import col
 from platform_app import events
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, PlatformError
-from platform_app.integrations.base import CrmRecord
+from platform_app.integrations.base import FIELD_PREFIX, CrmRecord
 from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.crm import contacts, crm_changes, leads, notes, tasks
@@ -148,6 +148,7 @@ class RecordWriter:
         self._update(record, link, row)
 
     def _new_link(self, record: CrmRecord, row: Row) -> CrmLink:
+        self._complete(record)
         link = CrmLink(
             tenant_id=self.connection.tenant_id,
             connection_id=self.connection.id,
@@ -173,6 +174,7 @@ class RecordWriter:
         A record that is older than what is known of it is ignored, and so is a row that was deleted.
         """
         is_stale = link.external_updated_at is not None and record.updated_at < link.external_updated_at
+        self._complete(record)
         if is_stale or row is None or getattr(row, "deleted_at", None) is not None:
             return Merged()
         self._load_subjects(row)
@@ -184,7 +186,7 @@ class RecordWriter:
             getattr(row, "updated_at", row.created_at),
             record.updated_at,
         )
-        merged = merge(sides, self.connection.conflict_rules)
+        merged = merge(sides, self.connection.conflict_rules, self.mapping.read_only(record.kind))
         self._take(record, row, merged)
         own = record_values.own_values(self.mapping, row)
         link.own_values = {n: v for n, v in own.items() if n not in merged.send} | {
@@ -195,6 +197,11 @@ class RecordWriter:
         if merged.send and link.state == LinkState.SAME:
             link.state = LinkState.WAITING
         return merged
+
+    def _complete(self, record: CrmRecord) -> None:
+        """Give a record an empty value for each custom field that it lacks."""
+        for link, _ in self.mapping.fields(record.kind):
+            record.values.setdefault(f"{FIELD_PREFIX}{link.external_id}", "")
 
     def _load_subjects(self, row: Row) -> None:
         if isinstance(row, Lead):
