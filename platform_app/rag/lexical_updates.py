@@ -29,7 +29,7 @@ class LexicalIndexIncomplete(Unavailable):
     """The index lacks more chunks than a search adds: a job has to build it."""
 
     def __init__(self) -> None:
-        super().__init__("The lexical index is being built anew.")
+        super().__init__("The lexical index is being rebuilt.")
 
 
 @dataclass(frozen=True)
