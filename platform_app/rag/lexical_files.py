@@ -30,7 +30,7 @@ def _schema() -> tantivy.Schema:
 
 
 SCHEMA = _schema()
-_open: OrderedDict[Path, tuple[str, tantivy.Index]] = OrderedDict()
+_open: OrderedDict[Path, tuple[tuple[int, int], tantivy.Index]] = OrderedDict()
 _open_lock = Lock()
 
 
@@ -102,21 +102,23 @@ def open_to_write(tenant_id: str) -> tantivy.Index:
 
 
 def open_to_read(tenant_id: str) -> tantivy.Index | None:
-    """Return the index as it was when its revision was stored last, or None if there is none that can be read."""
-    place, state = _folder(tenant_id) / f"v{FORMAT}", _state(tenant_id)
-    with _open_lock:
-        held = _open.get(place)
-        if held is not None and held[0] == state and place.is_dir():
-            _open.move_to_end(place)
-            return held[1]
+    """Return the index as it was written last, or None if there is none that can be read."""
+    place = _folder(tenant_id) / f"v{FORMAT}"
     try:
+        written = (place / "meta.json").stat()  # replaced by each commit
+        version = (written.st_ino, written.st_mtime_ns)
+        with _open_lock:
+            held = _open.get(place)
+            if held is not None and held[0] == version:
+                _open.move_to_end(place)
+                return held[1]
         index = tantivy.Index.open(str(place))
         index.config_reader("manual")
         index.reload()
     except (ValueError, OSError):
         return None
     with _open_lock:
-        _open[place] = (state, index)
+        _open[place] = (version, index)
         while len(_open) > OPEN_INDEXES:
             _open.popitem(last=False)
     return index

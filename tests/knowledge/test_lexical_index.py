@@ -121,6 +121,17 @@ def test_a_search_waits_for_no_writer(who: Identity) -> None:
     assert titles(who)[0] == "Gate"
 
 
+def test_what_is_written_before_it_is_live_is_found_at_once(who: Identity) -> None:
+    add_source(who, "Elsewhere", *ELSEWHERE)
+    assert titles(who)
+    gate = add_source(who, "Gate", GATE)
+    with session_scope(who.tenant_id, read_only=True) as session:
+        source = session.exec(owned(Source, who.tenant_id).where(Source.id == gate)).one()
+        lexical_updates.write_source(session, source, source.generation)
+    with lexical_files.locked(who.tenant_id):  # its writer has yet to store that it is at this revision
+        assert titles(who)[0] == "Gate"
+
+
 def test_what_another_process_has_written_is_not_written_again(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     add_source(who, "Gate", GATE)
     assert titles(who) == ["Gate"]
