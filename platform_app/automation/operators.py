@@ -117,7 +117,7 @@ def _matches(seen: Comparison) -> bool:
 
 @operator("is similar to one of", (_T.TEXT,), Operand.MANY)
 def _like(seen: Comparison) -> bool:
-    return similarity.most_similar(str(seen.actual or ""), seen.expected)[1] >= similarity.THRESHOLD
+    return similarity.best_match(str(seen.actual or ""), seen.expected).is_like
 
 
 @operator("is one of", (_T.TEXT, _T.NUMBER, _T.CHOICE), Operand.MANY)

@@ -6,9 +6,11 @@
 import base64
 import binascii
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -25,6 +27,7 @@ ENCODER_MODEL = "offline-encoder"
 QUESTION_SECONDS, PASSAGE_SECONDS = 2.0, 30.0
 BATCH = 64  # most texts in one request
 ATTEMPTS = 3  # for passages; a question is asked once
+KEPT = 4_000  # vectors of questions and examples in memory
 _RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
 _SILENT = "The model that embeds texts does not answer. It is tried again."
 
@@ -52,7 +55,8 @@ class Embedder:
     version: str
     calibration: Calibration
     passages: Callable[[Sequence[str]], list[Vector]]
-    questions: Callable[[Sequence[str]], list[Vector]]
+    questions: Callable[[Sequence[str]], Sequence["Vector | np.ndarray[Any, Any]"]]
+    knows_meaning: bool = False
 
     def question(self, text: str, before: Sequence[tuple[str, float]] = ()) -> Vector:
         """Return the vector of a question; `before` are texts that it follows, with weights.
@@ -80,8 +84,13 @@ def _encoder(address: str) -> Embedder:
         ENCODER,
         Calibration(least_words=0.2, most_words=0.7, related=0.08),
         lambda texts: _request_passages(address, ENCODER_MODEL, texts),
-        lambda texts: [_question_vector(address, ENCODER_MODEL, text) for text in texts],
+        lambda texts: _request_questions(address, ENCODER_MODEL, texts),
+        knows_meaning=True,
     )
+
+
+_kept: "OrderedDict[tuple[str, str, str], np.ndarray[Any, Any]]" = OrderedDict()
+_kept_lock = Lock()
 
 
 def configured() -> Embedder:
@@ -101,9 +110,21 @@ def _client(address: str) -> httpx.Client:
     return httpx.Client(base_url=address.rstrip("/") + "/", trust_env=False)
 
 
-@lru_cache(maxsize=2_000)
-def _question_vector(address: str, model: str, text: str) -> Vector:
-    return _request(address, model, [text], QUESTION_SECONDS)[0]
+def _request_questions(address: str, model: str, texts: Sequence[str]) -> list["np.ndarray[Any, Any]"]:
+    """Return the vectors of questions; what was asked lately is remembered, with 2 KB for a text."""
+    with _kept_lock:
+        held = {text: _kept[address, model, text] for text in texts if (address, model, text) in _kept}
+    missing = list(dict.fromkeys(text for text in texts if text not in held))
+    for start in range(0, len(missing), BATCH):
+        part = missing[start : start + BATCH]
+        for text, vector in zip(part, _request(address, model, part, QUESTION_SECONDS), strict=True):
+            held[text] = np.asarray(vector, dtype=np.float32)
+    with _kept_lock:
+        for text in missing:
+            _kept[address, model, text] = held[text]
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return [held[text] for text in texts]
 
 
 def _request_passages(address: str, model: str, texts: Sequence[str]) -> list[Vector]:

@@ -157,8 +157,9 @@ def test_a_busy_server_is_asked_again_a_wrong_answer_is_refused(server: list[htt
 
 
 def test_a_question_is_asked_once_and_kept(server: list[httpx.Response]) -> None:
-    embedders._question_vector.cache_clear()
+    embedders._kept.clear()
     server += [httpx.Response(503), embedded([1.0])]
     with pytest.raises(Unavailable):
-        embedders._question_vector("x", "m", "a")
-    assert embedders._question_vector("x", "m", "a") == embedders._question_vector("x", "m", "a") == [1.0]
+        embedders._request_questions("x", "m", ["a"])
+    vectors = [embedders._request_questions("x", "m", ["a", "a"]) for _ in range(2)]
+    assert vectors == [[[1.0], [1.0]]] * 2

@@ -222,9 +222,9 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
     ],
 )
 def test_an_objection_is_known_by_what_is_said(said: str, fits: bool) -> None:
-    best, share = similarity.most_similar(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
-    assert (share >= similarity.THRESHOLD) is fits
-    assert best in ("Это слишком дорого", "У конкурентов дешевле")
+    match = similarity.best_match(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
+    assert match.is_like is fits
+    assert match.example in ("Это слишком дорого", "У конкурентов дешевле")
 
 
 async def test_a_text_with_a_mistake_is_kept_and_not_used(provider: FakeProvider, who: Identity) -> None:

@@ -1,9 +1,11 @@
 """Script selection: which scripts apply to a reply, and why the others do not."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlmodel import col
 
 from platform_app import fact_snapshots
@@ -13,9 +15,10 @@ from platform_app.automation.evaluation import ConditionChange, Proof, evaluate,
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.errors import Invalid
+from platform_app.errors import Invalid, Unavailable
 from platform_app.llm.prompts import GuidedState, PromptScript, estimate_tokens
 from platform_app.models.script import Script, ScriptKind
+from platform_app.rag import embedders
 
 TOKEN_BUDGET = 1_500  # for all scripts of one prompt
 AGENT, STAGE, MESSAGE_TEXT = "agent.name", "lead.stage", "message.text"
@@ -64,14 +67,40 @@ def select_scripts(
         facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.entity_names(session, tenant_id)
     )
     own, moment = fact_snapshots.fact_catalogue(session, tenant_id), now()
+    with similarity.understanding(meaning):
+        decided = [decide(row, facts, own, moment, seen=seen) for row in rows]
+        _keep_closest_objection(rows, decided, str(facts.values.get(MESSAGE_TEXT) or ""))
     decisions, room = [], TOKEN_BUDGET
-    for row in rows:
-        decision = decide(row, facts, own, moment, seen=seen)
+    for decision in decided:
         if decision.applied and estimate_tokens(decision.text) > room:
             decision.applied, decision.why, decision.text = False, "It didn’t fit in the prompt.", ""
         room -= estimate_tokens(decision.text) if decision.applied else 0
         decisions.append(decision)
     return decisions
+
+
+def meaning(texts: Sequence[str]) -> "np.ndarray[Any, Any] | None":
+    """Return the vectors of texts by the configured embedder, or None if it knows no meaning or does not answer."""
+    embedder = embedders.configured()
+    if not embedder.knows_meaning:
+        return None
+    try:
+        return np.asarray(embedder.questions(texts))
+    except Unavailable:
+        return None
+
+
+def _keep_closest_objection(rows: list[Script], decisions: list[ScriptDecision], said: str) -> None:
+    """Of the objections that a message is like, let the closest apply alone."""
+    scores = {
+        decision.script_id: similarity.best_match(said, row.examples.splitlines()).score
+        for row, decision in zip(rows, decisions, strict=True)
+        if decision.applied and _is_objection(row)
+    }
+    for decision in decisions:
+        if scores and decision.script_id in scores and scores[decision.script_id] < max(scores.values()):
+            decision.applied = decision.by_message = False
+            decision.why, decision.text = "Another objection is closer to what the contact said.", ""
 
 
 def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
@@ -142,7 +171,7 @@ def _rejection(failed: Proof, said: str) -> tuple[str, str, str]:
     if condition.fact == AGENT:
         return "It is for another agent.", "", ""
     if condition.fact == MESSAGE_TEXT:
-        best = similarity.most_similar(said, condition.value)[0]
+        best = similarity.best_match(said, condition.value).example
         return "The message isn’t similar to the examples. The closest is “{expected}”.", best, ""
     return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
 
