@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     max_api_url: str = Field(
         "https://platform-api.max.ru", description="Address of the MAX Bot API; another one in tests."
     )
+    whatsapp_api_url: str = Field(
+        "https://graph.facebook.com/v24.0",
+        description="Address of the WhatsApp Cloud API with its version; another one in tests.",
+    )
     kommo_api_url: str = Field(
         "",
         description="Address to call in place of the hosts of Kommo and amoCRM, which are named in the header Host; "

@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 
 from platform_app.api.attachments import attachment
-from platform_app.api.channel_webhooks import receive_update
+from platform_app.api.channel_webhooks import receive_update, verify_webhook
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.crm_webhooks import receive_crm_post
 from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
@@ -39,6 +39,7 @@ api = Starlette(
         receive_crm_post,
         finish_crm_sign_in,
         receive_chat_hook,
+        verify_webhook,
         attachment,
         healthz,
         readyz,

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from platform_app.api.routes import ANYONE, route
 from platform_app.channels.push_channel import ChannelPost, PushChannel
@@ -49,3 +49,24 @@ def _check_genuine(account: ChannelAccount, push: PushChannel, post: ChannelPost
     if not push.is_genuine(post, secret=secret, key=key, account_id=account.outside_id):
         log.warning("a post to a channel account was refused", account_id=account.id, kind=account.kind.value)
         raise Forbidden("Invalid request key.")
+
+
+@route("/hooks/channels/{token}", ANYONE, methods=["GET"])
+async def verify_webhook(request: Request) -> Response:
+    """Answer the challenge with which a channel verifies the address of an account's webhook.
+
+    Raises NotFound for an unknown address or a channel that asks nothing, Forbidden without the account's verify token.
+    """
+    account = await asyncio.to_thread(channel_accounts.find_by_token, request.path_params["token"])
+    push = channel_accounts.kind_of(account).push
+    if push is None or not request.query_params.get("hub.mode"):
+        raise NotFound("Page not found.")
+    answer = push.answer_challenge(request.query_params, await asyncio.to_thread(_webhook_key, account))
+    if answer is None:
+        raise Forbidden("Invalid request key.")
+    return PlainTextResponse(answer)
+
+
+def _webhook_key(account: ChannelAccount) -> str:
+    with session_scope(account.tenant_id, read_only=True) as session:
+        return channel_access.get_webhook_key(session, account)

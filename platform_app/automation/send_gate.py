@@ -35,6 +35,7 @@ class OutboundMessage:
     sender: Sender
     is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     despite_opt_out: bool = False  # a member confirmed sending it to a contact who has opted out
+    has_template: bool = False  # it can go out as a template where the channel takes no free text
 
     @property
     def is_counted(self) -> bool:
@@ -50,6 +51,7 @@ class Decision:
     reason: GateReason | None = None
     values: dict[str, Any] = field(default_factory=dict)  # JSON: by, since, until, limit
     until: datetime | None = None
+    as_template: bool = False  # it is sent as a template, since the channel takes no free text now
 
     @property
     def sends(self) -> bool:
@@ -65,6 +67,23 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class ServiceWindow:
+    """The time in which a channel takes free text: a span after the contact's last message there."""
+
+    wrote_at: datetime | None  # None: the contact has never written
+    span: timedelta = DAY
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """When the window closes, or closed; None if it was never open."""
+        return self.wrote_at + self.span if self.wrote_at is not None else None
+
+    def is_open(self, moment: datetime) -> bool:
+        """Return whether free text is taken at a moment."""
+        return self.wrote_at is not None and moment < self.wrote_at + self.span
+
+
+@dataclass(frozen=True)
 class SendContext:
     """The circumstances of a message: its conversation, agent, contact and the tenant's policy."""
 
@@ -76,7 +95,7 @@ class SendContext:
     opted_out_at: datetime | None = None
     in_charge_since: datetime | None = None  # a person; None: the agent
     in_charge: str = ""  # name of the member; "": any member
-    window: Decision | None = None  # the decision of the channel's own limit, if any
+    window: ServiceWindow | None = None  # None: the channel always takes free text
     sent: Sequence[datetime] = ()  # counted automatic messages of the last 7 days, oldest first
     is_test: bool = False  # an e-mail that follows from a test chat
 
@@ -92,11 +111,12 @@ def decide(context: SendContext, message: OutboundMessage, moment: datetime) -> 
     if message.sender != Sender.MEMBER and context.in_charge_since is not None:
         values = {"by": context.in_charge, "since": context.in_charge_since.isoformat()}
         return Decision(Verdict.HOLD, GateReason.PERSON, values)
-    if context.window is not None and not context.window.sends:
-        return context.window
-    if not message.is_counted:
-        return Decision()
-    return limited(context.policy, context.zone, context.sent, moment)
+    is_closed = context.window is not None and not context.window.is_open(moment)
+    if is_closed and not message.has_template:
+        closed_at = context.window.closes_at if context.window is not None else None
+        return Decision(Verdict.HOLD, GateReason.WINDOW, {"since": closed_at.isoformat()} if closed_at else {})
+    decision = limited(context.policy, context.zone, context.sent, moment) if message.is_counted else Decision()
+    return replace(decision, as_template=True) if is_closed and decision.sends else decision
 
 
 def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:

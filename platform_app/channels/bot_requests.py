@@ -38,14 +38,16 @@ def send(
         raise OutcomeUnknown(UNREADABLE, channel=channel) from None
 
 
-def download(channel: str, address: str, *, is_trusted: bool) -> bytes:
+def download(channel: str, address: str, *, is_trusted: bool, headers: dict[str, str] | None = None) -> bytes:
     """Return the content of a file of at most MAX_FILE_MEGABYTES; `is_trusted` is that of `egress.fetch`.
 
     Raises MessageRefused if there is none or it is larger, TemporaryFailure if there is no answer.
     """
     max_bytes = MAX_FILE_MEGABYTES * 1_000_000
     try:
-        answer = egress.fetch(address, b"", {}, seconds=CALL_SECONDS, max_bytes=max_bytes, is_trusted=is_trusted)
+        answer = egress.fetch(
+            address, b"", headers or {}, seconds=CALL_SECONDS, max_bytes=max_bytes, is_trusted=is_trusted
+        )
     except (httpx.HTTPError, TimeoutError, OSError, Invalid):
         raise TemporaryFailure(TRY_LATER, channel=channel) from None
     except egress.ResponseTooLarge:

@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from platform_app.channels.outbound_content import OutgoingText, TemplateInfo
+from platform_app.models.channel import OutboundState
+
 
 class ChannelError(Exception):
     """A call to a channel failed. `sentence` is a message id whose placeholders `values` fill."""
@@ -37,6 +40,14 @@ class ContactBlocked(ChannelError):
 
 class AccountRefused(ChannelError):
     """The channel does not know the account's token any more."""
+
+
+class CredentialRefused(AccountRefused):
+    """The channel does not accept one of the credentials that were entered; `field` is its name."""
+
+    def __init__(self, sentence: str, field: str, **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.field = field
 
 
 class OutcomeUnknown(ChannelError):
@@ -72,6 +83,17 @@ class UpdateKind(StrEnum):
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     ANSWERED = "answered"  # somebody of the team answered in the channel's own program
+    STATUS = "status"  # how far a message of the account has come
+    ECHO = "echo"  # what a person wrote to the contact in the channel's own app
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How far a message of the account has come, as its channel says."""
+
+    state: OutboundState
+    reference: str = ""  # that of `OutgoingText`, if the channel returns it
+    error: ChannelError | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,9 @@ class Update:
     source: str = ""  # the payload of the link by which the contact came
     wants_person: bool = False
     reply_address: str = ""  # where one message to the contact may be sent, on a channel that asks for each
+    phone: str = ""  # the contact's number, which the channel has verified
+    account: str = ""  # the account's own id at the channel, where one address receives for several
+    delivery: Delivery | None = None  # of a status
 
 
 @dataclass(frozen=True)
@@ -134,6 +159,10 @@ class PushChannel(ABC):
     secret_header: str  # of a request to the webhook: the secret that was named to the channel
     messages_per_second: int  # of an account
     chat_messages_per_second: int  # of an account to one contact
+    chat_seconds: int = 1  # in which so many messages to one contact are allowed
+    window_hours: int = 0  # after a contact's message in which free text is taken; 0: always
+    can_be_asked: bool = True  # for updates; else it posts them to a webhook alone
+    connect_label: str = "Connect {channel} bot"  # a message id
     access_fields: tuple[AccessField, ...] = (AccessField("token", "Bot token"),)
     max_access_chars = 200
     always_polls = False  # what is posted to the webhook does not tell everything
@@ -154,6 +183,26 @@ class PushChannel(ABC):
     def chat_address(self, chat_id: str, reply_address: str, *, by_agent: bool) -> str:
         """Return where `send` sends a message to a contact; `by_agent`: no person has written or released it."""
         return chat_id
+
+    def shown_access(self, secret: str) -> dict[str, str]:
+        """Return the access fields of an account that may be shown, by name."""
+        return {}
+
+    def answer_challenge(self, query: Mapping[str, str], key: str) -> str | None:
+        """Return the answer to a request with which the channel verifies the webhook, None if it is not to be given."""
+        return None
+
+    def fetch_templates(self, secret: str) -> list[TemplateInfo]:
+        """Return the templates of an account; a channel without any has none."""
+        return []
+
+    def unpack(self, data: Any) -> list[Any]:
+        """Return the updates that a post to the webhook holds. Raises ValueError if it is none of the channel's."""
+        return [data]
+
+    def send_part(self, secret: str, chat_id: str, part: OutgoingText) -> str:
+        """Send a part to a contact; return its id at the channel."""
+        return self.send(secret, chat_id, part.text, is_markdown=part.is_markdown)
 
     @abstractmethod
     def profile(self, secret: str) -> Profile:

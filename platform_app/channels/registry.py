@@ -5,6 +5,7 @@ from platform_app.channels.kommo_bridge import KOMMO
 from platform_app.channels.max import MAX
 from platform_app.channels.telegram import TELEGRAM
 from platform_app.channels.web_chat import WEB_CHAT
+from platform_app.channels.whatsapp import WHATSAPP
 from platform_app.models.agent import Channel
 
-CHANNEL_KINDS: dict[Channel, ChannelKind] = {one.kind: one for one in (WEB_CHAT, TELEGRAM, MAX, KOMMO)}
+CHANNEL_KINDS: dict[Channel, ChannelKind] = {kind.kind: kind for kind in (WEB_CHAT, TELEGRAM, MAX, KOMMO, WHATSAPP)}

@@ -31,6 +31,7 @@ class Channel(StrEnum):
     WEB_CHAT = "web_chat"
     TELEGRAM = "telegram"
     MAX = "max"
+    WHATSAPP = "whatsapp"
     KOMMO = "kommo"
     EMAIL = "email"
 

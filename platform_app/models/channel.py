@@ -62,6 +62,7 @@ class ChannelIdentity(Owned, table=True):
     seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked
     reply_address: str = Field(default="", max_length=300)  # where one message may be sent, see channels.push_channel
     turn_requested_at: datetime | None = Field(default=None, sa_type=Instant)  # when the channel was asked for one
+    wrote_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last wrote, as the channel says
     contact_id: str | None = Field(
         default=None, foreign_key="contact.id", index=True, max_length=32, ondelete="SET NULL"
     )
@@ -99,6 +100,7 @@ class OutboundPart(Owned, table=True):
     __table_args__ = (
         UniqueConstraint("message_id", "place"),
         Index("ix_outboundpart_account", "tenant_id", "account_id", "state"),
+        Index("ix_outboundpart_outside", "account_id", "outside_id"),
     )
     message_id: str = Field(foreign_key="message.id", max_length=32, ondelete="CASCADE")
     conversation_id: str = Field(foreign_key="conversation.id", index=True, max_length=32, ondelete="CASCADE")
@@ -109,6 +111,7 @@ class OutboundPart(Owned, table=True):
     place: int  # within the message, from 0
     text: str
     is_markdown: bool = False
+    template: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.outbound_content
     state: OutboundState = Field(default=OutboundState.WAITING, sa_type=enum_column(OutboundState))
     outside_id: str = Field(default="", max_length=120)  # its id at the channel
     attempts: int = 0
@@ -117,6 +120,33 @@ class OutboundPart(Owned, table=True):
     error: str = Field(default="", max_length=500)  # a message id whose placeholders `error_values` fill
     error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class MessageTemplate(Owned, table=True):
+    """A message that the channel has approved to be sent at any time, as it is there; its values are filled in."""
+
+    __table_args__ = (UniqueConstraint("account_id", "name", "language"),)
+    account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
+    name: str = Field(max_length=512)
+    language: str = Field(max_length=20)
+    category: str = Field(default="", max_length=40)
+    status: str = Field(default="", max_length=40)  # "APPROVED": it may be sent
+    header: str = ""
+    body: str = ""  # with {{1}} or {{name}} where values are filled in
+    footer: str = ""
+    parameters: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of the body, in their order
+    problem: str = Field(default="", max_length=300)  # a message id: why it cannot be sent from here
+
+
+class DeliveryReceipt(Owned, table=True):
+    """A status of a message that the ledger does not know yet, as it came before the answer to the request."""
+
+    __table_args__ = (UniqueConstraint("account_id", "outside_id"),)
+    account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
+    outside_id: str = Field(max_length=120)
+    state: OutboundState = Field(sa_type=enum_column(OutboundState))
+    error: str = Field(default="", max_length=500)  # a message id whose placeholders `error_values` fill
+    error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
 class ChannelReceiver(Owned, table=True):

@@ -139,6 +139,7 @@ class Message(Owned, table=True):
     sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.retrieval.Passage
     without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
     is_suggestion: bool = False  # a draft for the member `author_id`, who asked for it; not part of the conversation
+    template: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.outbound_content
     is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision
     own_text: str = ""  # the agent's text, if a member changed it before it was sent

@@ -18,6 +18,7 @@ from platform_app.automation.send_gate import (
     OutboundMessage,
     SendContext,
     Sender,
+    ServiceWindow,
     Verdict,
     decide,
     limited,
@@ -40,7 +41,7 @@ REPLY, AUTOMATIC, BY_MEMBER = (OutboundMessage(sender) for sender in Sender)
         (SendContext(is_agent_on=False), GateReason.AGENT_OFF, Verdict.DROP),
         (SendContext(is_on_channel=False), GateReason.CHANNEL, Verdict.DROP),
         (SendContext(in_charge_since=NOON), GateReason.PERSON, Verdict.HOLD),
-        (SendContext(window=Decision(Verdict.HOLD, GateReason.WINDOW)), GateReason.WINDOW, Verdict.HOLD),
+        (SendContext(window=ServiceWindow(None)), GateReason.WINDOW, Verdict.HOLD),
     ],
 )
 def test_what_keeps_every_automatic_message(context: SendContext, reason: GateReason, verdict: Verdict) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.send_gate import Decision, Verdict
+from platform_app.automation.send_gate import ServiceWindow
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid
@@ -25,7 +25,7 @@ from platform_app.services.chat import (
     hand_off,
     held_messages,
     replies,
-    sending,
+    service_windows,
 )
 from platform_app.state.console import send_gate_words
 from platform_app.state.console.send_gate_words import gate_words
@@ -109,15 +109,14 @@ def test_what_keeps_a_message_of_automation_back(who: Identity, reason: GateReas
     assert row(who, kept).state == state  # no model was asked
 
 
-def test_a_channel_may_have_rules_of_its_own(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    talk, until = real_talk(who), now() + timedelta(hours=1)
-    closed = Decision(Verdict.HOLD, GateReason.WINDOW, until=until)
-    monkeypatch.setitem(sending.WINDOWS, Channel.API, lambda session, row, moment: closed if moment < until else None)
-    kept = send(who, talk)
-    assert (kept.gate["reason"], kept.due_at) == ("window", until)
-    with at(until):
-        held_messages.release_due()
-    assert row(who, kept).state == MessageState.COMPLETE
+def test_a_channel_may_take_free_text_in_a_window_alone(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk, wrote_at = real_talk(who), now()
+    monkeypatch.setattr(service_windows, "window_of", lambda session, row: ServiceWindow(wrote_at))
+    with at(wrote_at + timedelta(hours=24)):
+        kept = send(who, talk)
+    assert (kept.gate["reason"], kept.due_at) == ("window", None)
+    assert kept.gate["since"] == (wrote_at + timedelta(hours=24)).isoformat()
+    assert send(who, talk).state == MessageState.COMPLETE
 
 
 def test_every_reason_has_its_words_in_russian() -> None:

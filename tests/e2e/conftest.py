@@ -21,6 +21,7 @@ from tests.e2e.test_up import Started, is_ready, start
 from tests.fake_provider import FakeProvider, serving
 from tests.fakes.kommo import FakeKommo
 from tests.fakes.telegram import FakeTelegram
+from tests.fakes.whatsapp import FakeWhatsApp
 
 FLAGS = [
     "--no-sandbox",
@@ -57,6 +58,12 @@ def fake_kommo() -> FakeKommo:
     return FakeKommo().__enter__()
 
 
+@cache
+def whatsapp() -> FakeWhatsApp:
+    """Return the fake WhatsApp that every platform of this run calls."""
+    return FakeWhatsApp()
+
+
 def platform_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a platform that keeps its data in a folder."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLATFORM_", "OPENAI_"))}
@@ -68,6 +75,7 @@ def platform_environment(folder: Path) -> dict[str, str]:
         "PLATFORM_TELEGRAM_API_URL": telegram().address,
         "PLATFORM_KOMMO_API_URL": fake_kommo().address,
         "PLATFORM_MAX_API_URL": "http://127.0.0.1:1",  # nobody listens
+        "PLATFORM_WHATSAPP_API_URL": whatsapp().address,
         "NO_COLOR": "1",
     }
 

@@ -18,12 +18,13 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from platform_app.pages.registry import every_page
 from tests.conftest import wait_for
-from tests.e2e import controls, test_kommo, test_telegram
-from tests.e2e.conftest import PASSWORD, Recorded, fake_kommo, telegram
+from tests.e2e import controls, test_kommo, test_telegram, test_whatsapp
+from tests.e2e.conftest import PASSWORD, Recorded, fake_kommo, telegram, whatsapp
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
 from tests.e2e.test_web_chat import connect
 from tests.e2e.test_webhooks import Operator
+from tests.fakes.whatsapp_templates import template
 
 pytestmark = pytest.mark.e2e
 FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
@@ -141,6 +142,8 @@ def prepared(page: Page, recorded: Recorded) -> None:
     connect(page, recorded.address, "en", "http://localhost:1")
     test_telegram.connect(page, recorded.address, "en", telegram())
     test_kommo.connect(page, recorded.address, "en", fake_kommo())
+    whatsapp().templates = [template("reminder", "Your {{1}} is ready.")]
+    test_whatsapp.connect(page, recorded.address, "en", whatsapp())
     page.goto(f"{operator.home}/contacts")
     page.get_by_role("button", name=re.compile("^Actions for “")).last.click()
     page.get_by_role("menuitem", name="Delete").click()

@@ -53,7 +53,11 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
             own = [one.name for one in input_fields(steps.STEPS[kind]) if one.input in ("span", "percent", "choice")]
             assert set(drawn) == {
                 *own,
-                *(one.name for one in (input_fields(actions.ACTIONS[action]) if action else ())),
+                *(
+                    one.name
+                    for one in (input_fields(actions.ACTIONS[action]) if action else ())
+                    if not one.input.startswith("template")  # there are none
+                ),
             }, what
             assert tab.errors == [] and "isn’t allowed" not in tab.scripts(), what
             for line in drawn.values():

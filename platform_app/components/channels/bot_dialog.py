@@ -1,11 +1,12 @@
-"""Bot dialog: connects a bot of a messenger by the token that the messenger gave for it."""
+"""Bot dialog: connects a bot or a number of a messenger by what the messenger gave for it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import reflex as rx
 
 from platform_app.channels.channel_kind import ChannelKind
-from platform_app.channels.push_channel import PushChannel
+from platform_app.channels.push_channel import AccessField, PushChannel
 from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.components.console.parts import RETURN_FOCUS, field
 from platform_app.components.console.text import t
@@ -20,13 +21,18 @@ def connect_buttons() -> list[rx.Component]:
     return [
         rx.button(
             rx.icon("send", size=16),
-            t("Connect {channel} bot", channel=kind.label),
+            _connect_words(kind),
             on_click=BotConnectionState.open_dialog(kind.kind.value),
             variant="soft",
             high_contrast=True,
         )
         for kind in BOT_KINDS
     ]
+
+
+def _connect_words(kind: ChannelKind) -> rx.Component:
+    assert kind.push is not None
+    return t(kind.push.connect_label, channel=kind.label)
 
 
 def bot_dialogs() -> rx.Component:
@@ -38,7 +44,7 @@ def _dialog(kind: ChannelKind) -> rx.Component:
     assert kind.push is not None
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(t("Connect {channel} bot", channel=kind.label), size="4"),
+            rx.dialog.title(_connect_words(kind), size="4"),
             rx.dialog.description(t(kind.push.setup_help), size="2", margin_bottom="16px"),
             _form(kind),
             max_width="560px",
@@ -49,25 +55,29 @@ def _dialog(kind: ChannelKind) -> rx.Component:
     )
 
 
-def access_fields(push: PushChannel, problem: Callable[[str], rx.Var[str]]) -> list[rx.Component]:
-    """Return the fields in which the access of an account is entered; secrets are never shown again."""
-    return [
-        field(
-            t(shown.label),
-            rx.input(
-                id=shown.name,
-                name=shown.name,
-                type="password" if shown.is_secret else "text",
-                required=True,
-                max_length=shown.max_length,
-                auto_complete="off",
-            ),
-            name=shown.name,
-            help_text=t(shown.help_text),
-            problem=problem(shown.name),
-        )
-        for shown in push.access_fields
-    ]
+def access_fields(
+    push: PushChannel, problem: Callable[[str], Any], present: Callable[[str], Any] | None = None
+) -> list[rx.Component]:
+    """Return the fields in which the access of an account is entered; secrets are never shown again.
+
+    `problem` and `present` return the problem and the present value of a field by its name.
+    """
+    return [_access_field(shown, problem(shown.name), present) for shown in push.access_fields]
+
+
+def _access_field(shown: AccessField, problem: Any, present: Callable[[str], Any] | None) -> rx.Component:
+    value = {"default_value": present(shown.name)} if present is not None and not shown.is_secret else {}
+    control = rx.input(
+        id=shown.name,
+        name=shown.name,
+        type="password" if shown.is_secret else "text",
+        required=True,
+        max_length=shown.max_length,
+        auto_complete="off",
+        **value,
+    )
+    help_text = t(shown.help_text) if shown.help_text else None
+    return field(t(shown.label), control, name=shown.name, help_text=help_text, problem=problem)
 
 
 def _form(kind: ChannelKind) -> rx.Component:
@@ -83,7 +93,10 @@ def _form(kind: ChannelKind) -> rx.Component:
         *access_fields(kind.push, _problem),
         _field(kind, "agent_id", agent),
         _field(
-            kind, "name", rx.input(id="name", name="name", max_length=120), t("Leave empty to use the bot’s own name.")
+            kind,
+            "name",
+            rx.input(id="name", name="name", max_length=120),
+            t("Leave empty to use its name in the channel."),
         ),
         rx.flex(
             rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),

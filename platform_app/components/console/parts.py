@@ -197,6 +197,14 @@ def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
     return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
 
 
+def warning_line(words: Any) -> rx.Component:
+    """Return the line with something to consider that prevents nothing, while there is something."""
+    return rx.cond(
+        words != "",
+        rx.el.p(rx.icon("clock-alert", size=16, aria_hidden="true"), words, class_name="warning small", role="note"),
+    )
+
+
 def problem_line(words: Any) -> rx.Component:
     """Return the line with a problem, while there is one."""
     return rx.cond(

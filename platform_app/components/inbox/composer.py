@@ -9,6 +9,7 @@ from platform_app.components.chat.message import quiet_button, source_chip
 from platform_app.components.console.parts import READ_ONLY, problem_line
 from platform_app.components.console.picker import choice, group, picker, text_picker
 from platform_app.components.console.text import t
+from platform_app.components.inbox.template_form import template_form, window_line
 from platform_app.llm.rewriting import Style
 from platform_app.services.inbox.rewriting import OFFLINE
 from platform_app.state.chat.chat_panel import ChatPanelState
@@ -17,6 +18,7 @@ from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.presence import PresenceState
 from platform_app.state.inbox.rewriting import RewritingState
+from platform_app.state.inbox.template_message import TemplateMessageState
 
 
 def composer() -> rx.Component:
@@ -56,22 +58,29 @@ def _reply() -> rx.Component:
         rx.cond(
             InboxState.is_opted_out & ~InboxState.despite_opt_out,
             _opted_out(),
-            _form(
-                "reply",
-                Composer.create(
-                    label=t("Message"),
-                    hint=t("Write to the contact… Enter to send, Shift+Enter for a new line"),
-                    insert_text=DraftingState.insert_text,
-                    insert_count=DraftingState.insert_count,
-                    rewrite_key=_draft_key(RewritingState.conversation_id, "reply"),
-                    is_rewriting=RewritingState.is_running,
-                    live_text=RewritingState.live_text,
-                    replace_text=RewritingState.text,
-                    replace_count=RewritingState.count,
-                    **_kept("reply"),
-                ),
-                rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
+            rx.cond(TemplateMessageState.is_closed, template_form(), _free_text()),
+        ),
+    )
+
+
+def _free_text() -> rx.Component:
+    return rx.fragment(
+        window_line(),
+        _form(
+            "reply",
+            Composer.create(
+                label=t("Message"),
+                hint=t("Write to the contact… Enter to send, Shift+Enter for a new line"),
+                insert_text=DraftingState.insert_text,
+                insert_count=DraftingState.insert_count,
+                rewrite_key=_draft_key(RewritingState.conversation_id, "reply"),
+                is_rewriting=RewritingState.is_running,
+                live_text=RewritingState.live_text,
+                replace_text=RewritingState.text,
+                replace_count=RewritingState.count,
+                **_kept("reply"),
             ),
+            rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
         ),
     )
 

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line, warning_line
 from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
@@ -52,6 +52,7 @@ def _action(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Compone
             align="center",
         ),
         problem_line(line.problem),
+        warning_line(line.warning),
         rx.foreach(line.fields, lambda spec: _action_field(state, line, spec)),
         class_name="step-line",
         custom_attrs=droppable(line.index),
@@ -88,7 +89,7 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
         variables=state.variables,
         on_change=debounced(lambda value: state.set_action_field(place, spec.name, value)),
         label=label,
-        rows=rx.cond(spec.ask == "text", 3, 1),
+        rows=rx.cond((spec.ask == "text") | (spec.ask == "template_values"), 3, 1),
     )
     plain = rx.el.input(
         default_value=spec.value,
@@ -107,6 +108,7 @@ def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionField
             ("text", text),
             ("line", text),
             ("to", text),
+            ("template_values", text),
             ("tag", _with_known(state, line, spec, text)),
             ("value", _with_known(state, line, spec, text)),
             ("word", plain),

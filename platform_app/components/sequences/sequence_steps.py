@@ -10,7 +10,7 @@ from platform_app.automation.steps import STEPS
 from platform_app.automation.steps import label as step_words
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.drag import DragArea, draggable, droppable
-from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line
+from platform_app.components.console.parts import READ_ONLY, icon_button, move_buttons, problem_line, warning_line
 from platform_app.components.console.picker import choice, group, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
@@ -89,6 +89,7 @@ def _step(line: rx.Var[SequenceStepLine]) -> rx.Component:
                 justify="between",
             ),
             problem_line(line.problem),
+            warning_line(line.warning),
             rx.cond(is_open, _open(line)),
             class_name="step-line",
             custom_attrs=droppable(line.id),
@@ -169,6 +170,7 @@ def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine])
             ("text", text),
             ("line", text),
             ("to", text),
+            ("template_values", text),
             ("tag", _with_known(line, spec, text)),
             ("value", _with_known(line, spec, text)),
             ("word", plain),

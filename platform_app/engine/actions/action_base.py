@@ -47,6 +47,8 @@ class ActionInput(StrEnum):
     DAYS = "days"  # a number of days
     SEQUENCE = "sequence"
     ONE_OF = "one_of"  # one of the options of the field
+    TEMPLATE = "template"  # a message that a channel has approved
+    TEMPLATE_VALUES = "template_values"  # a line for each value of the template, with variables
 
 
 def action_field(
@@ -84,6 +86,11 @@ class Action(BaseModel, ABC, frozen=True):
     def is_exempt(self) -> bool:
         """Whether quiet hours and caps do not hold for what it sends."""
         return getattr(self, "limits", LIMITED) == EXEMPT
+
+    @property
+    def has_template(self) -> bool:
+        """Whether what it sends can go out as a template where a channel takes no free text."""
+        return False
 
     @classmethod
     def missing_setup(cls, session: Transaction, who: Identity) -> str:

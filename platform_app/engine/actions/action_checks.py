@@ -1,7 +1,7 @@
 """Action checks: problems of actions before they are published, by field."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from platform_app import fact_snapshots
@@ -15,14 +15,22 @@ from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid
-from platform_app.i18n import translate
+from platform_app.i18n import plural, translate
 from platform_app.integrations import egress, smtp
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
+from platform_app.services.chat import message_templates
 from platform_app.services.crm import pipelines
 
-_WITH_VARIABLES = (ActionInput.TEXT, ActionInput.LINE, ActionInput.TO, ActionInput.TAG, ActionInput.VALUE)
+_WITH_VARIABLES = (
+    ActionInput.TEXT,
+    ActionInput.LINE,
+    ActionInput.TO,
+    ActionInput.TAG,
+    ActionInput.VALUE,
+    ActionInput.TEMPLATE_VALUES,
+)
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,14 @@ class TenantChoices:
 
     catalogue: Catalogue
     ids: Mapping[str, Collection[str]]
+    template_values: Mapping[str, int] = field(default_factory=dict)  # how many values a template needs, by its key
 
 
 def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
     """Return the facts and selectable ids of a tenant."""
     held, own = pipelines.list_pipelines(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
+    templates = message_templates.list_usable(session, who.tenant_id)
+    counts = {message_templates.key_of(row): len(row.parameters) for row in templates}
     return TenantChoices(
         own,
         {
@@ -45,7 +56,9 @@ def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
             "agent": set(session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()),
             ActionInput.MEMBER: {user.id for user, _ in members.list_members(session, who)},
             ActionInput.SEQUENCE: {row.id for row in enrollments.enabled_sequences(session, who)},
+            ActionInput.TEMPLATE: set(counts),
         },
+        counts,
     )
 
 
@@ -59,15 +72,20 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
         if kind is None:
             sentences[f"action.{place}"] = translate(language, ("This action is no longer available. Remove it."))
             continue
-        for field in input_fields(kind):
-            sentence = _problem(str(data.get(field.name) or ""), field, choices, language)
-            if not sentence and field.input == ActionInput.VALUE:
-                sentence = _type_problem(
-                    str(data.get("field")), str(data.get(field.name) or ""), choices.catalogue, language
-                )
-            if sentence:
-                sentences[f"action.{place}.{field.name}"] = sentence
+        for shown in input_fields(kind):
+            if sentence := _field_problem(data, shown, choices, language):
+                sentences[f"action.{place}.{shown.name}"] = sentence
     return sentences
+
+
+def _field_problem(data: dict[str, Any], shown: InputField, choices: TenantChoices, language: str) -> str:
+    """Return the problem of one field of an action, or ""."""
+    value = str(data.get(shown.name) or "")
+    if sentence := _problem(value, shown, choices, language):
+        return sentence
+    if shown.input == ActionInput.VALUE:
+        return _type_problem(str(data.get("field")), value, choices.catalogue, language)
+    return _count_problem(data, choices, language) if shown.input == ActionInput.TEMPLATE_VALUES else ""
 
 
 def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
@@ -94,6 +112,20 @@ def _problem(value: str, field: InputField, choices: TenantChoices, language: st
     if value not in (field.options or choices.ids.get(field.input, (value,))):
         return translate(language, "This item was deleted. Choose another.")
     return ""
+
+
+def _count_problem(data: dict[str, Any], choices: TenantChoices, language: str) -> str:
+    """Return that a template needs another number of values, or ""."""
+    needed = choices.template_values.get(str(data.get("template") or ""))
+    given = sum(bool(line.strip()) for line in str(data.get("template_values") or "").splitlines())
+    if needed is None or given == needed:
+        return ""
+    return plural(
+        language,
+        "The template needs {count} value, one per line.",
+        "The template needs {count} values, one per line.",
+        needed,
+    )
 
 
 def _type_problem(field: str, value: str, facts: Catalogue, language: str) -> str:

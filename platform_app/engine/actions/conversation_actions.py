@@ -13,7 +13,7 @@ from platform_app.engine.actions.action_base import (
 )
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan, ActionResult
 from platform_app.models.person import Identity
-from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
+from platform_app.services.chat import agent_messages, hand_off, message_templates, opt_outs, triage
 from platform_app.services.chat.automatic_messages import AutomaticMessage
 from platform_app.services.crm import contacts
 
@@ -29,18 +29,28 @@ class SendMessage(Action):
     sends: ClassVar[str] = "message"
     kind: Literal["send_message"] = "send_message"
     text: str = action_field("Text", ActionInput.TEXT)
+    template: str = action_field("Template outside the messaging window", ActionInput.TEMPLATE, required=False)
+    template_values: str = action_field("Template values, one per line", ActionInput.TEMPLATE_VALUES, required=False)
     limits: str = limits_field()
 
+    @property
+    def has_template(self) -> bool:
+        """Whether it can go out as a template."""
+        return bool(self.template)
+
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Plan to send the text in the conversation, in the agent's name."""
+        """Plan to send the text, or the template when the channel takes no free text, in the agent's name."""
         conversation, text, is_exempt = context.conversation(), context.render(self.text), self.is_exempt
+        lines = [line for line in self.template_values.splitlines() if line.strip()]
+        use = message_templates.use_of(self.template, [context.render(line) for line in lines])
+        usable = message_templates.find(context.session, conversation, use) is not None
         return ActionPlan(
             "Send “{text}”",
             {"text": text},
             apply=lambda session, who: agent_messages.send_message(
-                session, who, conversation.id, text, is_exempt=is_exempt
+                session, who, conversation.id, text, is_exempt=is_exempt, template=use
             ),
-            message=AutomaticMessage(is_exempt, conversation),
+            message=AutomaticMessage(is_exempt, conversation, has_template=usable),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app.automation.send_forecast import SendForecast
-from platform_app.automation.send_gate import Decision, OutboundMessage, SendContext, Sender
+from platform_app.automation.send_gate import Decision, OutboundMessage, SendContext, Sender, ServiceWindow
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import Action
@@ -34,17 +34,21 @@ class SendForecasts:
         at: datetime,
         *,
         context: SendContext | None = None,
+        window: ServiceWindow | None = None,
+        has_template: bool | None = None,
         is_retried: bool = False,
     ) -> Decision:
         """Return the decision on an action that sends something to a contact at a moment, and remember its outcome.
 
-        `context` are the circumstances if more is known of them than the contact. `is_retried`: an action that is held
-        is requested again.
+        `context` are the circumstances if more is known of them than the contact, `window` is that of the channel, if
+        it has one; `has_template` says whether the chosen template can be sent, if that is known. `is_retried`: an
+        action that is held is requested again.
         """
         if not action.sends:
             return Decision()
-        message = OutboundMessage(Sender.AUTOMATION, is_exempt=action.is_exempt)
-        circumstances = context or self._context(contact_id, at)
+        usable = action.has_template if has_template is None else has_template
+        message = OutboundMessage(Sender.AUTOMATION, is_exempt=action.is_exempt, has_template=usable)
+        circumstances = replace(context or self._context(contact_id, at), window=window)
         return self._forecasts[contact_id].request(circumstances, message, at, is_retried=is_retried)
 
     def start(self, contact_id: str, sent: list[datetime]) -> None:

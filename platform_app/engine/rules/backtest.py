@@ -14,6 +14,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions.action_base import Action
 from platform_app.engine.actions.concurrency_limit import one_at_a_time
+from platform_app.engine.actions.past_windows import PastWindows
 from platform_app.engine.actions.send_forecasts import SendForecasts, sending_actions
 from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rules
@@ -96,11 +97,24 @@ class RuleBacktest:
 class _PastEvent:
     """A past event with the facts and the day it happened; plain values, since they are read many times."""
 
-    __slots__ = ("after", "agent_id", "at", "contact_id", "day", "depth", "facts", "id", "kind", "subject")
+    __slots__ = (
+        "after",
+        "agent_id",
+        "at",
+        "contact_id",
+        "conversation_id",
+        "day",
+        "depth",
+        "facts",
+        "id",
+        "kind",
+        "subject",
+    )
 
     def __init__(self, event: Event, names: frozenset[str]) -> None:
         self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
         self.agent_id, self.after, self.contact_id = event.agent_id, event.after, event.contact_id
+        self.conversation_id = event.conversation_id
         self.facts, self.subject = fact_snapshots.event_facts(event, only=names), subject_of(event)
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
@@ -146,6 +160,7 @@ class _DraftComparison:
     result: RuleBacktest
     sending: list[Action]  # actions of the draft that send something to a contact
     forecasts: SendForecasts
+    windows: PastWindows
 
     def evaluate(self, past: _PastEvent) -> None:
         """Evaluate both on an event, if it triggers them."""
@@ -164,7 +179,8 @@ class _DraftComparison:
     def _ask_gate(self, past: _PastEvent) -> None:
         """Count the messages that the send gate would hold or drop."""
         for action in self.sending:
-            decision = self.forecasts.request(past.contact_id or past.subject, action, past.at)
+            window = self.windows.at(past.conversation_id, past.at) if action.sends == "message" else None
+            decision = self.forecasts.request(past.contact_id or past.subject, action, past.at, window=window)
             if decision.reason is not None:
                 self.result.held[decision.reason.value] += 1
 
@@ -200,6 +216,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
                 RuleBacktest(since),
                 sending_actions(row.draft["actions"]),
                 SendForecasts(session, who),
+                PastWindows(session, who),
             )
         )
     walkers = [

@@ -17,6 +17,7 @@ from platform_app.automation.simulation import SimulatedEvent, Simulation, Simul
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions.concurrency_limit import one_at_a_time
+from platform_app.engine.actions.past_windows import PastWindows
 from platform_app.engine.actions.send_forecasts import SendForecasts
 from platform_app.engine.enrollments import enrollment_progress
 from platform_app.engine.event_matching import matches_trigger
@@ -64,6 +65,7 @@ class _Past:
 
     catalogue: Catalogue
     forecasts: SendForecasts
+    windows: PastWindows
     ends: dict[str, datetime | None] = field(default_factory=dict)
 
 
@@ -79,7 +81,9 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
         enrollment_progress.cached_sequence(row.id, row.draft),
         SequenceBacktest(now() - timedelta(days=days)),
     )
-    past = _Past(fact_snapshots.fact_catalogue(session, who.tenant_id), SendForecasts(session, who))
+    past = _Past(
+        fact_snapshots.fact_catalogue(session, who.tenant_id), SendForecasts(session, who), PastWindows(session, who)
+    )
     for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=result.since):
         if not matches_trigger(row.agent_id, row.id, row.draft, event=event):
             continue
@@ -131,7 +135,9 @@ def _simulate_past(
         for follower in later[1:]
         if follower.origin_id is None or follower.origin_id != event.origin_id
     ]
-    gates = StepGates(past.forecasts, compiled, subject.contact_id or subject.id)
+    replies = [happening.at for happening in happens if happening.is_reply]
+    window = past.windows.at(event.conversation_id, event.at)
+    gates = StepGates(past.forecasts, compiled, subject.contact_id or subject.id, replies=replies, window=window)
     context = SimulationContext(
         enrollment_progress.calendar_for(session, who.tenant_id, subject.contact_id),
         past.catalogue,

@@ -66,7 +66,8 @@ def try_sequence(
         _facts_over_time(base, stages),
     )
     action_context = ActionContext(session, rule_runs.acting_identity(session, row), event, base)
-    gates = StepGates(SendForecasts(session, who), compiled, subject.contact_id or subject.id)
+    replies = [at + event.after for event in assumed if event.kind == "reply"]
+    gates = StepGates(SendForecasts(session, who), compiled, subject.contact_id or subject.id, replies=replies)
     if subject.id:
         gates.read_contexts(action_context)
     context = replace(context, events=_simulated_events(assumed, at), gate=gates.decide, waits_for_gate=gates.waiting)

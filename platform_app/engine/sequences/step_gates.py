@@ -1,9 +1,10 @@
 """Step gates: the send gate on the steps of a simulated enrollment."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from platform_app.automation.send_gate import Decision, SendContext
+from platform_app.automation.send_gate import Decision, SendContext, ServiceWindow
 from platform_app.automation.sequences import CompiledSequence
 from platform_app.engine.actions.action_context import ActionContext
 from platform_app.engine.actions.send_forecasts import SendForecasts, sending_actions
@@ -14,9 +15,24 @@ from platform_app.services.chat import automatic_messages
 class StepGates:
     """The send gate on the steps of a simulated enrollment."""
 
-    def __init__(self, forecasts: SendForecasts, compiled: CompiledSequence, contact_id: str) -> None:
+    def __init__(
+        self,
+        forecasts: SendForecasts,
+        compiled: CompiledSequence,
+        contact_id: str,
+        *,
+        replies: Sequence[datetime] = (),
+        window: ServiceWindow | None = None,
+    ) -> None:
+        """Prepare the gates of a draft.
+
+        `replies` are the moments at which the contact writes meanwhile, `window` is that of the conversation at the
+        entry, if its channel has one.
+        """
         self._forecasts, self._contact_id = forecasts, contact_id
+        self._replies, self._window = sorted(replies), window
         self._contexts: dict[str, SendContext] = {}
+        self._usable: dict[str, bool] = {}  # whether the template of a step can be sent
         listed = {step_id: getattr(step, "action", None) or {} for step_id, step in compiled.steps.items()}
         self._sending = {
             step_id: action for step_id, data in listed.items() for action in sending_actions([data] if data else [])
@@ -38,6 +54,7 @@ class StepGates:
                 continue
             circumstances = automatic_messages.context_of(context.session, context.who.tenant_id, message)
             if circumstances is not None:
+                self._usable[step_id] = message.has_template
                 self._contexts[step_id] = replace(circumstances, sent=())
                 self._forecasts.start(self._contact_id, list(circumstances.sent))
 
@@ -46,10 +63,21 @@ class StepGates:
         action = self._sending.get(step_id)
         if action is None:
             return Decision()
+        context = self._contexts.get(step_id)
+        window = context.window if context is not None else self._window
         return self._forecasts.request(
             self._contact_id,
             action,
             at,
-            context=self._contexts.get(step_id),
+            context=context,
+            window=self._window_at(window, at) if action.sends == "message" else None,
+            has_template=self._usable.get(step_id),
             is_retried=step_id in self.waiting,
         )
+
+    def _window_at(self, window: ServiceWindow | None, at: datetime) -> ServiceWindow | None:
+        """Return a window as the replies up to a moment have left it."""
+        wrote = [moment for moment in self._replies if moment <= at]
+        if window is None or not wrote:
+            return window
+        return replace(window, wrote_at=max(wrote[-1], window.wrote_at or wrote[-1]))

@@ -1,7 +1,7 @@
 """Channel access: the token with which the platform acts at a channel's server, checked there and kept encrypted."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlmodel import col
 
@@ -9,6 +9,7 @@ from platform_app.channels.bot_requests import TRY_LATER
 from platform_app.channels.push_channel import (
     AccountRefused,
     ChannelError,
+    CredentialRefused,
     OutcomeUnknown,
     Profile,
     TemporaryFailure,
@@ -20,6 +21,7 @@ from platform_app.errors import Conflict, Invalid, NotFound, Unavailable
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
+from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import tenant_secrets
 
 UNREADABLE = "This account’s token couldn’t be read. Enter it again in Settings, Channels."
@@ -40,6 +42,15 @@ class VerifiedAccess:
     connected_as: str = ""
 
 
+@dataclass(frozen=True)
+class ShownAccess:
+    """What a page may show of an account's access."""
+
+    mode: str  # see `ChannelReceiver.mode`
+    fields: dict[str, str] = field(default_factory=dict)  # of the access that are no secrets, by name
+    verify_token: str = ""  # with which the channel verifies the webhook
+
+
 def verify(kind: Channel, token: str) -> VerifiedAccess:
     """Ask a channel whom a token belongs to; to be called outside a transaction.
 
@@ -54,6 +65,8 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
     try:
         profile = push.profile(token)
+    except CredentialRefused as error:
+        raise Invalid(error.sentence, field=error.field, **error.values) from None
     except AccountRefused:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token") from None
     except (TemporaryFailure, OutcomeUnknown):
@@ -113,6 +126,18 @@ def mode_of(session: Transaction, row: ChannelAccount) -> str:
     query = owned(ChannelReceiver, row.tenant_id).where(ChannelReceiver.account_id == row.id)
     receiver = session.exec(query).first()
     return receiver.mode if receiver is not None else ""
+
+
+def shown(session: Transaction, who: Identity, row: ChannelAccount) -> ShownAccess:
+    """Return what a page may show of an account's access; the verify token and the ids to admins alone."""
+    push, mode = CHANNEL_KINDS[row.kind].push, mode_of(session, row)
+    if push is None or push.can_be_asked or not who.role.includes(Role.ADMIN):
+        return ShownAccess(mode)
+    try:
+        fields = push.shown_access(get_token(session, row))
+        return ShownAccess(mode, fields, get_webhook_key(session, row))
+    except (ChannelError, Conflict):  # the secrets cannot be read: new ones have to be entered
+        return ShownAccess(mode)
 
 
 def get_token(session: Transaction, row: ChannelAccount) -> str:

@@ -52,6 +52,25 @@ def find_by_token(token: str) -> ChannelAccount:
     return row
 
 
+def receiver_of(row: ChannelAccount, outside_id: str) -> ChannelAccount | None:
+    """Return the account of the same tenant and channel that an update names, None if there is none that is on.
+
+    Channels whose address is that of a whole app post updates of all its accounts to one account's address.
+    """
+    if outside_id in ("", row.outside_id):
+        return row
+    query = owned(ChannelAccount, row.tenant_id).where(
+        ChannelAccount.kind == row.kind,
+        ChannelAccount.outside_id == outside_id,
+        col(ChannelAccount.deleted_at).is_(None),
+        col(ChannelAccount.enabled),
+        col(ChannelAccount.agent_id).is_not(None),
+    )
+    with session_scope(row.tenant_id, read_only=True) as session:
+        receiver: ChannelAccount | None = session.exec(query).first()
+    return receiver
+
+
 def kind_of(row: ChannelAccount) -> ChannelKind:
     """Return the channel of an account."""
     return CHANNEL_KINDS[row.kind]

@@ -17,7 +17,7 @@ from platform_app.models.conversation import Conversation, ConversationState, Me
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import conversation_rows, conversations, hand_off, pending_replies
-from platform_app.services.crm import contacts, crm_values
+from platform_app.services.crm import contacts, crm_values, phone_numbers
 
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -30,6 +30,7 @@ class ContactDetails:
     email: str = ""
     language: str = ""
     source: str = ""  # the payload of the link by which the contact came
+    phone: str = ""  # in the international format
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     if (before := session.exec(known).first()) is not None:
         message = session.exec(owned(Message, account.tenant_id).where(Message.id == before.message_id)).one()
         return Receipt(message, is_repeat=True)
-    who = _identity_of(session, account, sent.details)
-    talk = _conversation(session, who, account, identity=identity, sent=sent)
+    who = identity_of(session, account, sent.details)
+    talk = conversation_of(session, who, account, identity=identity, sent=sent)
     if sent.wants_person:
         hand_off.hand_off(session, who, talk.id)
     said, reply = conversations.receive(session, who, talk.id, text)
@@ -105,7 +106,7 @@ def ask_for_person(session: Transaction, account: ChannelAccount, outside_id: st
     identity = lock_identity(session, account, outside_id)
     if identity.conversation_id is None:
         raise NotFound("Conversation not found.")
-    who = _identity_of(session, account, ContactDetails())
+    who = identity_of(session, account, ContactDetails())
     talk = conversation_rows.get(session, who, identity.conversation_id, lock=True)
     if talk.state == ConversationState.CLOSED:
         conversations.reopen_locked(session, talk, None)
@@ -134,7 +135,7 @@ def lock_identity(session: Transaction, account: ChannelAccount, outside_id: str
     return row
 
 
-def _identity_of(session: Transaction, account: ChannelAccount, details: ContactDetails) -> Identity:
+def identity_of(session: Transaction, account: ChannelAccount, details: ContactDetails) -> Identity:
     """Return the contact as the acting identity."""
     tenant = session.get(Tenant, account.tenant_id)
     assert tenant is not None
@@ -151,7 +152,7 @@ def _identity_of(session: Transaction, account: ChannelAccount, details: Contact
     )
 
 
-def _conversation(
+def conversation_of(
     session: Transaction,
     who: Identity,
     account: ChannelAccount,
@@ -191,9 +192,18 @@ def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, 
     language = details.language if details.language in ("ru", "en") else ""
     emails = crm_values.parse_emails(details.email) if details.email else []
     about: dict[str, Any] = {"name": who.name, "emails": emails, "language": language}
+    about |= {"phones": [details.phone]} if _is_phone(session, who, details.phone) else {}
     made = contacts.create(session, who, in_feed=False, source=details.source, **about)
     session.flush()
     return made.id
+
+
+def _is_phone(session: Transaction, who: Identity, phone: str) -> bool:
+    """Return whether a number can be stored; a message is received whatever number it comes from."""
+    try:
+        return bool(phone and crm_values.parse_phones([phone], phone_numbers.tenant_region(session, who.tenant_id)))
+    except Invalid:
+        return False
 
 
 def _note_message(session: Transaction, account: ChannelAccount) -> None:

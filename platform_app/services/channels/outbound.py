@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from platform_app import notifier
+from platform_app.channels.outbound_content import OutgoingText, TemplateUse
 from platform_app.channels.push_channel import (
     AccountRefused,
     AnsweredElsewhere,
@@ -30,8 +31,8 @@ from platform_app.models.channel import AccountState, ChannelAccount, ChannelIde
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
-from platform_app.services.channels import channel_access, channel_accounts, outbound_pace
-from platform_app.services.chat import conversation_rows, hand_off
+from platform_app.services.channels import channel_access, channel_accounts, delivery_statuses, outbound_pace
+from platform_app.services.chat import conversation_rows, hand_off, service_windows
 from platform_app.services.jobs.effects import Postponed
 
 log = structlog.get_logger()
@@ -59,8 +60,7 @@ class _Request:
     push: PushChannel
     token: str
     chat_id: str
-    text: str
-    is_markdown: bool
+    part: OutgoingText
     reply_address: str = ""  # that this message uses up
 
 
@@ -92,7 +92,7 @@ def _next_chat(job: RunningJob) -> tuple[PushChannel, str, str] | None:
             return None
         account = session.get(ChannelAccount, waiting.account_id)
         identity = session.get(ChannelIdentity, waiting.identity_id) if waiting.identity_id else None
-        problem = _problem(account, identity)
+        problem = _problem(account, identity) or service_windows.late_problem(account, identity, waiting)
         if problem or account is None or identity is None:
             _fail(session, parts, problem, {})
             return None
@@ -133,9 +133,9 @@ def _begin(job: RunningJob) -> _Request | None:
         reply_address = _take_reply_address(session, push, identity)
         by_agent = _is_by_agent(session, part)
         chat = push.chat_address(identity.outside_id, reply_address, by_agent=by_agent)
-        return _Request(
-            part.id, part.attempts, push, token, chat, part.text, part.is_markdown, reply_address=reply_address
-        )
+        template = TemplateUse.from_json(part.template) if part.template else None
+        outgoing = OutgoingText(part.text, part.is_markdown, delivery_statuses.reference_of(part), template)
+        return _Request(part.id, part.attempts, push, token, chat, outgoing, reply_address)
 
 
 def _take_reply_address(session: Transaction, push: PushChannel, identity: ChannelIdentity) -> str:
@@ -164,8 +164,7 @@ def _is_by_agent(session: Transaction, part: OutboundPart) -> bool:
 def _call(request: _Request) -> tuple[str, ChannelError | None]:
     """Send a part; return its id at the channel and what went wrong."""
     try:
-        sent = request.push.send(request.token, request.chat_id, request.text, is_markdown=request.is_markdown)
-        return sent, None
+        return request.push.send_part(request.token, request.chat_id, request.part), None
     except ChannelError as error:
         return "", error
     except Exception:
@@ -179,11 +178,15 @@ def _record(tenant_id: str, request: _Request, outside_id: str, error: ChannelEr
     with session_scope(tenant_id) as session:  # also if the lease is lost: what happened is known here alone
         query = owned(OutboundPart, tenant_id).where(OutboundPart.id == request.part_id)
         part: OutboundPart = session.exec(query.with_for_update()).one()
-        if part.attempts != request.attempt or part.state not in (OutboundState.SENDING, OutboundState.UNCERTAIN):
+        if part.attempts != request.attempt:
             return
         if error is None:
-            part.outside_id, part.sent_at = outside_id[:120], now()
+            part.outside_id, part.sent_at = outside_id[:120], part.sent_at or now()
+        if part.state not in (OutboundState.SENDING, OutboundState.UNCERTAIN):
+            return  # a status was told before the answer came
+        if error is None:
             _set(part, OutboundState.SENT)
+            delivery_statuses.apply_receipt(session, part)
         elif isinstance(error, OutcomeUnknown):
             _set(part, OutboundState.UNCERTAIN, error.sentence, error.values)
         elif isinstance(error, TemporaryFailure) and part.failures < (MAX_WAITS if error.seconds else MAX_ATTEMPTS):

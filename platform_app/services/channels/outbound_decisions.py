@@ -18,14 +18,16 @@ def send_again(session: Transaction, who: Identity, message_id: str, *, despite_
     Raises Conflict if there are none, or the send gate does not let a member's message through now.
     """
     row, message = conversation_rows.get_locked(session, who, message_id)
-    asked = sending.outbound(message, by=who, despite_opt_out=despite_opt_out)
+    parts = _parts(session, row, message_id, OutboundState.FAILED, OutboundState.UNCERTAIN)
+    is_template = all(part.template for part in parts)
+    asked = sending.outbound(message, by=who, despite_opt_out=despite_opt_out, has_template=is_template)
     decision = sending.check(session, row, asked)
     if decision.reason is not None:
         raise Conflict(REFUSALS[decision.reason])
-    parts = _parts(session, row, message_id, OutboundState.FAILED, OutboundState.UNCERTAIN)
     identity = outbound_parts.find_identity(session, row)
     for part in parts:
         part.state, part.failures, part.error, part.error_values = OutboundState.WAITING, 0, "", {}
+        part.outside_id = ""  # a late status of the attempt before says nothing of the next one
         part.identity_id = identity.id if identity else part.identity_id
     _allow(identity)
     outbound_parts.enqueue_delivery(session, row, message_id)

@@ -25,23 +25,31 @@ def _shared(address: str) -> MovingWindowRateLimiter:
 
 def take_turn(push: PushChannel, account_id: str, chat_id: str) -> bool:
     """Wait until an account may send to a contact; return False if that takes longer than MAX_WAIT_SECONDS."""
-    chat = RateLimitItemPerSecond(push.chat_messages_per_second)
+    chat = RateLimitItemPerSecond(push.chat_messages_per_second, push.chat_seconds)
     account = RateLimitItemPerSecond(push.messages_per_second)
     end = time.monotonic() + MAX_WAIT_SECONDS
-    while not (_hit(chat, account_id, chat_id) and _hit(account, account_id, "")):
+    while not _take(chat, account, account_id, chat_id):
         if time.monotonic() > end:
             return False
         Event().wait(_PAUSE_SECONDS)
     return True
 
 
-def _hit(limit: RateLimitItemPerSecond, account_id: str, chat_id: str) -> bool:
-    """Count a message; return whether the limit allows it."""
-    key = ("outbound", account_id, chat_id)
+def _take(chat: RateLimitItemPerSecond, account: RateLimitItemPerSecond, account_id: str, chat_id: str) -> bool:
+    """Count a message in both limits if both allow it; who waits for one takes no place in the other."""
     address = settings().redis_url.get_secret_value()
     if address:
         try:
-            return _shared(address).hit(limit, *key)
-        except (redis.RedisError, StorageError, OSError):  # the limit then holds for each worker by itself
+            return _take_from(_shared(address), chat, account, ("outbound", account_id, chat_id))
+        except (redis.RedisError, StorageError, OSError):  # the limits then hold for each worker by itself
             pass
-    return _local.hit(limit, *key)
+    return _take_from(_local, chat, account, ("outbound", account_id, chat_id))
+
+
+def _take_from(
+    limiter: MovingWindowRateLimiter,
+    chat: RateLimitItemPerSecond,
+    account: RateLimitItemPerSecond,
+    key: tuple[str, str, str],
+) -> bool:
+    return limiter.test(chat, *key) and limiter.hit(account, *key[:2], "") and limiter.hit(chat, *key)

@@ -30,6 +30,7 @@ MAX_POLL_SECONDS = 20.0
 RETRY_SECONDS = 10.0  # after a failure
 RECHECK = timedelta(minutes=5)  # of an account whose channel posts its messages, or that is off
 UNANSWERED = "The channel isn’t responding. Messages will arrive once it does."
+POSTS_ALONE = "This channel only sends messages to a public https address. Set PLATFORM_PUBLIC_URL."
 NO_PUBLIC_URL = "Channels post messages to a public https address only. Set PLATFORM_PUBLIC_URL, or choose polling."
 
 
@@ -81,6 +82,8 @@ def wanted_mode(account: ChannelAccount) -> str:
     push = channel_accounts.kind_of(account).push
     if push is not None and push.always_polls:
         return POLLING
+    if push is not None and not push.can_be_asked:
+        return webhook_address(account)
     wish = str(account.settings.get("receives", "automatic"))
     return POLLING if wish == POLLING else webhook_address(account) or (POLLING if wish == "automatic" else "")
 
@@ -164,7 +167,10 @@ def _set_mode(lease: Lease, work: _Work) -> None:
 
 def _problem(work: _Work) -> str:
     """Return why the mode that is in force lets nothing come in although the account is on, or ""."""
-    is_unreachable = not work.mode and work.account.settings.get("receives") == "webhook" and work.account.enabled
+    is_posted = not work.push.can_be_asked or work.account.settings.get("receives") == "webhook"
+    is_unreachable = not work.mode and is_posted and work.account.enabled
+    if is_unreachable and not work.push.can_be_asked:
+        return POSTS_ALONE if not webhook_address(work.account) else ""
     return NO_PUBLIC_URL if is_unreachable and not webhook_address(work.account) else ""
 
 

@@ -20,7 +20,7 @@ from platform_app.models.channel import ChannelAccount, ChannelIdentity, Inbound
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
-from platform_app.services.channels import attachments, channel_accounts, inbound
+from platform_app.services.channels import attachments, channel_accounts, delivery_statuses, echoes, inbound
 from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
 from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
 
@@ -31,17 +31,29 @@ CANNOT_OPEN = "I can’t open attachments. A teammate will take a look and reply
 
 
 def accept(account: ChannelAccount, data: Any) -> None:
-    """Store what an update says, in a transaction of its own; one that cannot be read is logged."""
+    """Store what a post or an update that was asked for says; what cannot be read is logged."""
     push = channel_accounts.kind_of(account).push
     assert push is not None
     try:
-        update = push.read_update(data)
+        unread = push.unpack(data)
     except ValueError:
-        log.warning("an update of a channel cannot be read", account_id=account.id)
+        log.warning("a post of a channel cannot be read", account_id=account.id)
         return
-    if update is None:
-        log.info("an update of a channel concerns no conversation", account_id=account.id)
-        return
+    for item in unread:
+        try:
+            update = push.read_update(item)
+        except ValueError:
+            log.warning("an update of a channel cannot be read", account_id=account.id)
+            continue
+        receiver = channel_accounts.receiver_of(account, update.account) if update is not None else None
+        if update is None or receiver is None:
+            log.info("an update of a channel concerns no conversation", account_id=account.id)
+            continue
+        _store(receiver, update)
+
+
+def _store(account: ChannelAccount, update: Update) -> None:
+    """Store what an update says, in a transaction of its own. Raises PlatformError if the database is busy."""
     try:
         with session_scope(account.tenant_id) as session:
             _apply(session, account, update)
@@ -55,6 +67,12 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
     if update.kind == UpdateKind.ANSWERED:
         _take_over(session, account, update)
         return
+    if update.kind == UpdateKind.STATUS:
+        delivery_statuses.apply(session, account, update)
+        return
+    if update.kind == UpdateKind.ECHO:
+        echoes.receive(session, account, update, _text(session, account, update))
+        return
     if update.kind in (UpdateKind.BLOCKED, UpdateKind.UNBLOCKED):
         identity = inbound.find_identity(session, account, update.chat_id, lock=True)
         if identity is not None:
@@ -62,6 +80,7 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
         return
     identity = inbound.lock_identity(session, account, update.chat_id)
     _note_block(identity, update)
+    _note_message(identity, update)
     identity.source = identity.source or update.source
     text = _text(session, account, update)
     known = _find(session, account, identity, update.message_id)
@@ -118,6 +137,13 @@ def _note_block(identity: ChannelIdentity, update: Update) -> None:
             identity.blocked_at = None
 
 
+def _note_message(identity: ChannelIdentity, update: Update) -> None:
+    """Store when the contact last wrote, which opens the window of channels that have one."""
+    wrote_at = min(update.at, now())
+    if update.kind == UpdateKind.MESSAGE and (identity.wrote_at is None or identity.wrote_at < wrote_at):
+        identity.wrote_at = wrote_at
+
+
 def _text(session: Transaction, account: ChannelAccount, update: Update) -> str:
     """Return the text of a message, which names what is attached in the language of the tenant."""
     tenant = session.get(Tenant, account.tenant_id)
@@ -144,7 +170,7 @@ def _find(
 def _receive(
     session: Transaction, account: ChannelAccount, identity: ChannelIdentity, *, update: Update, text: str
 ) -> None:
-    details = ContactDetails(name=update.name, language=update.language, source=update.source)
+    details = ContactDetails(name=update.name, language=update.language, source=update.source, phone=update.phone)
     receipt = inbound.receive(session, account, identity.outside_id, InboundText(update.message_id, text, details))
     row = _find(session, account, identity, update.message_id)
     if row is not None and update.kind == UpdateKind.EDIT:  # the edit came before the message

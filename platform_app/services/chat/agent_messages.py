@@ -1,6 +1,7 @@
 """Agent messages: messages in an agent's name that do not answer a contact, sent by automation."""
 
 from datetime import timedelta
+from typing import Any
 
 from platform_app.clock import now
 from platform_app.db import Transaction
@@ -15,12 +16,19 @@ from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 
 def send_message(
-    session: Transaction, who: Identity, conversation_id: str, text: str, *, is_exempt: bool = False
+    session: Transaction,
+    who: Identity,
+    conversation_id: str,
+    text: str,
+    *,
+    is_exempt: bool = False,
+    template: dict[str, Any] | None = None,
 ) -> Message:
     """Send a message in the agent's name; return it, with the send gate's reason in `gate` if it was not sent.
 
-    `is_exempt` marks a transactional message: caps and quiet hours do not apply. Raises Invalid if the text is empty,
-    NotFound if there is no such conversation, or its agent is deleted.
+    `template`, a TemplateUse, is sent in place of the text where the channel takes no free text. `is_exempt` marks a
+    transactional message: caps and quiet hours do not apply. Raises Invalid if the text is empty, NotFound if there is
+    no such conversation, or its agent is deleted.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     text = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
@@ -29,6 +37,7 @@ def send_message(
     origin = sending.origin_of_act(session, who)
     name = _agent_name(session, row)
     message = sending.new_message(session, row, Author.AGENT, name, text=text, is_exempt=is_exempt, **origin)
+    message.template = template or {}
     sending.send(session, row, message)
     return message
 

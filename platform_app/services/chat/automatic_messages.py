@@ -27,12 +27,13 @@ class AutomaticMessage:
     address: str = ""
     is_test: bool = False  # an e-mail that follows from a test chat
     is_released: bool = False  # by a member, after it was held
+    has_template: bool = False  # it can go out as a template where the channel takes no free text
 
     @property
     def outbound(self) -> OutboundMessage:
         """The message as the send gate judges it."""
         sender = Sender.MEMBER if self.is_released and not self.is_test else Sender.AUTOMATION
-        return OutboundMessage(sender, is_exempt=self.is_exempt)
+        return OutboundMessage(sender, is_exempt=self.is_exempt, has_template=self.has_template)
 
 
 def context_of(session: Transaction, tenant_id: str, message: AutomaticMessage) -> SendContext | None:

@@ -4,7 +4,7 @@ from platform_app.models.sending import GateReason
 
 HELD_SENTENCES = {
     GateReason.PERSON: "Message in “{title}” held: a person is replying",
-    GateReason.WINDOW: "Message in “{title}” held: the channel doesn’t allow messages now",
+    GateReason.WINDOW: "Message in “{title}” held: the contact last wrote too long ago",
     GateReason.QUIET_HOURS: "Message in “{title}” held: quiet hours",
     GateReason.DAILY_CAP: "Message in “{title}” held: daily limit of automatic messages reached",
     GateReason.WEEKLY_CAP: "Message in “{title}” held: weekly limit of automatic messages reached",
@@ -17,5 +17,5 @@ HELD_SENTENCES = {
 REFUSALS = {  # sentences for members
     GateReason.CLOSED: "This conversation is closed.",
     GateReason.OPTED_OUT: "This contact opted out of messages. Confirm that you want to write anyway.",
-    GateReason.WINDOW: "The channel doesn’t allow messages now.",
+    GateReason.WINDOW: "The contact last wrote too long ago. This channel now accepts approved templates only.",
 }

@@ -1,13 +1,13 @@
 """Member messages: messages of members to contacts, and their internal notes."""
 
 from platform_app.db import Transaction
-from platform_app.errors import NotFound
+from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.conversation import Author, Message, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
-from platform_app.services.chat import conversation_rows, hand_off, sending
+from platform_app.services.chat import conversation_rows, hand_off, message_templates, sending
 from platform_app.services.chat.conversation_rows import checked_text
 from platform_app.services.notifications import event_notifications
 
@@ -25,6 +25,36 @@ def send(
     text = checked_text(text)
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     message = sending.new_message(session, row, Author.MEMBER, who.name, text=text, author_id=who.user_id)
+    sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
+    hand_off.take_over_locked(session, who, row)
+    hand_off.note_member(session, row)
+    return message
+
+
+def send_template(
+    session: Transaction,
+    who: Identity,
+    conversation_id: str,
+    key: str,
+    *,
+    values: list[str],
+    despite_opt_out: bool = False,
+) -> Message:
+    """Send a template of the conversation's channel account with its values, and put the member in charge.
+
+    Raises Invalid at the field `template` if it cannot be sent, at `values` if one is missing, and Conflict as `send`.
+    """
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    usable = message_templates.list_usable(session, who.tenant_id, row.account_id or "")
+    template = next((one for one in usable if message_templates.key_of(one) == key), None)
+    if template is None:
+        raise Invalid("This template can’t be sent anymore. Choose another.", field="template")
+    use = message_templates.use_of(key, values)
+    if message_templates.find(session, row, use) is None:
+        raise Invalid("Fill in all values of the template.", field="values")
+    text = message_templates.fill(template, use["values"])
+    message = sending.new_message(session, row, Author.MEMBER, who.name, text=text, author_id=who.user_id)
+    message.template = use
     sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
     hand_off.take_over_locked(session, who, row)
     hand_off.note_member(session, row)

@@ -35,17 +35,18 @@ class DeliveryState:
     values: dict[str, Any] | None = None
 
 
-def add(session: Transaction, row: Conversation, message: Message) -> None:
+def add(session: Transaction, row: Conversation, message: Message, *, template: dict[str, Any] | None = None) -> None:
     """Write the parts of a message that is sent now and enqueue the job that sends them, if its channel has a server.
 
-    The messages of a conversation are sent one after another.
+    A message that is sent as a `template` has one part. The messages of a conversation are sent one after another.
     """
     kind = CHANNEL_KINDS.get(row.channel)
     if kind is None or kind.push is None or row.account_id is None:
         return
     session.flush()  # parts refer to the message
     identity, is_markdown = find_identity(session, row), _is_markdown(session, row, message)
-    for place, text in enumerate(kind.push.split(_without_citations(message))):
+    texts = [message.text] if template else kind.push.split(_without_citations(message))
+    for place, text in enumerate(texts):
         part = OutboundPart(
             tenant_id=row.tenant_id,
             message_id=message.id,
@@ -55,7 +56,7 @@ def add(session: Transaction, row: Conversation, message: Message) -> None:
             place=place,
             text=text,
         )
-        part.is_markdown = is_markdown
+        part.is_markdown, part.template = is_markdown, template or {}
         session.add(part)
     enqueue_delivery(session, row, message.id)
 

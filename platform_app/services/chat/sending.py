@@ -1,38 +1,32 @@
 """Sending: the send gate, which alone sends, holds or drops messages to contacts."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlmodel import col
-
 from platform_app.automation.send_gate import (
-    WEEK,
     Decision,
     OutboundMessage,
-    SendContext,
     Sender,
     Verdict,
     decide,
 )
 from platform_app.clock import now
-from platform_app.db import Transaction, owned
-from platform_app.errors import Conflict, PlatformError
+from platform_app.db import Transaction
+from platform_app.errors import Conflict
 from platform_app.events import Cause, cause_of, emit, set_cause
-from platform_app.models.agent import Agent, Channel
-from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
-from platform_app.models.crm import Contact
+from platform_app.models.agent import Channel
+from platform_app.models.channel import MessageTemplate
+from platform_app.models.conversation import Author, Conversation, Message, MessageState, Origin
 from platform_app.models.event import ActivityKind, Event, EventKind
-from platform_app.models.person import Identity, Tenant
-from platform_app.models.sending import Dispatch, GateReason, OverdueApproval, SendingPolicy
-from platform_app.services.agents import agents
-from platform_app.services.chat import conversation_rows, message_search, outbound_parts
+from platform_app.models.person import Identity
+from platform_app.models.sending import Dispatch, GateReason, OverdueApproval
+from platform_app.services.chat import conversation_rows, message_search, message_templates, outbound_parts
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 from platform_app.services.chat.gate_sentences import HELD_SENTENCES, REFUSALS
+from platform_app.services.chat.send_contexts import policy_of, send_context
 from platform_app.services.notifications import event_notifications
 
-Window = Callable[[Transaction, Conversation, datetime], Decision | None]
-WINDOWS: dict[Channel, Window] = {}  # a channel's own decision at a moment, if it has limits
+__all__ = ["policy_of", "send_context"]
 _KINDS = {Origin.RULE: ActivityKind.RULE, Origin.SEQUENCE: ActivityKind.SEQUENCE}
 
 
@@ -66,18 +60,14 @@ def origin_of_act(session: Transaction, who: Identity) -> dict[str, Any]:
     return columns | {"origin": Origin.RULE, "origin_name": who.name[:200]}
 
 
-def outbound(message: Message, *, by: Identity | None = None, despite_opt_out: bool = False) -> OutboundMessage:
+def outbound(
+    message: Message, *, by: Identity | None = None, despite_opt_out: bool = False, has_template: bool = False
+) -> OutboundMessage:
     """Return the gate's view of a message. `by` is the member who wrote or released it."""
     if by is not None:
-        return OutboundMessage(Sender.MEMBER, despite_opt_out=despite_opt_out)
+        return OutboundMessage(Sender.MEMBER, despite_opt_out=despite_opt_out, has_template=has_template)
     sender = Sender.REPLY if message.origin == Origin.CONVERSATION else Sender.AUTOMATION
-    return OutboundMessage(sender, is_exempt=message.is_exempt)
-
-
-def policy_of(session: Transaction, tenant_id: str) -> SendingPolicy:
-    """Return a tenant's limits on messages to its contacts."""
-    tenant = session.get(Tenant, tenant_id)
-    return SendingPolicy.model_validate(tenant.sending if tenant else {})
+    return OutboundMessage(sender, is_exempt=message.is_exempt, has_template=has_template)
 
 
 def check(session: Transaction, row: Conversation, asked: OutboundMessage) -> Decision:
@@ -90,14 +80,15 @@ def send(session: Transaction, row: Conversation, message: Message, *, needs_app
 
     The conversation must be locked. A message that `needs_approval` waits for a member instead of being sent.
     """
-    asked = outbound(message)
+    template = message_templates.find(session, row, message.template)
+    asked = outbound(message, has_template=template is not None)
     decision = decide(send_context(session, row, asked, lock=True), asked, now())
     if not decision.sends:
         keep_back(session, row, message, decision)
     elif needs_approval:
         _request_approval(session, row, message)
     else:
-        _commit(session, row, message, asked=asked)
+        _commit(session, row, message, asked=asked, template=template if decision.as_template else None)
     return decision
 
 
@@ -123,11 +114,12 @@ def send_for_member(
     Raises Conflict if the gate does not let it through. `despite_opt_out`: the member confirmed that it is sent to a
     contact who has opted out.
     """
-    asked = outbound(message, by=who, despite_opt_out=despite_opt_out)
+    template = message_templates.find(session, row, message.template)
+    asked = outbound(message, by=who, despite_opt_out=despite_opt_out, has_template=template is not None)
     decision = decide(send_context(session, row, asked, lock=True), asked, now())
     if decision.reason is not None:
         raise Conflict(REFUSALS[decision.reason])
-    _commit(session, row, message, asked=asked)
+    _commit(session, row, message, asked=asked, template=template if decision.as_template else None)
 
 
 def review_of(who: Identity, outcome: str, **more: str) -> dict[str, Any]:
@@ -169,13 +161,30 @@ def _set_cause(session: Transaction, message: Message) -> None:
         set_cause(session, Cause(message.cause_id or "", message.depth, message.run_id, origin_id))
 
 
-def _commit(session: Transaction, row: Conversation, message: Message, *, asked: OutboundMessage) -> None:
-    """Mark a message as sent, count it for the caps and emit its event."""
-    message.state, message.finished_at, message.gate, message.due_at = MessageState.COMPLETE, now(), {}, None
+def _commit(
+    session: Transaction,
+    row: Conversation,
+    message: Message,
+    *,
+    asked: OutboundMessage,
+    template: MessageTemplate | None = None,
+) -> None:
+    """Mark a message as sent, count it for the caps, emit its event and let it go out, as the template if one is given.
+
+    The text of the message is then that of the template, since the contact gets no other.
+    """
+    if template is not None:
+        message.template = message_templates.with_names(template, message.template)
+        message.text = message_templates.fill(template, message.template["values"])
     if asked.is_counted and row.contact_id and row.channel != Channel.TEST:
-        dispatch = Dispatch(tenant_id=row.tenant_id, contact_id=row.contact_id, key=message.id)
-        dispatch.at = message.finished_at
-        session.add(dispatch)
+        session.add(Dispatch(tenant_id=row.tenant_id, contact_id=row.contact_id, key=message.id, at=now()))
+    note_sent_elsewhere(session, row, message)
+    outbound_parts.add(session, row, message, template=message.template if template is not None else {})
+
+
+def note_sent_elsewhere(session: Transaction, row: Conversation, message: Message) -> None:
+    """Mark a message as sent, by whatever way it went, and emit its event."""
+    message.state, message.finished_at, message.gate, message.due_at = MessageState.COMPLETE, now(), {}, None
     _set_cause(session, message)
     after, is_members = {"text": message.text[:2000]}, message.author == Author.MEMBER
     kind = EventKind.MEMBER_REPLIED if is_members else EventKind.REPLY_SENT
@@ -186,62 +195,3 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None, **told).event_id = event.id
     update_last_message(session, row, message)
     message_search.add(session, message)
-    outbound_parts.add(session, row, message)
-
-
-def send_context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool = False) -> SendContext:
-    """Return the circumstances of a message. In a test chat only the state and who is in charge count.
-
-    `lock` locks the contact if caps count, so that two messages to one contact are sent in turn.
-    """
-    is_closed = row.state == ConversationState.CLOSED or row.deleted_at is not None
-    is_handed_off = row.state == ConversationState.HANDED_OFF
-    in_charge_since = (row.in_charge_since or row.last_message_at) if is_handed_off else None
-    talk: dict[str, Any] = {"is_closed": is_closed, "in_charge_since": in_charge_since, "in_charge": row.in_charge}
-    if row.channel == Channel.TEST:
-        return SendContext(**talk)
-    tenant = session.get(Tenant, row.tenant_id)
-    assert tenant is not None
-    policy, contact = policy_of(session, row.tenant_id), _contact(session, row, lock=lock and asked.is_counted)
-    is_on, works_here = (True, True) if asked.sender == Sender.MEMBER else _agent(session, row)
-    window = WINDOWS[row.channel](session, row, now()) if row.channel in WINDOWS else None
-    return SendContext(
-        policy=policy,
-        zone=(contact.time_zone if contact else "") or tenant.time_zone,
-        is_agent_on=is_on,
-        is_on_channel=works_here,
-        opted_out_at=contact.opted_out_at if contact else None,
-        window=window,
-        sent=_sent(session, row) if asked.is_counted and (policy.daily_cap or policy.weekly_cap) else (),
-        **talk,
-    )
-
-
-def _contact(session: Transaction, row: Conversation, *, lock: bool) -> Contact | None:
-    """Return the contact, locked if caps count, so that two messages to one contact are sent in turn."""
-    if not row.contact_id:
-        return None
-    query = owned(Contact, row.tenant_id).where(Contact.id == row.contact_id)
-    contact: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
-    return contact
-
-
-def _agent(session: Transaction, row: Conversation) -> tuple[bool, bool]:
-    """Return whether the agent is switched on, and whether it works on the channel.
-
-    On a channel account it does: it was chosen there.
-    """
-    agent: Agent | None = session.exec(owned(Agent, row.tenant_id).where(Agent.id == row.agent_id)).first()
-    if agent is None or agent.deleted_at is not None or not agent.active:
-        return False, True
-    try:
-        own, _ = agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)
-    except PlatformError:
-        return False, True
-    return True, row.account_id is not None or row.channel in own.channels
-
-
-def _sent(session: Transaction, row: Conversation) -> list[datetime]:
-    """Return when counted messages were sent to the contact in the last 7 days, oldest first."""
-    query = owned(Dispatch, row.tenant_id).where(Dispatch.contact_id == row.contact_id, col(Dispatch.at) > now() - WEEK)
-    return list(session.exec(query.with_only_columns(Dispatch.at).order_by(Dispatch.at)).all())

@@ -4,14 +4,23 @@ from dataclasses import dataclass, field
 
 from sqlmodel import col
 
+from platform_app.automation.send_gate import ServiceWindow
 from platform_app.automation.values import fold
+from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.models.channel import Attachment, InboundMessage
+from platform_app.models.channel import Attachment, InboundMessage, MessageTemplate
 from platform_app.models.conversation import Message
 from platform_app.models.crm import Contact, Holder
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
-from platform_app.services.chat import conversation_rows, conversations, member_messages, outbound_parts
+from platform_app.services.chat import (
+    conversation_rows,
+    conversations,
+    member_messages,
+    message_templates,
+    outbound_parts,
+    service_windows,
+)
 from platform_app.services.chat.outbound_parts import DeliveryState
 from platform_app.services.crm import cards
 from platform_app.services.crm.cards import Card
@@ -32,6 +41,8 @@ class OpenConversation:
     edited: frozenset[str]  # ids of messages that the contact has changed
     is_unread: bool  # by the member: what the contact wrote, or a notification that leads to it
     attachments: dict[str, list[Attachment]]  # by the message's id
+    window: ServiceWindow | None = None  # in which its channel takes free text; None: always
+    templates: list[MessageTemplate] = field(default_factory=list)  # that can be sent where the window is closed
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,8 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
     (line,) = inbox_list.lines_of(session, who, [row])
     messages, has_earlier = conversations.newest_messages(session, who, row.id, limit=limit)
     ids = [message.id for message in messages]
+    window = service_windows.window_of(session, row)
+    is_closed = window is not None and not window.is_open(now()) and row.account_id is not None
     return OpenConversation(
         line,
         messages,
@@ -57,6 +70,8 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
         edited=_edited(session, who, ids),
         is_unread=line.is_unread or notifications.is_link_unread(session, who, conversation_rows.link_of(row)),
         attachments=_attachments(session, who, ids),
+        window=window,
+        templates=message_templates.list_usable(session, who.tenant_id, row.account_id) if is_closed else [],
     )
 
 

@@ -18,6 +18,7 @@ from platform_app.models.channel import AccountState, ChannelAccount
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.services.channels.channel_access import ShownAccess
 from platform_app.state.channels.bot_connection import joined_access
 from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
 from platform_app.state.console.field_problems import FieldProblems
@@ -38,6 +39,8 @@ class ChannelAccountState(FieldProblems, rx.State):
     bot_link: str = ""
     is_refused: bool = False
     problem: str = ""  # why nothing comes in or goes out
+    shown_access: dict[str, str] = {}  # what of the access is no secret, by field
+    verification: str = ""  # the verify token, shown to admins alone; posts count by their signature, not by it
     receives: str = ""  # how messages come in, in words
     initial: dict[str, str] = {}
     choices: dict[str, str] = {}  # the selected value by field
@@ -112,40 +115,41 @@ class ChannelAccountState(FieldProblems, rx.State):
     async def _fetch(self) -> ChannelAccount:
         """Fetch everything but the typed fields; return the account."""
         language = (await current_user(self)).language
-        row, self.agents, agent, mode = await fetch(self, _read, self._id())
+        row, self.agents, agent, access = await fetch(self, _read, self._id())
         values, kind = channel_accounts.form_values(row), channel_accounts.kind_of(row)
         self.name, self.kind, self.channel = row.name, translate(language, kind.label), row.kind.value
         self.choices = {n: str(values[n]) for n, shown in kind.form.items() if shown.control == Control.SELECT}
         self.enabled, self.has_origins = row.enabled, bool(values.get("allowed_origins"))
         self.agent_is_silent = agent is None or not agent.active
-        self._show_access(row, mode, language)
         parts = urlsplit(settings().public_url or self.router.headers.origin)
         home = f"{parts.scheme}://{parts.netloc}"
+        self._show_access(row, access, language, home)
         self.script = f'<script src="{escape(home)}/web-chat/files/loader.js" data-token="{row.token}" async></script>'
         self.is_public = receivers.public_home() != ""
         self.webhook = f"{home}/hooks/channels/{row.token}"
         self.trial_address = f"/web-chat/{row.token}/try?lang={language}"
         return row
 
-    def _show_access(self, row: ChannelAccount, mode: str, language: str) -> None:
+    def _show_access(self, row: ChannelAccount, access: ShownAccess, language: str, home: str) -> None:
         """Show whether the channel accepts the account, and how messages come in."""
         self.outside_name, self.is_refused = row.outside_name, row.state == AccountState.REFUSED
         self.problem = translate(language, row.problem) if row.problem else ""
         push = channel_accounts.kind_of(row).push
+        self.shown_access, self.verification = access.fields, access.verify_token
         self.bot_link = push.link(row.outside_name) if push is not None else ""
         ways = {"": "Setting up", receivers.POLLING: "Polling"}
         ways |= {receivers.POLLING: "Webhook"} if push is not None and push.always_polls else {}
-        self.receives = translate(language, ways.get(mode, "Webhook"))
+        self.receives = translate(language, ways.get(access.mode, "Webhook"))
         if not row.enabled or self.is_refused:
             self.receives = translate(language, "Not receiving messages")
 
 
 def _read(
     session: Transaction, who: Identity, account_id: str
-) -> tuple[ChannelAccount, list[Option], Agent | None, str]:
+) -> tuple[ChannelAccount, list[Option], Agent | None, ShownAccess]:
     row = channel_accounts.get(session, who, account_id)
     try:
         agent = agents.get(session, who, row.agent_id or "")
     except NotFound:
         agent = None
-    return row, agent_options(session, who), agent, channel_access.mode_of(session, row)
+    return row, agent_options(session, who), agent, channel_access.shown(session, who, row)

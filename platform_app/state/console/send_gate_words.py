@@ -12,7 +12,7 @@ from platform_app.models.sending import GateReason
 HANDED_OFF = "Held: the conversation was handed off to a person at {since}"
 SENTENCES = {
     GateReason.PERSON: "Held: {by} took over at {since}",
-    GateReason.WINDOW: "Held: the channel doesn’t allow messages now",
+    GateReason.WINDOW: "Held: the contact last wrote too long ago, so the channel accepts templates only",
     GateReason.QUIET_HOURS: "Held until {until}: quiet hours",
     GateReason.DAILY_CAP: "Held until {until}: limit of automatic messages in 24 hours ({limit})",
     GateReason.WEEKLY_CAP: "Held until {until}: limit of automatic messages in 7 days ({limit})",

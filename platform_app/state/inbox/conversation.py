@@ -39,6 +39,7 @@ from platform_app.state.inbox.inbox_view import (
     title_of,
 )
 from platform_app.state.inbox.snoozes import MOMENT, SNOOZES, parse_moment, snooze_end
+from platform_app.state.inbox.template_message import TemplateMessageState
 
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
@@ -281,6 +282,7 @@ class InboxState(rx.State):
             await call(self, triage.mark_read, self.current)
             await (await self.get_state(InboxListState))._refresh()
         self._show_head(found, identity, language)
+        (await self.get_state(TemplateMessageState)).show(found, identity, language)
         self.has_earlier = found.has_earlier
         last = next((one.text for one in reversed(found.messages) if one.author_id == identity.user_id), "")
         self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]

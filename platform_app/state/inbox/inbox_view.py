@@ -24,6 +24,7 @@ CHANNELS = {
     Channel.WEB_CHAT: "Web chat",
     Channel.TELEGRAM: "Telegram",
     Channel.MAX: "MAX",
+    Channel.WHATSAPP: "WhatsApp",
     Channel.KOMMO: "Kommo",
     Channel.EMAIL: "Email",
 }

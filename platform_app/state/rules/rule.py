@@ -8,6 +8,7 @@ import reflex as rx
 from platform_app.automation.rules import RULE_FORM, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction
+from platform_app.engine.actions import window_checks
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Invalid
@@ -54,6 +55,7 @@ class RunLine:
 class _PageData:
     rule: Rule
     problems: dict[str, str]
+    warnings: dict[str, str]  # of actions that a channel may hold back
     versions: list[RuleVersion]
     runs: list[tuple[RuleRun, Event, str]]
     agents: list[Option]
@@ -132,7 +134,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         self.sentence = describe_rule(rule, context, page.names)
         self.agents, self.leads, self.problems = page.agents, page.leads, page.problems
         self.runs = [run_line(run, identity, context.language) for run, _, _ in page.runs[:10]]
-        await self._draw_actions(page.problems)
+        await self._draw_actions(page.problems, page.warnings)
 
     async def _save_tree(self, tree: Tree) -> None:
         await self._save({"condition": tree})
@@ -160,6 +162,7 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _PageData:
     return _PageData(
         row,
         rules.problems(session, who, row),
+        window_checks.rule_warnings(session, who, str(row.draft["trigger"]), row.draft["actions"]),
         rules.DEFINITIONS.versions(session, who, rule_id),
         rule_runs.list_runs(session, who, rule_id=rule_id),
         agent_options(session, who),

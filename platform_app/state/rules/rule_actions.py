@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.input_fields import input_fields
+from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.rules import MAX_ACTIONS
 from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction
@@ -21,7 +21,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import tags
 from platform_app.state.console.base import current_user, fetch, handler
-from platform_app.state.console.option_lists import Option, stage_options
+from platform_app.state.console.option_lists import Option, stage_options, template_options
 from platform_app.state.rules.proof_view import LANGUAGES
 
 
@@ -46,6 +46,7 @@ class ActionLine:
     number: str
     title: str
     problem: str
+    warning: str = ""
     fields: list[ActionFieldLine] = field(default_factory=list)
 
 
@@ -130,8 +131,8 @@ class ActionBuilder(rx.State, mixin=True):
         self.actions_key += redraw
         await self._save_actions(listed)
 
-    async def _draw_actions(self, problems: dict[str, str]) -> None:
-        """Update the lines of the actions with the problems by field."""
+    async def _draw_actions(self, problems: dict[str, str], warnings: dict[str, str]) -> None:
+        """Update the lines of the actions with the problems by field and the warnings by action."""
         language = (await current_user(self)).language
         self.action_lines = [
             ActionLine(
@@ -139,6 +140,7 @@ class ActionBuilder(rx.State, mixin=True):
                 str(index + 1),
                 translate(language, actions.label(data["kind"])) if data["kind"] in actions.ACTIONS else data["kind"],
                 problems.get(f"action.{index}", ""),
+                warnings.get(f"action.{index}", ""),
                 self._field_lines(index, data, language, problems=problems),
             )
             for index, data in enumerate(self._actions)
@@ -173,7 +175,15 @@ def action_field_lines(
             or _options(choices, input_field.input, data),
         )
         for input_field in input_fields(actions.ACTIONS[data["kind"]])
+        if not _is_of_no_use(input_field, choices, data)
     ]
+
+
+def _is_of_no_use(input_field: InputField, choices: dict[str, list[Option]], data: dict[str, Any]) -> bool:
+    """Return whether a field is left out: that of a template where there are none, its values where none is chosen."""
+    if input_field.input == ActionInput.TEMPLATE:
+        return not choices.get(ActionInput.TEMPLATE.value) and not data.get(input_field.name)
+    return input_field.input == ActionInput.TEMPLATE_VALUES and not data.get("template")
 
 
 def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -> list[Option]:
@@ -190,6 +200,7 @@ def field_options(session: Transaction, who: Identity, language: str) -> dict[st
         ActionInput.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         ActionInput.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.enabled_sequences(session, who)],
         ActionInput.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
+        ActionInput.TEMPLATE.value: template_options(session, who),
         ActionInput.TAG.value: [Option(tag, tag) for tag in tags.list_tags(session, who)],
         "value of contact.language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }

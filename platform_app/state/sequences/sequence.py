@@ -10,6 +10,7 @@ from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.sequences import SEQUENCE_FORM, OverduePolicy, ReEnrollment, is_implied, parse_sequence
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
+from platform_app.engine.actions import window_checks
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.sequences import sequence_statistics, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
@@ -47,6 +48,7 @@ TRUE_AT_ENTRY = "Already met for everyone who enrolls, so they exit before the f
 class _PageData:
     row: Sequence
     problems: dict[str, str]
+    warnings: dict[str, str]  # of steps that a channel may hold back
     versions: list[SequenceVersion]
     landings: list[VersionMove]
     standing: dict[str, int]
@@ -158,6 +160,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         self.sentence = describe_draft(data.row, context, data.names)
         self.agents, self.problems = data.agents, data.problems
         self.landings = step_mapping_lines(data.landings, data.versions, context, named=data.names)
+        self._step_warnings = data.warnings
         await self._draw_steps(data.problems, data.standing)
         if self.opened:
             self.descriptions = self.descriptions | self._step_words(context, data.names)
@@ -187,6 +190,7 @@ def _read(session: Transaction, who: Identity, sequence_id: str) -> _PageData:
     return _PageData(
         row,
         DEFINITIONS.problems(session, who, row),
+        window_checks.sequence_warnings(session, who, parse_sequence(row.draft)),
         DEFINITIONS.versions(session, who, sequence_id),
         sequences.preview_version_moves(session, who, sequence_id),
         sequence_statistics.count_by_step(session, who, sequence_id),

@@ -43,6 +43,7 @@ class SequenceStepLine:
     wait: str = ""
     count: str = ""  # how many stand before it
     problem: str = ""
+    warning: str = ""
     first: bool = False  # in its branch: it cannot go up
     last: bool = False
 
@@ -57,6 +58,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
     announcement: str = ""  # of what a move did, for those who do not see it
     _field_options: dict[str, list[Option]] = {}
     _step_problems: dict[str, str] = {}
+    _step_warnings: dict[str, str] = {}
     _subjects_per_step: dict[str, int] = {}
 
     @abstractmethod
@@ -199,7 +201,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         context, named = await view_context(self), await fetch(self, names_by_id)
         self._step_problems, self._subjects_per_step = problems, standing
         self.steps = [
-            _line(index, context=context, named=named, problems=problems, standing=standing)
+            _line(index, self._step_warnings, context=context, named=named, problems=problems, standing=standing)
             for index in tree.layout(self._steps)
         ]
         await self._draw_open()
@@ -215,15 +217,15 @@ def _own(step: Data) -> list[InputField]:
 def _ask_line(step: Data, field: InputField, language: str) -> ActionFieldLine:
     held = step.get(field.name)
     if held is None:
-        held = (
-            kinds.STEPS[step["kind"]].model_fields[field.name].get_default(call_default_factory=True, validated_data={})
-        )
+        fields = kinds.STEPS[step["kind"]].model_fields
+        held = fields[field.name].get_default(call_default_factory=True, validated_data={})
     choices = [Option(value, translate(language, words)) for value, words in field.options.items()]
     return ActionFieldLine(field.name, translate(language, field.label), field.input, str(held), True, "", choices)
 
 
 def _line(
     index: tree.Place,
+    warnings: Mapping[str, str],
     *,
     context: ViewContext,
     named: Mapping[str, str],
@@ -243,7 +245,7 @@ def _line(
         title, wait = str(step.get("kind")), ""
         wrong = translate(language, "This step is no longer available. Remove it.")
     count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
-    shown = str(count) if count else ""
-    line = SequenceStepLine(step["id"], False, index.depth, index.number, title, icon, wait, shown, wrong)
-    line.first, line.last = index.first, index.last
+    shown = (index.depth, index.number, title, icon, wait, str(count) if count else "", wrong)
+    line = SequenceStepLine(step["id"], False, *shown)
+    line.first, line.last, line.warning = index.first, index.last, warnings.get(step["id"], "")
     return line
