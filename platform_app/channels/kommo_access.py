@@ -22,7 +22,7 @@ from platform_app.integrations.kommo.hosts import parse_account_host
 CHANNEL = "Kommo"
 FIELDS = (
     AccessField(
-        "account", "Account", "The address of your account, such as shop.kommo.com or shop.amocrm.ru.", is_secret=False
+        "account", "Account", "Your account’s address, for example shop.kommo.com or shop.amocrm.ru.", is_secret=False
     ),
     AccessField("bot", "Bot ID", "The number in the address of the Salesbot.", is_secret=False, max_length=15),
     AccessField("token", "Long-lived token", "From the keys of your private integration.", max_length=5_000),

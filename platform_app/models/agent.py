@@ -100,7 +100,7 @@ class AgentSettings(BaseModel):
     fallback_provider: Id = Setting(
         NO_PROVIDER,
         title="Fallback provider",
-        description="Asked when the model is too slow, busy, failing or refuses.",
+        description="Used when the model is slow, busy, failing or refuses.",
         json_schema_extra=form_info("basics", Control.SELECT),
     )
     fallback_model: Text = Setting(  # "": the provider's first
@@ -111,8 +111,8 @@ class AgentSettings(BaseModel):
     )
     effort: Effort = Setting(
         Effort.DEFAULT,
-        title="Effort of reasoning",
-        description="For models that reason. They may be silent for longer before they answer.",
+        title="Reasoning effort",
+        description="For reasoning models. They can take longer to reply.",
         json_schema_extra=form_info(
             "basics",
             options={

@@ -42,7 +42,7 @@ class BudgetFields(SQLModel):
         schema_extra=in_form(
             "budget",
             options={
-                "tenant": "Of all agents together",
+                "tenant": "All agents together",
                 "agent": "Of each agent separately",
                 "contact": "To each contact separately",
             },
@@ -60,15 +60,15 @@ class BudgetFields(SQLModel):
     )
     hard_limit: float = Field(
         title="Hard limit",
-        description="What may be spent in a period. A reply is begun only if its highest cost still fits.",
+        description=("The most that can be spent in a period. A reply starts only if its highest cost still fits."),
         ge=0.0001,
         le=1_000_000,
-        schema_extra=in_form("budget", Control.NUMBER, problem="Enter a number from 0.0001 to 1000000."),
+        schema_extra=in_form("budget", Control.NUMBER, problem="Enter a number from 0.0001 to 1,000,000."),
     )
     soft_percent: int = Field(
         default=80,
         title="Soft limit, %",
-        description="Owners and admins are notified when this much is spent.",
+        description="Owners and admins are notified at this share.",
         ge=1,
         le=100,
         schema_extra=in_form("budget", Control.NUMBER, problem="Enter a number from 1 to 100."),

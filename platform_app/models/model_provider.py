@@ -37,7 +37,7 @@ class ProviderFields(SQLModel):
     wire: Wire = Field(
         default=Wire.CHAT_COMPLETIONS,
         title="API",
-        description="Chat completions are understood by nearly all. Some models use tools only with Responses.",
+        description=("Nearly all providers support Chat Completions. Some models use tools only with Responses."),
         sa_type=enum_column(Wire),
         schema_extra=in_form(
             "provider",
@@ -47,18 +47,18 @@ class ProviderFields(SQLModel):
     )
     input_price: float | None = Field(  # in US dollars for a million tokens; None: as the list of prices says
         default=None,
-        title="Price of a million tokens read, $",
-        description="For models whose price neither the provider nor the price list names.",
+        title="Price per million input tokens ($)",
+        description="For models without a known price.",
         ge=0,
         le=10_000,
-        schema_extra=in_form("prices", Control.NUMBER, problem="Enter a price from 0 to 10000, or nothing."),
+        schema_extra=in_form("prices", Control.NUMBER, problem=("Enter a price from 0 to 10,000 or leave empty.")),
     )
     output_price: float | None = Field(
         default=None,
-        title="Price of a million tokens written, $",
+        title="Price per million output tokens ($)",
         ge=0,
         le=10_000,
-        schema_extra=in_form("prices", Control.NUMBER, problem="Enter a price from 0 to 10000, or nothing."),
+        schema_extra=in_form("prices", Control.NUMBER, problem=("Enter a price from 0 to 10,000 or leave empty.")),
     )
 
 

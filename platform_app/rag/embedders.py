@@ -29,7 +29,7 @@ BATCH = 64  # most texts in one request
 ATTEMPTS = 3  # for passages; a question is asked once
 KEPT = 4_000  # vectors of questions and examples in memory
 _RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
-_SILENT = "The model that embeds texts does not answer. It is tried again."
+_SILENT = "The embedding model isn’t responding. Retrying."
 
 
 @dataclass(frozen=True)

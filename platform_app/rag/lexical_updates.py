@@ -137,7 +137,7 @@ def _writing() -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         log.warning("the lexical index cannot be written", error=type(error).__name__, detail=str(error)[:300])
-        raise Unavailable("The lexical index cannot be written. It is tried again.") from error
+        raise Unavailable("The keyword index couldn’t be written. Retrying.") from error
 
 
 def _add(session: Transaction, writer: tantivy.IndexWriter, source: Source, generation: int) -> None:

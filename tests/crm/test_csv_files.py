@@ -54,7 +54,7 @@ def test_a_quotation_mark_that_is_never_closed_costs_no_row() -> None:
 
 @pytest.mark.parametrize("text", ['a;b;c\n1;2;3\n"x;y";"z;4\n5;6;7\n', 'a;b\n1;2\n3;"4;5;6\n'])
 def test_where_cells_end_nowhere_the_line_is_told(text: str) -> None:
-    with pytest.raises(Invalid, match="not closed") as refused:
+    with pytest.raises(Invalid, match="isn’t closed") as refused:
         read(text)
     assert refused.value.values == {"line": 3}
 

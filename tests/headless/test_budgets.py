@@ -39,7 +39,7 @@ async def test_add_see_what_is_spent_change_and_remove(provider: FakeProvider, w
         await answered(who, begin(who))
         await tab.goto(PAGE)
         (line,) = seen(tab, "rows")
-        assert (line.spent, line.width, line.counts) == ("1 of 4", "25%", "Replies · A month · Of all agents together")
+        assert (line.spent, line.width, line.counts) == ("1 of 4", "25%", "Replies · A month · All agents together")
         await tab.send(BudgetsState.edit(line.id))
         assert seen(tab, "initial")["hard_limit"] == "4" and seen(tab, "initial")["unit"] == "messages"
         await tab.send(BudgetsState.save(FORM | {"hard_limit": "1"}))

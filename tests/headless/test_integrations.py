@@ -62,7 +62,7 @@ async def test_connect_map_and_synchronize(who: Identity, unpaced: FakeKommo) ->
         await tab.send(IntegrationState.load())
         assert seen(tab, "is_running") is False
         assert seen(tab, "state") == "Connected"
-        assert seen(tab, "sync_words") == "2 new, 0 changed, 0 not taken over"
+        assert seen(tab, "sync_words") == "2 created, 0 updated, 0 rejected"
         assert tab.errors == []
     names = [pipeline.name for pipeline, _ in call(who, pipelines.list_pipelines)]
     assert "Sales" in names and "Service" not in names
@@ -108,7 +108,7 @@ async def test_pause_rule_resend_and_disconnect(who: Identity, unpaced: FakeKomm
         assert unpaced.data.entities["leads"][deal]["price"] == 900
         await tab.send(IntegrationState.disconnect())
     assert call(who, connections.list_connections) == []
-    with pytest.raises(Exception, match="no such connection"):
+    with pytest.raises(Exception, match="Connection not found"):
         call(who, connections.get, connection_id)
     assert rows(who, Secret) == []
     again = await to_thread(connect, who, unpaced)

@@ -115,7 +115,7 @@ def test_connections_of_two_tenants_are_apart(who: Identity, other: Identity, un
     unpaced.data.change("leads", deal, name="For both")
     exchange(who, mine)
     assert linked(other, RecordKind.LEAD, deal).title == "Two bicycles"
-    with pytest.raises(Exception, match="no such connection"):
+    with pytest.raises(Exception, match="Connection not found"):
         call(who, connections.get, theirs)
     call(who, leads.save, linked(who, RecordKind.LEAD, deal).id, {"budget": "7"})
     exchange(who, mine)

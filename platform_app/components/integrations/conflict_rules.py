@@ -19,7 +19,7 @@ def conflict_rules() -> rx.Component:
     """Return the list of fields, each with its rule."""
     return rx.el.section(
         rx.el.h2(t("When both sides changed a field")),
-        rx.el.p(t("A change on one side alone always goes to the other."), class_name="muted small"),
+        rx.el.p(t("A change on one side always goes to the other."), class_name="muted small"),
         rx.el.div(rx.foreach(IntegrationState.rules, _line), class_name="mapping-lines"),
         class_name="card section",
     )

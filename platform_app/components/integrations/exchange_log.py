@@ -15,7 +15,7 @@ def failed_table() -> rx.Component:
     return rx.cond(
         IntegrationState.failed.length() > 0,
         rx.el.section(
-            rx.el.h2(t("Not accepted by the CRM")),
+            rx.el.h2(t("Rejected by the CRM")),
             framed_table(
                 columns(t("Event"), t("Reason"), None), rx.table.body(rx.foreach(IntegrationState.failed, _failed))
             ),
@@ -29,7 +29,7 @@ def _failed(line: rx.Var[FailedLine]) -> rx.Component:
         t("Resend"),
         variant="soft",
         size="1",
-        aria_label=t("Send “{title}” again", title=line.title),
+        aria_label=t("Resend “{title}”", title=line.title),
         on_click=IntegrationState.send_again(line.id),
     )
     title = rx.cond(line.path != "", row_link(line.title, f"/manage/{CurrentUser.slug}{line.path}"), line.title)
@@ -45,7 +45,7 @@ def _failed(line: rx.Var[FailedLine]) -> rx.Component:
 def call_table() -> rx.Component:
     """Return the last calls between the platform and the CRM."""
     return rx.el.section(
-        rx.el.h2(t("Log of calls")),
+        rx.el.h2(t("Call log")),
         rx.cond(
             IntegrationState.calls.length() > 0,
             framed_table(

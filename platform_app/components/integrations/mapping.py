@@ -13,7 +13,7 @@ def mapping_form() -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Mapping")),
         rx.el.p(
-            t("What stands in the CRM on the left, what it is here on the right. The same names were found for you."),
+            t("The CRM is on the left, the platform on the right. Identical names are already matched."),
             class_name="muted small",
         ),
         rx.foreach(IntegrationState.groups, _group),
@@ -35,7 +35,7 @@ def _line(line: rx.Var[MappingLine], group: rx.Var[MappingGroup]) -> rx.Componen
         rx.foreach(group.options, lambda option: rx.el.option(option.name, value=option.id)),
         value=line.value,
         on_change=lambda value: IntegrationState.set_counterpart(line.id, value),
-        aria_label=t("What “{title}” is here", title=line.name),
+        aria_label=t("Match for “{title}”", title=line.name),
         disabled=~IS_ADMIN,
         class_name="native",
     )

@@ -13,7 +13,7 @@ from platform_app.services.integrations import bots
 class LinkContact(Action):
     """Link the contact to the lead
 
-    As the lead's main contact, in the CRM too.
+    As the lead’s main contact, in the CRM too.
     """
 
     icon: ClassVar[str] = "link"
@@ -33,13 +33,13 @@ class LinkContact(Action):
 class RunCrmBot(Action):
     """Start a bot of the CRM
 
-    On the lead, such as a Salesbot of Kommo; its number stands in the address of its page there.
+    On the lead, for example a Kommo Salesbot. Its number is in the address of its page.
     """
 
     icon: ClassVar[str] = "bot"
     menu_order: ClassVar[int] = 115
     kind: Literal["run_crm_bot"] = "run_crm_bot"
-    bot_id: str = action_field("Number of the bot", ActionInput.LINE)
+    bot_id: str = action_field("Bot number", ActionInput.LINE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to start the bot on the lead in its CRM."""

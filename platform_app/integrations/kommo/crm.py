@@ -222,7 +222,7 @@ def _read_hook(body: bytes) -> CrmHook:
     try:
         return crm_changes.read_hook(body)
     except ValueError:
-        raise Invalid("The body cannot be read.") from None
+        raise Invalid("The body can’t be read.") from None
 
 
 _KEY_HELP = (
@@ -234,7 +234,7 @@ KOMMO = CrmType(
     label="Kommo / amoCRM",
     description="Contacts, leads, tasks and notes go both ways; what changes there starts your rules.",
     account_label="Address of the account",
-    account_help="Such as shop.kommo.com or shop.amocrm.ru.",
+    account_help="For example shop.kommo.com or shop.amocrm.ru.",
     token_help=_KEY_HELP,
     parse_host=parse_account_host,
     open=lambda host, token: KommoCrm(host, LongLivedToken(Access(host, token))),

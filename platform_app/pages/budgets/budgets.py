@@ -51,7 +51,7 @@ def _row(budget: rx.Var[BudgetRow]) -> rx.Component:
     remove = confirm(
         icon_button("trash-2", t("Remove “{title}”", title=budget.name)),
         title=t("Remove the budget?"),
-        sentence=t("Its replies are limited no more, and what was spent is forgotten."),
+        sentence=t("Replies are no longer limited and its spending history is deleted."),
         verb=t("Remove"),
         on_confirm=BudgetsState.remove(budget.id),
     )
@@ -78,7 +78,7 @@ def _dialog() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(rx.cond(BudgetsState.edited_id == "", t("Add a budget"), t("Change the budget")), size="4"),
             rx.dialog.description(
-                t("Every reply counts, those of test chats and suggestions too."), size="2", margin_bottom="16px"
+                t("All replies count, including test chats and suggestions."), size="2", margin_bottom="16px"
             ),
             rx.el.form(
                 *(_field(name) for name in BUDGET_FORM),

@@ -76,8 +76,8 @@ def _disconnect_button() -> rx.Component:
         rx.button(t("Disconnect"), variant="soft", color_scheme="red", high_contrast=True),
         title=t("Disconnect this account?"),
         sentence=t(
-            "Contacts, leads, tasks and notes stay on both sides, and so does the mapping: connect the account again "
-            "and it goes on. The token, the log of calls and the webhook go."
+            "Contacts, leads, tasks, notes and the mapping are kept. Connect the account again to "
+            "resume. The token, call log and webhook are deleted."
         ),
         verb=t("Disconnect"),
         on_confirm=IntegrationState.disconnect,
@@ -101,8 +101,8 @@ def _synchronization() -> rx.Component:
     state = IntegrationState
     comes_in = rx.cond(
         state.posts,
-        t("Changes are posted by the CRM at once; every 2 minutes the platform looks for those that were lost."),
-        t("The platform looks for changes every 10 seconds."),
+        t("The CRM sends changes right away. Every 2 minutes the platform checks for missed ones."),
+        t("The platform checks for changes every 10 seconds."),
     )
     exchanged = rx.cond(state.when != "", time_ago(state.when, state.exact), t("Never"))
     return rx.el.section(
@@ -111,7 +111,7 @@ def _synchronization() -> rx.Component:
             state.is_synced | state.is_running,
             rx.el.p(comes_in, class_name="muted small"),
             rx.el.p(
-                t("Look at the mapping below, then let everything be read. What exists already starts no rule."),
+                t("Check the mapping below, then start. Existing data triggers no rules."),
                 class_name="muted small",
             ),
         ),
@@ -129,7 +129,7 @@ def _sync_buttons() -> rx.Component:
     return rx.flex(
         rx.cond(
             IntegrationState.is_running,
-            rx.button(t("Stop it here"), variant="soft", color_scheme="gray", on_click=IntegrationState.cancel),
+            rx.button(t("Stop"), variant="soft", color_scheme="gray", on_click=IntegrationState.cancel),
             rx.button(rx.icon("refresh-cw", size=16), words, on_click=IntegrationState.synchronize),
         ),
         rx.cond(

@@ -82,7 +82,7 @@ def _dialog(crm: CrmType) -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(t("Connect {crm}", crm=crm.label), size="4"),
             rx.dialog.description(
-                t("Nothing is read or written before you have looked at the mapping."), size="2", margin_bottom="16px"
+                t("Nothing is read or written until you’ve checked the mapping."), size="2", margin_bottom="16px"
             ),
             _form(crm),
             _sign_in(),
@@ -128,7 +128,7 @@ def _sign_in() -> rx.Component:
     account = rx.input(id="oauth_account", name="account", required=True, max_length=300, auto_complete="off")
     return rx.el.details(
         rx.el.summary(t("Sign in there instead (OAuth)")),
-        rx.el.p(t("Make a private integration there, with this address to go back to:"), class_name="muted small"),
+        rx.el.p(t("Create a private integration there with this redirect address:"), class_name="muted small"),
         rx.cond(
             IntegrationsState.redirect_address != "",
             copyable_line(IntegrationsState.redirect_address, t("Redirect URI"), name="redirect_uri"),

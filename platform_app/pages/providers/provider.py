@@ -72,7 +72,7 @@ def _buttons() -> rx.Component:
         rx.button(t("Remove"), variant="soft", color_scheme="gray", high_contrast=True, type="button"),
         title=t("Remove the provider?"),
         sentence=t(
-            "Its key is deleted. Agents that name it stop replying until you choose another, or use their fallback."
+            "Its key is deleted. Agents that use it stop replying until you choose another, or use their fallback."
         ),
         verb=t("Remove"),
         on_confirm=ProviderState.remove,
@@ -98,10 +98,10 @@ def _test() -> rx.Component:
         ),
     )
     return rx.el.section(
-        rx.el.h2(t("Does it work?")),
+        rx.el.h2(t("Connection test")),
         rx.el.div(
             rx.el.span(
-                t("It lists the models and asks the cheapest one for a word, as the provider is saved."),
+                t("Lists the models and asks the cheapest one for a word, using the saved settings."),
                 class_name="help",
             ),
             rx.box(check),
@@ -113,7 +113,7 @@ def _test() -> rx.Component:
 
 
 def _models() -> rx.Component:
-    heads = columns(t("Model"), t("A million tokens read"), t("A million tokens written"), t("Retired on"))
+    heads = columns(t("Model"), t("Million input tokens"), t("Million output tokens"), t("Retired on"))
     return rx.el.section(
         rx.el.h2(t("Models")),
         rx.cond(

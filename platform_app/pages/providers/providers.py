@@ -17,7 +17,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Model providers"),
-                t("Whose models your agents answer with. Each agent may name another."),
+                t("Services whose models your agents use. Each agent can have its own."),
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN, _connect()),
             ),

@@ -14,7 +14,7 @@ from platform_app.services.integrations import call_log, crm_tokens
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 NOT_CONNECTED = "Connect a CRM under Integrations first."
-NOT_THERE = "The lead is in no connected CRM."
+NOT_THERE = "The lead isn’t in any connected CRM."
 
 
 def is_connected(session: Transaction, tenant_id: str) -> bool:
@@ -29,7 +29,7 @@ def plan_start(session: Transaction, who: Identity, lead_id: str, bot_id: str) -
     Raises Invalid if the id of the bot is no number, Conflict if the lead is in no CRM that lets the platform in.
     """
     if not (bot_id.isascii() and bot_id.isdecimal() and len(bot_id) <= 15):
-        raise Invalid("Enter the number of the bot.", field="bot_id")
+        raise Invalid("Enter the bot number.", field="bot_id")
     query = owned(CrmLink, who.tenant_id).where(
         CrmLink.kind == RecordKind.LEAD, CrmLink.row_id == lead_id, col(CrmLink.external_id).is_not(None)
     )

@@ -18,7 +18,7 @@ from platform_app.services.integrations.record_creation import Creations
 from platform_app.services.integrations.record_values import ORDER, RecordMapping, Row
 from platform_app.services.integrations.record_writer import RecordWriter
 
-GONE = "It was deleted in the CRM."
+GONE = "Deleted in the CRM."
 
 
 @dataclass

@@ -7,19 +7,19 @@ from platform_app.models.person import Identity
 from platform_app.services.integrations import connections
 
 CONFLICT_FIELDS = {  # for which a rule can be chosen, with their labels
-    "stage": "Stage of a lead",
-    "title": "Title of a lead",
-    "budget": "Budget of a lead",
-    "responsible": "Who is responsible",
-    "contact": "Contact of a lead",
-    "name": "Name of a contact",
+    "stage": "Lead stage|crm",
+    "title": "Lead title|crm",
+    "budget": "Lead budget|crm",
+    "responsible": "Owner|lead",
+    "contact": "Lead contact",
+    "name": "Contact name|crm",
     "phones": "Phone numbers",
     "emails": "E-mail addresses",
     "tags": "Tags",
     "fields": "Custom fields",
-    "text": "Text of a task",
-    "due_at": "When a task is due",
-    "is_done": "Whether a task is done",
+    "text": "Task text",
+    "due_at": "Task due date",
+    "is_done": "Task completion",
 }
 
 

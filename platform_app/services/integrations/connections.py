@@ -85,7 +85,7 @@ def get(session: Transaction, who: Identity, connection_id: str, *, lock: bool =
     query = owned(CrmConnection, who.tenant_id).where(CrmConnection.id == connection_id)
     row: CrmConnection | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None or row.state == ConnectionState.DISCONNECTED:
-        raise NotFound("There is no such connection.")
+        raise NotFound("Connection not found. It may have been removed.")
     return row
 
 
@@ -106,7 +106,7 @@ def connect(session: Transaction, who: Identity, access: CrmAccess) -> CrmConnec
     )
     row: CrmConnection | None = session.exec(query.with_for_update()).first()
     if row is not None and row.state == ConnectionState.CONNECTED and access.token:
-        raise Conflict("This account is connected already.", field="account")
+        raise Conflict("This account is already connected.", field="account")
     if row is None:
         account = access.account
         row = CrmConnection(
@@ -154,7 +154,7 @@ def set_paused(session: Transaction, who: Identity, connection_id: str, *, pause
     if not paused:
         row.changes_due_at = now()
         crm_changes.request_exchange(session, who.tenant_id, row.id)
-    on, off = "Exchange with {crm} “{name}” paused", "Exchange with {crm} “{name}” goes on"
+    on, off = "Exchange with {crm} “{name}” paused", "Exchange with {crm} “{name}” resumed"
     record(session, who, row, on if paused else off)
     return row
 
@@ -213,7 +213,7 @@ def set_refused(
         return
     row.state = ConnectionState.REFUSED
     set_problem(session, row, sentence, values)
-    told, link = "{crm} does not let the platform in: {reason}", f"/integrations/{row.id}"
+    told, link = "{crm} denies access: {reason}", f"/integrations/{row.id}"
     names: dict[str, Any] = {"crm": type_of(row.kind).label, "reason": sentence}
     names["reason_values"] = as_texts(values or {})
     activity.record(session, row.tenant_id, ActivityKind.FAILURE, told, link=link, **names)

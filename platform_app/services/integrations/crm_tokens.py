@@ -34,7 +34,7 @@ def open_crm(session: Transaction, row: CrmConnection) -> Crm:
         return CRM_TYPES[row.kind].open(row.host, token)
     integration = tenant_secrets.read(session, row.tenant_id, _integration_purpose(row))
     if integration is None:
-        raise NotFound("There is no such connection.")
+        raise NotFound("Connection not found. It may have been removed.")
     return KommoCrm(row.host, StoredAccess(row.tenant_id, row.id, Integration(**json.loads(integration))))
 
 

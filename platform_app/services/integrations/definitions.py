@@ -145,7 +145,7 @@ def set_counterpart(session: Transaction, who: Identity, connection_id: str, *, 
     if link is None:
         raise NotFound("Field not found.")
     if value == CREATE and link.kind == RecordKind.USER:
-        raise Invalid("Invite colleagues under Settings, Members.", field=link.id)
+        raise Invalid("Invite teammates in Settings, Members.", field=link.id)
     row_id = value if value not in ("", CREATE) else None
     if row_id is not None:
         _check_counterpart(_candidates(session, who)[link.kind], link, links, row_id)
@@ -172,7 +172,7 @@ def _check_counterpart(
     other = next((other for other in links if other.kind == link.kind and other.row_id == row_id), None)
     if other is not None and other.id != link.id:
         name = str(other.definition.get("name", ""))
-        raise Conflict("“{name}” has it already. Choose another one, or free it there.", field=link.id, name=name)
+        raise Conflict("“{name}” already uses it. Choose another one or free it there.", field=link.id, name=name)
 
 
 def _release_stages(pipeline: CrmLink, links: list[CrmLink]) -> None:

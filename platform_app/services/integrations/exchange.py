@@ -186,7 +186,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: ExchangeCrm) -> None
         owned(CrmConnection, tenant_id).where(CrmConnection.id == payload.connection_id).with_for_update()
     ).first()
     if row is None or row.state != ConnectionState.CONNECTED:
-        raise Conflict("The CRM does not let the platform in. Enter a new token first.")
+        raise Conflict("The CRM denies access. Enter a new token first.")
     connections.set_problem(session, row, "")
     synchronization.resume(session, row)
 

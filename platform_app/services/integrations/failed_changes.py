@@ -59,7 +59,7 @@ def send_again(session: Transaction, who: Identity, connection_id: str, link_id:
     )
     link: CrmLink | None = session.exec(query.with_for_update()).first()
     if link is None:
-        raise NotFound("This change is not waiting any more.")
+        raise NotFound("This change is no longer waiting.")
     link.state, link.error, link.error_values = LinkState.WAITING, "", {}
     crm_changes.request_exchange(session, who.tenant_id, connection.id)
     connections.publish_change(session, connection)

@@ -23,8 +23,8 @@ from platform_app.services.integrations import connections, crm_tokens, definiti
 from platform_app.services.integrations.connections import CrmAccess
 
 LIFETIME = timedelta(minutes=20)  # of a sign-in, as that of the code
-OVER = "This sign-in is over or was begun by somebody else. Begin again under Integrations."
-NO_ADDRESS = "Signing in there needs a public https address of this platform: set PLATFORM_PUBLIC_URL, or use a token."
+OVER = "This sign-in expired or belongs to someone else. Start again in Integrations."
+NO_ADDRESS = "Signing in needs a public https address of this platform. Set PLATFORM_PUBLIC_URL or use a token."
 
 
 def redirect_address(who: Identity) -> str:
@@ -43,7 +43,7 @@ def begin(session: Transaction, who: Identity, *, account: str, client_id: str, 
         raise Invalid(NO_ADDRESS, field="client_id")
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
         if not value or len(value) > 200 or not value.isascii() or not value.isprintable():
-            raise Invalid("Copy it from the integration's page there.", field=name)
+            raise Invalid("Copy it from the integration’s page.", field=name)
     state = secrets.token_urlsafe(32)
     kept = {"state": _digest(state), "client_id": client_id, "client_secret": client_secret}
     kept["until"] = (now() + LIFETIME).isoformat()

@@ -17,10 +17,10 @@ from platform_app.services.integrations import record_values, write_results
 from platform_app.services.integrations.record_values import RecordMapping, Row
 from platform_app.services.jobs.effects import Postponed
 
-SUBJECT_FAILED = "What it belongs to could not be created in the CRM."
+SUBJECT_FAILED = "What it belongs to couldn’t be created in the CRM."
 SETTLE = timedelta(seconds=10)  # a creation may still be under way in the CRM for so long
 CLOCK_DIFFERENCE = timedelta(minutes=2)
-LOOKING = "Whether it was created in the CRM is not known. It is looked for."
+LOOKING = "We don’t know if it was created in the CRM. Checking."
 
 
 class Creations:

@@ -29,11 +29,11 @@ def start(session: Transaction, who: Identity, connection_id: str) -> CrmSync:
     """
     row = connections.get(session, who, connection_id, lock=True)
     if row.state != ConnectionState.CONNECTED:
-        raise Conflict("The CRM does not let the platform in. Enter a new token first.")
+        raise Conflict("The CRM denies access. Enter a new token first.")
     if row.paused_at is not None:
-        raise Conflict("The connection is paused. Let it go on first.")
+        raise Conflict("The connection is paused. Resume it first.")
     if running(session, row) is not None:
-        raise Conflict("It is being synchronized already.")
+        raise Conflict("Synchronization is already running.")
     sync = CrmSync(tenant_id=who.tenant_id, connection_id=row.id, author_name=who.name)
     session.add(sync)
     session.flush()
@@ -136,7 +136,7 @@ def _enter_next_phase(session: Transaction, row: CrmConnection, sync: CrmSync) -
     row.changes_due_at = now()
     told: dict[str, Any] = {"created": sync.created, "changed": sync.changed, "refused": sync.refused}
     told |= {"crm": connections.type_of(row.kind).label, "link": f"/integrations/{row.id}"}
-    sentence = "{crm} synchronized: {created} new, {changed} changed, {refused} refused"
+    sentence = "{crm} synchronized: {created} created, {changed} updated, {refused} rejected"
     activity.record(session, row.tenant_id, ActivityKind.INTEGRATION, sentence, actor=sync.author_name, **told)
 
 

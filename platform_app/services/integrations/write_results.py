@@ -75,6 +75,6 @@ def _fail(session: Transaction, connection: CrmConnection, link: CrmLink, result
     link.error_values = {name: str(value)[:300] for name, value in result.error_values.items()}
     noun = {RecordKind.LEAD: "leads", RecordKind.CONTACT: "contacts"}.get(link.kind)
     path = f"/{noun}/{link.row_id}" if noun else f"/integrations/{connection.id}"
-    told, label = "{crm} does not accept a change: {reason}", connections.type_of(connection.kind).label
+    told, label = "{crm} rejected a change: {reason}", connections.type_of(connection.kind).label
     names: dict[str, Any] = {"crm": label, "reason": link.error, "reason_values": link.error_values}
     activity.record(session, connection.tenant_id, ActivityKind.FAILURE, told, link=path, **names)

@@ -80,14 +80,14 @@ class BudgetsState(rx.State):
             return browser.focus(self.problem_field)
         self.is_open = False
         await self._fetch()
-        return await success_toast(self, "The budget is saved.")
+        return await success_toast(self, "Budget saved.")
 
     @handler(Role.ADMIN)
     async def remove(self, budget_id: str) -> Any:
         """Delete a budget."""
         await call(self, budgets.remove, budget_id)
         await self._fetch()
-        return await success_toast(self, "The budget is removed.")
+        return await success_toast(self, "Budget removed.")
 
     async def _fetch(self) -> None:
         language = (await current_user(self)).language

@@ -11,7 +11,7 @@ from platform_app.services.integrations.failed_changes import FailedChange
 from platform_app.state.integrations.mapping import KIND_WORDS
 
 PHASE_WORDS = {
-    "pipeline": "Pipelines, colleagues and fields",
+    "pipeline": "Pipelines, members and fields",
     "contact": "Contacts",
     "lead": "Leads",
     "task": "Tasks",

@@ -199,7 +199,7 @@ class IntegrationState(FieldProblems, rx.State):
         if sync is None:
             return
         told = {"created": sync.created, "changed": sync.changed, "refused": sync.refused}
-        self.sync_words = translate(language, "{created} new, {changed} changed, {refused} not taken over", **told)
+        self.sync_words = translate(language, "{created} created, {changed} updated, {refused} rejected", **told)
         self.sync_error = translate(language, sync.error, **sync.error_values) if sync.error else ""
         self.phases = phase_lines(sync, language)
 

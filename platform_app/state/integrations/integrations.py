@@ -20,11 +20,11 @@ from platform_app.state.console.live_updates import subscribe
 
 SIGN_IN_PROBLEMS = {
     "over": oauth_connections.OVER,
-    "refused": "The CRM did not let the platform in. Check the integration there, and begin again.",
+    "refused": "The CRM denied access. Check the integration there and start again.",
 }
 STATE_WORDS = {
     ConnectionState.CONNECTED: ("Connected", "green"),
-    ConnectionState.REFUSED: ("Not let in", "red"),
+    ConnectionState.REFUSED: ("Access denied", "red"),
     ConnectionState.DISCONNECTED: ("Disconnected", "gray"),
 }
 

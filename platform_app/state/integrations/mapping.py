@@ -24,7 +24,7 @@ KIND_WORDS = {
     RecordKind.TASK: "Task",
     RecordKind.NOTE: "Note",
 }
-NOTHING, CREATE = "Do not synchronize", "Create it here"
+NOTHING, CREATE = "Don’t synchronize", "Create it here"
 
 
 @dataclass
@@ -67,7 +67,7 @@ def mapping_groups(session: Transaction, who: Identity, connection: CrmConnectio
 
 GROUP_TITLES = {
     RecordKind.PIPELINE: "Pipelines",
-    RecordKind.USER: "Colleagues",
+    RecordKind.USER: "Members",
     RecordKind.CONTACT_FIELD: "Fields of contacts",
     RecordKind.LEAD_FIELD: "Fields of leads",
 }

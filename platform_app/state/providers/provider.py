@@ -71,7 +71,7 @@ class ProviderState(rx.State):
         if not self._id():
             return browser.redirect(f"/manage/{(await current_identity(self)).slug}/settings/providers/{row.id}")
         await self._fetch()
-        return await success_toast(self, "The provider is saved.")
+        return await success_toast(self, "Provider saved.")
 
     @handler(Role.ADMIN)
     async def remove(self) -> Any:
@@ -150,10 +150,10 @@ def _read(session: Transaction, who: Identity, provider_id: str) -> tuple[ModelP
     except Conflict as error:
         return row, error.sentence, error.values
     if ending is None:
-        return row, "No key is kept: the provider is asked without one.", {}
+        return row, "No key saved. Requests are sent without one.", {}
     if not ending:
-        return row, "A key is kept. Leave this empty to keep it.", {}
-    return row, "A key is kept that ends in {ending}. Leave this empty to keep it.", {"ending": ending}
+        return row, "Key saved. Leave empty to keep it.", {}
+    return row, "Saved key ends in {ending}. Leave empty to keep it.", {"ending": ending}
 
 
 async def _check(identity: Identity, provider_id: str, language: str) -> tuple[bool, str]:
