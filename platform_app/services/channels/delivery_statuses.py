@@ -61,7 +61,7 @@ def raise_state(session: Transaction, part: OutboundPart, state: OutboundState, 
     part.error_values = {name: str(value)[:300] for name, value in error.values.items()} if error is not None else {}
     row = session.exec(owned(Conversation, part.tenant_id).where(Conversation.id == part.conversation_id)).one()
     if state == OutboundState.FAILED:
-        told = "Message in “{title}” was not delivered"
+        told = "Message in “{title}” wasn’t delivered"
         conversation_rows.record(session, row, ActivityKind.FAILURE, told, who=None)
         if isinstance(error, ContactBlocked) and part.identity_id:
             _note_block(session, part)
