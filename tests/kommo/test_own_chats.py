@@ -15,7 +15,7 @@ from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.errors import Invalid
 from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount
-from platform_app.models.conversation import Author, ConversationState, Message
+from platform_app.models.conversation import Author, ConversationState, Message, MessageState
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access, channel_accounts
@@ -162,6 +162,22 @@ def test_what_the_gate_does_not_let_through_is_told_to_kommo(
     told = unpaced.chats.delivery[json.loads(body)["message"]["message"]["id"]]
     assert told[0]["delivery_status"] == -1 and told[0]["error"]
     assert [row for row in rows(who, Message) if row.author == Author.MEMBER] == []
+
+
+def test_while_the_agent_writes_kommo_shows_it(
+    who: Identity, unpaced: FakeKommo, account: ChannelAccount, talk: str
+) -> None:
+    with session_scope(who.tenant_id) as session:
+        reply = Message(tenant_id=who.tenant_id, conversation_id=talk, author=Author.AGENT, author_name="Vera")
+        reply.state = MessageState.STREAMING
+        session.add(reply)
+    unpaced.fail_next("POST", f"/v2/origin/custom/{unpaced.chats.channel_id}_{AMOJO}/typing", status=400)
+    show()
+    shown_messages._typing_at.clear()
+    show(10)
+    show(20)
+    assert [told["conversation_id"] for told in unpaced.chats.typing] == [talk]
+    assert rows(who, KommoChats)[0].problem == ""
 
 
 def test_what_was_sent_without_an_answer_is_not_sent_again(

@@ -1,5 +1,6 @@
 """Shown messages: shows messages of other channels in Kommo, each once, and says there how answers were delivered."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from platform_app.integrations.kommo import chats, errors
 from platform_app.integrations.kommo.chats import ChatMessage, ChatsClient, Person
 from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount, OutboundState
-from platform_app.models.conversation import Author, Conversation, Message
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.event import Event, EventKind
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
@@ -29,6 +30,9 @@ BATCH = 20
 MAX_TEXT = 10_000
 MIRRORED = (Channel.WEB_CHAT, Channel.TELEGRAM, Channel.MAX)
 KINDS = (EventKind.MESSAGE_RECEIVED, EventKind.REPLY_SENT, EventKind.MEMBER_REPLIED)
+TYPING_SECONDS = 5.0
+MAX_TYPING = 1_000  # conversations of which it is known when it was shown
+_typing_at: dict[str, float] = {}  # monotonic seconds, by the conversation's id
 NOT_DELIVERED = "The message wasn’t delivered."
 
 
@@ -83,11 +87,14 @@ def _work_on(tenant_id: str, chats_id: str) -> None:
         )
         message_ids = _unshown(session, row) if is_on else []
         answers = _undelivered(session, row) if is_on else []
+        writing = _being_written(session, row) if is_on else []
     for message_id in message_ids:
         _show(work, message_id)
     for shown_id, outside_id, status, error in answers:
         work.client.set_delivery(work.scope, outside_id, status, error)
         _set(tenant_id, shown_id, ShownState.REPORTED)
+    for conversation_id, agent_id, name in writing:
+        _show_typing(work, conversation_id, Person(f"writer-{agent_id}", name, ref_id=work.bot_id))
     is_full = len(message_ids) == BATCH
     _finish(tenant_id, chats_id, timedelta(0) if is_full else EVERY, None, since=None if is_full else began - OVERLAP)
 
@@ -174,6 +181,33 @@ def _undelivered(session: Transaction, row: KommoChats) -> list[tuple[str, str, 
         elif state in (OutboundState.FAILED, OutboundState.UNCERTAIN):
             answers.append((received.id, received.outside_id or "", chats.NOT_DELIVERED, NOT_DELIVERED))
     return answers
+
+
+def _being_written(session: Transaction, row: KommoChats) -> list[tuple[str, str, str]]:
+    """Return the conversations in which a reply is being written, with the agent's id and name."""
+    query = owned(Message, row.tenant_id).where(
+        Message.state == MessageState.STREAMING,
+        Message.author == Author.AGENT,
+        col(Message.is_suggestion).is_(False),
+    )
+    query = query.join(Conversation, col(Conversation.id) == Message.conversation_id).where(
+        col(Conversation.channel).in_(MIRRORED)
+    )
+    columns = query.limit(BATCH).with_only_columns(Conversation.id, Conversation.agent_id, Message.author_name)
+    return [(talk_id, agent_id, name) for talk_id, agent_id, name in session.execute(columns).all()]
+
+
+def _show_typing(work: _Work, conversation_id: str, writer: Person) -> None:
+    """Show that a reply is being written, every few seconds; that it is not shown is no failure."""
+    if time.monotonic() - _typing_at.get(conversation_id, float("-inf")) < TYPING_SECONDS:
+        return
+    if len(_typing_at) > MAX_TYPING:
+        _typing_at.clear()
+    _typing_at[conversation_id] = time.monotonic()
+    try:
+        work.client.show_typing(work.scope, conversation_id, writer)
+    except errors.KommoError as error:
+        log.info("typing was not shown in Kommo", reason=error.sentence)
 
 
 def _set(tenant_id: str, shown_id: str, state: ShownState) -> None:
