@@ -106,6 +106,39 @@ def responds(*pieces: str, usage: dict[str, Any] | None = None) -> Step:
     return play
 
 
+def calls(*asked: tuple[str, dict[str, Any]], text: str = "", is_whole: bool = False) -> Step:
+    """Return a step that asks for calls of tools, each with its arguments in two parts, or whole."""
+
+    async def play(answer: Answer) -> None:
+        await answer.head()
+        if text:
+            await answer.event(chunk(text))
+        for index, (name, given) in enumerate(asked):
+            written = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+            parts = [written] if is_whole else [written[:5], written[5:]]
+            first = {"index": index, "id": f"call_{index}", "type": "function"}
+            await answer.event(chunk(tool_calls=[first | {"function": {"name": name, "arguments": parts[0]}}]))
+            for rest in parts[1:]:
+                await answer.event(chunk(tool_calls=[{"index": index, "function": {"arguments": rest}}]))
+        await answer.event(chunk(finish="tool_calls"))
+        counted = {"prompt_tokens": 100, "completion_tokens": 20}
+        await answer.event(chunk() | {"choices": [], "usage": counted})
+        await answer.event("[DONE]")
+        await answer.end()
+
+    return play
+
+
+def asks_by_responses(name: str, given: dict[str, Any]) -> Step:
+    """Return a step that asks for a call of a tool by the Responses API."""
+    item = {"type": "function_call", "call_id": "fc_1", "name": name, "arguments": json.dumps(given)}
+    whole = {"object": "response", "model": "fake-1", "status": "completed", "output": [item], "usage": {}}
+    return plays(
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    )
+
+
 def refuses(status: int, body: object = None, **headers: str) -> Step:
     """Return a step that answers with an error."""
 

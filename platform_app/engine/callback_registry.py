@@ -3,21 +3,27 @@
 from platform_app.db import Transaction
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import step_calls
+from platform_app.engine.tools import action_tools
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
 from platform_app.services.channels import outbound
-from platform_app.services.chat import reply_jobs
+from platform_app.services.chat import knowledge_tool, reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, source_jobs
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
+from platform_app.services.tools import http_tools, mcp_servers
 
 
 def register_callbacks() -> None:
-    """Register the callbacks in this process; workers and the console call them."""
+    """Register the callbacks and the tools of agents in this process; workers and the console call them."""
+    action_tools.register_tools()
+    knowledge_tool.register_tools()
+    http_tools.register_tools()
+    mcp_servers.register_tools()
     CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
     )

@@ -82,7 +82,7 @@ def forget_all() -> None:
 def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict[str, Any]:
     """Return the body of a request, adapted to the limitations of the model.
 
-    `request` has model, messages, temperature, max_tokens and effort. Consecutive messages of one role are joined.
+    `request` holds the fields of ModelRequest. Consecutive messages of one role are joined.
     """
     tokens = request["max_tokens"] * limitations.token_factor
     limit = "max_completion_tokens" if limitations.uses_max_completion_tokens else "max_tokens"
@@ -94,19 +94,23 @@ def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if request.get("tools"):
+        body["tools"] = [tool.as_json() for tool in request["tools"]]
     if request.get("effort"):
         body["reasoning_effort"] = request["effort"]
     return {name: value for name, value in body.items() if name not in limitations.dropped_parameters}
 
 
-def arrange_messages(messages: list[dict[str, str]], limitations: ModelLimitations) -> list[dict[str, str]]:
+def arrange_messages(messages: list[dict[str, Any]], limitations: ModelLimitations) -> list[dict[str, Any]]:
     """Return messages with alternating roles; instructions come first, or in the first message of the user."""
     system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
-    arranged: list[dict[str, str]] = []
+    arranged: list[dict[str, Any]] = []
     for message in messages:
-        if message["role"] == "system" or not message["content"].strip():
+        if message["role"] == "system" or not (message["content"].strip() or _is_of_tool(message)):
             continue
-        if arranged and arranged[-1]["role"] == message["role"]:
+        if _is_of_tool(message) or (arranged and _is_of_tool(arranged[-1])):
+            arranged.append(dict(message))
+        elif arranged and arranged[-1]["role"] == message["role"]:
             arranged[-1] = {"role": message["role"], "content": f"{arranged[-1]['content']}\n\n{message['content']}"}
         else:
             arranged.append(dict(message))
@@ -118,6 +122,11 @@ def arrange_messages(messages: list[dict[str, str]], limitations: ModelLimitatio
     elif system:
         arranged.insert(0, {"role": "user" if limitations.no_system else "system", "content": system})
     return arranged
+
+
+def _is_of_tool(message: dict[str, Any]) -> bool:
+    """Return whether a message calls tools or is the result of a call, and stands by itself."""
+    return message["role"] == "tool" or bool(message.get("tool_calls"))
 
 
 def adapt_to_refusal(

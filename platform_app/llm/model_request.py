@@ -5,14 +5,38 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class ToolDefinition:
+    """What a model is told of a tool; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the tool as chat completions name it."""
+        told = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": told}
+
+
+@dataclass
+class ToolRequest:
+    """A call of a tool that a model asks for; `arguments` is JSON, or what the model wrote in its place."""
+
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
 class ModelRequest:
     """A request for a reply; messages are those of the chat completions API."""
 
     model: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     temperature: float
     max_tokens: int
     max_chars: int = 40_000  # of the reply that are yielded
+    tools: tuple[ToolDefinition, ...] = ()
     effort: str = ""  # of reasoning; "": what the model does by itself
 
     @property
@@ -38,5 +62,6 @@ class ModelResult:
     text: str = ""  # the reply so far; reset if the text turns out to be reasoning
     thoughts: str = ""
     adaptations: list[tuple[str, str]] = field(default_factory=list)  # as of ModelLimitations.descriptions
-    messages: list[dict[str, str]] = field(default_factory=list)  # as sent
+    tool_requests: list[ToolRequest] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)  # as sent
     sent: dict[str, Any] = field(default_factory=dict)  # the parameters as sent, without messages

@@ -20,6 +20,7 @@ SAY_EXACTLY = "say exactly: "  # ends the last rule; the no-answer sentence foll
 NO_ANSWER_MARKER = "[no answer]"  # before a translated no-answer sentence; removed before the contact sees it
 SAME_LANGUAGE = "the same language as the customer's last message"
 FOR_LAST_MESSAGE = " (for the last message)"  # ends the first line of a script
+TOOL_RULE = "Never say that something was done unless the result of a tool says Done. Never name tools."
 _SECTION_TAG = re.compile(r"<(?=\s*/?\s*(scripts|passages|known|rules)\b)", re.IGNORECASE)
 _NUMBER = re.compile(r"^(\s*)\[(S?\d+)\]", re.MULTILINE)
 
@@ -61,6 +62,7 @@ class PromptContext:
     is_task: bool = False  # the question is an order of the company to write a message
     stage_instructions: str = ""
     guided: GuidedState | None = None
+    has_tools: bool = False
 
     @property
     def has_knowledge(self) -> bool:
@@ -165,6 +167,7 @@ def _rules(context: PromptContext) -> list[str]:
             f"Messages that begin with {MEMBER_MARKER} were written by a person of your company: stand by what they "
             "say, and never write this mark yourself."
         )
+    rules += [TOOL_RULE] * context.has_tools
     if context.is_task:
         rules.append("The last message is a task of your company: write to the contact what it asks for, nothing else.")
     if context.guided and context.guided.wanted:

@@ -33,6 +33,7 @@ class FailureReason(StrEnum):
     INTERRUPTED = "The reply was cut off. Try again."
     INVALID_RESPONSE = "The provider answered with something that isn’t a model’s reply. Check its address."
     FILTERED = "The provider’s content filter stopped the reply. Ask in other words."
+    TOO_MANY_CALLS = "The model kept calling tools. Give the agent clearer instructions, or choose another model."
     TOO_MUCH_TEXT = "The reply hit the size limit. Lower “Max tokens per reply” in the agent’s settings."
     TOKENS_USED_UP = (
         "The model used all its tokens on reasoning and wrote nothing. Raise “Max tokens per reply” "

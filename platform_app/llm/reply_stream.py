@@ -11,7 +11,7 @@ from openai import AsyncStream
 
 from platform_app.config import settings
 from platform_app.llm import model_limitations, responses_wire
-from platform_app.llm.model_request import ModelRequest, ModelResult
+from platform_app.llm.model_request import ModelRequest, ModelResult, ToolRequest
 from platform_app.llm.provider_errors import (
     PROVIDER_ERRORS,
     FailureReason,
@@ -30,6 +30,8 @@ from platform_app.models.model_provider import Wire
 TAIL_SECONDS = 1.5  # for usage and the end of the stream, after the text that is needed
 DRAIN_SECONDS = 0.1  # for the end of the response body after [DONE]
 MAX_EXCESS_CHARS = 20_000  # beyond `max_chars`; a stream that exceeds them is closed with an error
+MAX_TOOL_CALLS = 20  # of a request
+MAX_ARGUMENT_CHARS = 40_000  # of a tool call
 REASONING_TIME_FACTOR = 3  # the total deadline times this, for a model that sends reasoning
 TOKEN_FACTOR = 4  # max_tokens times this, once, for a model that spent them all on reasoning
 LENGTH_REASONS = ("length", "max_tokens", "model_length", "max_output_tokens")
@@ -51,6 +53,7 @@ class ReplyStream:
         self._events: Any = None
         self._is_done = False  # [DONE] was received
         self._answer_chars = 0
+        self._tool_numbers: dict[int, int] = {}  # places in the result by the model's index
         self._reset_filter()
 
     def _reset_filter(self) -> None:
@@ -108,7 +111,8 @@ class ReplyStream:
 
     def needs_more_tokens(self) -> bool:
         """Prepare a second request with more tokens if reasoning used them all up; return whether to send it."""
-        used_up = self._result.finish_reason in LENGTH_REASONS and not self.reasoning.answer.strip()
+        is_empty = not self.reasoning.answer.strip() and not self._result.tool_requests
+        used_up = self._result.finish_reason in LENGTH_REASONS and is_empty
         if not used_up or self._limitations.token_factor > 1 or time.monotonic() >= self._deadline_at:
             return False
         self._limitations = replace(self._limitations, token_factor=TOKEN_FACTOR)
@@ -119,6 +123,7 @@ class ReplyStream:
     def raise_if_incomplete(self) -> None:
         """Raise ModelFailure if the reply was filtered, interrupted or is empty."""
         reason, is_empty = self._result.finish_reason.lower(), not self.reasoning.answer.strip()
+        is_empty = is_empty and not self._result.tool_requests
         if reason in _FILTER_REASONS:
             raise ModelFailure(FailureReason.FILTERED)
         if reason in _ERROR_REASONS or (not reason and not (self._is_done and not is_empty)):
@@ -236,14 +241,15 @@ class ReplyStream:
             self._note_keep_alive()
             return None
         is_repeated = choice.message is not None and bool(
-            self.reasoning.answer
+            self.reasoning.answer or self._result.tool_requests
         )  # some providers end with the whole text
         delta = ChoiceDelta() if is_repeated else choice.output
+        self._note_tool_calls(delta)
         if delta.thoughts:
             self._note_reasoning(delta)
         if choice.finish_reason:
             self._result.finish_reason = str(choice.finish_reason)[:40]
-        if not (delta.text or delta.thoughts or choice.finish_reason):
+        if not (delta.text or delta.thoughts or delta.tool_calls or choice.finish_reason):
             self._note_keep_alive()
             return None
         self._last_activity = time.monotonic()
@@ -252,6 +258,18 @@ class ReplyStream:
                 self._deadline_at, self._started_at + REASONING_TIME_FACTOR * settings().reply_total_seconds
             )
         return delta.text
+
+    def _note_tool_calls(self, delta: ChoiceDelta) -> None:
+        """Add the parts of tool calls to the requests. Raises ModelFailure if there are too many or too long ones."""
+        for part in delta.tool_calls:
+            number = self._tool_numbers.setdefault(part.index, len(self._result.tool_requests))
+            if number == len(self._result.tool_requests):
+                self._result.tool_requests.append(ToolRequest())
+            asked = self._result.tool_requests[number]
+            asked.call_id, asked.name = asked.call_id or part.id, asked.name or part.name
+            asked.arguments += part.arguments
+            if len(self._result.tool_requests) > MAX_TOOL_CALLS or len(asked.arguments) > MAX_ARGUMENT_CHARS:
+                raise ModelFailure(FailureReason.TOO_MUCH_TEXT)
 
     def _note_reasoning(self, delta: ChoiceDelta) -> None:
         """Store reasoning that is sent in a separate field, and extend the deadline; the text then holds none."""

@@ -1,9 +1,10 @@
 """Stream chunks: validated models of the chunks that a provider streams."""
 
+import json
 from math import isfinite
 from typing import Any
 
-from pydantic import BaseModel, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 
@@ -29,12 +30,38 @@ def _join_content_parts(content: list[Any]) -> tuple[str, str]:
     return text, thoughts
 
 
+class ToolCallPart(BaseModel):
+    """A part of a tool call; parts with the same index belong together."""
+
+    index: int = 0
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        function = value.get("function")
+        told: dict[str, Any] = function if isinstance(function, dict) else {}
+        arguments = told.get("arguments")
+        index = value.get("index")
+        return {
+            "index": index if isinstance(index, int) else 0,
+            "id": str(value.get("id") or ""),
+            "name": str(told.get("name") or ""),
+            "arguments": json.dumps(arguments) if isinstance(arguments, dict) else str(arguments or ""),
+        }
+
+
 class ChoiceDelta(BaseModel):
-    """The text and the reasoning that a chunk adds to the reply."""
+    """The text, the reasoning and the parts of tool calls that a chunk adds to the reply."""
 
     content: str | None = None
     refusal: str | None = None
     thoughts: str | None = None
+    tool_calls: list[ToolCallPart] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -49,7 +76,16 @@ class ChoiceDelta(BaseModel):
             thoughts += [inner] if inner else []
         refusal = value.get("refusal")
         first_text = next((thought for thought in thoughts if isinstance(thought, str)), " ") if thoughts else None
-        return {"content": content, "thoughts": first_text, "refusal": refusal if isinstance(refusal, str) else None}
+        listed = value.get("tool_calls")
+        calls = [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
+        if calls and all("index" not in call for call in calls):
+            calls = [call | {"index": index} for index, call in enumerate(calls)]  # a whole message numbers none
+        return {
+            "content": content,
+            "thoughts": first_text,
+            "refusal": refusal if isinstance(refusal, str) else None,
+            "tool_calls": calls,
+        }
 
     @property
     def text(self) -> str:
@@ -71,7 +107,7 @@ class StreamChoice(BaseModel):
     @property
     def output(self) -> ChoiceDelta:
         """The delta, from whichever field holds it."""
-        if self.delta and (self.delta.text or self.delta.thoughts):
+        if self.delta and (self.delta.text or self.delta.thoughts or self.delta.tool_calls):
             return self.delta
         if self.message and self.delta is None:
             return self.message

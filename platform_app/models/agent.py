@@ -9,7 +9,9 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.form_fields import Control, form_fields, form_info
+from platform_app.models.conduct import ConductLine
 from platform_app.models.model_provider import DEFAULT_PROVIDER, NO_PROVIDER
+from platform_app.models.tool_call import ToolMode
 from platform_app.models.versioned import PublishedRow, RowVersion
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -62,6 +64,7 @@ class Effort(StrEnum):
 
 Id = Annotated[str, StringConstraints(max_length=32, pattern="^[0-9a-z]*$")]
 StageText = Annotated[str, StringConstraints(max_length=4_000, pattern="^[^\\x00]*$")]
+ToolName = Annotated[str, StringConstraints(max_length=100, pattern="^[A-Za-z0-9_.-]+$")]
 FactName = Annotated[str, StringConstraints(max_length=120, pattern="^[a-z0-9_.]*$")]
 
 
@@ -241,6 +244,20 @@ class AgentSettings(BaseModel):
         json_schema_extra=form_info(
             "pipelines", options={"all": "All fields of contact and lead", "chosen": "Only the chosen fields"}
         ),
+    )
+    tools: dict[ToolName, ToolMode] = Setting(  # those that are not named: NEVER
+        default_factory=dict, title="Tools", max_length=200, json_schema_extra=form_info("tools")
+    )
+    conduct: list[ConductLine] = Setting(
+        default_factory=list, title="Must and never", max_length=30, json_schema_extra=form_info("conduct")
+    )
+    tool_limit: int = Setting(
+        20,
+        title="Max tool calls per conversation and day",
+        description="From 1 to 200. Then the agent answers without tools.",
+        ge=1,
+        le=200,
+        json_schema_extra=form_info("tools", problem="The number of calls is from 1 to 200."),
     )
     seen_fields: list[FactName] = Setting(
         default_factory=list, title="Selected fields", max_length=200, json_schema_extra=form_info("pipelines")

@@ -88,6 +88,13 @@ def test_a_new_agent_is_an_inactive_draft(who: Identity) -> None:
         ("stages", [[], ["a" * 32]], [["A/b"], "a", ["a"] * 801]),
         ("stage_instructions", [{}, {"a": "я" * 4_000}], [{"a": "x" * 4_001}, {"../": "x"}, {"a": "b\x00"}, []]),
         ("sees", ["chosen", "all"], ["none"]),
+        ("tools", [{}, {"change_stage": "ask"}], [{"a b": "ask"}, {"change_stage": "perhaps"}, ["change_stage"]]),
+        (
+            "conduct",
+            [[], [{"kind": "never", "check": "words", "value": "x", "outcome": "stop"}]],
+            [[{"kind": "sometimes", "check": "words"}], "x"],
+        ),
+        ("tool_limit", [1, 200], [0, 201, "many"]),
         ("seen_fields", [[], ["contact.field.city"]], [["A B"], "x", [1]]),
     ],
 )

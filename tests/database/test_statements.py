@@ -42,7 +42,7 @@ def test_what_a_message_and_its_reply_ask_of_the_database(who: Identity) -> None
     reply_store.complete(first)
     with at_most(10):  # one of them is for the search
         reply = say(who, talk)
-    with at_most(6):
+    with at_most(7):  # one of them is for the model provider
         work = loaded(who, reply.id)
     work.raw_text = "It costs 40 euros."
     with at_most(13):  # and here

@@ -121,6 +121,10 @@ def submitted_field(shown: FormField, state: Any, *, help_text: Any = None) -> r
     elif shown.control == Control.SELECT:
         options = (rx.el.option(label, value=value) for value, label in _labels(shown).items())
         control = rx.el.select(*options, **given, default_value=state.initial[shown.name], class_name="native")
+    elif shown.control == Control.TEXT_AREA:
+        control = rx.text_area(
+            **given, default_value=state.initial[shown.name], rows=f"{shown.rows}", max_length=shown.max_length
+        )
     else:
         control = rx.input(
             **given,

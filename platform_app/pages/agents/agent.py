@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.agents import agent_models, agent_stages
+from platform_app.components.agents import agent_conduct, agent_models, agent_stages, agent_tools
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
@@ -38,11 +38,15 @@ def _editor() -> rx.Component:
                 rx.tabs.trigger(t("Basics"), value="basics"),
                 rx.tabs.trigger(t("Instructions"), value="instructions"),
                 rx.tabs.trigger(t("Pipelines"), value="pipelines"),
+                rx.tabs.trigger(t("Tools"), value="tools"),
+                rx.tabs.trigger(t("Must and never"), value="conduct"),
                 rx.tabs.trigger(t("History"), value="history"),
             ),
             rx.tabs.content(_basics(), value="basics", padding_top="20px"),
             rx.tabs.content(_instructions(), value="instructions", padding_top="20px"),
             rx.tabs.content(agent_stages.tab(), value="pipelines", padding_top="20px"),
+            rx.tabs.content(agent_tools.tab(), value="tools", padding_top="20px"),
+            rx.tabs.content(agent_conduct.tab(), value="conduct", padding_top="20px"),
             rx.tabs.content(_history(), value="history", padding_top="20px"),
             value=AgentState.tab,
             on_change=AgentState.show_tab,

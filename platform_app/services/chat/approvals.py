@@ -12,7 +12,7 @@ from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sending import OverdueApproval
-from platform_app.services.chat import conversation_rows, hand_off, sending
+from platform_app.services.chat import agent_tools, conversation_rows, hand_off, sending, tool_turns
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 from platform_app.services.notifications import event_notifications
 
@@ -32,9 +32,14 @@ def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, de
     """Send a reply that waits for approval, unchanged or with the member's `text`.
 
     The agent's original text is kept in `own_text` if the member changed it. An empty `text` changes nothing. Raises
-    Conflict if the reply does not wait for approval, or the gate does not let it through.
+    Conflict if the reply does not wait for approval, or the gate does not let it through. If a tool call waits, `text`
+    is its arguments: the call is made and the reply goes on; raises Invalid if they cannot be taken.
     """
     row, reply = _waiting(session, who, reply_id)
+    if agent_tools.is_parked(reply):
+        is_changed = text.strip() not in ("", reply.text.strip())
+        tool_turns.approve(session, who, row, reply, arguments=text)
+        return _record_decision(session, who, row, reply, outcome="edited" if is_changed else "approved")
     changed = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != reply.text:
         reply.own_text, reply.text = reply.text, changed
@@ -47,10 +52,25 @@ def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, de
 def reject(session: Transaction, who: Identity, reply_id: str, reason: str = "") -> Message:
     """Discard a reply that waits for approval and store the member's reason. Raises Conflict if it does not wait."""
     row, reply = _waiting(session, who, reply_id)
+    if agent_tools.is_parked(reply):
+        tool_turns.refuse(session, who, row, reply, reason=reason)
+        return _record_decision(session, who, row, reply, outcome="rejected", reason=reason.strip()[:1_000])
     reply.state, reply.finished_at, reply.due_at = MessageState.DISCARDED, now(), None
     reply.review = sending.review_of(who, "rejected", reason=to_storable(reason).strip()[:1_000])
     _record(session, who, row, reply, kind=EventKind.REPLY_REJECTED, sentence="Reply in “{title}” rejected")
     conversation_rows.publish_change(session, row)
+    return reply
+
+
+def _record_decision(
+    session: Transaction, who: Identity, row: Conversation, reply: Message, *, outcome: str, reason: str = ""
+) -> Message:
+    """Record a decision on a tool call; the reply is written on."""
+    reply.review = sending.review_of(who, outcome, reason=to_storable(reason))
+    is_refused = outcome == "rejected"
+    kind = EventKind.REPLY_REJECTED if is_refused else EventKind.REPLY_APPROVED
+    sentence = "Tool of the agent in “{title}” refused" if is_refused else "Tool of the agent in “{title}” approved"
+    _record(session, who, row, reply, kind=kind, sentence=sentence)
     return reply
 
 

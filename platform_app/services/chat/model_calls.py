@@ -30,7 +30,7 @@ class ModelCall:
     model: str  # the requested one
     result: ModelResult
     failure: FailureReason | None = None
-    messages: list[dict[str, str]] = field(default_factory=list)  # for an estimate, if none were sent
+    messages: list[dict[str, Any]] = field(default_factory=list)  # for an estimate, if none were sent
 
     @property
     def model_name(self) -> str:

@@ -21,10 +21,11 @@ from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
 from platform_app.rag.search_query import Query, query_of
-from platform_app.services.chat import model_fallback, reply_budget, reply_store
+from platform_app.services.chat import model_fallback, reply_budget, reply_conduct, reply_store, tool_calls, tool_turns
 from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_budget import BudgetSpent
 from platform_app.services.chat.reply_context import ReplyContext, load_context
+from platform_app.services.chat.tool_turns import ReplyParked
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
 from platform_app.services.scripts.guided_scripts import GuidedProgress
@@ -68,7 +69,7 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
         keeper.cancel()
         writer.cancel()
         await asyncio.gather(writer, keeper, return_exceptions=True)
-        await asyncio.shield(asyncio.to_thread(reply_budget.settle, work))
+        await asyncio.shield(asyncio.to_thread(_settle, work))
 
 
 async def _new_text(
@@ -95,7 +96,9 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
         return
     try:
         writer.result()
-        await asyncio.to_thread(reply_store.complete, work)
+        await asyncio.to_thread(reply_conduct.end if work.conduct_outcome else reply_store.complete, work)
+    except ReplyParked:
+        await asyncio.to_thread(tool_turns.store_parked, work)
     except BudgetSpent as spent:
         await asyncio.to_thread(reply_budget.hand_over, work, spent.budget)
     except ModelFailure as failure:
@@ -104,6 +107,12 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
     except Exception:
         await asyncio.to_thread(reply_store.fail, work, _UNKNOWN)
         raise
+
+
+def _settle(work: ReplyContext) -> None:
+    """Store what a reply has cost, and which lines of the must and never list fired."""
+    reply_budget.settle(work)
+    reply_conduct.count_fired(work)
 
 
 async def _generate(work: ReplyContext) -> None:
@@ -121,13 +130,34 @@ async def _generate(work: ReplyContext) -> None:
         )
         while True:
             try:
-                return await _ask_model(work, replace(request, model=work.model))
+                return await _answer(work, request)
             except ModelFailure as failure:
                 work.raw_text = work.marks.read(work.outcome.text, final=True)
                 await model_fallback.fall_back(work, failure)
     finally:
         work.raw_text = work.marks.read(work.outcome.text, final=True) or work.unfinished_text
         work.progress.set()
+
+
+async def _answer(work: ReplyContext, request: ModelRequest) -> None:
+    """Read the reply of a model, and make the calls of tools that it asks for before, in a few rounds.
+
+    A reply that says that something was done, though no call did it, is written once more, and so is one that breaks a
+    line of the must and never list.
+
+    Raises ReplyParked if a call waits for a person.
+    """
+    while True:
+        tools = work.tools if work.tool_round < tool_calls.MAX_ROUNDS else ()
+        messages = [*work.messages, *work.tool_messages]
+        await _ask_model(work, replace(request, model=work.model, tools=tools, messages=messages))
+        if work.outcome.tool_requests and work.tool_round >= tool_calls.MAX_ROUNDS:
+            raise ModelFailure(FailureReason.TOO_MANY_CALLS)
+        if work.outcome.tool_requests:
+            await asyncio.to_thread(tool_turns.perform, work)
+        elif not (await asyncio.to_thread(tool_turns.has_to_retell, work) or await reply_conduct.has_to_retell(work)):
+            return
+        work.marks = MarkerFilter(max((script.number for script in work.scripts), default=0))
 
 
 async def _ask_model(work: ReplyContext, request: ModelRequest) -> None:
@@ -141,7 +171,7 @@ async def _ask_model(work: ReplyContext, request: ModelRequest) -> None:
             fewer = max(request.max_tokens // 4, MIN_TOKENS)  # in a small context, output tokens count as well
             if not _shorten_prompt(work) and fewer == request.max_tokens:
                 raise
-        request = replace(request, messages=work.messages, max_tokens=fewer)
+        request = replace(request, messages=[*work.messages, *work.tool_messages], max_tokens=fewer)
 
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
@@ -167,11 +197,13 @@ def _shorten_prompt(work: ReplyContext) -> bool:
 async def _prepare_prompt(work: ReplyContext) -> None:
     """Choose the model, reserve the cost, retrieve passages and build the prompt.
 
-    Raises ModelFailure if there is no model, BudgetSpent if a budget has no room for the reply.
+    Raises ModelFailure if there is no model, BudgetSpent if a budget has no room for the reply, and ReplyParked if a
+    call of a tool waits for a person.
     """
     own = work.settings
     await model_fallback.choose_model(work)
     await asyncio.to_thread(reply_budget.reserve, work)
+    await asyncio.to_thread(tool_turns.load, work)
     if work.guidance is not None:
         await _extract_answers(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.automation import text_templates
@@ -13,8 +14,10 @@ from platform_app.errors import Forbidden
 from platform_app.fact_snapshots import PromptMessage, RecentMessages, conversation_facts, recent_messages
 from platform_app.llm import client, prompts
 from platform_app.llm.client import FailureReason, ModelResult, Provider
+from platform_app.llm.model_request import ToolDefinition
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
+from platform_app.models.conduct import LineOutcome
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieval import Retrieval
 from platform_app.rag.search_query import Query
@@ -49,7 +52,7 @@ class ReplyContext:
     calls: list[ModelCall] = field(default_factory=list)  # that have ended, before the one of `outcome`
     failure: FailureReason | None = None  # of the last choice
     query: Query = field(default_factory=lambda: Query(""))
-    messages: list[dict[str, str]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
     marks: MarkerFilter = field(default_factory=MarkerFilter)
     model: str = ""
     outcome: ModelResult = field(default_factory=ModelResult)
@@ -59,6 +62,16 @@ class ReplyContext:
     final_text: str = ""  # the text stored at the end
     stored_text: str = ""  # the text in the row
     is_reserved: bool = False  # its cost is reserved in budgets
+    is_suggestion: bool = False
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_round: int = 0  # the number of the next request that may ask for tools
+    tool_messages: list[dict[str, Any]] = field(default_factory=list)  # calls with their results, after `messages`
+    earlier_calls: list[dict[str, Any]] = field(default_factory=list)  # ModelCall.as_json, before the reply was parked
+    is_retold: bool = False  # it was written again, since it said that something was done
+    is_unfounded: bool = False  # it still says so, and no call has done anything
+    fired: list[str] = field(default_factory=list)  # keys of lines of the must and never list that it broke
+    is_rewritten: bool = False  # because it broke one
+    conduct_outcome: LineOutcome | None = None  # what happens to it in place of being sent
     spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
@@ -93,6 +106,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         seen = _visible_facts(settings, values)
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        work.is_suggestion, work.earlier_calls = reply.is_suggestion, list(reply.gate.get("calls", []))
         work.choices = model_calls.model_choices(session, tenant_id, settings)
         work.scripts = script_selection.select_scripts(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer_scripts(work.scripts)

@@ -47,7 +47,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
 
 def payload_from_keys(session: Transaction, job: Job) -> Reply | None:
     """Return the payload of a reply job from its dedupe key, or None."""
-    message_id = id_from_key(job.dedupe_key, "reply:")
+    message_id = id_from_key(job.dedupe_key, "reply:").partition(":")[0]  # after it the tool call that it goes on after
     return Reply(conversation_id="", message_id=message_id) if message_id else None
 
 

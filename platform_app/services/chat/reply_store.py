@@ -91,7 +91,9 @@ def complete(work: ReplyContext) -> None:
             return
         if own.no_answer_task and no_answer.is_no_answer(work):
             no_answer.create_task(session, work)
-        sending.send(session, talk, row, needs_approval=own.check_before_sending)
+        sending.send(session, talk, row, needs_approval=own.check_before_sending or work.is_unfounded)
+        if work.is_unfounded and row.state == MessageState.TO_APPROVE:
+            row.gate = {"unfounded": True}
 
 
 def fail(work: ReplyContext, sentence: str) -> None:

@@ -3,10 +3,14 @@
 import time
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.db import Transaction, owned
 from platform_app.llm import prompts
 from platform_app.models.conversation import Conversation, Trace
 from platform_app.models.script import ScriptUse
+from platform_app.models.tool_call import ToolCall
+from platform_app.services.chat import tool_calls
 from platform_app.services.chat.model_calls import ModelCall, total_cost
 from platform_app.services.chat.reply_context import ReplyContext
 
@@ -25,9 +29,12 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
         agent_id=work.conversation.agent_id,
         total_ms=round((time.monotonic() - work.started) * 1000),
         first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
-        data=_data(work) | {"calls": [call.as_json() for call in calls]},
+        data=_data(work) | {"calls": [*work.earlier_calls, *(call.as_json() for call in calls)]},
     )
     _add_usage(trace, calls)
+    _add_earlier_usage(trace, work.earlier_calls)
+    if work.tool_round:
+        trace.data["tools"] = [tool_calls.as_json(call) for call in _tool_calls(session, work)]
     session.add(trace)
     session.add_all(
         ScriptUse(
@@ -79,6 +86,19 @@ def _add_usage(trace: Trace, calls: list[ModelCall]) -> None:
     trace.cost = total_cost(calls)
 
 
+def _add_earlier_usage(trace: Trace, earlier: list[dict[str, Any]]) -> None:
+    """Add what was used before a reply was parked."""
+    trace.prompt_tokens += sum(call["prompt_tokens"] for call in earlier)
+    trace.completion_tokens += sum(call["completion_tokens"] for call in earlier)
+    costs = [call["cost"] for call in earlier]
+    trace.cost = None if trace.cost is None or None in costs else trace.cost + sum(costs)
+
+
+def _tool_calls(session: Transaction, work: ReplyContext) -> list[ToolCall]:
+    query = owned(ToolCall, work.tenant_id).where(ToolCall.reply_id == work.reply_id)
+    return list(session.exec(query.order_by(col(ToolCall.round), col(ToolCall.place))).all())
+
+
 def _data(work: ReplyContext) -> dict[str, Any]:
     own = {"temperature", "max_tokens", "reply_language", "markdown", "max_reply_chars", "knowledge", "categories"}
     return {
@@ -101,6 +121,8 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "cached_tokens": work.outcome.cached_tokens or 0,
         "sent": work.outcome.sent,
         "spent_budget": work.spent_budget,
+        "unfounded": work.is_unfounded,
+        "fired": work.fired,
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
         "trigger": work.trigger,
         "milliseconds": {

@@ -86,13 +86,13 @@ def send(session: Transaction, row: Conversation, message: Message, *, needs_app
     if not decision.sends:
         keep_back(session, row, message, decision)
     elif needs_approval:
-        _request_approval(session, row, message)
+        request_approval(session, row, message)
     else:
         _commit(session, row, message, asked=asked, template=template if decision.as_template else None)
     return decision
 
 
-def _request_approval(session: Transaction, row: Conversation, message: Message) -> None:
+def request_approval(session: Transaction, row: Conversation, message: Message) -> None:
     """Put a message into state TO_APPROVE; `due_at` is when its approval becomes overdue, if ever."""
     policy = policy_of(session, row.tenant_id)
     is_timed = policy.approval_minutes and policy.approval_overdue != OverdueApproval.WAIT

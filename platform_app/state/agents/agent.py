@@ -5,26 +5,31 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.errors import Conflict
+from platform_app.errors import Conflict, Invalid
 from platform_app.form_fields import TYPED, Control, format_typed, parse_typed
 from platform_app.i18n import exact_time, translate
 from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings
+from platform_app.models.conduct import ConductLine
 from platform_app.models.person import Identity, Role
+from platform_app.models.tool_call import ToolMode
 from platform_app.services.agents import agents
+from platform_app.services.chat import reply_conduct
 from platform_app.services.versions.versioned_rows import VersionedRows
+from platform_app.state.agents.agent_conduct import ConductLineRow, line_rows, parse_line, trial_words
 from platform_app.state.agents.agent_models import AgentModels
 from platform_app.state.agents.agent_stages import (
     AgentStageLine,
     VisibleField,
     stages_and_fields,
 )
+from platform_app.state.agents.agent_tools import ToolLine, tool_lines
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.versioned_editor import VersionedEditor
 
-TABS = ("basics", "instructions", "pipelines", "history")
+TABS = ("basics", "instructions", "pipelines", "tools", "conduct", "history")
 
 
 class AgentState(AgentModels, VersionedEditor, rx.State):
@@ -43,6 +48,13 @@ class AgentState(AgentModels, VersionedEditor, rx.State):
     categories: list[str] = []  # ids of the selected ones
     stages: list[AgentStageLine] = []
     visible_fields: list[VisibleField] = []
+    tools: list[ToolLine] = []
+    conduct_rows: list[ConductLineRow] = []
+    conduct_problem: str = ""
+    conduct_trial: str = ""  # what became of the trial of a line
+    is_line_tried: bool = False
+    _conduct: list[dict[str, Any]] = []
+    _tried: dict[str, Any] = {}  # the line that was tried
     problems: dict[str, str] = {}
     instruction_length: int = 0
 
@@ -130,6 +142,50 @@ class AgentState(AgentModels, VersionedEditor, rx.State):
         )
 
     @handler(Role.OPERATOR)
+    async def set_tool(self, name: str, mode: str) -> Any:
+        """Set whether the agent may use a tool."""
+        self.tools = [replace(line, mode=mode) if line.name == name else line for line in self.tools]
+        chosen = {line.name: line.mode for line in self.tools if line.mode != ToolMode.NEVER}
+        return browser.call_handler(AgentState.save, "tools", chosen)
+
+    @handler(Role.OPERATOR)
+    async def try_line(self, form: dict[str, Any]) -> None:
+        """Try a line of the must and never list on stored replies, before it is added."""
+        language = (await current_user(self)).language
+        self.conduct_problem, self.conduct_trial, self.is_line_tried = "", "", False
+        try:
+            line = parse_line(form)
+        except Invalid as error:
+            self.conduct_problem = translate(language, error.sentence, **error.values)
+            return
+        tried, broken = await fetch(self, reply_conduct.try_line, self._id(), line)
+        self.conduct_trial, self.is_line_tried = trial_words(tried, broken, language), True
+        self._tried = line.model_dump(mode="json")
+
+    @handler(Role.OPERATOR)
+    async def add_line(self) -> Any:
+        """Add the line that was tried to the must and never list."""
+        if not self.is_line_tried:
+            return None
+        self.conduct_trial, self.is_line_tried = "", False
+        return await self._save_conduct([*self._conduct, self._tried])
+
+    @handler(Role.OPERATOR)
+    async def remove_line(self, place: int) -> Any:
+        """Remove a line of the must and never list."""
+        return await self._save_conduct([line for at, line in enumerate(self._conduct) if at != place])
+
+    async def _save_conduct(self, lines: list[dict[str, Any]]) -> Any:
+        self._conduct = lines
+        await self._show_conduct()
+        return browser.call_handler(AgentState.save, "conduct", lines)
+
+    async def _show_conduct(self) -> None:
+        lines = [ConductLine.model_validate(line) for line in self._conduct]
+        counted = await fetch(self, reply_conduct.counts, self._id())
+        self.conduct_rows = line_rows(lines, counted, (await current_user(self)).language)
+
+    @handler(Role.OPERATOR)
     async def keep_own_changes(self) -> None:
         """Close the conflict; the next change overwrites the other user's value of that field."""
         agent = await fetch(self, agents.get, self._id())
@@ -170,6 +226,9 @@ class AgentState(AgentModels, VersionedEditor, rx.State):
         self._show_model_choices(values)
         self.categories = own.categories
         self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
+        self.tools = await fetch(self, tool_lines, own, language)
+        self._conduct, self.is_line_tried, self.conduct_trial = values["conduct"], False, ""
+        await self._show_conduct()
         self.instruction_length, self.problems = len(own.instructions), {}
         await self._load_models(language)
         self._revision = agent.revision

@@ -71,6 +71,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
         ("Max tokens", _count(own.get("max_tokens"), language)),
         ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
+        ("Broken lines", "; ".join(data.get("fired", []))),
         ("Spent budget", str(data.get("spent_budget") or "")),
         ("Failed models", _failed_calls(data, language)),
         ("Sent to the model", _sent(data)),
@@ -95,7 +96,21 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         known += [
             LabeledValue(f"{guided['title']}: {translate(language, words)}", value) for words, value in guided["given"]
         ]
-    return [LabeledValue(translate(language, name), value) for name, value in named if value] + known
+    shown = [LabeledValue(translate(language, name), value) for name, value in named if value]
+    return shown + [_tool_call(call, language) for call in data.get("tools", [])] + known
+
+
+_TOOL_STATES = {"done": "Done", "failed": "Failed", "refused": "Refused", "waiting": "Waits for a person"}
+
+
+def _tool_call(call: dict[str, Any], language: str) -> LabeledValue:
+    """Return a call of a tool: what became of it, its arguments and who decided."""
+    state = translate(language, _TOOL_STATES.get(call["state"], call["state"]))
+    told = translate(language, call["sentence"], **call["values"]) if call["sentence"] else ""
+    words = f"{state}: {told} {call['arguments']}"
+    if call["decided_by"]:
+        words += f" ({translate(language, 'decided by {name}', name=call['decided_by'])})"
+    return LabeledValue(f"{translate(language, 'Tool')} {call['name']}", words)
 
 
 _TRIGGERS = {"message": "a message", "delay": "the end of the delay"}

@@ -42,6 +42,7 @@ DESTINATIONS = [
     ("Email", "/settings/mail"),
     ("Model providers", "/settings/providers"),
     ("Budgets", "/settings/budgets"),
+    ("Tools of agents", "/settings/tools"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
     ("Notifications", "/settings/notifications"),

@@ -38,7 +38,17 @@ def count_words(held: Mapping[str, int], language: str) -> list[str]:
 
 
 def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
-    """Return a stored decision of the send gate as a sentence with times in `zone`; "" if the message was sent."""
+    """Return a stored decision of the send gate as a sentence with times in `zone`; "" if the message was sent.
+
+    Of a reply that waits for a decision on a tool call it is what the call would do.
+    """
+    if gate.get("tool_call"):
+        asked = translate(language, str(gate["sentence"]), **gate["values"])
+        return translate(
+            language, "The agent asks to do this: {sentence}. Its arguments can be changed.", sentence=asked
+        )
+    if gate.get("unfounded"):
+        return translate(language, "It says that something was done, but the agent has done nothing.")
     reason = gate.get("reason")
     if reason not in list(GateReason):
         return ""
