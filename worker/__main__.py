@@ -16,6 +16,7 @@ from platform_app.config import settings
 from platform_app.engine.bin import bin
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
+from platform_app.services.api_keys import idempotency
 from platform_app.services.channels import typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange
@@ -55,6 +56,7 @@ EVERY_HOUR = (
     call_log.delete_old,
     notification_retention.delete_old,
     task_retention.delete_old,
+    idempotency.delete_old,
     unused_uploads.delete_unused,
     index_rebuild.request_outdated,
     table_statistics.update_statistics,

@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 
+from platform_app.api import resources
 from platform_app.api.attachments import attachment
 from platform_app.api.channel_webhooks import receive_update, verify_webhook
 from platform_app.api.crm_oauth import finish_crm_sign_in
@@ -44,5 +45,6 @@ api = Starlette(
         healthz,
         readyz,
         *_WEB_CHAT,
+        *resources.ROUTES,
     ]
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -11,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from platform_app.api.security import is_https, preferred_language
 from platform_app.config import settings
@@ -63,7 +65,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
     def wrap(endpoint: Endpoint) -> Route:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
-            request.state.language = _preferred_language(request)
+            request.state.language = preferred_visitor_language(request)
             try:
                 return await _authorize(request, endpoint, role)
             except PlatformError as error:
@@ -80,6 +82,14 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
         return made
 
     return wrap
+
+
+def open_application(path: str, application: ASGIApp) -> Route:
+    """Return a route that passes every method on to an application, which checks itself who asks."""
+    made = Route(path, application)
+    made.path_regex = re.compile(made.path_regex.pattern, re.DOTALL)  # a path may hold encoded line breaks
+    made.role = ANYONE  # type: ignore[attr-defined]  # read by the test that lists every route
+    return made
 
 
 async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> Response:
@@ -106,17 +116,23 @@ async def _find_identity(token: str, slug: str | None) -> Identity | None:
 
 
 def _internal_error(request: Request, path: str, error: Exception) -> Response:
-    """Log a bug with its trace and answer with a reference number.
-
-    The address is not logged, since it may hold a secret.
-    """
-    number = secrets.token_hex(4)
-    log.error("route failed", route=path, request_id=number, exc_info=error)
+    """Answer with the reference number of a bug."""
+    number = log_bug(path, error)
     sentence = "Something went wrong. If it keeps happening, contact support with code {number}."
     return problem(500, sentence, request.state.language, number=number)
 
 
-def _preferred_language(request: Request) -> str:
+def log_bug(path: str, error: Exception) -> str:
+    """Log a bug with its trace; return its reference number.
+
+    `path` is that of the route: the address itself may hold a secret.
+    """
+    number = secrets.token_hex(4)
+    log.error("route failed", route=path, request_id=number, exc_info=error)
+    return number
+
+
+def preferred_visitor_language(request: Request) -> str:
     """Return the language of a visitor who is not signed in."""
     chosen = request.cookies.get("language", "")
     if chosen in ("ru", "en"):

@@ -2,6 +2,7 @@
 
 from platform_app.models import (
     agent,
+    api_key,
     bin,
     budget,
     channel,
@@ -34,6 +35,7 @@ from platform_app.models import (
 
 __all__ = [
     "agent",
+    "api_key",
     "bin",
     "budget",
     "channel",

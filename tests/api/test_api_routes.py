@@ -42,6 +42,11 @@ def test_an_open_route_is_a_known_one() -> None:
         *(f"/web-chat/{{token}}/{name}" for name in ("appearance", "frame", "try", "session", "messages", "person")),
         *(f"/web-chat/{{token}}/{name}" for name in ("history", "events", "typing")),
         "/readyz",
+        "/api/v1/openapi.json",
+        "/api/v1/{path:path}",  # these ask for a key: tests/api/test_rest_access.py
+        "/v1/{path:path}",
+        "/mcp",
+        "/mcp/",
     }
 
 

@@ -35,6 +35,7 @@ from tests.talking import call, run_jobs
 
 PASSWORD = "a-long-demo-password"
 STAY_EMPTY = {  # tables of which the demo has no row
+    "apikey",
     "attachment",
     "binentry",
     "budget",
@@ -49,6 +50,7 @@ STAY_EMPTY = {  # tables of which the demo has no row
     "dispatch",
     "effect",
     "holiday",
+    "idempotentrequest",
     "httptool",
     "inboundmessage",
     "incomingwebhook",

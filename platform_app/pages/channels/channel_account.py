@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.channels.api import API
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.bot_account import bot_account, kommo_account
 from platform_app.components.channels.whatsapp_account import whatsapp_account
@@ -37,11 +38,26 @@ def _account() -> rx.Component:
         rx.match(
             state.channel,
             ("web_chat", _web_chat()),
+            ("api", _api()),
             ("kommo", kommo_account()),
             ("whatsapp", whatsapp_account()),
             bot_account(),
         ),
     )
+
+
+def _api() -> rx.Component:
+    state = ChannelAccountState
+    keys = rx.link(t("API keys"), href=f"/manage/{CurrentUser.slug}/settings/api-keys", size="2", underline="always")
+    explained = t("Your system sends messages with this ID and an API key: POST {path}", path="/api/v1/conversations")
+    use = _card(
+        t("In your system"),
+        rx.el.p(explained, class_name="muted small"),
+        copyable_line(state.api_account_id, t("Account ID (account_id)"), name="account-id"),
+        rx.box(keys),
+    )
+    settings = _settings(_card(t("Account"), *autosaved_section(API.form, "account", state, {"agent_id": _agent})))
+    return rx.el.div(settings, use, class_name="grid cols-2", key=state.account_key)
 
 
 def _web_chat() -> rx.Component:

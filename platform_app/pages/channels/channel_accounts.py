@@ -37,7 +37,7 @@ def show() -> rx.Component:
                 rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(
                     IS_ADMIN & (ChannelAccountsState.rows.length() > 0),
-                    rx.flex(*connect_buttons(), _create_button(), spacing="3", wrap="wrap"),
+                    rx.flex(_api_button(), *connect_buttons(), _create_button(), spacing="3", wrap="wrap"),
                 ),
             ),
             _table(),
@@ -50,8 +50,16 @@ def show() -> rx.Component:
 
 
 def _create_button() -> rx.Component:
+    return rx.button(rx.icon("plus", size=16), t("Create web chat"), on_click=ChannelAccountsState.connect("web_chat"))
+
+
+def _api_button() -> rx.Component:
     return rx.button(
-        rx.icon("plus", size=16), t("Create web chat"), on_click=ChannelAccountsState.set_dialog_open(True)
+        t("Connect by API"),
+        on_click=ChannelAccountsState.connect("api"),
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
     )
 
 
@@ -69,7 +77,7 @@ def _table() -> rx.Component:
                 "No channels yet. Add a web chat to your site or connect a messenger bot, and your "
                 "agent will reply there."
             ),
-            rx.cond(IS_ADMIN, rx.flex(_create_button(), *connect_buttons(), spacing="3", wrap="wrap")),
+            rx.cond(IS_ADMIN, rx.flex(_create_button(), *connect_buttons(), _api_button(), spacing="3", wrap="wrap")),
             icon="messages-square",
         ),
     )
@@ -102,10 +110,15 @@ def _menu(account: rx.Var[ChannelAccountRow]) -> rx.Component:
 
 
 def _creation() -> rx.Component:
-    explained = t("Next, you’ll add the allowed sites and paste one line into their pages.")
+    is_api = ChannelAccountsState.new_kind == "api"
+    explained = rx.cond(
+        is_api,
+        t("Your own system sends customers’ messages with an API key and shows them the replies."),
+        t("Next, you’ll add the allowed sites and paste one line into their pages."),
+    )
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(t("Create web chat"), size="4"),
+            rx.dialog.title(rx.cond(is_api, t("Connect by API"), t("Create web chat")), size="4"),
             rx.dialog.description(explained, size="2", margin_bottom="16px"),
             _form(),
             max_width="560px",
@@ -129,7 +142,9 @@ def _form() -> rx.Component:
         _field("agent_id", agent),
         rx.flex(
             rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
-            rx.button(t("Create web chat"), type="submit"),
+            rx.button(
+                rx.cond(ChannelAccountsState.new_kind == "api", t("Connect"), t("Create web chat")), type="submit"
+            ),
             spacing="3",
             justify="end",
         ),

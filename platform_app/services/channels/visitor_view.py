@@ -72,7 +72,7 @@ def read(
         messages=[_as_json(one) for one in sent[:limit][::-1]],
         has_earlier=len(sent) > limit,
         is_writing=is_writing,
-        live=_live_text(session, row, newest) if newest is not None and is_writing else None,
+        live=live_text(session, row, newest) if newest is not None and is_writing else None,
         has_failed=newest is not None and newest.state in (MessageState.FAILED, MessageState.PARTIAL),
     )
 
@@ -105,7 +105,7 @@ def _newest(session: Transaction, row: Conversation) -> Message | None:
     return found
 
 
-def _live_text(session: Transaction, row: Conversation, reply: Message) -> LiveText | None:
+def live_text(session: Transaction, row: Conversation, reply: Message) -> LiveText | None:
     """Return the text so far of a reply, or None if the send gate or a member decides on it when it is complete."""
     if row.state != ConversationState.OPEN or reply.origin != Origin.CONVERSATION:
         return None

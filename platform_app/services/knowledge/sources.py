@@ -21,6 +21,7 @@ from platform_app.services.feed import activity
 from platform_app.services.knowledge import categories, source_replacement, uploads
 from platform_app.services.knowledge.indexing import index_source, remove_source
 from platform_app.services.knowledge.source_replacement import SameName
+from platform_app.services.knowledge.uploads import StoredFile
 
 QUOTA_BYTES = 2_000_000_000  # for all files of a tenant
 
@@ -47,17 +48,51 @@ async def store_upload(
 
         def note() -> str:
             with session_scope(who.tenant_id) as session:
-                if category_id:
-                    categories.get(session, who, category_id)
-                old = source_replacement.find_same_name(session, who.tenant_id, name, category_id)
-                keeps = old is not None and same_name == "keep"
-                named = source_replacement.unique_name(session, who.tenant_id, name) if keeps else name
-                source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
-                if old is not None and not keeps:
-                    source.replaces, source.category_id = old.id, category_id or old.category_id
-                return source.id
+                return add_stored(session, who, name, file, category_id=category_id, same_name=same_name).id
 
         return await asyncio.to_thread(note)
+
+
+def add_text(
+    session: Transaction, who: Identity, file_name: str, text: str, *, category_id: str | None = None
+) -> Source:
+    """Store a text as a file and enqueue its indexing; a source of the same name is deleted when it is ready.
+
+    Raises Invalid if the name is not allowed, LimitReached if the quota is used up, NotFound if there is no such
+    category. Nothing is stored then.
+    """
+    name = uploads.plain_name(file_name)
+    check_name(name)
+    file = uploads.store_text(text)
+    try:
+        return add_stored(session, who, name, file, category_id=category_id)
+    except BaseException:
+        uploads.remove(file)
+        raise
+
+
+def add_stored(
+    session: Transaction,
+    who: Identity,
+    name: str,
+    file: StoredFile,
+    *,
+    category_id: str | None = None,
+    same_name: SameName = "replace",
+) -> Source:
+    """Create a source whose file is stored, in place of one of the same name, if any; see `store_upload`.
+
+    Raises LimitReached if the quota is used up, NotFound if there is no such category.
+    """
+    if category_id:
+        categories.get(session, who, category_id)
+    old = source_replacement.find_same_name(session, who.tenant_id, name, category_id)
+    keeps = old is not None and same_name == "keep"
+    named = source_replacement.unique_name(session, who.tenant_id, name) if keeps else name
+    source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
+    if old is not None and not keeps:
+        source.replaces, source.category_id = old.id, category_id or old.category_id
+    return source
 
 
 def has_same_name(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:

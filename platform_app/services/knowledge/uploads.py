@@ -51,3 +51,16 @@ async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def store_text(text: str) -> StoredFile:
+    """Write a text to disk in UTF-8, under a random name."""
+    settings().uploads.mkdir(parents=True, exist_ok=True)
+    content, stored_as = text.encode(), secrets.token_hex(16)
+    (settings().uploads / stored_as).write_bytes(content)
+    return StoredFile(stored_as, len(content))
+
+
+def remove(file: StoredFile) -> None:
+    """Delete a stored file, if it is there."""
+    (settings().uploads / file.stored_as).unlink(missing_ok=True)

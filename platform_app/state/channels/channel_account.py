@@ -31,6 +31,7 @@ MAX_VALUE_CHARS = 10_000
 class ChannelAccountState(FieldProblems, rx.State):
     """The channel account in the address."""
 
+    api_account_id: str = ""  # by which the API names it
     account_key: str = ""  # changes with every load, which redraws the fields
     name: str = ""
     kind: str = ""
@@ -117,6 +118,7 @@ class ChannelAccountState(FieldProblems, rx.State):
         language = (await current_user(self)).language
         row, self.agents, agent, access = await fetch(self, _read, self._id())
         values, kind = channel_accounts.form_values(row), channel_accounts.kind_of(row)
+        self.api_account_id = row.id
         self.name, self.kind, self.channel = row.name, translate(language, kind.label), row.kind.value
         self.choices = {n: str(values[n]) for n, shown in kind.form.items() if shown.control == Control.SELECT}
         self.enabled, self.has_origins = row.enabled, bool(values.get("allowed_origins"))

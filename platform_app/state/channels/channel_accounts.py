@@ -20,6 +20,8 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.console.undo import SoftDelete, Undo
 
+KINDS = (Channel.WEB_CHAT.value, Channel.API.value)  # channels without a server, which need no token
+
 
 @dataclass
 class ChannelAccountRow:
@@ -41,6 +43,7 @@ class ChannelAccountsState(Undo, rx.State):
     rows: list[ChannelAccountRow] = []
     agents: list[Option] = []
     dialog_open: bool = False
+    new_kind: str = "web_chat"  # which channel the dialog connects: one of KINDS
     problem: str = ""
     problem_field: str = ""
     loaded: bool = False
@@ -60,15 +63,22 @@ class ChannelAccountsState(Undo, rx.State):
 
     @handler(Role.ADMIN)
     async def set_dialog_open(self, is_open: bool) -> None:
-        """Open or close the dialog for a new web chat."""
+        """Open or close the dialog for a new account."""
         self.dialog_open, self.problem, self.problem_field = is_open, "", ""
 
     @handler(Role.ADMIN)
+    async def connect(self, kind: str) -> None:
+        """Open the dialog for a new account of a channel. Raises Invalid for a channel that it does not connect."""
+        if kind not in KINDS:
+            raise Invalid("This value isn’t allowed.")
+        self.new_kind, self.dialog_open, self.problem, self.problem_field = kind, True, "", ""
+
+    @handler(Role.ADMIN)
     async def create(self, form: dict[str, Any]) -> Any:
-        """Create a web chat and open its page, or show the problem at its field."""
+        """Create an account and open its page, or show the problem at its field."""
         name, agent_id = str(form.get("name", ""))[:1_000], str(form.get("agent_id", ""))[:32]
         try:
-            row = await call(self, channel_accounts.create, Channel.WEB_CHAT, name=name, agent_id=agent_id)
+            row = await call(self, channel_accounts.create, Channel(self.new_kind), name=name, agent_id=agent_id)
         except (Invalid, NotFound) as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field or "agent_id"

@@ -43,6 +43,7 @@ DESTINATIONS = [
     ("Model providers", "/settings/providers"),
     ("Budgets", "/settings/budgets"),
     ("Tools of agents", "/settings/tools"),
+    ("API keys", "/settings/api-keys"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
     ("Notifications", "/settings/notifications"),

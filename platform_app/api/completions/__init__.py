@@ -1,0 +1,1 @@
+"""Completions: agents for clients of OpenAI, below /v1."""

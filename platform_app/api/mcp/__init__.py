@@ -1,0 +1,1 @@
+"""MCP: tools for AI programs, by the Model Context Protocol, with the same keys as the API."""

@@ -1,0 +1,1 @@
+"""REST: the resources below /api/v1, for other systems with an API key."""
