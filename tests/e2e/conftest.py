@@ -10,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests import contact_side
-from tests.conftest import forget_process_state, free_port, wait_for
+from tests.conftest import FULL, forget_process_state, free_port, wait_for
 from tests.e2e.test_up import Started, is_ready, start
 from tests.fake_provider import FakeProvider, serving
 from tests.fakes.kommo import FakeKommo
@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+MOTION: Literal["reduce", "no-preference"] = "no-preference" if FULL else "reduce"  # what moves takes processor time
 FOLDERS: dict[str, Path] = {}  # the data folders of the platforms that were started, by address
 FAILED = pytest.StashKey[bool]()
 PASSWORD = "Correct horse 7 battery"
@@ -205,7 +206,7 @@ def new_person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[New
 
     def make(language: str) -> BrowserContext:
         locale = {"ru": "ru-RU", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
+        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900}, reduced_motion=MOTION)
         context.set_default_timeout(30_000)
         context.on("page", watch)
         contexts.append(context)

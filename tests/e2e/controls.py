@@ -247,7 +247,8 @@ class Presser:
     def _reopen(self, way: list[Control], scope: str) -> bool:
         """Open a menu, list or dialog from the page without any, else from the page as it loads; tell whether it is."""
         self._close()
-        if self.page.url.rstrip("/") == self.address.rstrip("/") and self._follow(way, scope):
+        self._go_back()
+        if self._follow(way, scope):
             return True
         self.restore()
         self.open(self.address)

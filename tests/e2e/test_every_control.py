@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from platform_app.pages.registry import every_page
 from tests.conftest import wait_for
 from tests.e2e import controls, test_kommo, test_telegram, test_whatsapp
-from tests.e2e.conftest import PASSWORD, Recorded, fake_kommo, telegram, whatsapp
+from tests.e2e.conftest import MOTION, PASSWORD, Recorded, fake_kommo, telegram, whatsapp
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
 from tests.e2e.test_web_chat import connect
@@ -159,7 +159,7 @@ def report(presser: Presser, began: float) -> None:
 
 
 def new_context(browser: Browser, locale: str = "en-US") -> BrowserContext:
-    context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
+    context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900}, reduced_motion=MOTION)
     context.set_default_timeout(30_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     return context
