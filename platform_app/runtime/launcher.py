@@ -220,7 +220,7 @@ def prepare_database(up: Platform) -> None:
         database_roles.grant_access(up.own.migration_database, up.own.database)
         weakness = database_roles.weakness(up.own.database)
     except OperationalError as error:
-        raise Unavailable(f"The database does not answer: {logs.redact(str(error.orig))}") from error
+        raise Unavailable(f"The database isn’t responding: {logs.redact(str(error.orig))}") from error
     up.row("database", "ready", make_url(up.own.database).get_backend_name())
     if weakness:
         up.row("database", "unsafe", f"{weakness}. {database_roles.ADVICE}")
