@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import col
 
-from platform_app import fact_snapshots, sequence_exits
+from platform_app import fact_snapshots, outgoing_events, sequence_exits
 from platform_app.clock import new_id
 from platform_app.db import Transaction, owned
 from platform_app.jobs import HandleEvent, enqueue
@@ -95,6 +95,7 @@ def _complete(session: Transaction, event: Event) -> None:
     is_heard = _has_listeners(session, event)
     is_heard = sequence_exits.apply_exits(session, event) or is_heard
     session.add(event)
+    outgoing_events.add_deliveries(session, event)
     if is_heard:
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
 
@@ -107,8 +108,10 @@ def _has_listeners(session: Transaction, event: Event) -> bool:
             owned(model, event.tenant_id).where(model.trigger == event.kind, col(model.enabled).is_(True))
             for model in (Rule, Sequence)
         ]
-        has_ways, *found = session.exists_each(sequence_exits.any_enrollment(event.tenant_id), *listeners)
+        others = (sequence_exits.any_enrollment(event.tenant_id), outgoing_events.any_webhook(event.tenant_id))
+        has_ways, has_webhooks, *found = session.exists_each(*others, *listeners)
         sequence_exits.set_has_enrollments(session, has_any=has_ways)
+        outgoing_events.set_has_webhooks(session, has_any=has_webhooks)
         heard[event.kind] = any(found)
     return heard[event.kind]
 

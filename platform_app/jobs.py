@@ -79,6 +79,13 @@ class DeliverMessage(BaseModel):
     message_id: str
 
 
+class SendWebhook(BaseModel):
+    """Send a delivery to an outgoing webhook."""
+
+    kind: Literal["send_webhook"] = "send_webhook"
+    delivery_id: str
+
+
 class SendInvitation(BaseModel):
     """Send the e-mail with the link of an invitation."""
 
@@ -125,6 +132,7 @@ AnyPayload = (
     | TakeStep
     | Reply
     | DeliverMessage
+    | SendWebhook
     | SendInvitation
     | SendPasswordReset
     | SendTwoFactorReset

@@ -25,6 +25,7 @@ from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders, task_retention
+from platform_app.services.webhooks import outgoing_log
 from worker import health
 from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
@@ -49,6 +50,7 @@ EVERY_SECOND = (
     timers.emit_due_schedules,
     timers.emit_no_replies,
     task_reminders.remind_due,
+    outgoing_log.enqueue_due,
 )
 EVERY_HOUR = (
     retention.delete_old_runs,
@@ -57,6 +59,7 @@ EVERY_HOUR = (
     notification_retention.delete_old,
     task_retention.delete_old,
     idempotency.delete_old,
+    outgoing_log.delete_old,
     unused_uploads.delete_unused,
     index_rebuild.request_outdated,
     table_statistics.update_statistics,

@@ -14,6 +14,7 @@ from platform_app.services.crm import import_job
 from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
+from platform_app.services.webhooks import outgoing_deliveries
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
@@ -26,6 +27,7 @@ HANDLERS: Mapping[str, Handler] = {
     "take_step": step_calls.take_step,
     "reply": replies.run_job,
     "deliver_message": outbound.deliver_message,
+    "send_webhook": outgoing_deliveries.send_webhook,
     "send_invitation": invitation_mail.send_invitation,
     "send_password_reset": password_reset_mail.send_password_reset,
     "send_two_factor_reset": two_factor_mail.send_two_factor_reset,

@@ -16,6 +16,7 @@ from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, source_jobs
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 from platform_app.services.tools import http_tools, mcp_servers
+from platform_app.services.webhooks import outgoing_deliveries
 
 
 def register_callbacks() -> None:
@@ -41,6 +42,9 @@ def register_callbacks() -> None:
     CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
     CALLBACKS["deliver_message"] = JobCallbacks(outbound.on_failure, outbound.on_retry, outbound.payload_from_keys)
+    CALLBACKS["send_webhook"] = JobCallbacks(
+        outgoing_deliveries.on_failure, outgoing_deliveries.on_retry, outgoing_deliveries.payload_from_keys
+    )
     CALLBACKS["send_invitation"] = JobCallbacks(
         invitation_mail.on_failure, invitation_mail.on_retry, invitation_mail.payload_from_keys
     )

@@ -28,6 +28,7 @@ from platform_app.integrations.special_addresses import is_public
 SECONDS = 10.0
 NOT_ALLOWED = "This URL is blocked."
 MOST_KEPT = 2_000  # characters of an answer
+_BODY_SHARE = 0.9  # of the time that is left once the status is known
 _PLAIN = {"accept-encoding": "identity"}
 
 
@@ -37,6 +38,7 @@ class Answer:
 
     status: int
     text: str  # its beginning
+    retry_after: str = ""  # the header, if the other side asks to wait
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,24 @@ def check(address: str) -> str:
     return address.strip()
 
 
-def post(address: str, body: str, headers: dict[str, str]) -> Answer:
+def post(address: str, body: str, headers: dict[str, str], *, seconds: float = SECONDS) -> Answer:
     """Post a body and return the response; redirects are not followed.
 
-    Raises Invalid if the address may not be reached, httpx.HTTPError if there is no response.
+    `seconds` is the time for all of it. Once the status is known, a body that comes slowly or breaks off is kept as far
+    as it came. Raises Invalid if the address may not be reached, httpx.HTTPError or TimeoutError if there is no
+    response.
     """
-    return asyncio.run(_post(check(address), body, headers))
+    return asyncio.run(_post(check(address), body, headers, seconds))
 
 
-async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
-    client = httpx.AsyncClient(transport=_Transport(), timeout=SECONDS, follow_redirects=False, trust_env=False)
-    async with client, asyncio.timeout(SECONDS * 2):
+async def _post(address: str, body: str, headers: dict[str, str], seconds: float) -> Answer:
+    end = time.monotonic() + seconds
+    client = httpx.AsyncClient(transport=_Transport(), timeout=seconds, follow_redirects=False, trust_env=False)
+    async with client, asyncio.timeout(seconds):
         try:
             async with client.stream("POST", address, content=body.encode(), headers=headers | _PLAIN) as answer:
-                return Answer(answer.status_code, await _beginning(answer))
+                text = await _beginning(answer, (end - time.monotonic()) * _BODY_SHARE)
+                return Answer(answer.status_code, text, answer.headers.get("retry-after", "")[:100])
         except httpx.InvalidURL as error:
             raise Invalid("This isn’t an address.", field="url") from error
 
@@ -154,15 +160,17 @@ class _Checked(httpcore.AnyIOBackend):
         raise failure
 
 
-async def _beginning(answer: httpx.Response) -> str:
+async def _beginning(answer: httpx.Response, seconds: float) -> str:
     """Return how an answer begins, as it came: a packed one was not asked for, and could unpack to any size."""
     if answer.headers.get("content-encoding", "identity") != "identity":
         return ""
     kept = b""
-    async for piece in answer.aiter_raw():
-        kept += piece
-        if len(kept) >= MOST_KEPT * 4:
-            break
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for piece in answer.aiter_raw():
+                kept += piece
+                if len(kept) >= MOST_KEPT * 4:
+                    break
     try:
         return kept.decode(answer.charset_encoding or "utf-8", "replace")[:MOST_KEPT]
     except LookupError:

@@ -23,6 +23,7 @@ class BinKind(StrEnum):
     SOURCE = "source"
     CATEGORY = "category"
     WEBHOOK = "incomingwebhook"
+    OUTGOING_WEBHOOK = "outgoingwebhook"
     CHANNEL_ACCOUNT = "channelaccount"
 
 

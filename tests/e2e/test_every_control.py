@@ -43,6 +43,8 @@ ROWS = {
     "script_id": "script",
     "sequence_id": "sequence",
     "source_id": "source",
+    "outgoing_id": "outgoingwebhook",
+    "sent_id": "outgoingdelivery",
     "webhook_id": "incomingwebhook",
 }
 KINDS = {"account_id": "r.kind"}  # the column that tells rows apart whose pages have other controls

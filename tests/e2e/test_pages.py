@@ -42,6 +42,7 @@ MORE |= {
 }
 MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations"}
 MORE |= {"settings-bin": "/settings/bin", "settings-api-keys": "/settings/api-keys"}
+MORE |= {"webhooks-outgoing": "/webhooks?tab=outgoing", "webhooks-sent": "/webhooks?tab=sent"}
 # What passes is counted and not described: to describe it takes longer than to look.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES |= {"resultTypes": ["violations"]}

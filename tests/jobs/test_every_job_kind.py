@@ -23,6 +23,7 @@ from platform_app.models.invitation import MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.notification import Notification
+from platform_app.models.outgoing_webhook import OutgoingState
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
 from platform_app.services.accounts import invitations, password_resets, two_factor_resets
@@ -34,6 +35,7 @@ from platform_app.services.integrations.connections import CrmAccess, Definition
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.notifications import digests
+from platform_app.services.webhooks import outgoing_log
 from platform_app.state.jobs.jobs import KIND_LABELS
 from tests.conftest import make_member
 from tests.crm.test_imports import begun
@@ -42,6 +44,8 @@ from tests.jobs.test_job_callbacks import Ending, cancelled, change, crashed, gi
 from tests.jobs.test_unreadable_jobs import damage, work
 from tests.notifications.test_notifications import tell
 from tests.notifying import prefer
+from tests.receiving import an_outgoing
+from tests.receiving import deliveries as outgoing_deliveries
 from tests.rules.test_rules import a_rule, runs
 from tests.second_factor import set_up
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
@@ -160,6 +164,18 @@ def delivery_says(who: Identity, message_id: str) -> str:
     return state.error
 
 
+def an_outgoing_delivery(who: Identity) -> str:
+    an_outgoing(who, "https://example.com/", "contact_created")
+    call(who, contacts.create, name="Anna")
+    return outgoing_deliveries(who)[0].id
+
+
+def outgoing_says(who: Identity, delivery_id: str) -> str:
+    (row,) = outgoing_deliveries(who)
+    assert row.state in (OutgoingState.FAILED, OutgoingState.WAITING)
+    return row.error
+
+
 def an_invitation(who: Identity) -> str:
     return str(invited(who, by_mail=True)[0].id)
 
@@ -234,6 +250,7 @@ CASES = {
     "deliver_message": Case(
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
+    "send_webhook": Case(an_outgoing_delivery, outgoing_says, lambda who, one: call(who, outgoing_log.send_again, one)),
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
     "send_notification": Case(a_notification, told(UNSENT), by_job),
     "send_digest": Case(a_digest, told(UNSENT), by_job),

@@ -26,7 +26,7 @@ from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
 from platform_app.services.knowledge import categories, sources
 from platform_app.services.scripts import scripts
-from platform_app.services.webhooks import incoming_webhooks
+from platform_app.services.webhooks import incoming_webhooks, outgoing_webhooks
 
 log = structlog.get_logger()
 MAX_REMOVALS = 50  # entries that one call of `remove_expired` handles
@@ -41,9 +41,10 @@ _RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
     BinKind.SOURCE: sources.restore,
     BinKind.CATEGORY: categories.restore,
     BinKind.WEBHOOK: incoming_webhooks.restore,
+    BinKind.OUTGOING_WEBHOOK: outgoing_webhooks.restore,
     BinKind.CHANNEL_ACCOUNT: channel_accounts.restore,
 }
-_ADMIN_KINDS = (BinKind.WEBHOOK, BinKind.CHANNEL_ACCOUNT)  # which only admins may delete
+_ADMIN_KINDS = (BinKind.WEBHOOK, BinKind.OUTGOING_WEBHOOK, BinKind.CHANNEL_ACCOUNT)  # which only admins may delete
 _OF_AGENTS = (BinKind.SCRIPT, BinKind.RULE, BinKind.SEQUENCE)
 
 

@@ -25,32 +25,44 @@ from platform_app.components.console.parts import (
 )
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import received_log
+from platform_app.components.webhooks.outgoing_list import create_outgoing_button, outgoing_dialog, outgoing_list
+from platform_app.components.webhooks.sent_table import sent_log
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveriesState
+from platform_app.state.webhooks.outgoing_webhooks import OutgoingWebhooksState
+from platform_app.state.webhooks.sent import SentState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
+
+_IS_OUTGOING = (WebhooksState.tab == "outgoing") | (WebhooksState.tab == "sent")
 
 
 def show() -> rx.Component:
-    """Return the page with the incoming webhooks, which admins change, and the log of deliveries."""
+    """Return the page with the incoming and outgoing webhooks, which admins change, and the logs of deliveries."""
     return frame(
         rx.fragment(
             page_head(
                 t("Webhooks"),
-                t("Receive events from other systems and trigger rules."),
-                rx.cond(IS_ADMIN, _create_button()),
+                t("Receive events from other systems, trigger rules, and send your own events."),
+                rx.cond(IS_ADMIN, rx.cond(_IS_OUTGOING, create_outgoing_button(), _create_button())),
             ),
             rx.tabs.root(
                 rx.tabs.list(
                     rx.tabs.trigger(t("Incoming"), value="incoming"),
                     rx.tabs.trigger(t("Received"), value="received"),
+                    rx.tabs.trigger(t("Outgoing"), value="outgoing"),
+                    rx.tabs.trigger(t("Sent"), value="sent"),
                 ),
                 rx.tabs.content(_incoming(), value="incoming", padding_top="20px"),
                 rx.tabs.content(received_log(), value="received", padding_top="20px"),
+                rx.tabs.content(outgoing_list(), value="outgoing", padding_top="20px"),
+                rx.tabs.content(sent_log(), value="sent", padding_top="20px"),
                 value=WebhooksState.tab,
                 on_change=WebhooksState.show_tab,
             ),
             _creation(),
+            outgoing_dialog(),
             undo_bar(WebhooksState.undo_sentence, WebhooksState.undo),
+            undo_bar(OutgoingWebhooksState.undo_sentence, OutgoingWebhooksState.undo),
         ),
         section="Webhooks",
     )
@@ -196,7 +208,11 @@ PAGES = [
         show,
         WebhooksState.load,
         DeliveriesState.load,
+        OutgoingWebhooksState.load,
+        SentState.load,
         WebhooksState.watch,
         DeliveriesState.watch,
+        OutgoingWebhooksState.watch,
+        SentState.watch,
     )
 ]

@@ -12,6 +12,7 @@ from platform_app import encryption
 from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.models.oauth_grant import OAuthGrant
+from platform_app.models.outgoing_webhook import OUTGOING_SECRET_COLUMNS, OutgoingWebhook
 from platform_app.models.second_factor import SecondFactor
 from platform_app.models.secret import Secret
 from platform_app.models.webhook import WEBHOOK_SECRET_COLUMNS, IncomingWebhook
@@ -24,7 +25,7 @@ _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 class _SecretColumn:
     """A column with encrypted values; "" means that a row has none."""
 
-    model: type[Secret | IncomingWebhook | SecondFactor | OAuthGrant]
+    model: type[Secret | IncomingWebhook | OutgoingWebhook | SecondFactor | OAuthGrant]
     column: str
     purpose: Callable[[Any], str]
     owner: Callable[[Any], str] = attrgetter("tenant_id")  # what the value is bound to beside its purpose
@@ -42,6 +43,7 @@ _SECRET_COLUMNS = (
     _SecretColumn(Secret, "sealed", attrgetter("purpose")),
     *(_SecretColumn(IncomingWebhook, name, methodcaller("secret_purpose", name)) for name in WEBHOOK_SECRET_COLUMNS),
     _SecretColumn(OAuthGrant, "sealed", methodcaller("secret_purpose")),
+    *(_SecretColumn(OutgoingWebhook, name, methodcaller("secret_purpose", name)) for name in OUTGOING_SECRET_COLUMNS),
     _SecretColumn(SecondFactor, "sealed", lambda row: SECOND_FACTOR_PURPOSE, attrgetter("user_id")),
 )
 

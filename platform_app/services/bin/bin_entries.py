@@ -78,6 +78,12 @@ _WORDS: dict[BinKind, tuple[ActivityKind, str, str, str]] = {
         "Webhook “{name}” restored",
         "Webhook “{name}” permanently deleted",
     ),
+    BinKind.OUTGOING_WEBHOOK: (
+        ActivityKind.INTEGRATION,
+        "/webhooks/outgoing/{id}",
+        "Webhook “{name}” brought back",
+        "Webhook “{name}” deleted for good",
+    ),
     BinKind.CHANNEL_ACCOUNT: (
         ActivityKind.INTEGRATION,
         "/settings/channels/{id}",

@@ -35,6 +35,7 @@ _LINKS: dict[BinKind, tuple[str, ...]] = {
     BinKind.SOURCE: ("source_id", "replaces"),
     BinKind.CATEGORY: ("category_id", "parent_id"),
     BinKind.WEBHOOK: ("webhook_id",),
+    BinKind.OUTGOING_WEBHOOK: ("outgoing_id",),
     BinKind.CHANNEL_ACCOUNT: ("account_id",),
 }
 _OWN_SECRETS = (BinKind.WEBHOOK, BinKind.CHANNEL_ACCOUNT)

@@ -19,7 +19,7 @@ from platform_app.services.notifications.notifications import Notice
 _NEVER_TOLD = ("/jobs?kind=send_notification", "/jobs?kind=send_digest")  # failures to tell, which would follow again
 
 # Pages of single conversations, runs, enrollments and deliveries: many of them may fail for one reason.
-_OF_ONE_ACTOR = ("/inbox", "/rules/runs/", "/sequences/enrollments/", "/webhooks/received/")
+_OF_ONE_ACTOR = ("/inbox", "/rules/runs/", "/sequences/enrollments/", "/webhooks/received/", "/webhooks/sent/")
 
 
 def assignee_or_all(session: Transaction, event: Event, conversation: Conversation | None) -> set[str]:

@@ -6,14 +6,11 @@ up by its SHA-256 hash and stored encrypted, like the signing secrets (see webho
 
 import hashlib
 import secrets
-from base64 import b64encode
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.form_fields import WRONG_VALUE, Control, FormField
@@ -27,7 +24,6 @@ from platform_app.services.versions.deletable_rows import DeletableRows
 from platform_app.services.webhooks import webhook_secrets
 
 MAX_WEBHOOKS = 100  # of a tenant
-FORMER_SECRET_LIFETIME = timedelta(hours=24)
 _ROWS = DeletableRows(
     model=IncomingWebhook,
     missing="Webhook not found.",
@@ -74,15 +70,11 @@ def create(session: Transaction, who: Identity, *, name: str, signed: bool = Tru
         signed=signed,
     )
     webhook_secrets.set_secret(row, "address_secret", address)
-    webhook_secrets.set_secret(row, "secret", _new_secret())
+    webhook_secrets.set_secret(row, "secret", webhook_secrets.new_secret())
     session.add(row)
     session.flush()
     _record(session, who, row, "Webhook “{name}” created")
     return row
-
-
-def _new_secret() -> str:
-    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
 
 
 def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str, Any]) -> IncomingWebhook:
@@ -144,10 +136,9 @@ def require_signature(session: Transaction, who: Identity, webhook_id: str, *, s
 
 
 def rotate_secret(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
-    """Replace the signing secret; the former one stays valid for FORMER_SECRET_LIFETIME."""
+    """Replace the signing secret; the former one stays valid for a day."""
     row = get(session, who, webhook_id, lock=True)
-    row.former_secret, row.former_until = row.secret, now() + FORMER_SECRET_LIFETIME
-    webhook_secrets.set_secret(row, "secret", _new_secret())
+    webhook_secrets.rotate(row)
     _record(session, who, row, "Secret of the webhook “{name}” renewed")
     return row
 

@@ -28,6 +28,7 @@ KIND_LABELS: dict[BinKind, str] = {
     BinKind.SOURCE: "Source",
     BinKind.CATEGORY: "Category",
     BinKind.WEBHOOK: "Webhook",
+    BinKind.OUTGOING_WEBHOOK: "Outgoing webhook",
     BinKind.CHANNEL_ACCOUNT: "Channel account",
 }
 _COUNTED: dict[BinKind, tuple[str, str]] = {

@@ -26,6 +26,10 @@ class LogList(rx.State, mixin=True):
     def _filters(self) -> dict[str, Container[str] | None]:
         """Return the allowed values by name of filter; None allows any id."""
 
+    def _page_name(self) -> str:
+        """Return the name of the page in the query; a second log of a page has its own."""
+        return "page"
+
     @abstractmethod
     async def _fetch(self) -> None:
         """Read the rows of the current page from the database."""
@@ -36,7 +40,7 @@ class LogList(rx.State, mixin=True):
         query = self.router.url.query_parameters
         for name in self._filters():
             self._assign_filter(name, query.get(name, ALL))
-        self.page = parse_whole(query.get("page", "1"), LAST_PAGE) or 1
+        self.page = parse_whole(query.get(self._page_name(), "1"), LAST_PAGE) or 1
         await self._fetch()
 
     @handler(Role.VIEWER)
@@ -63,4 +67,4 @@ class LogList(rx.State, mixin=True):
     async def _apply_filters(self) -> Any:
         await self._fetch()
         values = {name: getattr(self, name) for name in self._filters()}
-        return replace_query(**values, page="" if self.page == 1 else str(self.page))
+        return replace_query(**values, **{self._page_name(): "" if self.page == 1 else str(self.page)})

@@ -21,7 +21,7 @@ from platform_app.state.console.one_time_secret import reveal_once
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
-TABS = ("incoming", "received")
+TABS = ("incoming", "received", "outgoing", "sent")
 
 
 @dataclass
