@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import col
 
+from platform_app.automation.rules import MAX_CHAIN_DEPTH
 from platform_app.db import Transaction, owned
 from platform_app.jobs import SendWebhook, enqueue
 from platform_app.models.event import Event
@@ -29,6 +30,8 @@ def set_has_webhooks(session: Transaction, *, has_any: bool) -> None:
 
 def add_deliveries(session: Transaction, event: Event) -> None:
     """Add a delivery of an event for each webhook that subscribes to its kind, with the job that sends it."""
+    if event.depth > MAX_CHAIN_DEPTH:  # a webhook of this platform that led to itself
+        return
     if _WEBHOOKS not in session.info:
         session.info[_WEBHOOKS] = list(session.exec(any_webhook(event.tenant_id)).all())
     for webhook in session.info[_WEBHOOKS]:
@@ -38,6 +41,7 @@ def add_deliveries(session: Transaction, event: Event) -> None:
                 outgoing_id=webhook.id,
                 type=event.kind.value,
                 event_id=event.id,
+                depth=event.depth + 1,
                 object_id=event.contact_id or event.lead_id or event.conversation_id or event.id,
             )
             session.add(delivery)

@@ -101,6 +101,7 @@ class Facts:
     zone: str = "UTC"
     language: str = "en"  # of the tenant, for numbers and dates in texts
     names: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, object] = field(default_factory=dict)  # of a webhook that the run has called
 
     def nested(self) -> dict[str, object]:
         """Return the values as templates access them: contact.name as `name` within `contact`."""
@@ -113,4 +114,10 @@ class Facts:
                 assert isinstance(step, dict)
                 inner = step
             inner[leaf] = value
+        if self.answers:
+            tree["webhook"] = {**_as_dict(tree.get("webhook")), **self.answers}
         return tree
+
+
+def _as_dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}

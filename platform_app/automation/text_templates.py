@@ -21,6 +21,7 @@ from platform_app.automation import output_encoding, template_filters, template_
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.automation.output_encoding import PLACEHOLDER, RequestBody
 from platform_app.automation.template_lexer import TemplateProblem, TemplateSyntaxError, syntax_error
+from platform_app.automation.webhook_answers import UnknownAnswer
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 
@@ -208,6 +209,10 @@ def format_value(value: object, zone: str) -> object:
     """Return a value as people write it: amounts without trailing zeros, moments in `zone` to the minute."""
     if isinstance(value, dict):
         return {name: format_value(inner, zone) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [format_value(inner, zone) for inner in value]
+    if isinstance(value, (int, float, UnknownAnswer)):
+        return value
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):

@@ -66,23 +66,25 @@ def check(address: str) -> str:
     return address.strip()
 
 
-def post(address: str, body: str, headers: dict[str, str], *, seconds: float = SECONDS) -> Answer:
+def post(
+    address: str, body: str, headers: dict[str, str], *, seconds: float = SECONDS, kept: int = MOST_KEPT
+) -> Answer:
     """Post a body and return the response; redirects are not followed.
 
-    `seconds` is the time for all of it. Once the status is known, a body that comes slowly or breaks off is kept as far
-    as it came. Raises Invalid if the address may not be reached, httpx.HTTPError or TimeoutError if there is no
-    response.
+    `seconds` is the time for all of it, `kept` the number of characters that are returned. Once the status is known, a
+    body that comes slowly or breaks off is kept as far as it came. Raises Invalid if the address may not be reached,
+    httpx.HTTPError or TimeoutError if there is no response.
     """
-    return asyncio.run(_post(check(address), body, headers, seconds))
+    return asyncio.run(_post(check(address), body, headers, seconds=seconds, kept=kept))
 
 
-async def _post(address: str, body: str, headers: dict[str, str], seconds: float) -> Answer:
+async def _post(address: str, body: str, headers: dict[str, str], *, seconds: float, kept: int) -> Answer:
     end = time.monotonic() + seconds
     client = httpx.AsyncClient(transport=_Transport(), timeout=seconds, follow_redirects=False, trust_env=False)
     async with client, asyncio.timeout(seconds):
         try:
             async with client.stream("POST", address, content=body.encode(), headers=headers | _PLAIN) as answer:
-                text = await _beginning(answer, (end - time.monotonic()) * _BODY_SHARE)
+                text = await _beginning(answer, kept, (end - time.monotonic()) * _BODY_SHARE)
                 return Answer(answer.status_code, text, answer.headers.get("retry-after", "")[:100])
         except httpx.InvalidURL as error:
             raise Invalid("This isn’t an address.", field="url") from error
@@ -160,7 +162,7 @@ class _Checked(httpcore.AnyIOBackend):
         raise failure
 
 
-async def _beginning(answer: httpx.Response, seconds: float) -> str:
+async def _beginning(answer: httpx.Response, most: int, seconds: float) -> str:
     """Return how an answer begins, as it came: a packed one was not asked for, and could unpack to any size."""
     if answer.headers.get("content-encoding", "identity") != "identity":
         return ""
@@ -169,12 +171,12 @@ async def _beginning(answer: httpx.Response, seconds: float) -> str:
         async with asyncio.timeout(seconds):
             async for piece in answer.aiter_raw():
                 kept += piece
-                if len(kept) >= MOST_KEPT * 4:
+                if len(kept) >= most * 4:
                     break
     try:
-        return kept.decode(answer.charset_encoding or "utf-8", "replace")[:MOST_KEPT]
+        return kept.decode(answer.charset_encoding or "utf-8", "replace")[:most]
     except LookupError:
-        return kept.decode("utf-8", "replace")[:MOST_KEPT]
+        return kept.decode("utf-8", "replace")[:most]
 
 
 @contextmanager

@@ -79,6 +79,7 @@ class OutgoingDelivery(Owned, table=True):
     outgoing_id: str = Field(foreign_key="outgoingwebhook.id", max_length=32, ondelete="CASCADE")
     type: str = Field(max_length=40)  # the kind of the event, or TEST_TYPE
     event_id: str | None = Field(default=None, max_length=32)
+    depth: int = 1  # how many automations led to what the receiver does, if that is this platform
     object_id: str = Field(max_length=32)  # the deliveries of one object are sent in order
     state: OutgoingState = Field(default=OutgoingState.WAITING, sa_type=enum_column(OutgoingState))
     attempts: int = 0  # since it was created or sent again

@@ -1,5 +1,6 @@
 """Outgoing webhooks in the console: created, subscribed, tested, their log, and what each role may do."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,10 @@ from platform_app.config import settings
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts
-from platform_app.services.webhooks import outgoing_log, outgoing_webhooks, webhook_secrets
+from platform_app.services.webhooks import outgoing_log, outgoing_webhooks, rule_secrets, webhook_secrets
 from platform_app.state.webhooks.outgoing_webhook import KIND_GROUPS, OutgoingWebhookState
 from platform_app.state.webhooks.outgoing_webhooks import OutgoingWebhooksState
+from platform_app.state.webhooks.rule_secret import RuleSecretState
 from platform_app.state.webhooks.sent import SentDeliveryState, SentState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
@@ -89,7 +91,7 @@ async def test_a_test_event_and_what_failed_are_seen_and_sent_again(who: Identit
         await opened(tab, f"/webhooks/outgoing/{row.id}", OutgoingWebhookState, "webhook_key")
         await tab.send(OutgoingWebhookState.send_test(), settle=False)
         await tab.until(lambda: len(tab.get(OutgoingWebhookState, "deliveries")) == 1)
-        work_off(who)
+        await asyncio.to_thread(work_off, who)
         await tab.goto(f"/manage/acme/webhooks/sent/{deliveries(who)[0].id}", settle=False)
         await tab.until(lambda: "out of order" in str(tab.seen))
         head, view = tab.get(SentDeliveryState, "head"), tab.get(SentDeliveryState, "view")
@@ -102,7 +104,7 @@ async def test_a_test_event_and_what_failed_are_seen_and_sent_again(who: Identit
         await opened(tab, f"/webhooks/outgoing/{row.id}", OutgoingWebhookState, "has_failed")
         await tab.send(OutgoingWebhookState.send_failed_again(), settle=False)
         await tab.until(lambda: "1 delivery is sent again." in tab.scripts())
-        work_off(who)
+        await asyncio.to_thread(work_off, who)
     assert [one.state.value for one in deliveries(who)] == ["delivered"]
 
 
@@ -112,7 +114,7 @@ async def test_the_log_is_filtered_and_keeps_its_filters_in_the_address(who: Ide
     for place in range(55):
         call(who, contacts.create, name=f"Person {place}")
     call(who, outgoing_log.send_test, second.id)
-    work_off(who)
+    await asyncio.to_thread(work_off, who)
     async with Tab(sign_in(who)) as tab:
         await opened(tab, f"/webhooks?tab=sent&target={first.id}&sent_page=2", SentState, "loaded")
         await tab.until(lambda: len(tab.get(SentState, "rows")) == 5)
@@ -186,3 +188,22 @@ async def test_deleted_and_brought_back(who: Identity) -> None:
         await tab.send(OutgoingWebhooksState.undo(), settle=False)
         await tab.until(lambda: len(tab.get(OutgoingWebhooksState, "rows")) == 1)
     assert call(who, outgoing_webhooks.get, row.id).enabled
+
+
+async def test_the_secret_of_rules_is_shown_once_and_to_admins_alone(who: Identity) -> None:
+    async with Tab(sign_in(make_member(who, Role.OPERATOR))) as tab:
+        await opened(tab, "/webhooks?tab=outgoing", OutgoingWebhooksState, "loaded")
+        await tab.send(RuleSecretState.rotate(), settle=False)
+        await tab.send(OutgoingWebhooksState.load(), settle=False)
+        assert not SECRET.search(tab.scripts())
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, "/webhooks?tab=outgoing", OutgoingWebhooksState, "loaded")
+        for _ in range(2):
+            tab.said.clear()
+            await tab.send(RuleSecretState.rotate(), settle=False)
+            await tab.until(lambda: SECRET.search(tab.scripts()))
+        newest, former = await asyncio.to_thread(rule_secrets.signing_secrets, who.tenant_id)
+        assert newest in tab.scripts() and former not in tab.scripts()
+        await tab.until(lambda: tab.get(RuleSecretState, "note"))
+        held = str(tab.seen) + repr([vars(state) for state in tab.manager.states.values()])
+        assert not SECRET.search(held)

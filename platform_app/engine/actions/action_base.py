@@ -76,6 +76,7 @@ class Action(BaseModel, ABC, frozen=True):
 
     icon: ClassVar[str] = "zap"  # in the builder
     sends: ClassVar[str] = ""  # what a contact gets by it: "message", "email" or nothing
+    is_answered: ClassVar[bool] = False  # its JSON answer is known to the actions after it
     menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod

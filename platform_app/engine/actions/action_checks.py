@@ -1,6 +1,6 @@
 """Action checks: problems of actions before they are published, by field."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from platform_app.automation.condition_checks import INPUT_HINTS
 from platform_app.automation.facts import Catalogue
 from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.values import parse, parse_whole
+from platform_app.automation.webhook_answers import WithAnswers
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
@@ -67,21 +68,26 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
     if not listed:
         return {"actions": translate(language, "Add an action.")}
     sentences: dict[str, str] = {}
+    names: Container[str] = choices.catalogue
     for place, data in enumerate(listed):
         kind = actions.ACTIONS.get(str(data.get("kind")))
         if kind is None:
             sentences[f"action.{place}"] = translate(language, ("This action is no longer available. Remove it."))
             continue
         for shown in input_fields(kind):
-            if sentence := _field_problem(data, shown, choices, language):
+            if sentence := _field_problem(data, shown, choices, language, names=names):
                 sentences[f"action.{place}.{shown.name}"] = sentence
+        if kind.is_answered:
+            names = WithAnswers(choices.catalogue)
     return sentences
 
 
-def _field_problem(data: dict[str, Any], shown: InputField, choices: TenantChoices, language: str) -> str:
+def _field_problem(
+    data: dict[str, Any], shown: InputField, choices: TenantChoices, language: str, *, names: Container[str]
+) -> str:
     """Return the problem of one field of an action, or ""."""
     value = str(data.get(shown.name) or "")
-    if sentence := _problem(value, shown, choices, language):
+    if sentence := _problem(value, shown, choices, language, names=names):
         return sentence
     if shown.input == ActionInput.VALUE:
         return _type_problem(str(data.get("field")), value, choices.catalogue, language)
@@ -95,10 +101,10 @@ def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, An
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
 
 
-def _problem(value: str, field: InputField, choices: TenantChoices, language: str) -> str:
+def _problem(value: str, field: InputField, choices: TenantChoices, language: str, *, names: Container[str]) -> str:
     if not value.strip():
         return translate(language, "Required.") if field.required else ""
-    if field.input in _WITH_VARIABLES and (wrong := text_templates.problems(value, choices.catalogue)):
+    if field.input in _WITH_VARIABLES and (wrong := text_templates.problems(value, names)):
         return text_templates.describe_problem(wrong[0], language)
     if field.input == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
         return translate(language, "Enter a number.")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from platform_app.db import Transaction
 from platform_app.engine.actions.action_base import Action, ActionInput, action_field, limits_field
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
-from platform_app.engine.actions.outbound_calls import post_webhook, send_email
+from platform_app.engine.actions.outbound_calls import Signing, post_webhook, send_email
 from platform_app.errors import Conflict, Invalid
 from platform_app.integrations import egress, smtp
 from platform_app.models.person import Identity
@@ -58,11 +58,13 @@ class SendEmail(Action):
 class CallWebhook(Action):
     """Call a webhook
 
-    Sends a POST request to your URL. Values are encoded for JSON, forms or XML automatically.
+    Sends a signed POST request to your URL. Values are encoded for JSON, forms or XML automatically.
+    Later actions use its JSON answer as {{ webhook.answer.NAME }} and its status as {{ webhook.status }}.
     """
 
     icon: ClassVar[str] = "webhook"
     menu_order: ClassVar[int] = 110
+    is_answered: ClassVar[bool] = True
     kind: Literal["call_webhook"] = "call_webhook"
     url: str = action_field("URL", ActionInput.WORD)
     body: str = action_field("Body", ActionInput.TEXT, required=False)
@@ -70,6 +72,7 @@ class CallWebhook(Action):
     def plan(self, context: ActionContext) -> ActionPlan:
         """Plan to post a text to an address, with an idempotency key."""
         address, body = egress.check(self.url), context.render_body(self.body)
+        signing = Signing(context.who.tenant_id, context.event.depth + 1)
         return ActionPlan(
-            "Call {url}", {"url": address}, call=lambda key: post_webhook(address, body, key), repeatable=True
+            "Call {url}", {"url": address}, call=lambda key: post_webhook(address, body, key, signing), repeatable=True
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.automation.rules import evaluate_rule
+from platform_app.automation.webhook_answers import UnknownAnswer
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions import actions, reference_names
@@ -15,12 +16,15 @@ from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rule_runs, rules, why_not
 from platform_app.engine.rules.why_not import Note
 from platform_app.errors import Conflict, PlatformError
+from platform_app.i18n import translate
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.services.chat import automatic_messages
 from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
+
+NOT_KNOWN = "(not known before the webhook is called)"
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,17 @@ def _preview_actions(
     session: Transaction, row: Rule, event: Event, *, listed: list[dict[str, Any]]
 ) -> list[ActionPreview]:
     context = ActionContext(session, rule_runs.acting_identity(session, row), event, fact_snapshots.event_facts(event))
+    words = UnknownAnswer(translate(context.facts.language, NOT_KNOWN))
+    unknown: dict[str, object] = {"status": words, "answer": words}
     previews: list[ActionPreview] = []
     sent: list[datetime] = []  # by the actions before
     for data in listed:
         kind = str(data.get("kind"))
         try:
-            plan = actions.parse_action(data).plan(context)
+            action = actions.parse_action(data)
+            plan = action.plan(context)
+            if action.is_answered:
+                context = replace(context, facts=replace(context.facts, answers=unknown))
             gate = _foresee(session, row, plan, sent)
             previews.append(ActionPreview(kind, plan.sentence, plan.values, True, gate))
         except PlatformError as error:

@@ -55,6 +55,12 @@ def update_action(run: RuleRun, place: int, **values: Any) -> None:
     run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
 
 
+def webhook_answers(run: RuleRun, place: int) -> dict[str, Any]:
+    """Return what the last webhook before an action answered, as its variables; {} if none was called."""
+    made = [line["answer"] for line in run.actions[:place] if line.get("answer")]
+    return {"status": made[-1]["status"], "answer": made[-1]["json"]} if made else {}
+
+
 def hold_run(session: Transaction, run: RuleRun, place: int, *, until: datetime | None) -> None:
     """Let a run wait at an e-mail that the send gate holds, and queue the job that goes on with it at `until`."""
     run.state = RunState.RETRYING

@@ -156,8 +156,9 @@ class _EventHandler:
             )
             if plan.call is not None and not self._passes_gate(session, plan, run, place=place):
                 return
-            if plan.call is None or self._begin_call(session, plan, run, place=place, began=began):
-                self._record_done(run, place, began)
+            made = self._begin_call(session, plan, run, place=place, began=began) if plan.call is not None else {}
+            if made is not None:
+                self._record_done(run, place, began, made)
         except (Unavailable, LeaseLost, OperationalError):  # the whole job is retried
             raise
         except Exception as error:
@@ -179,8 +180,10 @@ class _EventHandler:
             rule_runs.hold_run(session, run, place, until=decision.until)
         return decision.sends
 
-    def _begin_call(self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int, began: float) -> bool:
-        """Return whether a call was made before; store it if it is still to be made."""
+    def _begin_call(
+        self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int, began: float
+    ) -> dict[str, Any] | None:
+        """Return the outcome of a call that was made before, or None after storing it to be made."""
         assert plan.call is not None
         call = _ActionCall(
             job=self.job,
@@ -193,14 +196,15 @@ class _EventHandler:
         )
         if call.begin(session):
             self.call = call
-        return self.call is None
+            return None
+        return call.outcome
 
     def _record_call(self, session: Transaction, run: RuleRun, call: _ActionCall) -> None:
         """Store the outcome of a call."""
         call.record(session)
         if call.error is None:
             run.state = RunState.RUNNING
-            self._record_done(run, call.place, call.began)
+            self._record_done(run, call.place, call.began, call.outcome)
         else:
             self._record_error(session, run, call.began, call.error)
 
@@ -216,9 +220,11 @@ class _EventHandler:
             _logger.error("an action of a rule failed", run_id=run.id, exc_info=error)
             self._retry_later(session, run, began, sentence="Something went wrong.")
 
-    def _record_done(self, run: RuleRun, place: int, began: float) -> None:
+    def _record_done(self, run: RuleRun, place: int, began: float, outcome: dict[str, Any] | None = None) -> None:
         self._has_progress = True
-        rule_runs.update_action(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
+        answer = {"answer": outcome} if outcome and "json" in outcome else {}
+        milliseconds = round((time.monotonic() - began) * 1_000)
+        rule_runs.update_action(run, place, state=RunState.DONE, ms=milliseconds, **answer)
 
     def _retry_later(self, session: Transaction, run: RuleRun, began: float, **told: Any) -> None:
         """Have a run retried with the job, unless it was retried often enough."""
@@ -245,7 +251,8 @@ def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place
     wanted = (
         parse_rule(rule.published) if is_current else published_definition(session, run.tenant_id, rule.id, run.version)
     )
-    context = ActionContext(session, rule_runs.acting_identity(session, rule), event, event_facts(event))
+    facts = replace(event_facts(event), answers=rule_runs.webhook_answers(run, place))
+    context = ActionContext(session, rule_runs.acting_identity(session, rule), event, facts)
     return actions.parse_action(wanted.actions[place]).plan(context)
 
 

@@ -44,6 +44,7 @@ def upgrade() -> None:
     sa.Column("outgoing_id", sa.String(length=32), nullable=False),
     sa.Column("type", sa.String(length=40), nullable=False),
     sa.Column("event_id", sa.String(length=32), nullable=True),
+    sa.Column("depth", sa.Integer(), nullable=False),
     sa.Column("object_id", sa.String(length=32), nullable=False),
     sa.Column("state", sa.String(length=40), nullable=False),
     sa.Column("attempts", sa.Integer(), nullable=False),

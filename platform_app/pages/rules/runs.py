@@ -160,6 +160,7 @@ def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
         ),
         rx.cond(line.words != "", rx.el.p(line.words)),
         rx.cond(line.error != "", rx.el.p(line.error, class_name="problem")),
+        rx.cond(line.answer != "", rx.el.pre(line.answer, class_name="payload", tab_index=0, aria_label=t("Answer"))),
         rx.cond(line.review != "", rx.el.p(line.review, class_name="muted small")),
         class_name="step-line",
     )

@@ -26,10 +26,12 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import received_log
 from platform_app.components.webhooks.outgoing_list import create_outgoing_button, outgoing_dialog, outgoing_list
+from platform_app.components.webhooks.rule_secret import rule_secret_card
 from platform_app.components.webhooks.sent_table import sent_log
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveriesState
 from platform_app.state.webhooks.outgoing_webhooks import OutgoingWebhooksState
+from platform_app.state.webhooks.rule_secret import RuleSecretState
 from platform_app.state.webhooks.sent import SentState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
 
@@ -54,7 +56,7 @@ def show() -> rx.Component:
                 ),
                 rx.tabs.content(_incoming(), value="incoming", padding_top="20px"),
                 rx.tabs.content(received_log(), value="received", padding_top="20px"),
-                rx.tabs.content(outgoing_list(), value="outgoing", padding_top="20px"),
+                rx.tabs.content(rx.fragment(outgoing_list(), rule_secret_card()), value="outgoing", padding_top="20px"),
                 rx.tabs.content(sent_log(), value="sent", padding_top="20px"),
                 value=WebhooksState.tab,
                 on_change=WebhooksState.show_tab,
@@ -209,6 +211,7 @@ PAGES = [
         WebhooksState.load,
         DeliveriesState.load,
         OutgoingWebhooksState.load,
+        RuleSecretState.load,
         SentState.load,
         WebhooksState.watch,
         DeliveriesState.watch,

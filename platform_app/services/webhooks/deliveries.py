@@ -10,6 +10,8 @@ from sqlmodel import col
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from platform_app import notifier, sequence_exits
+from platform_app.automation.rules import MAX_CHAIN_DEPTH
+from platform_app.automation.values import parse_whole
 from platform_app.automation.webhook_payloads import UnreadableBody
 from platform_app.db import Transaction, is_lock_conflict, owned, session_scope, unscoped
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
@@ -23,6 +25,7 @@ from platform_app.services.webhooks import (
     delivery_retention,
     delivery_subjects,
     incoming_webhooks,
+    outgoing_payloads,
     webhook_fields,
     webhook_secrets,
 )
@@ -213,6 +216,8 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
     links = delivery_subjects.find_links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
     event = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links)
+    depth = parse_whole(sent.headers.get(outgoing_payloads.DEPTH_HEADER, ""), 1_000) or 0
+    event.depth = min(depth, MAX_CHAIN_DEPTH + 1)
     row.event_id = event.id
     if delivery_retention.delete_old(session, row, previous_at=webhook.received_at):
         webhook.kept_bytes = delivery_retention.stored_bytes(session, row)

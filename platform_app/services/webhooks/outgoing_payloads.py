@@ -1,6 +1,7 @@
 """Outgoing payloads: the body and the headers of a delivery, in the form of Standard Webhooks."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from platform_app.models.event import Event
 from platform_app.models.outgoing_webhook import TEST_TYPE, OutgoingDelivery, OutgoingWebhook
 from platform_app.services.webhooks import webhook_secrets
 
+DEPTH_HEADER = "x-automation-depth"
 MAX_BODY_BYTES = 64_000
 _LINKS = ("agent_id", "conversation_id", "message_id", "contact_id", "lead_id")
 
@@ -54,16 +56,22 @@ def headers_of(webhook: OutgoingWebhook, delivery: OutgoingDelivery, body: str) 
 
     Raises Conflict if a secret cannot be decrypted.
     """
-    return signed_headers(webhook_secrets.valid_secrets(webhook), delivery.message_id, body)
+    return signed_headers(webhook_secrets.valid_secrets(webhook), delivery.message_id, body, depth=delivery.depth)
 
 
-def signed_headers(secrets: list[str], message_id: str, body: str) -> dict[str, str]:
-    """Return the headers of Standard Webhooks for a body that is sent now."""
+def signed_headers(secrets: Sequence[str], message_id: str, body: str, *, depth: int) -> dict[str, str]:
+    """Return the headers of Standard Webhooks for a body that is sent now.
+
+    `depth` is how many automations led to it: a webhook of this platform that receives it goes on counting, so that
+    webhooks that lead to each other come to an end.
+    """
     at = now()
-    return {
+    headers = {
         "content-type": "application/json",
         "user-agent": "gpt-agents-webhooks",
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(message_id, at, body) for secret in secrets),
+        DEPTH_HEADER: str(depth),
     }
+    signatures = " ".join(Webhook(secret).sign(message_id, at, body) for secret in secrets)
+    return headers | ({"webhook-signature": signatures} if signatures else {})

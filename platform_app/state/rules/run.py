@@ -1,5 +1,6 @@
 """Run: a run of a rule with its proof, its actions and the events it caused."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe
 from platform_app.state.rules.rule_words import TRIGGERS, describe_result
 from platform_app.state.rules.runs import RunRow, format_duration, run_row
 
+MAX_ANSWER_CHARS = 4_000  # of an answer that are shown
 ACTION_COLOURS = {
     "done": "green",
     "failed": "red",
@@ -49,6 +51,7 @@ class ActionRunLine:
     error: str
     took: str
     review: str  # what a member decided on a held e-mail
+    answer: str  # of a webhook, with its status
 
 
 @dataclass
@@ -160,7 +163,18 @@ def _action_run_line(place: int, action: dict[str, Any], context: ViewContext) -
         error=held or (error if state != "done" else ""),
         took=format_duration(int(action["ms"]), language) if "ms" in action else "",
         review=_review_words(released, discarded, language, is_done=state == "done"),
+        answer=_answer_words(action.get("answer"), language),
     )
+
+
+def _answer_words(answer: dict[str, Any] | None, language: str) -> str:
+    """Return the status and the JSON or the beginning of what a webhook answered, "" if none was called."""
+    if not answer:
+        return ""
+    body = answer.get("json")
+    text = str(answer.get("answer", "")) if body is None else json.dumps(body, ensure_ascii=False, indent=2)
+    told = translate(language, "The address answered {status}.", status=answer.get("status"))
+    return f"{told}\n{text[:MAX_ANSWER_CHARS]}".strip()
 
 
 def _review_words(
