@@ -162,6 +162,7 @@ def _kind(line: rx.Var[KindLine]) -> rx.Component:
             checked=line.selected,
             on_change=lambda wanted: OutgoingWebhookState.subscribe_to(line.kind, wanted),
             disabled=~IS_ADMIN,
+            aria_label=line.words,
         ),
         line.words,
         class_name="check",
