@@ -61,7 +61,7 @@ def _row(webhook: rx.Var[OutgoingWebhookRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_link(webhook.name, outgoing_address(webhook.id)),
-            rx.el.div(webhook.url, class_name="muted small break"),
+            rx.el.div(webhook.host, class_name="muted small break"),
         ),
         rx.table.cell(status(webhook.colour, webhook.words)),
         last_time_cell(webhook.when, webhook.exact),

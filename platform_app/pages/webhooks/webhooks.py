@@ -56,7 +56,11 @@ def show() -> rx.Component:
                 ),
                 rx.tabs.content(_incoming(), value="incoming", padding_top="20px"),
                 rx.tabs.content(received_log(), value="received", padding_top="20px"),
-                rx.tabs.content(rx.fragment(outgoing_list(), rule_secret_card()), value="outgoing", padding_top="20px"),
+                rx.tabs.content(
+                    rx.el.div(outgoing_list(), rule_secret_card(), class_name="stack"),
+                    value="outgoing",
+                    padding_top="20px",
+                ),
                 rx.tabs.content(sent_log(), value="sent", padding_top="20px"),
                 value=WebhooksState.tab,
                 on_change=WebhooksState.show_tab,

@@ -24,7 +24,7 @@ class OutgoingWebhookRow:
 
     id: str
     name: str
-    url: str
+    host: str
     colour: str
     words: str
     enabled: bool
@@ -127,7 +127,7 @@ def _row(row: OutgoingWebhook, identity: Identity, language: str) -> OutgoingWeb
     return OutgoingWebhookRow(
         id=row.id,
         name=row.name,
-        url=address_words(row, identity),
+        host=urlsplit(row.url).hostname or "",
         colour=colour,
         words=translate(language, words),
         enabled=row.enabled,
