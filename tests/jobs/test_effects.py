@@ -81,7 +81,7 @@ def test_a_lost_lease_is_no_outcome(who: Identity, job: RunningJob) -> None:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.ReadTimeout("slow"), TimeoutError(), OSError()])
 def test_a_webhook_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def silent(*_: Any) -> Any:
+    def silent(*_: Any, **__: Any) -> Any:
         raise error
 
     monkeypatch.setattr(outbound_calls.egress, "post", silent)
