@@ -197,7 +197,8 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
             added = [(key, value) for key, value in own if key not in given]
             added += [] if is_embedded else _language_cookie(scope, kept)
-            message["headers"] = [*kept, *added, (b"cache-control", cached)]
+            caching = [] if b"cache-control" in given else [(b"cache-control", cached)]
+            message["headers"] = [*kept, *added, *caching]
         await send(message)
 
     return answer
@@ -226,7 +227,8 @@ def _is_overridden(name: bytes, path: str) -> bool:
     """Return whether a response header is replaced: caching, and Reflex's CORS headers."""
     foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
     is_kept = is_development() or _CORS.fullmatch(path)
-    return name == b"cache-control" or (name in foreign and not is_kept)
+    is_file = path.startswith("/web-chat/files/")  # of the web chat, which says itself how long it is kept
+    return (name == b"cache-control" and not is_file) or (name in foreign and not is_kept)
 
 
 async def _send_text(send: Send, status: int, body: bytes) -> None:

@@ -9,20 +9,17 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from math import ceil
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse_many
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.api.security import is_https
+from platform_app.api.shared_limits import SharedLimiter
 from platform_app.channels.web_chat import WebChatSettings
-from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.errors import Forbidden, NotFound
 from platform_app.models.agent import Channel
@@ -39,7 +36,7 @@ NEW_VISITORS = parse_many("30/minute; 500/day")  # of an address
 REFUSED_SITE = "This site may not show this chat."
 TOO_MANY = "Too many requests. Try again in {seconds} s."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_limiter = FixedWindowRateLimiter(MemoryStorage())
+_limiter = SharedLimiter()
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def visitor_route(path: str, *, methods: list[str], is_known: bool = True) -> Ca
 async def find_visitor(request: Request) -> Visitor:
     """Return who asks. Raises TooFrequent, and NotFound if there is no such chat or it is switched off."""
     address = network(client_address(request))
-    count(REQUESTS, "request", address)
+    await count(REQUESTS, "request", address)
     account = await asyncio.to_thread(find_chat, request.path_params["token"])
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     is_token = scheme.lower() == "bearer" and _TOKEN.fullmatch(token)
@@ -119,20 +116,19 @@ def own_origin(request: Request) -> str:
     return f"{'https' if is_https(request.scope) else 'http'}://{request.headers.get('host', '')}"
 
 
-def count_message(visitor: Visitor) -> None:
+async def count_message(visitor: Visitor) -> None:
     """Count a message of a visitor, of an address and of a chat. Raises TooFrequent at the first limit reached."""
     daily = RateLimitItemPerDay(visitor.settings.daily_messages)
-    count(VISITOR_MESSAGES, "visitor", visitor.account.id, visitor.outside_id)
-    count(ADDRESS_MESSAGES, "address", visitor.account.id, visitor.address)
-    count([*CHAT_MESSAGES, daily], "chat", visitor.account.id)
+    await count(VISITOR_MESSAGES, "visitor", visitor.account.id, visitor.outside_id)
+    await count(ADDRESS_MESSAGES, "address", visitor.account.id, visitor.address)
+    await count([*CHAT_MESSAGES, daily], "chat", visitor.account.id)
 
 
-def count(limits: list[RateLimitItem], *key: str) -> None:
-    """Count once for each limit. Raises TooFrequent at the first that is exceeded."""
-    for limit in limits:
-        if not _limiter.hit(limit, *key):
-            reset = _limiter.get_window_stats(limit, *key).reset_time
-            raise TooFrequent(max(1, ceil(reset - now().timestamp())))
+async def count(limits: list[RateLimitItem], *key: str) -> None:
+    """Count once for each limit, for all web processes. Raises TooFrequent if one is exceeded."""
+    seconds = await asyncio.to_thread(_limiter.hit, limits, *key)
+    if seconds:
+        raise TooFrequent(seconds)
 
 
 def too_frequent(request: Request, error: TooFrequent) -> Response:

@@ -44,14 +44,14 @@ class SentMessage(BaseModel):
 @visitor_route("/session", methods=["POST"], is_known=False)
 async def start(request: Request, visitor: Visitor) -> Response:
     """Return a new visitor's token. Nothing is stored before the first message."""
-    count(NEW_VISITORS, "session", visitor.account.id, visitor.address)
+    await count(NEW_VISITORS, "session", visitor.account.id, visitor.address)
     return JSONResponse({"visitor": secrets.token_urlsafe(32)}, 201)
 
 
 @visitor_route("/messages", methods=["POST"])
 async def send(request: Request, visitor: Visitor) -> Response:
     """Store a message, once for each id, and start the agent's reply. Raises Invalid if it is not accepted."""
-    count_message(visitor)
+    await count_message(visitor)
     receipt = await asyncio.to_thread(_receive, visitor, await _sent_message(request))
     await asyncio.to_thread(presence.end_contact, visitor.account.tenant_id, receipt.message.conversation_id)
     if receipt.reply_id:
@@ -91,7 +91,7 @@ def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:
 @visitor_route("/person", methods=["POST"])
 async def ask_for_person(request: Request, visitor: Visitor) -> Response:
     """Hand the visitor's conversation to members."""
-    count_message(visitor)
+    await count_message(visitor)
 
     def work() -> None:
         with session_scope(visitor.account.tenant_id) as session:
@@ -104,7 +104,7 @@ async def ask_for_person(request: Request, visitor: Visitor) -> Response:
 @visitor_route("/typing", methods=["POST"])
 async def typing(request: Request, visitor: Visitor) -> Response:
     """Show members for some seconds that the visitor is writing; without a conversation nothing happens."""
-    count(VISITOR_TYPING, "typing", visitor.account.id, visitor.outside_id)
+    await count(VISITOR_TYPING, "typing", visitor.account.id, visitor.outside_id)
 
     def work() -> None:
         with session_scope(visitor.account.tenant_id, read_only=True) as session:

@@ -1,6 +1,7 @@
 """Widget files: the script for pages of a site, the frame that it opens, and the page on which a chat is tried."""
 
 import asyncio
+import hashlib
 import json
 from functools import lru_cache
 from html import escape
@@ -29,6 +30,8 @@ from platform_app.services.channels import channel_accounts
 
 FILES = {"loader.js": "text/javascript", "frame.js": "text/javascript", "frame.css": "text/css", "demo.css": "text/css"}
 LANGUAGES = ("en", "ru", "es", "pt", "uk", "kk")
+_LASTING = "public, max-age=31536000, immutable"  # of an address with the version
+_BRIEF = "public, max-age=300, stale-while-revalidate=86400"  # the script of a site has an address without one
 _FOLDER = Path(__file__).parent
 _STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; script-src 'self'; style-src 'self'; "
 
@@ -39,7 +42,18 @@ async def widget_file(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in FILES:
         raise NotFound("Page not found.")
-    return Response(_file(name), media_type=FILES[name], headers={"cross-origin-resource-policy": "cross-origin"})
+    version = _version(name)
+    headers = {"cross-origin-resource-policy": "cross-origin", "etag": f'"{version}"'}
+    headers["cache-control"] = _LASTING if request.query_params.get("v") == version else _BRIEF
+    if f'"{version}"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(_file(name), media_type=FILES[name], headers=headers)
+
+
+@lru_cache
+def _version(name: str) -> str:
+    """Return a hash of a file's content, which its address has in the frame."""
+    return hashlib.sha256(_file(name).encode()).hexdigest()[:16]
 
 
 @lru_cache
@@ -77,7 +91,10 @@ async def frame(request: Request) -> Response:
     looks = {"colour": own.colour, "text_colour": own.text_colour}
     given = looks | {"greeting": own.greeting, "asks_first": own.asks_first}
     page = Template(_file("frame.html")).substitute(
-        language=_language(request), settings=escape(json.dumps(given, ensure_ascii=False))
+        language=_language(request),
+        settings=escape(json.dumps(given, ensure_ascii=False)),
+        style=_version("frame.css"),
+        script=_version("frame.js"),
     )
     policy = f"{_STRICT}connect-src 'self'; img-src 'self'; frame-ancestors 'self' {' '.join(own.allowed_origins)}"
     return _page(page, policy)
@@ -98,7 +115,7 @@ async def try_out(request: Request) -> Response:
 
 async def _settings(request: Request) -> WebChatSettings:
     """Return the settings of a chat. Raises TooFrequent, and NotFound if there is none or it is switched off."""
-    count(REQUESTS, "request", network(client_address(request)))
+    await count(REQUESTS, "request", network(client_address(request)))
     account = await asyncio.to_thread(find_chat, request.path_params["token"])
     own = channel_accounts.settings_of(account)
     assert isinstance(own, WebChatSettings)
