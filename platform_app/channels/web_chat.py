@@ -90,6 +90,24 @@ class WebChatSettings(ChannelSettings):
         description="Answers are saved to the contact. They don’t verify identity or open earlier chats.",
         json_schema_extra=form_info("look", options={"nothing": "Nothing", "name_and_email": "Name and email"}),
     )
+    consent_text: Text = Setting(
+        "",
+        title="Consent before the first message",
+        description=(
+            "Visitors agree to it before they write: “I agree to the privacy policy: https://…”. When and to which "
+            "text is stored with the visitor. Empty: they are not asked."
+        ),
+        max_length=500,
+        json_schema_extra=form_info(
+            "look", Control.TEXT_AREA, rows=2, problem="The text of the consent may have at most 500 characters."
+        ),
+    )
+    signed_in_only: bool = Setting(
+        False,
+        title="Only visitors whom the site has signed in",
+        description="Others see the chat and are asked to sign in on the site.",
+        json_schema_extra=form_info("identity"),
+    )
     daily_messages: int = Setting(
         2_000,
         title="Max messages per day",

@@ -63,6 +63,8 @@ class ChannelIdentity(Owned, table=True):
     reply_address: str = Field(default="", max_length=300)  # where one message may be sent, see channels.push_channel
     turn_requested_at: datetime | None = Field(default=None, sa_type=Instant)  # when the channel was asked for one
     wrote_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last wrote, as the channel says
+    consented_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact agreed to `consent_text`
+    consent_text: str = Field(default="", max_length=1_000)
     contact_id: str | None = Field(
         default=None, foreign_key="contact.id", index=True, max_length=32, ondelete="SET NULL"
     )

@@ -20,12 +20,15 @@ from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.api.security import is_https
 from platform_app.api.shared_limits import SharedLimiter
 from platform_app.channels.web_chat import WebChatSettings
+from platform_app.clock import now
 from platform_app.config import settings
+from platform_app.db import session_scope
 from platform_app.errors import Forbidden, NotFound
 from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount
 from platform_app.services.accounts.sign_in_throttle import network
-from platform_app.services.channels import channel_accounts, inbound
+from platform_app.services.channels import channel_accounts, inbound, visitor_identity
+from platform_app.services.channels.visitor_identity import UnverifiedVisitor, VerifiedVisitor
 
 REQUESTS = parse_many("300/minute")  # of an address, of any kind
 VISITOR_MESSAGES = parse_many("20/minute; 300/day")
@@ -34,6 +37,7 @@ CHAT_MESSAGES = parse_many("600/minute")  # and daily_messages of its settings a
 VISITOR_TYPING = parse_many("30/minute")
 NEW_VISITORS = parse_many("30/minute; 500/day")  # of an address
 REFUSED_SITE = "This site may not show this chat."
+SIGN_IN_FIRST = "Sign in on the site to write here."
 TOO_MANY = "Too many requests. Try again in {seconds} s."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _limiter = SharedLimiter()
@@ -47,6 +51,7 @@ class Visitor:
     settings: WebChatSettings
     outside_id: str
     address: str
+    verified: VerifiedVisitor | None = None  # whom the site has signed in
 
 
 class TooFrequent(Exception):
@@ -71,6 +76,8 @@ def visitor_route(path: str, *, methods: list[str], is_known: bool = True) -> Ca
             try:
                 visitor = await find_visitor(request)
                 check_site(visitor.settings, request.headers.get("x-embedding-origin", ""), request)
+                if visitor.settings.signed_in_only and visitor.verified is None:
+                    raise UnverifiedVisitor(SIGN_IN_FIRST)
                 if is_known and not visitor.outside_id:
                     return problem(401, "Start the chat again.", request.state.language)
                 return await endpoint(request, visitor)
@@ -83,7 +90,11 @@ def visitor_route(path: str, *, methods: list[str], is_known: bool = True) -> Ca
 
 
 async def find_visitor(request: Request) -> Visitor:
-    """Return who asks. Raises TooFrequent, and NotFound if there is no such chat or it is switched off."""
+    """Return who asks: whom the site has signed in, else whoever holds the token of a visitor.
+
+    Raises TooFrequent, NotFound if there is no such chat or it is switched off, and UnverifiedVisitor if the site's
+    sign-in is not valid: it is never taken for a visitor without one.
+    """
     address = network(client_address(request))
     await count(REQUESTS, "request", address)
     account = await asyncio.to_thread(find_chat, request.path_params["token"])
@@ -91,7 +102,16 @@ async def find_visitor(request: Request) -> Visitor:
     is_token = scheme.lower() == "bearer" and _TOKEN.fullmatch(token)
     own = channel_accounts.settings_of(account)
     assert isinstance(own, WebChatSettings)
+    if signed := request.headers.get("x-visitor-identity", ""):
+        verified = await asyncio.to_thread(_verify, account, signed)
+        return Visitor(account, own, visitor_identity.outside_id_of(verified), address, verified)
     return Visitor(account, own, inbound.hash_token(token) if is_token else "", address)
+
+
+def _verify(account: ChannelAccount, signed: str) -> VerifiedVisitor:
+    with session_scope(account.tenant_id, read_only=True) as session:
+        secret = visitor_identity.read_secret(session, account)
+    return visitor_identity.verify(signed, secret, now())
 
 
 def find_chat(token: str) -> ChannelAccount:

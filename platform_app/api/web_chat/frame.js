@@ -10,6 +10,7 @@
       name: "Your name", email: "Your e-mail", wait: "Too many messages. Try again in {seconds} s.", refused: "This site may not show this chat.",
       off: "The chat is switched off.", broken: "Not sent. Check the connection and try again.", invalid: "Check name and e-mail address.",
       retry: "Try again", sending: "Sending", lost: "No connection. Trying again.",
+      agree: "Agree to the text above first.", signin: "Sign in on the site, or reload the page.",
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
@@ -19,6 +20,7 @@
       name: "Ваше имя", email: "Ваша почта", wait: "Слишком много сообщений. Повторите через {seconds} с.", refused: "Этому сайту нельзя показывать этот чат.",
       off: "Чат выключен.", broken: "Не отправлено. Проверьте связь и повторите.", invalid: "Проверьте имя и адрес почты.",
       retry: "Повторить", sending: "Отправляется", lost: "Нет связи. Повторяем попытку.",
+      agree: "Сначала согласитесь с текстом выше.", signin: "Войдите на сайте или обновите страницу.",
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
@@ -28,6 +30,7 @@
       name: "Su nombre", email: "Su correo", wait: "Demasiados mensajes. Inténtelo en {seconds} s.", refused: "Este sitio no puede mostrar este chat.",
       off: "El chat está apagado.", broken: "No enviado. Compruebe la conexión e inténtelo otra vez.", invalid: "Compruebe el nombre y el correo.",
       retry: "Reintentar", sending: "Enviando", lost: "Sin conexión. Reintentando.",
+      agree: "Acepte primero el texto de arriba.", signin: "Inicie sesión en el sitio o recargue la página.",
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
@@ -37,6 +40,7 @@
       name: "Seu nome", email: "Seu e-mail", wait: "Mensagens demais. Tente em {seconds} s.", refused: "Este site não pode mostrar este chat.",
       off: "O chat está desligado.", broken: "Não enviada. Verifique a conexão e tente de novo.", invalid: "Verifique o nome e o e-mail.",
       retry: "Tentar de novo", sending: "Enviando", lost: "Sem conexão. Tentando de novo.",
+      agree: "Concorde primeiro com o texto acima.", signin: "Entre no site ou recarregue a página.",
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
@@ -46,6 +50,7 @@
       name: "Ваше ім’я", email: "Ваша пошта", wait: "Забагато повідомлень. Повторіть через {seconds} с.", refused: "Цьому сайту не можна показувати цей чат.",
       off: "Чат вимкнено.", broken: "Не надіслано. Перевірте зв’язок і повторіть.", invalid: "Перевірте ім’я та адресу пошти.",
       retry: "Повторити", sending: "Надсилається", lost: "Немає зв’язку. Пробуємо ще раз.",
+      agree: "Спочатку погодьтеся з текстом вище.", signin: "Увійдіть на сайті або оновіть сторінку.",
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
@@ -55,6 +60,7 @@
       name: "Атыңыз", email: "Поштаңыз", wait: "Хабарлама тым көп. {seconds} с кейін қайталаңыз.", refused: "Бұл сайт бұл чатты көрсете алмайды.",
       off: "Чат өшірулі.", broken: "Жіберілмеді. Байланысты тексеріп, қайталаңыз.", invalid: "Атыңыз бен поштаңызды тексеріңіз.",
       retry: "Қайталау", sending: "Жіберілуде", lost: "Байланыс жоқ. Қайта байқап көреміз.",
+      agree: "Алдымен жоғарыдағы мәтінге келісіңіз.", signin: "Сайтқа кіріңіз немесе бетті жаңартыңыз.",
     },
   };
   const root = document.documentElement;
@@ -74,8 +80,9 @@
   const read = (key) => { try { return localStorage.getItem(key) || ""; } catch { return ""; } };
   const write = (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; } };
 
+  let identity = ""; // a token by which the site has signed the visitor in
   let site = "", visitor = read(memory), cursor = "", isOpen = false, unread = 0, oldest = "";
-  let hasConversation = false, wantsPerson = false, isStreaming = false, isLoaded = false, wait = 1000;
+  let stop = null, hasConversation = false, wantsPerson = false, isStreaming = false, isLoaded = false, wait = 1000;
   const shown = new Map(); // line of the list by message id
   const parts = { log: at("log"), list: at("messages"), text: at("text"), first: at("first") };
 
@@ -83,17 +90,18 @@
   const ask = async (path, options = {}) => {
     const headers = { "X-Embedding-Origin": site, ...options.headers };
     if (visitor) headers.Authorization = `Bearer ${visitor}`;
+    if (identity) headers["X-Visitor-Identity"] = identity;
     return fetch(base + path, { ...options, headers, credentials: "omit", cache: "no-store" });
   };
   const explain = (answer) => {
     if (answer.status === 429) return fill(words.wait, { seconds: answer.headers.get("Retry-After") || "60" });
-    return { 403: words.refused, 404: words.off, 422: words.invalid }[answer.status] || words.broken;
+    return { 401: words.signin, 403: words.refused, 404: words.off, 422: words.invalid }[answer.status] || words.broken;
   };
   const problem = (text) => { at("problem").textContent = text; at("problem").hidden = !text; };
   const tell = (data) => { if (site) parent.postMessage(data, site); };
 
   const identify = async () => {
-    if (visitor) return;
+    if (visitor || identity) return;
     const answer = await ask("/session", { method: "POST" });
     if (!answer.ok) throw Object.assign(new Error("no session"), { answer });
     visitor = (await answer.json()).visitor;
@@ -248,7 +256,8 @@
     if (isStreaming || !hasConversation) return;
     isStreaming = true;
     try {
-      const answer = await ask("/events", { headers: cursor ? { "Last-Event-ID": cursor } : {} });
+      stop = new AbortController();
+      const answer = await ask("/events", { headers: cursor ? { "Last-Event-ID": cursor } : {}, signal: stop.signal });
       if (answer.status === 403 || answer.status === 404) { problem(explain(answer)); hasConversation = false; return; }
       if (!answer.ok) { wait = Math.max(wait, 1000 * (answer.headers.get("Retry-After") || 5)); throw new Error("refused"); }
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -273,8 +282,9 @@
     if (isLoaded || !site) return;
     isLoaded = true;
     greet();
-    parts.first.hidden = settings.asks_first !== "name_and_email";
-    if (!visitor) return;
+    parts.first.hidden = settings.asks_first !== "name_and_email" || !!identity;
+    at("terms").hidden = !settings.consent;
+    if (!visitor && !identity) return;
     try {
       const answer = await ask("/history");
       if (!answer.ok) { problem(explain(answer)); return; }
@@ -285,7 +295,7 @@
       isLoaded = true;
       if (found.has_earlier) { oldest = found.messages[0].id; drop("greeting"); }
       at("earlier").hidden = !found.has_earlier;
-      if (hasConversation) { parts.first.hidden = true; state(found); tell({ webChat: "used" }); listen(); }
+      if (hasConversation) { parts.first.hidden = at("terms").hidden = true; state(found); tell({ webChat: "used" }); listen(); }
       toEnd();
     } catch { isLoaded = false; problem(words.lost); setTimeout(load, 5000); }
   };
@@ -313,12 +323,18 @@
       (at("name").value.trim() ? at("email") : at("name")).focus();
       return;
     }
+    if (!at("terms").hidden && !at("consent").checked) {
+      problem(words.agree);
+      at("consent").focus();
+      return;
+    }
     if (draft.text !== text) draft = { text, id: key() };
     at("send").disabled = true;
     problem("");
     try {
       await identify();
       const body = { id: draft.id, text, language, person: wantsPerson };
+      if (!at("terms").hidden) body.consent = true;
       if (isFirst) Object.assign(body, { name: at("name").value, email: at("email").value });
       const answer = await ask("/messages", { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
       if (!answer.ok) { problem(explain(answer)); return; }
@@ -328,7 +344,7 @@
       if (parts.text.value.trim() === text) parts.text.value = "";
       draft = { text: "", id: "" };
       grow();
-      parts.first.hidden = true;
+      parts.first.hidden = at("terms").hidden = true;
       hasConversation = true;
       wantsPerson = false;
       tell({ webChat: "used" });
@@ -362,6 +378,21 @@
     parts.text.style.height = `${Math.min(parts.text.scrollHeight + 2, 140)}px`;
   };
 
+  const subject = (token) => {
+    try { return String(JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub); } catch { return ""; }
+  };
+  const signIn = (token) => {
+    if (token === identity) return;
+    const isOther = subject(token) !== subject(identity);
+    identity = token;
+    if (!isOther || !isLoaded) return;
+    isLoaded = hasConversation = false; // somebody else's chat: nothing of the one before stays on the page
+    cursor = "";
+    HANDLERS.reset();
+    stop?.abort();
+    problem("");
+  };
+
   /* Page */
   root.style.setProperty("--colour", settings.colour);
   root.style.setProperty("--on-colour", settings.text_colour);
@@ -371,6 +402,7 @@
   at("person").hidden = false;
   at("earlier").textContent = words.earlier;
   at("text-label").textContent = words.placeholder;
+  inline(settings.consent, false, at("terms-text"));
   at("name-label").textContent = words.name;
   at("email-label").textContent = words.email;
   parts.text.placeholder = words.placeholder;
@@ -390,6 +422,7 @@
     if (event.source !== parent || parent === window || !event.data?.webChat) return;
     site = event.origin;
     if (!visitor && /^[\w-]{20,200}$/.test(event.data.visitor)) visitor = event.data.visitor;
+    signIn(typeof event.data.identity === "string" && event.data.identity.length <= 4000 ? event.data.identity : "");
     isOpen = event.data.webChat === "opened" || (event.data.webChat !== "closed" && isOpen);
     load();
     if (isOpen) {

@@ -32,7 +32,9 @@
     const root = document.createElement("div");
     const button = document.createElement("button");
     const badge = document.createElement("span");
-    let frame = null, isOpen = false, unread = 0;
+    let frame = null, isOpen = false, unread = 0, identity = tag.dataset.identity || "";
+    /* For sites that sign a visitor in without loading the page anew; "" signs out. */
+    window.webChat = { identify: (token) => { identity = String(token || ""); tell(isOpen ? "opened" : "hello"); } };
 
     style(root, { all: "initial" });
     root.setAttribute("role", "region"); /* a landmark, so that people who use a screen reader find it */
@@ -69,7 +71,7 @@
       badge.textContent = unread > 9 ? "9+" : String(unread);
       style(badge, { display: unread && !isOpen ? "block" : "none" });
     };
-    const tell = (type) => frame?.contentWindow?.postMessage({ webChat: type, visitor: kept() }, home);
+    const tell = (type) => frame?.contentWindow?.postMessage({ webChat: type, visitor: kept(), identity }, home);
     const place = () => {
       if (!frame) return;
       const isNarrow = window.innerWidth < 480;

@@ -39,6 +39,7 @@ class SentMessage(BaseModel):
     email: Annotated[str, Field(max_length=254)] = ""
     language: Annotated[str, Field(max_length=2)] = ""
     person: bool = False
+    consent: bool = False  # to the text that the chat shows before the first message
 
 
 @visitor_route("/session", methods=["POST"], is_known=False)
@@ -83,7 +84,17 @@ async def _sent_message(request: Request) -> SentMessage:
 def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:
     details = ContactDetails(" ".join(sent.name.split()), sent.email.strip(), sent.language)
     needs_details = visitor.settings.asks_first == AsksFirst.NAME_AND_EMAIL
-    message = InboundText(sent.id, sent.text, details, wants_person=sent.person, needs_details=needs_details)
+    if visitor.verified is not None:
+        details = ContactDetails(visitor.verified.name, visitor.verified.email, sent.language, is_verified=True)
+    message = InboundText(
+        sent.id,
+        sent.text,
+        details,
+        wants_person=sent.person,
+        needs_details=needs_details and visitor.verified is None,
+        consent_text=visitor.settings.consent_text,
+        consents=sent.consent,
+    )
     with session_scope(visitor.account.tenant_id) as session:
         return inbound.receive(session, visitor.account, visitor.outside_id, message)
 

@@ -89,7 +89,7 @@ async def frame(request: Request) -> Response:
     elif request.headers.get("sec-fetch-dest", "iframe") != "iframe":
         raise Forbidden(REFUSED_SITE)
     looks = {"colour": own.colour, "text_colour": own.text_colour}
-    given = looks | {"greeting": own.greeting, "asks_first": own.asks_first}
+    given = looks | {"greeting": own.greeting, "asks_first": own.asks_first, "consent": own.consent_text}
     page = Template(_file("frame.html")).substitute(
         language=_language(request),
         settings=escape(json.dumps(given, ensure_ascii=False)),

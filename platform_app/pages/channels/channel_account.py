@@ -8,6 +8,7 @@ from platform_app.channels.api import API
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.bot_account import bot_account, kommo_account
 from platform_app.components.channels.whatsapp_account import whatsapp_account
+from platform_app.components.channels.visitor_secret import visitor_secret_card
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
@@ -16,6 +17,7 @@ from platform_app.components.console.parts import IS_ADMIN, notice, skeleton_row
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.channels.kommo_chats import KommoChatsState
+from platform_app.state.channels.visitor_secret import VisitorSecretState
 from platform_app.state.console.base import CurrentUser
 
 
@@ -70,6 +72,7 @@ def _web_chat() -> rx.Component:
             ),
             rx.el.div(
                 _on_your_site(),
+                _settings(visitor_secret_card()),
                 _settings(_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
                 class_name="stack",
             ),
@@ -142,6 +145,7 @@ PAGES = [
         show,
         ChannelAccountState.load,
         KommoChatsState.load,
+        VisitorSecretState.load,
         ChannelAccountState.watch,
     )
 ]

@@ -24,13 +24,14 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class ContactDetails:
-    """What somebody who writes has said of themselves; none of it is proven."""
+    """What somebody who writes has said of themselves, or what the site that has signed them in says of them."""
 
     name: str = ""
     email: str = ""
     language: str = ""
     source: str = ""  # the payload of the link by which the contact came
     phone: str = ""  # in the international format
+    is_verified: bool = False  # signed by the site; else none of it is proven
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class InboundText:
     details: ContactDetails = ContactDetails()
     wants_person: bool = False
     needs_details: bool = False  # a new contact has to say name and e-mail address
+    consent_text: str = ""  # what has to be agreed to before the first message
+    consents: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     if (before := session.exec(known).first()) is not None:
         message = session.exec(owned(Message, account.tenant_id).where(Message.id == before.message_id)).one()
         return Receipt(message, is_repeat=True)
+    _check_consent(identity, sent)
     who = identity_of(session, account, sent.details)
     talk = conversation_of(session, who, account, identity=identity, sent=sent)
     if sent.wants_person:
@@ -111,6 +115,15 @@ def ask_for_person(session: Transaction, account: ChannelAccount, outside_id: st
     if talk.state == ConversationState.CLOSED:
         conversations.reopen_locked(session, talk, None)
     return hand_off.hand_off(session, who, talk.id)
+
+
+def _check_consent(identity: ChannelIdentity, sent: InboundText) -> None:
+    """Store to which text the contact agrees, once. Raises Invalid if it has to and does not."""
+    if not sent.consent_text or identity.consented_at is not None:
+        return
+    if not sent.consents:
+        raise Invalid("Agree to the terms first.", field="consent")
+    identity.consented_at, identity.consent_text = now(), sent.consent_text
 
 
 def _identity_query(account: ChannelAccount, outside_id: str) -> Any:
@@ -178,7 +191,10 @@ def conversation_of(
 
 
 def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, sent: InboundText) -> str:
-    """Return the contact of an identity; a new one if there is none, whoever else has that name or address."""
+    """Return the contact of an identity; a new one if there is none, whoever else has that name or address.
+
+    Only an address that the site has signed is taken for that of a contact who is known already.
+    """
     if identity.contact_id is not None:
         try:
             return contacts.get(session, who, identity.contact_id).id
@@ -191,6 +207,10 @@ def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, 
         raise Invalid("This isn’t an email address.", field="email")
     language = details.language if details.language in ("ru", "en") else ""
     emails = crm_values.parse_emails(details.email) if details.email else []
+    if details.is_verified and emails:
+        known = contacts.find_by_address(session, who, emails=emails, phones=[], name=details.name)
+        if known is not None:
+            return known.id
     about: dict[str, Any] = {"name": who.name, "emails": emails, "language": language}
     about |= {"phones": [details.phone]} if _is_phone(session, who, details.phone) else {}
     made = contacts.create(session, who, in_feed=False, source=details.source, **about)

@@ -121,6 +121,7 @@ class ChannelAccountState(FieldProblems, rx.State):
         self.api_account_id = row.id
         self.name, self.kind, self.channel = row.name, translate(language, kind.label), row.kind.value
         self.choices = {n: str(values[n]) for n, shown in kind.form.items() if shown.control == Control.SELECT}
+        self.flags = {n: bool(values[n]) for n, shown in kind.form.items() if shown.control == Control.SWITCH}
         self.enabled, self.has_origins = row.enabled, bool(values.get("allowed_origins"))
         self.agent_is_silent = agent is None or not agent.active
         parts = urlsplit(settings().public_url or self.router.headers.origin)

@@ -1,0 +1,27 @@
+"""Visitors of a web chat agree to a text, and rate a chat that was closed.
+
+Revision ID: 0032
+Revises: 0031
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0032"
+down_revision = "0031"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("channelidentity", sa.Column("consented_at", sa.DateTime(), nullable=True))
+    with op.batch_alter_table("channelidentity", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("consent_text", sa.String(length=1000), nullable=False, server_default=""))
+    with op.batch_alter_table("channelidentity", schema=None) as batch_op:
+        batch_op.alter_column("consent_text", server_default=None)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("channelidentity", schema=None) as batch_op:
+        batch_op.drop_column("consent_text")
+        batch_op.drop_column("consented_at")
