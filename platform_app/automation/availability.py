@@ -6,11 +6,13 @@ Nothing here reads a clock.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from platform_app.automation.calendar import Period, time_zone_names
+from platform_app.errors import Invalid
 
 IDLE_AFTER = timedelta(minutes=30)  # without an open page
 MAX_DAYS_OFF = 50
@@ -72,15 +74,35 @@ def availability_at(presence: Presence, tenant_zone: str, at: datetime) -> Avail
     """
     if presence.is_away:
         return Availability.AWAY
-    hours = presence.hours
-    there = at.astimezone(ZoneInfo(hours.zone or tenant_zone))
-    if any(one.first <= there.date() <= one.last for one in hours.days_off):
-        return Availability.DAY_OFF
-    if hours.periods and not any(_holds(period, there) for period in hours.periods):
-        return Availability.OUTSIDE_HOURS
+    if (reason := reason_closed(presence.hours, tenant_zone, at)) is not None:
+        return reason
     if presence.seen_at is None or at - presence.seen_at > IDLE_AFTER:
         return Availability.IDLE
     return Availability.AVAILABLE
+
+
+def reason_closed(hours: WorkingHours, tenant_zone: str, at: datetime) -> Availability | None:
+    """Return why a moment is not within working hours: DAY_OFF or OUTSIDE_HOURS; None if it is."""
+    there = at.astimezone(ZoneInfo(hours.zone or tenant_zone))
+    if any(days.first <= there.date() <= days.last for days in hours.days_off):
+        return Availability.DAY_OFF
+    if hours.periods and not any(_holds(period, there) for period in hours.periods):
+        return Availability.OUTSIDE_HOURS
+    return None
+
+
+def parse_hours(data: dict[str, Any]) -> WorkingHours:
+    """Return working hours from JSON values. Raises Invalid at the field "periods", "zone" or "days_off"."""
+    try:
+        return WorkingHours.model_validate(data)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        sentences = {
+            "periods": "Set at least one day. Working hours must end after they start.",
+            "zone": "Unknown time zone.",
+            "days_off": "Days off must end on or after the first day. You can add up to 50 entries.",
+        }
+        raise Invalid(sentences.get(field, "This value isn’t allowed."), field=field) from error
 
 
 def _holds(period: Period, there: datetime) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator
 from pydantic import Field as Setting
 
+from platform_app.automation.availability import WorkingHours
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
 from platform_app.form_fields import Control, form_info
 from platform_app.models.agent import Channel, Text
@@ -89,6 +90,20 @@ class WebChatSettings(ChannelSettings):
         title="Ask before the first message",
         description="Answers are saved to the contact. They don’t verify identity or open earlier chats.",
         json_schema_extra=form_info("look", options={"nothing": "Nothing", "name_and_email": "Name and email"}),
+    )
+    hours: WorkingHours = Setting(
+        default_factory=WorkingHours,
+        title="Hours",
+        json_schema_extra=form_info("hours", Control.CUSTOM),
+    )
+    away_text: Text = Setting(
+        "",
+        title="Text outside the hours",
+        description="Visitors read it while nobody of your team is there. Empty: a sentence of the platform.",
+        max_length=500,
+        json_schema_extra=form_info(
+            "hours", Control.TEXT_AREA, rows=2, problem="The text may have at most 500 characters."
+        ),
     )
     consent_text: Text = Setting(
         "",

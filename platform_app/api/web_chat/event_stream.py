@@ -172,7 +172,8 @@ class VisitorStream:
             yield from self._show_live(view.live.id, view.live.text)
         else:
             yield from self._drop_live()
-        state = {"state": view.state, "person": view.person, "writing": view.is_writing, "failed": view.has_failed}
+        state = {"state": view.state, "person": view.person, "writing": view.is_writing}
+        state |= {"failed": view.has_failed, "away": view.is_away}
         if state != self._state:
             self._state = state
             yield _event("state", state)

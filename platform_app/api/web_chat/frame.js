@@ -11,6 +11,7 @@
       off: "The chat is switched off.", broken: "Not sent. Check the connection and try again.", invalid: "Check name and e-mail address.",
       retry: "Try again", sending: "Sending", lost: "No connection. Trying again.",
       agree: "Agree to the text above first.", signin: "Sign in on the site, or reload the page.",
+      away: "Nobody of our team is here right now. Leave a message; a person will answer later.",
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
@@ -21,6 +22,7 @@
       off: "Чат выключен.", broken: "Не отправлено. Проверьте связь и повторите.", invalid: "Проверьте имя и адрес почты.",
       retry: "Повторить", sending: "Отправляется", lost: "Нет связи. Повторяем попытку.",
       agree: "Сначала согласитесь с текстом выше.", signin: "Войдите на сайте или обновите страницу.",
+      away: "Сейчас никого из сотрудников нет. Оставьте сообщение — вам ответят позже.",
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
@@ -31,6 +33,7 @@
       off: "El chat está apagado.", broken: "No enviado. Compruebe la conexión e inténtelo otra vez.", invalid: "Compruebe el nombre y el correo.",
       retry: "Reintentar", sending: "Enviando", lost: "Sin conexión. Reintentando.",
       agree: "Acepte primero el texto de arriba.", signin: "Inicie sesión en el sitio o recargue la página.",
+      away: "Ahora no hay nadie de nuestro equipo. Deje un mensaje; una persona responderá más tarde.",
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
@@ -41,6 +44,7 @@
       off: "O chat está desligado.", broken: "Não enviada. Verifique a conexão e tente de novo.", invalid: "Verifique o nome e o e-mail.",
       retry: "Tentar de novo", sending: "Enviando", lost: "Sem conexão. Tentando de novo.",
       agree: "Concorde primeiro com o texto acima.", signin: "Entre no site ou recarregue a página.",
+      away: "Agora não há ninguém da nossa equipe. Deixe uma mensagem; uma pessoa responderá mais tarde.",
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
@@ -51,6 +55,7 @@
       off: "Чат вимкнено.", broken: "Не надіслано. Перевірте зв’язок і повторіть.", invalid: "Перевірте ім’я та адресу пошти.",
       retry: "Повторити", sending: "Надсилається", lost: "Немає зв’язку. Пробуємо ще раз.",
       agree: "Спочатку погодьтеся з текстом вище.", signin: "Увійдіть на сайті або оновіть сторінку.",
+      away: "Зараз нікого зі співробітників немає. Залиште повідомлення — вам відповідять пізніше.",
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
@@ -61,6 +66,7 @@
       off: "Чат өшірулі.", broken: "Жіберілмеді. Байланысты тексеріп, қайталаңыз.", invalid: "Атыңыз бен поштаңызды тексеріңіз.",
       retry: "Қайталау", sending: "Жіберілуде", lost: "Байланыс жоқ. Қайта байқап көреміз.",
       agree: "Алдымен жоғарыдағы мәтінге келісіңіз.", signin: "Сайтқа кіріңіз немесе бетті жаңартыңыз.",
+      away: "Қазір қызметкерлеріміз жоқ. Хабарлама қалдырыңыз, кейінірек жауап береді.",
     },
   };
   const root = document.documentElement;
@@ -234,9 +240,10 @@
     if (follows) toEnd();
   };
   const drop = (id) => { shown.get(id)?.remove(); shown.delete(id); };
-  const state = ({ state: now, person, writing, failed }) => {
+  const state = ({ state: now, person, writing, failed, away = settings.away }) => {
     const isPerson = now === "person";
-    at("who").textContent = isPerson ? (person ? fill(words.incharge, { name: person }) : words.asked) : now === "closed" ? words.ended : failed ? words.failed : "";
+    const answers = isPerson ? (person ? fill(words.incharge, { name: person }) : away ? "" : words.asked) : now === "closed" ? words.ended : failed ? words.failed : "";
+    at("who").textContent = [answers, away && now !== "closed" ? settings.away_text || words.away : ""].filter(Boolean).join(" ");
     at("person").hidden = isPerson;
     const isShown = [...shown.values()].some((line) => line.dataset.partial);
     at("typing-text").textContent = isPerson ? fill(words.typing, { name: person || words.human }) : words.writing;
@@ -284,6 +291,7 @@
     greet();
     parts.first.hidden = settings.asks_first !== "name_and_email" || !!identity;
     at("terms").hidden = !settings.consent;
+    if (!hasConversation) state({ state: "agent" });
     if (!visitor && !identity) return;
     try {
       const answer = await ask("/history");

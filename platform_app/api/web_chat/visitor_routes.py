@@ -146,4 +146,5 @@ def _as_json(view: VisitorView) -> dict[str, Any]:
         "has_earlier": view.has_earlier,
         "state": view.state,
         "person": view.person,
+        "away": view.is_away,
     }

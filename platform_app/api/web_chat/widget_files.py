@@ -24,9 +24,11 @@ from platform_app.api.web_chat.access import (
     too_frequent,
 )
 from platform_app.channels.web_chat import WebChatSettings
+from platform_app.db import session_scope
 from platform_app.errors import Forbidden, NotFound
+from platform_app.models.channel import ChannelAccount
 from platform_app.services.accounts.sign_in_throttle import network
-from platform_app.services.channels import channel_accounts
+from platform_app.services.channels import channel_accounts, opening_hours
 
 FILES = {"loader.js": "text/javascript", "frame.js": "text/javascript", "frame.css": "text/css", "demo.css": "text/css"}
 LANGUAGES = ("en", "ru", "es", "pt", "uk", "kk")
@@ -81,7 +83,7 @@ async def frame(request: Request) -> Response:
     Raises Forbidden if the browser says that another site shows it, or that nothing does.
     """
     try:
-        own = await _settings(request)
+        account, own = await _account(request)
     except TooFrequent as error:
         return too_frequent(request, error)
     if site := _referring_site(request):
@@ -90,6 +92,7 @@ async def frame(request: Request) -> Response:
         raise Forbidden(REFUSED_SITE)
     looks = {"colour": own.colour, "text_colour": own.text_colour}
     given = looks | {"greeting": own.greeting, "asks_first": own.asks_first, "consent": own.consent_text}
+    given |= {"away": await asyncio.to_thread(_is_away, account), "away_text": own.away_text}
     page = Template(_file("frame.html")).substitute(
         language=_language(request),
         settings=escape(json.dumps(given, ensure_ascii=False)),
@@ -114,12 +117,22 @@ async def try_out(request: Request) -> Response:
 
 
 async def _settings(request: Request) -> WebChatSettings:
-    """Return the settings of a chat. Raises TooFrequent, and NotFound if there is none or it is switched off."""
+    """Return the settings of a chat, as `_account` does."""
+    return (await _account(request))[1]
+
+
+async def _account(request: Request) -> tuple[ChannelAccount, WebChatSettings]:
+    """Return a chat and its settings. Raises TooFrequent, and NotFound if there is none or it is switched off."""
     await count(REQUESTS, "request", network(client_address(request)))
     account = await asyncio.to_thread(find_chat, request.path_params["token"])
     own = channel_accounts.settings_of(account)
     assert isinstance(own, WebChatSettings)
-    return own
+    return account, own
+
+
+def _is_away(account: ChannelAccount) -> bool:
+    with session_scope(account.tenant_id, read_only=True) as session:
+        return opening_hours.is_away(session, account)
 
 
 def _referring_site(request: Request) -> str:

@@ -15,8 +15,10 @@ from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import IS_ADMIN, notice, skeleton_rows
 from platform_app.components.console.text import t
+from platform_app.components.console.week_hours import week_hours
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.channels.kommo_chats import KommoChatsState
+from platform_app.state.channels.opening_hours import OpeningHoursState
 from platform_app.state.channels.visitor_secret import VisitorSecretState
 from platform_app.state.console.base import CurrentUser
 
@@ -72,6 +74,7 @@ def _web_chat() -> rx.Component:
             ),
             rx.el.div(
                 _on_your_site(),
+                _settings(_hours()),
                 _settings(visitor_secret_card()),
                 _settings(_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
                 class_name="stack",
@@ -79,6 +82,18 @@ def _web_chat() -> rx.Component:
             class_name="grid cols-2",
             key=state.account_key,
         ),
+    )
+
+
+def _hours() -> rx.Component:
+    form = week_hours(
+        OpeningHoursState, always=t("Somebody is there at any time"), zone=t("Time zone"), save=t("Save hours")
+    )
+    return _card(
+        t("Hours of your team"),
+        rx.el.p(t("The agent answers at any hour; the hours say when a person can."), class_name="muted small"),
+        *form,
+        *autosaved_section(WEB_CHAT.form, "hours", ChannelAccountState, {}),
     )
 
 
@@ -146,6 +161,7 @@ PAGES = [
         ChannelAccountState.load,
         KommoChatsState.load,
         VisitorSecretState.load,
+        OpeningHoursState.load,
         ChannelAccountState.watch,
     )
 ]

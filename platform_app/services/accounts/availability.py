@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.automation.availability import Availability, Presence, WorkingHours, availability_at
+from platform_app.automation.availability import Availability, Presence, WorkingHours, availability_at, parse_hours
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
-from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Member, Tenant
 
 
@@ -44,16 +43,7 @@ def save_hours(session: Transaction, who: Identity, data: dict[str, Any]) -> Wor
     `data` is that of a WorkingHours. Raises Invalid if a value is not accepted, at the field "periods", "zone" or
     "days_off".
     """
-    try:
-        hours = WorkingHours.model_validate(data)
-    except ValidationError as error:
-        field = str(error.errors()[0]["loc"][0])
-        sentences = {
-            "periods": "Set at least one day. Working hours must end after they start.",
-            "zone": "Unknown time zone.",
-            "days_off": "Days off must end on or after the first day. You can add up to 50 entries.",
-        }
-        raise Invalid(sentences.get(field, "This value isn’t allowed."), field=field) from error
+    hours = parse_hours(data)
     member = _own(session, who)
     member.working_hours = hours.model_dump(mode="json")
     _publish(session, who)

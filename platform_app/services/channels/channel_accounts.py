@@ -86,7 +86,11 @@ def form_values(row: ChannelAccount) -> dict[str, Any]:
     """Return the settings of an account as its form shows them: a list as lines, a number as text."""
     shown = settings_of(row).model_dump(mode="json")
     return {
-        name: "\n".join(value) if isinstance(value, list) else value if isinstance(value, bool) else format_typed(value)
+        name: "\n".join(value)
+        if isinstance(value, list)
+        else value
+        if isinstance(value, (bool, dict))
+        else format_typed(value)
         for name, value in shown.items()
     }
 

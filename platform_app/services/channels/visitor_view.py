@@ -16,7 +16,7 @@ from platform_app.fact_snapshots import current_messages
 from platform_app.models.channel import ChannelAccount
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.services.agents import agents
-from platform_app.services.channels import inbound
+from platform_app.services.channels import inbound, opening_hours
 
 PAGE_SIZE = 40  # messages
 MAX_SOURCES = 8  # of a message
@@ -44,6 +44,7 @@ class VisitorView:
     is_writing: bool = False  # the agent, or the person, writes a reply
     live: LiveText | None = None  # the reply that is being written, if its text may be shown
     has_failed: bool = False  # the last reply could not be written
+    is_away: bool = False  # nobody of the team is there at this hour
 
 
 def cursor_of(message: Message) -> str:
@@ -73,6 +74,8 @@ def read(
         has_earlier=len(sent) > limit,
         is_writing=is_writing,
         live=live_text(session, row, newest) if newest is not None and is_writing else None,
+        live=_live_text(session, row, newest) if newest is not None and is_writing else None,
+        is_away=opening_hours.is_away(session, account),
         has_failed=newest is not None and newest.state in (MessageState.FAILED, MessageState.PARTIAL),
     )
 

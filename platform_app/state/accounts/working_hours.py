@@ -1,64 +1,25 @@
 """Working hours: the form in which members say when they work, on the settings page."""
 
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import reflex as rx
-from babel.dates import format_date
 
 from platform_app.automation.availability import WorkingHours
-from platform_app.automation.calendar import time_zone_names
-from platform_app.errors import PlatformError
-from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.services.accounts import availability
-from platform_app.state.console import browser
-from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
+from platform_app.state.console.base import call, fetch, handler
+from platform_app.state.console.week_hours import WeekHours
 
-DAY_NUMBERS = range(1, 8)  # 1 is Monday
-MIDNIGHT, END_OF_DAY = "00:00", "24:00"
-
-
-@dataclass
-class DayRow:
-    """The working hours of a day of the week."""
-
-    number: int
-    works: bool
-    start: str
-    end: str
+_SAVED, _DAYS_SAVED = "Working hours saved.", "Days off saved."
 
 
-@dataclass
-class DaysOffRow:
-    """Days off, as the form lists them."""
-
-    first: str  # YYYY-MM-DD
-    last: str
-    words: str
-
-
-class WorkingHoursState(rx.State):
+class WorkingHoursState(WeekHours, rx.State):
     """The form with the working hours of the user."""
-
-    always: bool = True  # no hours are set: the user works at any time
-    days: list[DayRow] = []
-    zone: str = ""
-    zones: list[str] = []
-    days_off: list[DaysOffRow] = []
-    problem: str = ""
-    problem_field: str = ""
-    form_key: int = 0
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch what the user has said."""
-        own = await fetch(self, availability.get_own)
-        self.problem = self.problem_field = ""
-        self.zones = sorted(zone for zone in time_zone_names() if "/" in zone and not zone.startswith("Etc/"))
-        self._show_week(own.hours)
-        await self._show_days_off(own.hours)
+        await self._show_hours()
 
     @handler(Role.VIEWER)
     async def set_always(self, always: bool) -> None:
@@ -68,80 +29,20 @@ class WorkingHoursState(rx.State):
     @handler(Role.VIEWER)
     async def save(self, form: dict[str, Any]) -> Any:
         """Save the working hours of the week and their time zone."""
-        periods = [] if self.always else [self._period(number, form) for number in DAY_NUMBERS if _works(number, form)]
-        if not self.always and not periods:
-            periods = [{"days": []}]  # refused
-        hours = await self._store(periods=periods, zone=str(form.get("hours_zone", ""))[:64])
-        if hours is None:
-            return browser.focus("hours_zone" if self.problem_field == "zone" else "start_1")
-        self._show_week(hours)
-        return await success_toast(self, "Working hours saved.")
+        return await self._save_week(form, _SAVED)
 
     @handler(Role.VIEWER)
     async def add_days_off(self, form: dict[str, Any]) -> Any:
         """Add days off to those of the user."""
-        first = str(form.get("first", ""))[:10]
-        added = {"first": first, "last": str(form.get("last", ""))[:10] or first}
-        listed = self._listed_days_off()
-        return await self._store_days_off(listed if added in listed else [*listed, added])
+        return await self._add_days_off(form, _DAYS_SAVED)
 
     @handler(Role.VIEWER)
     async def remove_days_off(self, first: str, last: str) -> Any:
         """Remove days off from those of the user."""
-        left = [one for one in self._listed_days_off() if (one["first"], one["last"]) != (first, last)]
-        return await self._store_days_off(left)
+        return await self._remove_days_off(first, last, _DAYS_SAVED)
 
-    def _listed_days_off(self) -> list[dict[str, str]]:
-        return [{"first": row.first, "last": row.last} for row in self.days_off]
+    async def _read_hours(self) -> WorkingHours:
+        return (await fetch(self, availability.get_own)).hours
 
-    def _period(self, number: int, form: dict[str, Any]) -> dict[str, Any]:
-        start, end = (str(form.get(f"{name}_{number}", ""))[:5] for name in ("start", "end"))
-        return {"days": [number], "start": start, "end": END_OF_DAY if end == MIDNIGHT else end}
-
-    async def _store_days_off(self, days_off: list[dict[str, str]]) -> Any:
-        hours = await self._store(days_off=days_off)
-        if hours is None:
-            return browser.focus("first")
-        await self._show_days_off(hours)
-        return await success_toast(self, "Days off saved.")
-
-    async def _store(self, **changes: Any) -> WorkingHours | None:
-        """Save changed parts of the hours over those that are stored; show what is wrong with them and return None."""
-        self.problem = self.problem_field = ""
-        own = await fetch(self, availability.get_own)
-        try:
-            return await call(self, availability.save_hours, own.hours.model_dump(mode="json") | changes)
-        except PlatformError as error:
-            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
-            self.problem_field = error.field
-            return None
-
-    def _show_week(self, hours: WorkingHours) -> None:
-        by_day = {day: period for period in hours.periods for day in period.days}
-        self.always, self.zone = not hours.periods, hours.zone
-        self.days = [
-            DayRow(
-                number,
-                number in by_day if hours.periods else number <= 5,
-                by_day[number].start if number in by_day else "09:00",
-                by_day[number].end.replace(END_OF_DAY, MIDNIGHT) if number in by_day else "18:00",
-            )
-            for number in DAY_NUMBERS
-        ]
-        self.form_key += 1
-
-    async def _show_days_off(self, hours: WorkingHours) -> None:
-        language = (await current_user(self)).language
-        self.days_off = [
-            DaysOffRow(str(one.first), str(one.last), _days_off_words(language, one.first, one.last))
-            for one in sorted(hours.days_off, key=lambda one: one.first)
-        ]
-
-
-def _works(number: int, form: dict[str, Any]) -> bool:
-    return str(form.get(f"works_{number}", "")) in ("on", "true", "True")
-
-
-def _days_off_words(language: str, first: date, last: date) -> str:
-    words = format_date(first, format="medium", locale=language)
-    return words if first == last else f"{words} – {format_date(last, format='medium', locale=language)}"
+    async def _write_hours(self, data: dict[str, Any]) -> WorkingHours:
+        return await call(self, availability.save_hours, data)
