@@ -124,6 +124,8 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
         **custom_fields.delivery_values(session, event, tenant.time_zone),
         **{name: str(event.after.get(key) or "") or None for name, key in _EVENT_TEXTS.get(event.kind, ())},
     }
+    if event.kind == EventKind.CONVERSATION_RATED:
+        found["rating.stars"] = Decimal(event.after["stars"])
     before = fact_json.to_json(_previous_values(session, event, tenant.time_zone), with_unknown=True)
     return {
         "values": fact_json.to_json(found),
@@ -148,6 +150,7 @@ _EVENT_TEXTS: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
     EventKind.REPLY_SENT: (("reply.text", "text"),),
     EventKind.MESSAGE_HELD: (("held.text", "text"),),
+    EventKind.CONVERSATION_RATED: (("rating.comment", "comment"),),
     EventKind.NOTE_ADDED: (("note.text", "text"),),
     EventKind.TASK_CREATED: (("task.text", "text"),),
     EventKind.TASK_COMPLETED: (("task.text", "text"),),

@@ -74,6 +74,8 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("task.text", "Task text", event_only=True),
     Fact("note.text", "Note text", event_only=True),
     Fact("event.tag", "Added tag", choices_from="tag", event_only=True),
+    Fact("rating.stars", "Rating", FactType.NUMBER, event_only=True),
+    Fact("rating.comment", "Rating comment", event_only=True),
     Fact("webhook.name", "Webhook name", event_only=True),
     Fact("now", "Current date and time", FactType.MOMENT),
     Fact("clock.time", "Time of day", FactType.TIME),

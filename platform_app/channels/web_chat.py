@@ -117,6 +117,12 @@ class WebChatSettings(ChannelSettings):
             "look", Control.TEXT_AREA, rows=2, problem="The text of the consent may have at most 500 characters."
         ),
     )
+    asks_rating: bool = Setting(
+        False,
+        title="Ask for a rating when a chat was closed",
+        description="From 1 to 5 with a comment. It stands beside the conversation in the inbox; rules can act on it.",
+        json_schema_extra=form_info("look"),
+    )
     signed_in_only: bool = Setting(
         False,
         title="Only visitors whom the site has signed in",

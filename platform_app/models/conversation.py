@@ -105,6 +105,8 @@ class Conversation(Owned, table=True):
     hand_back_at: datetime | None = Field(default=None, sa_type=Instant)  # automatically; None: by a member only
     snoozed_until: datetime | None = Field(default=None, sa_type=Instant)
     contact_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last wrote
+    rating: int | None = None  # stars that the contact gave, from 1 to 5
+    rating_comment: str = Field(default="", max_length=1_000)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 

@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     REPLY_SENT = "reply_sent"
     CONVERSATION_STARTED = "conversation_started"
     CONVERSATION_CLOSED = "conversation_closed"
+    CONVERSATION_RATED = "conversation_rated"
     HANDED_OFF = "handed_off"
     TAKEN_OVER = "taken_over"
     HANDED_BACK = "handed_back"

@@ -45,7 +45,7 @@ OF_THE_TEAM = (
     *(EventKind.MEMBER_CHANGED, EventKind.MEMBER_REMOVED),
 )
 ELSEWHERE = (  # by the clock and from outside: e2e has them
-    *(EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED),
+    *(EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED, EventKind.CONVERSATION_RATED),
     *OF_THE_INBOX,
     *OF_THE_TEAM,
     EventKind.HANDED_BACK,

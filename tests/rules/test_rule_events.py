@@ -19,6 +19,7 @@ from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RunState
 from platform_app.services.accounts import invitation_acceptance, invitations, member_changes
+from platform_app.services.channels import inbound, ratings
 from platform_app.services.chat import (
     agent_messages,
     approvals,
@@ -39,6 +40,7 @@ from tests.hooks import a_webhook, deliver
 from tests.inviting import add_user, invited
 from tests.rules.test_rules import a_rule, is_rich, runs
 from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, set_policy, shown
+from tests.visiting import TOKEN, a_chat, write
 
 
 @pytest.fixture
@@ -148,6 +150,16 @@ def change_team(who: Identity, kind: EventKind) -> None:
         invitation_acceptance.join(token, add_user())
 
 
+def rate_a_chat(who: Identity) -> None:
+    """Let the visitor of a web chat rate it, twice in the same way."""
+    chat = a_chat(who, asks_rating=True)
+    visitor = write(who, chat).message.conversation_id
+    call(who, hand_off.close, visitor)
+    for _ in range(2):
+        with session_scope(who.tenant_id) as session:
+            ratings.rate(session, chat, inbound.hash_token(TOKEN), stars=4, comment="Good")
+
+
 def by_the_clock(who: Identity, kind: EventKind, talk: str) -> None:
     """Let time bring about an event: nobody answers, or the hour of a schedule comes."""
     if kind == EventKind.NO_REPLY:
@@ -181,6 +193,8 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind == EventKind.CONVERSATION_REOPENED:
         call(who, hand_off.close, talk)
         call(who, hand_off.reopen, talk)
+    elif kind == EventKind.CONVERSATION_RATED:
+        rate_a_chat(who)
     elif kind in OF_THE_TEAM:
         change_team(who, kind)
     elif kind in simple:

@@ -173,7 +173,7 @@ class VisitorStream:
         else:
             yield from self._drop_live()
         state = {"state": view.state, "person": view.person, "writing": view.is_writing}
-        state |= {"failed": view.has_failed, "away": view.is_away}
+        state |= {"failed": view.has_failed, "away": view.is_away, "rates": view.asks_rating and not view.rating}
         if state != self._state:
             self._state = state
             yield _event("state", state)

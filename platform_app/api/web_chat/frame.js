@@ -12,6 +12,7 @@
       retry: "Try again", sending: "Sending", lost: "No connection. Trying again.",
       agree: "Agree to the text above first.", signin: "Sign in on the site, or reload the page.",
       away: "Nobody of our team is here right now. Leave a message; a person will answer later.",
+      rate: "How was this chat?", better: "What could be better?", sendrating: "Send the rating", thanks: "Thank you for the rating.",
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
@@ -23,6 +24,7 @@
       retry: "Повторить", sending: "Отправляется", lost: "Нет связи. Повторяем попытку.",
       agree: "Сначала согласитесь с текстом выше.", signin: "Войдите на сайте или обновите страницу.",
       away: "Сейчас никого из сотрудников нет. Оставьте сообщение — вам ответят позже.",
+      rate: "Как вам этот чат?", better: "Что можно улучшить?", sendrating: "Отправить оценку", thanks: "Спасибо за оценку.",
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
@@ -34,6 +36,7 @@
       retry: "Reintentar", sending: "Enviando", lost: "Sin conexión. Reintentando.",
       agree: "Acepte primero el texto de arriba.", signin: "Inicie sesión en el sitio o recargue la página.",
       away: "Ahora no hay nadie de nuestro equipo. Deje un mensaje; una persona responderá más tarde.",
+      rate: "¿Qué tal este chat?", better: "¿Qué se puede mejorar?", sendrating: "Enviar la valoración", thanks: "Gracias por la valoración.",
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
@@ -45,6 +48,7 @@
       retry: "Tentar de novo", sending: "Enviando", lost: "Sem conexão. Tentando de novo.",
       agree: "Concorde primeiro com o texto acima.", signin: "Entre no site ou recarregue a página.",
       away: "Agora não há ninguém da nossa equipe. Deixe uma mensagem; uma pessoa responderá mais tarde.",
+      rate: "Como foi este chat?", better: "O que pode melhorar?", sendrating: "Enviar a avaliação", thanks: "Obrigado pela avaliação.",
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
@@ -56,6 +60,7 @@
       retry: "Повторити", sending: "Надсилається", lost: "Немає зв’язку. Пробуємо ще раз.",
       agree: "Спочатку погодьтеся з текстом вище.", signin: "Увійдіть на сайті або оновіть сторінку.",
       away: "Зараз нікого зі співробітників немає. Залиште повідомлення — вам відповідять пізніше.",
+      rate: "Як вам цей чат?", better: "Що можна покращити?", sendrating: "Надіслати оцінку", thanks: "Дякуємо за оцінку.",
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
@@ -67,6 +72,7 @@
       retry: "Қайталау", sending: "Жіберілуде", lost: "Байланыс жоқ. Қайта байқап көреміз.",
       agree: "Алдымен жоғарыдағы мәтінге келісіңіз.", signin: "Сайтқа кіріңіз немесе бетті жаңартыңыз.",
       away: "Қазір қызметкерлеріміз жоқ. Хабарлама қалдырыңыз, кейінірек жауап береді.",
+      rate: "Бұл чат қалай болды?", better: "Нені жақсартуға болады?", sendrating: "Бағаны жіберу", thanks: "Бағаңызға рақмет.",
     },
   };
   const root = document.documentElement;
@@ -240,11 +246,12 @@
     if (follows) toEnd();
   };
   const drop = (id) => { shown.get(id)?.remove(); shown.delete(id); };
-  const state = ({ state: now, person, writing, failed, away = settings.away }) => {
+  const state = ({ state: now, person, writing, failed, away = settings.away, rates }) => {
     const isPerson = now === "person";
     const answers = isPerson ? (person ? fill(words.incharge, { name: person }) : away ? "" : words.asked) : now === "closed" ? words.ended : failed ? words.failed : "";
     at("who").textContent = [answers, away && now !== "closed" ? settings.away_text || words.away : ""].filter(Boolean).join(" ");
     at("person").hidden = isPerson;
+    at("rating").hidden = !rates;
     const isShown = [...shown.values()].some((line) => line.dataset.partial);
     at("typing-text").textContent = isPerson ? fill(words.typing, { name: person || words.human }) : words.writing;
     at("typing").hidden = !writing || isShown;
@@ -374,6 +381,18 @@
     } catch { problem(words.broken); }
     finally { at("person").disabled = false; }
   };
+  const rate = async () => {
+    const stars = Number(new FormData(at("rating")).get("stars"));
+    if (!stars) { at("stars").querySelector("input").focus(); return; }
+    try {
+      const body = JSON.stringify({ stars, comment: at("comment").value });
+      const answer = await ask("/rating", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      if (!answer.ok) { problem(explain(answer)); return; }
+      at("rating").hidden = true;
+      at("who").textContent = words.thanks;
+      parts.text.focus();
+    } catch { problem(words.broken); }
+  };
   let typedAt = 0;
   const type = () => {
     grow();
@@ -417,6 +436,15 @@
   parts.log.setAttribute("aria-label", words.title);
   at("send").setAttribute("aria-label", words.send);
   at("close").setAttribute("aria-label", words.close);
+  at("rating-title").textContent = words.rate;
+  at("comment-label").textContent = words.better;
+  at("rate").textContent = words.sendrating;
+  for (let stars = 1; stars <= 5; stars++) {
+    const choice = at("stars").appendChild(make("label")), button = choice.appendChild(make("input"));
+    Object.assign(button, { type: "radio", name: "stars", value: String(stars) });
+    choice.append(String(stars));
+  }
+  at("rating").addEventListener("submit", (event) => { event.preventDefault(); rate(); });
   at("form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   at("person").addEventListener("click", askForPerson);
   at("earlier").addEventListener("click", earlier);

@@ -19,7 +19,7 @@ from platform_app.api.web_chat.access import (
 from platform_app.channels.web_chat import AsksFirst
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
-from platform_app.services.channels import inbound, visitor_view
+from platform_app.services.channels import inbound, ratings, visitor_view
 from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
 from platform_app.services.channels.visitor_view import VisitorView
 from platform_app.services.chat import reply_streams
@@ -69,16 +69,21 @@ async def send(request: Request, visitor: Visitor) -> Response:
 
 async def _sent_message(request: Request) -> SentMessage:
     """Return the message in the body. Raises Invalid if it is not one."""
+    try:
+        return SentMessage.model_validate_json(await _body(request))
+    except ValidationError as error:
+        raise Invalid("This value cannot be taken.") from error
+
+
+async def _body(request: Request) -> bytes:
+    """Return a body. Raises Invalid if it is longer than a message can be."""
     parts, size = list[bytes](), 0
     async for part in request.stream():
         size += len(part)
         if size > MAX_BODY_BYTES:
             raise Invalid("This message is too long.", field="text")
         parts.append(part)
-    try:
-        return SentMessage.model_validate_json(b"".join(parts))
-    except ValidationError as error:
-        raise Invalid("This value isn’t allowed.") from error
+    return b"".join(parts)
 
 
 def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:
@@ -110,6 +115,32 @@ async def ask_for_person(request: Request, visitor: Visitor) -> Response:
 
     await asyncio.to_thread(work)
     return JSONResponse({"state": "person"})
+
+
+class SentRating(BaseModel):
+    """What a visitor thinks of a conversation that was closed."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    stars: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, Field(max_length=ratings.MAX_COMMENT_CHARS)] = ""
+
+
+@visitor_route("/rating", methods=["POST"])
+async def rate(request: Request, visitor: Visitor) -> Response:
+    """Store what the visitor thinks of the conversation. Raises Invalid if it is not a rating."""
+    await count(VISITOR_TYPING, "rating", visitor.account.id, visitor.outside_id)
+    try:
+        sent = SentRating.model_validate_json(await _body(request))
+    except ValidationError as error:
+        raise Invalid("This value cannot be taken.") from error
+
+    def work() -> None:
+        with session_scope(visitor.account.tenant_id) as session:
+            ratings.rate(session, visitor.account, visitor.outside_id, stars=sent.stars, comment=sent.comment)
+
+    await asyncio.to_thread(work)
+    return Response(status_code=204)
 
 
 @visitor_route("/typing", methods=["POST"])
@@ -147,4 +178,5 @@ def _as_json(view: VisitorView) -> dict[str, Any]:
         "state": view.state,
         "person": view.person,
         "away": view.is_away,
+        "rates": view.asks_rating and not view.rating,
     }

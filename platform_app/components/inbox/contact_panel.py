@@ -22,6 +22,7 @@ def contact_panel() -> rx.Component:
             ContactPanelState.contact_id != "",
             rx.fragment(
                 _contact(),
+                rx.cond(ContactPanelState.rating != "", _rating()),
                 _section(t("Leads"), ContactPanelState.leads, _lead, t("No leads.")),
                 _section(t("Open tasks"), ContactPanelState.tasks, _task, t("No open tasks.")),
                 _section(t("Sequences"), ContactPanelState.enrollments, _enrollment, t("Not in any sequence.")),
@@ -65,6 +66,15 @@ def _contact() -> rx.Component:
             ),
         ),
         _opt_out(),
+    )
+
+
+def _rating() -> rx.Component:
+    comment = ContactPanelState.rating_comment
+    return rx.el.section(
+        rx.el.h3(t("Rating of this conversation")),
+        rx.el.p(ContactPanelState.rating),
+        rx.cond(comment != "", rx.el.p(comment, class_name="muted small break")),
     )
 
 

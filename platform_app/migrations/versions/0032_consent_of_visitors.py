@@ -19,9 +19,17 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("consent_text", sa.String(length=1000), nullable=False, server_default=""))
     with op.batch_alter_table("channelidentity", schema=None) as batch_op:
         batch_op.alter_column("consent_text", server_default=None)
+    with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("rating", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("rating_comment", sa.String(length=1000), nullable=False, server_default=""))
+    with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.alter_column("rating_comment", server_default=None)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.drop_column("rating_comment")
+        batch_op.drop_column("rating")
     with op.batch_alter_table("channelidentity", schema=None) as batch_op:
         batch_op.drop_column("consent_text")
         batch_op.drop_column("consented_at")

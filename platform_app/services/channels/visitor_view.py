@@ -16,7 +16,7 @@ from platform_app.fact_snapshots import current_messages
 from platform_app.models.channel import ChannelAccount
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.services.agents import agents
-from platform_app.services.channels import inbound, opening_hours
+from platform_app.services.channels import inbound, opening_hours, ratings
 
 PAGE_SIZE = 40  # messages
 MAX_SOURCES = 8  # of a message
@@ -44,6 +44,8 @@ class VisitorView:
     is_writing: bool = False  # the agent, or the person, writes a reply
     live: LiveText | None = None  # the reply that is being written, if its text may be shown
     has_failed: bool = False  # the last reply could not be written
+    rating: int | None = None  # what the visitor thinks of it; None: nothing was said or nobody asks
+    asks_rating: bool = False
     is_away: bool = False  # nobody of the team is there at this hour
 
 
@@ -75,6 +77,8 @@ def read(
         is_writing=is_writing,
         live=live_text(session, row, newest) if newest is not None and is_writing else None,
         live=_live_text(session, row, newest) if newest is not None and is_writing else None,
+        rating=row.rating,
+        asks_rating=row.state == ConversationState.CLOSED and ratings.is_asked(account),
         is_away=opening_hours.is_away(session, account),
         has_failed=newest is not None and newest.state in (MessageState.FAILED, MessageState.PARTIAL),
     )

@@ -51,6 +51,8 @@ class ContactPanel:
 
     contact: Contact | None = None
     card: Card = field(default_factory=Card)
+    rating: int | None = None  # of the conversation, by the contact
+    rating_comment: str = ""
 
 
 def read(session: Transaction, who: Identity, conversation_id: str, *, limit: int) -> OpenConversation:
@@ -100,10 +102,10 @@ def read_contact(session: Transaction, who: Identity, conversation_id: str) -> C
     query = owned(Contact, who.tenant_id).where(Contact.id == row.contact_id)
     contact: Contact | None = session.exec(query).first() if row.contact_id else None
     if contact is None:
-        return ContactPanel()
+        return ContactPanel(rating=row.rating, rating_comment=row.rating_comment)
     card = cards.get_card(session, who, Holder.CONTACT, contact.id)
     card.conversations = [one for one in card.conversations if one.id != row.id]
-    return ContactPanel(contact, card)
+    return ContactPanel(contact, card, row.rating, row.rating_comment)
 
 
 def add_note(session: Transaction, who: Identity, conversation_id: str, text: str) -> Message:

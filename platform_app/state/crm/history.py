@@ -13,6 +13,7 @@ _SENTENCES = {
     EventKind.REPLY_SENT: "The agent replied",
     EventKind.CONVERSATION_STARTED: "Conversation started",
     EventKind.CONVERSATION_CLOSED: "A conversation was closed",
+    EventKind.CONVERSATION_RATED: "The contact rated the conversation: {stars} of 5",
     EventKind.HANDED_OFF: "The conversation was handed to a person",
     EventKind.TAKEN_OVER: "A member took the conversation over",
     EventKind.HANDED_BACK: "The conversation was handed back to the agent",

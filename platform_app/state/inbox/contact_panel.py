@@ -70,6 +70,8 @@ class ContactPanelState(rx.State):
     emails: list[str] = []
     tags: list[str] = []
     source: str = ""  # the link by which the contact came
+    rating: str = ""  # of the conversation by the contact, in words
+    rating_comment: str = ""
     opt_out: str = ""  # since when and why, in words; "" if the contact receives messages
     leads: list[LeadRow] = []
     tasks: list[PanelTask] = []
@@ -124,6 +126,9 @@ class ContactPanelState(rx.State):
     async def _show_related(self, panel: ContactPanel) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         self._show_contact(panel.contact)
+        stars = panel.rating
+        self.rating = translate(language, "{stars} of 5", stars=stars) if stars else ""
+        self.rating_comment = panel.rating_comment
         if panel.contact is None:
             return
         self.opt_out = _opt_out_words(panel.contact, identity, language)

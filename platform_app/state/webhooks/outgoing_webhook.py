@@ -39,6 +39,7 @@ KIND_GROUPS: dict[str, tuple[EventKind, ...]] = {
         EventKind.CONVERSATION_STARTED,
         EventKind.CONVERSATION_CLOSED,
         EventKind.CONVERSATION_REOPENED,
+        EventKind.CONVERSATION_RATED,
         EventKind.CONVERSATION_ASSIGNED,
         EventKind.CONVERSATION_SNOOZED,
         EventKind.SNOOZE_ENDED,
