@@ -11,7 +11,7 @@ from platform_app.api.files import name_taken, refused_rows, source_file, upload
 from platform_app.api.health import healthz, readyz
 from platform_app.api.kommo_chats import receive_chat_hook
 from platform_app.api.sign_in import claim_session, sign_out
-from platform_app.api.web_chat import event_stream, visitor_routes, widget_files
+from platform_app.api.web_chat import event_stream, file_routes, visitor_routes, widget_files
 from platform_app.api.webhooks import receive
 
 _WEB_CHAT = [
@@ -23,6 +23,8 @@ _WEB_CHAT = [
     visitor_routes.send,
     visitor_routes.ask_for_person,
     visitor_routes.typing,
+    visitor_routes.rate,
+    file_routes.send_file,
     visitor_routes.history,
     event_stream.events,
 ]

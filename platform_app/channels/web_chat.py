@@ -117,6 +117,12 @@ class WebChatSettings(ChannelSettings):
             "look", Control.TEXT_AREA, rows=2, problem="The text of the consent may have at most 500 characters."
         ),
     )
+    accepts_files: bool = Setting(
+        True,
+        title="Visitors may send files",
+        description="Up to 10 MB each, after their first message. The chat is handed to a person, who opens them.",
+        json_schema_extra=form_info("look"),
+    )
     asks_rating: bool = Setting(
         False,
         title="Ask for a rating when a chat was closed",

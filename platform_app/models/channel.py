@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -87,13 +87,18 @@ class InboundMessage(Owned, table=True):
 
 
 class Attachment(Owned, table=True):
-    """A file that a contact attached to a message; it stays at the channel and is fetched when a member opens it."""
+    """A file that a contact attached to a message.
+
+    It stays at the channel and is fetched when a member opens it; that of a web chat lies on disk.
+    """
 
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
     account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
     label: str = Field(max_length=40)  # a message id: "Photo"
     name: str = Field(default="", max_length=200)  # of the file, if it has one
     outside_id: str = Field(max_length=2_000)  # of the file at the channel
+    stored_as: str = Field(default="", max_length=64)  # its name on disk, if it lies there
+    size: int = Field(default=0, sa_type=BigInteger)  # bytes on disk
 
 
 class OutboundPart(Owned, table=True):

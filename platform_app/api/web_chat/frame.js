@@ -13,6 +13,7 @@
       agree: "Agree to the text above first.", signin: "Sign in on the site, or reload the page.",
       away: "Nobody of our team is here right now. Leave a message; a person will answer later.",
       rate: "How was this chat?", better: "What could be better?", sendrating: "Send the rating", thanks: "Thank you for the rating.",
+      attach: "Attach a file", large: "The file is larger than 10 MB.", kind: "This kind of file is not accepted. Send a picture, PDF, Office document, recording or plain text.",
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
@@ -25,6 +26,7 @@
       agree: "Сначала согласитесь с текстом выше.", signin: "Войдите на сайте или обновите страницу.",
       away: "Сейчас никого из сотрудников нет. Оставьте сообщение — вам ответят позже.",
       rate: "Как вам этот чат?", better: "Что можно улучшить?", sendrating: "Отправить оценку", thanks: "Спасибо за оценку.",
+      attach: "Прикрепить файл", large: "Файл больше 10 МБ.", kind: "Такие файлы не принимаются. Отправьте картинку, PDF, документ Office, запись или простой текст.",
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
@@ -37,6 +39,7 @@
       agree: "Acepte primero el texto de arriba.", signin: "Inicie sesión en el sitio o recargue la página.",
       away: "Ahora no hay nadie de nuestro equipo. Deje un mensaje; una persona responderá más tarde.",
       rate: "¿Qué tal este chat?", better: "¿Qué se puede mejorar?", sendrating: "Enviar la valoración", thanks: "Gracias por la valoración.",
+      attach: "Adjuntar un archivo", large: "El archivo supera los 10 MB.", kind: "No se aceptan archivos de este tipo. Envíe una imagen, PDF, documento de Office, grabación o texto.",
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
@@ -49,6 +52,7 @@
       agree: "Concorde primeiro com o texto acima.", signin: "Entre no site ou recarregue a página.",
       away: "Agora não há ninguém da nossa equipe. Deixe uma mensagem; uma pessoa responderá mais tarde.",
       rate: "Como foi este chat?", better: "O que pode melhorar?", sendrating: "Enviar a avaliação", thanks: "Obrigado pela avaliação.",
+      attach: "Anexar um arquivo", large: "O arquivo tem mais de 10 MB.", kind: "Este tipo de arquivo não é aceito. Envie uma imagem, PDF, documento do Office, gravação ou texto.",
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
@@ -61,6 +65,7 @@
       agree: "Спочатку погодьтеся з текстом вище.", signin: "Увійдіть на сайті або оновіть сторінку.",
       away: "Зараз нікого зі співробітників немає. Залиште повідомлення — вам відповідять пізніше.",
       rate: "Як вам цей чат?", better: "Що можна покращити?", sendrating: "Надіслати оцінку", thanks: "Дякуємо за оцінку.",
+      attach: "Додати файл", large: "Файл більший за 10 МБ.", kind: "Такі файли не приймаються. Надішліть зображення, PDF, документ Office, запис або простий текст.",
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
@@ -73,6 +78,7 @@
       agree: "Алдымен жоғарыдағы мәтінге келісіңіз.", signin: "Сайтқа кіріңіз немесе бетті жаңартыңыз.",
       away: "Қазір қызметкерлеріміз жоқ. Хабарлама қалдырыңыз, кейінірек жауап береді.",
       rate: "Бұл чат қалай болды?", better: "Нені жақсартуға болады?", sendrating: "Бағаны жіберу", thanks: "Бағаңызға рақмет.",
+      attach: "Файл тіркеу", large: "Файл 10 МБ-тан үлкен.", kind: "Мұндай файл қабылданбайды. Сурет, PDF, Office құжатын, жазба немесе мәтін жіберіңіз.",
     },
   };
   const root = document.documentElement;
@@ -252,6 +258,7 @@
     at("who").textContent = [answers, away && now !== "closed" ? settings.away_text || words.away : ""].filter(Boolean).join(" ");
     at("person").hidden = isPerson;
     at("rating").hidden = !rates;
+    at("attach").hidden = !settings.files || !hasConversation;
     const isShown = [...shown.values()].some((line) => line.dataset.partial);
     at("typing-text").textContent = isPerson ? fill(words.typing, { name: person || words.human }) : words.writing;
     at("typing").hidden = !writing || isShown;
@@ -361,6 +368,7 @@
       grow();
       parts.first.hidden = at("terms").hidden = true;
       hasConversation = true;
+      at("attach").hidden = !settings.files;
       wantsPerson = false;
       tell({ webChat: "used" });
       listen();
@@ -380,6 +388,24 @@
       if (answer.ok) { state({ state: "person" }); parts.text.focus(); } else problem(explain(answer));
     } catch { problem(words.broken); }
     finally { at("person").disabled = false; }
+  };
+  const attach = async () => {
+    const file = at("file").files[0];
+    at("file").value = "";
+    if (!file) return;
+    if (file.size > 10_000_000) { problem(words.large); return; }
+    at("attach").disabled = true;
+    problem("");
+    at("typing-text").textContent = `${words.sending}: ${file.name}`;
+    at("typing").hidden = false;
+    try {
+      const headers = { "X-File-Name": encodeURIComponent(file.name), "X-Message-Id": key() };
+      const answer = await ask("/files", { method: "POST", body: file, headers });
+      if (!answer.ok) { problem({ 413: words.large, 422: words.kind }[answer.status] || explain(answer)); return; }
+      put({ ...(await answer.json()), author: "visitor", name: "" });
+      toEnd();
+    } catch { problem(words.broken); }
+    finally { at("typing").hidden = true; at("attach").disabled = false; at("attach").focus(); }
   };
   const rate = async () => {
     const stars = Number(new FormData(at("rating")).get("stars"));
@@ -436,6 +462,10 @@
   parts.log.setAttribute("aria-label", words.title);
   at("send").setAttribute("aria-label", words.send);
   at("close").setAttribute("aria-label", words.close);
+  at("attach").setAttribute("aria-label", words.attach);
+  at("attach").title = words.attach;
+  at("attach").addEventListener("click", () => at("file").click());
+  at("file").addEventListener("change", attach);
   at("rating-title").textContent = words.rate;
   at("comment-label").textContent = words.better;
   at("rate").textContent = words.sendrating;

@@ -92,7 +92,11 @@ async def frame(request: Request) -> Response:
         raise Forbidden(REFUSED_SITE)
     looks = {"colour": own.colour, "text_colour": own.text_colour}
     given = looks | {"greeting": own.greeting, "asks_first": own.asks_first, "consent": own.consent_text}
-    given |= {"away": await asyncio.to_thread(_is_away, account), "away_text": own.away_text}
+    given |= {
+        "away": await asyncio.to_thread(_is_away, account),
+        "away_text": own.away_text,
+        "files": own.accepts_files,
+    }
     page = Template(_file("frame.html")).substitute(
         language=_language(request),
         settings=escape(json.dumps(given, ensure_ascii=False)),

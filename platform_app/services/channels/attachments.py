@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from platform_app.channels.push_channel import AttachedFile, ChannelError
 from platform_app.channels.registry import CHANNEL_KINDS
+from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import NotFound, Unavailable
 from platform_app.models.channel import Attachment, ChannelAccount
@@ -47,12 +48,14 @@ def add(session: Transaction, account: ChannelAccount, message_id: str, files: S
 
 
 def download(who: Identity, attachment_id: str) -> AttachmentContent:
-    """Fetch an attachment from its channel; to be called outside a transaction.
+    """Fetch an attachment from its channel, or from disk; to be called outside a transaction.
 
     Raises NotFound if there is none or the channel has deleted it, Unavailable if the channel does not answer.
     """
     with session_scope(who.tenant_id, read_only=True) as session:
         row = session.exec(owned(Attachment, who.tenant_id).where(Attachment.id == attachment_id)).first()
+        if row is not None and row.stored_as:
+            return AttachmentContent(row.name, _read(row.stored_as))
         account = session.get(ChannelAccount, row.account_id) if row is not None else None
         push = CHANNEL_KINDS[account.kind].push if account is not None else None
         if row is None or account is None or push is None:
@@ -63,6 +66,14 @@ def download(who: Identity, attachment_id: str) -> AttachmentContent:
     except ChannelError as error:
         raise Unavailable(error.sentence, field="", **error.values) from None
     return AttachmentContent(name or f"{label.lower().replace(' ', '-')}.{_ending(content)}", content)
+
+
+def _read(stored_as: str) -> bytes:
+    """Return a file on disk. Raises NotFound if it is no longer there."""
+    try:
+        return (settings().uploads / stored_as).read_bytes()
+    except OSError as error:
+        raise NotFound(GONE) from error
 
 
 def _ending(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Unused uploads: deletes uploaded files that no import or source uses."""
+"""Unused uploads: deletes uploaded files that no import, source or attachment uses."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,6 +9,7 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.models.channel import Attachment
 from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Tenant
@@ -67,7 +68,7 @@ def _referenced_names(names: list[str]) -> set[str]:
     """Return those of these file names that a row refers to."""
     with session_scope(reason="files of rows", read_only=True) as session:
         used: set[str] = set()
-        for model in (Source, ContactImport):
+        for model in (Source, ContactImport, Attachment):
             column = col(model.stored_as)
             used |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
     return used
