@@ -136,10 +136,11 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
 
 
 def prepared(page: Page, recorded: Recorded) -> None:
-    """Let the demo have a run, channels, a webhook with a delivery, a bin, and nothing that is still being done."""
+    """Let the demo have a run, channels, webhooks with deliveries, a bin, and nothing that is still being done."""
     operator = Operator(page, recorded, "en")
     address, _ = operator.make("Shop", is_signed=False)
     assert operator.send(address, {"order": {"total": 5}}) == 202
+    operator.make_outgoing("CRM", address)
     let_rules_run(page, operator.home, "en")
     connect(page, recorded.address, "en", "http://localhost:1")
     test_telegram.connect(page, recorded.address, "en", telegram())

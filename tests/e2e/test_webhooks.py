@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from platform_app.models.event import EventKind
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded
 from tests.e2e.test_pages import choose_theme, faults, keep
@@ -49,6 +50,27 @@ class Operator(Builder):
         body = json.dumps(payload).encode()
         headers = signed(secret, body, message_id=message_id) if secret else {"webhook-id": message_id}
         return httpx.post(address, content=body, headers=headers | {"content-type": "application/json"}).status_code
+
+    def make_outgoing(self, name: str, address: str) -> str:
+        """Make an outgoing webhook without events, send a test event, and wait until it is there; return the secret."""
+        page = self.page
+        page.goto(f"{self.home}/webhooks?tab=outgoing")
+        self.loaded()
+        page.get_by_role("button", name=self.t("Create outgoing webhook")).first.click()
+        page.locator("#outgoing-name").fill(name)
+        page.locator("#outgoing-url").fill(address)
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button", name=self.t("Create outgoing webhook")).click()
+        expect(dialog.locator("#shown-once")).to_have_value(re.compile("^whsec_"))
+        secret = dialog.locator("#shown-once").input_value()
+        self.look("outgoing-made")
+        dialog.get_by_role("button", name=self.t("Open the webhook")).click()
+        page.wait_for_url(re.compile(r"/webhooks/outgoing/[0-9a-f]{32}"))
+        page.get_by_role("button", name=self.t("None"), exact=True).click()
+        expect(page.get_by_text(self.t("{count} of {all} chosen", count=0, all=len(EventKind)))).to_be_visible()
+        page.get_by_role("button", name=self.t("Send a test event")).click()
+        expect(page.get_by_text(self.t("Delivered")).first).to_be_visible()
+        return secret
 
     def look(self, place: str) -> None:
         """Check what axe checks, and take a picture where pictures are wanted."""
@@ -165,6 +187,26 @@ def renew(operator: Operator, webhook: str, address: str, secret: str) -> None:
     assert "whsec_" not in page.content()
 
 
+def send_events(operator: Operator, name: str, address: str) -> None:
+    """Let the platform post its own events to its own webhook; look at the webhook, the log and a delivery."""
+    page = operator.page
+    operator.make_outgoing(name, address)
+    operator.look("outgoing")
+    page.get_by_role("checkbox", name=operator.t("A contact is created"), exact=True).click()
+    expect(page.get_by_text(operator.t("{count} of {all} chosen", count=1, all=len(EventKind)))).to_be_visible()
+    page.goto(f"{operator.home}/webhooks?tab=sent")
+    row = page.get_by_role("row").filter(has_text=name)
+    expect(row).to_have_count(1)
+    operator.look("sent")
+    row.get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/webhooks/sent/[0-9a-f]{32}"))
+    expect(page.locator(".payload").first).to_contain_text('"type": "test"')
+    operator.look("sent-one")
+    page.get_by_role("button", name=operator.t("Send again")).click()
+    expect(page.get_by_text(operator.t("The address answered {status}.", status=202))).to_have_count(2)
+    assert "whsec_" not in page.content()
+
+
 def test_one_that_needs_no_signature_is_switched_off_deleted_and_brought_back(operator: Operator) -> None:
     page, name = operator.page, f"Form {operator.language}"
     address, _ = operator.make(name, is_signed=False)
@@ -186,6 +228,8 @@ def test_one_that_needs_no_signature_is_switched_off_deleted_and_brought_back(op
             expect(row).to_be_visible()
             operator.look(f"list-{theme}-{width}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    send_events(operator, f"CRM {operator.language}", address)
+    page.goto(f"{operator.home}/webhooks")
     row.get_by_role("button").last.click()
     page.get_by_role("menuitem", name=operator.t("Delete")).click()
     expect(row).to_have_count(0)
