@@ -79,6 +79,15 @@ class DeliverMessage(BaseModel):
     message_id: str
 
 
+class SendChatAnswers(BaseModel):
+    """E-mail the answers that a visitor of a web chat who has left has not seen."""
+
+    kind: Literal["send_chat_answers"] = "send_chat_answers"
+    identity_id: str
+    since: str  # ISO 8601: answers after it
+    until: str  # and until it
+
+
 class SendWebhook(BaseModel):
     """Send a delivery to an outgoing webhook."""
 
@@ -132,6 +141,7 @@ AnyPayload = (
     | TakeStep
     | Reply
     | DeliverMessage
+    | SendChatAnswers
     | SendWebhook
     | SendInvitation
     | SendPasswordReset

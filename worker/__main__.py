@@ -18,6 +18,7 @@ from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.api_keys import idempotency
 from platform_app.services.channels import typing_status
+from platform_app.services.channels import chat_answer_mail, typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange
 from platform_app.services.jobs import job_counts
@@ -86,6 +87,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
     tidying.append(Periodic(digests.enqueue_due, DIGEST_SECONDS))
+    tidying.append(Periodic(chat_answer_mail.enqueue_due, DIGEST_SECONDS))
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]

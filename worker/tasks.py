@@ -8,7 +8,7 @@ from platform_app.broker import FALLBACK_ACTOR, QUEUE
 from platform_app.engine import callback_registry
 from platform_app.engine.rules import rule_worker
 from platform_app.engine.sequences import step_calls
-from platform_app.services.channels import outbound
+from platform_app.services.channels import chat_answer_mail, outbound
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.integrations import exchange
@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, Handler] = {
     "take_step": step_calls.take_step,
     "reply": replies.run_job,
     "deliver_message": outbound.deliver_message,
+    "send_chat_answers": chat_answer_mail.send_chat_answers,
     "send_webhook": outgoing_deliveries.send_webhook,
     "send_invitation": invitation_mail.send_invitation,
     "send_password_reset": password_reset_mail.send_password_reset,

@@ -123,6 +123,15 @@ class WebChatSettings(ChannelSettings):
         description="Up to 10 MB each, after their first message. The chat is handed to a person, who opens them.",
         json_schema_extra=form_info("look"),
     )
+    emails_answers: bool = Setting(
+        True,
+        title="Continue by e-mail when the visitor has left",
+        description=(
+            "Answers that a visitor does not see within three minutes are sent to the contact by e-mail, through "
+            "the mail server under Settings, E-mail."
+        ),
+        json_schema_extra=form_info("look"),
+    )
     asks_rating: bool = Setting(
         False,
         title="Ask for a rating when a chat was closed",

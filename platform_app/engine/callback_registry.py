@@ -8,7 +8,7 @@ from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
-from platform_app.services.channels import outbound
+from platform_app.services.channels import chat_answer_mail, outbound
 from platform_app.services.chat import knowledge_tool, reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
@@ -42,6 +42,9 @@ def register_callbacks() -> None:
     CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
     CALLBACKS["deliver_message"] = JobCallbacks(outbound.on_failure, outbound.on_retry, outbound.payload_from_keys)
+    CALLBACKS["send_chat_answers"] = JobCallbacks(
+        chat_answer_mail.on_failure, chat_answer_mail.on_retry, chat_answer_mail.payload_from_keys
+    )
     CALLBACKS["send_webhook"] = JobCallbacks(
         outgoing_deliveries.on_failure, outgoing_deliveries.on_retry, outgoing_deliveries.payload_from_keys
     )

@@ -59,7 +59,8 @@ class ChannelIdentity(Owned, table=True):
     outside_id: str = Field(max_length=200)  # web chat: the SHA-256 hash of the visitor's token; else the chat's id
     source: str = Field(default="", max_length=64)  # the payload of the link by which the contact came first
     blocked_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact blocked the account
-    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked, or is there
+    emailed_at: datetime | None = Field(default=None, sa_type=Instant)  # web chat: answers until then are seen to
     reply_address: str = Field(default="", max_length=300)  # where one message may be sent, see channels.push_channel
     turn_requested_at: datetime | None = Field(default=None, sa_type=Instant)  # when the channel was asked for one
     wrote_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last wrote, as the channel says

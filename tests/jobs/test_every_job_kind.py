@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from platform_app.integrations.base import CrmAccount
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS
 from platform_app.models.agent import Channel
-from platform_app.models.channel import ChannelAccount, OutboundState
+from platform_app.models.channel import ChannelAccount, ChannelIdentity, OutboundState
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import ImportState
 from platform_app.models.event import Activity, EventKind
@@ -27,13 +28,15 @@ from platform_app.models.outgoing_webhook import OutgoingState
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
 from platform_app.services.accounts import invitations, password_resets, two_factor_resets
-from platform_app.services.channels import outbound_decisions
+from platform_app.services.channels import chat_answer_mail, outbound_decisions
+from platform_app.services.channels.inbound import ContactDetails
 from platform_app.services.chat import conversations, member_messages, outbound_parts
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.integrations import connections, synchronization
 from platform_app.services.integrations.connections import CrmAccess, Definitions
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.services.mail import mail_servers
 from platform_app.services.notifications import digests
 from platform_app.services.webhooks import outgoing_log
 from platform_app.state.jobs.jobs import KIND_LABELS
@@ -42,6 +45,7 @@ from tests.crm.test_imports import begun
 from tests.inviting import invited, use_platform_mail
 from tests.jobs.test_job_callbacks import Ending, cancelled, change, crashed, given_up, job_of
 from tests.jobs.test_unreadable_jobs import damage, work
+from tests.mailing import FORM
 from tests.notifications.test_notifications import tell
 from tests.notifying import prefer
 from tests.receiving import an_outgoing
@@ -50,6 +54,7 @@ from tests.rules.test_rules import a_rule, runs
 from tests.second_factor import set_up
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, real_talk, say
+from tests.visiting import a_chat, write
 from worker.tasks import HANDLERS
 
 
@@ -164,6 +169,21 @@ def delivery_says(who: Identity, message_id: str) -> str:
     return state.error
 
 
+def a_chat_answer(who: Identity) -> str:
+    """Let a visitor leave before a member answers."""
+    call(who, mail_servers.save, FORM)
+    chat = a_chat(who)
+    talk = write(who, chat, details=ContactDetails("Anna", "anna@example.com")).message.conversation_id
+    call(who, member_messages.send, talk, "Hello")
+    with session_scope(who.tenant_id) as session:
+        ago = now() - timedelta(minutes=5)
+        session.execute(owned_update(ChannelIdentity, who.tenant_id).values(created_at=ago - timedelta(hours=1)))
+        session.execute(owned_update(Message, who.tenant_id).values(created_at=ago, finished_at=ago))
+        session.execute(owned_update(Conversation, who.tenant_id).values(last_message_at=ago))
+    chat_answer_mail.enqueue_due()
+    return str(talk)
+
+
 def an_outgoing_delivery(who: Identity) -> str:
     an_outgoing(who, "https://example.com/", "contact_created")
     call(who, contacts.create, name="Anna")
@@ -250,6 +270,7 @@ CASES = {
     "deliver_message": Case(
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
+    "send_chat_answers": Case(a_chat_answer, told("Answers in “{title}” not sent by e-mail: {reason}"), by_job),
     "send_webhook": Case(an_outgoing_delivery, outgoing_says, lambda who, one: call(who, outgoing_log.send_again, one)),
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
     "send_notification": Case(a_notification, told(UNSENT), by_job),

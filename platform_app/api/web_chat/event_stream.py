@@ -22,7 +22,7 @@ from platform_app.api.web_chat.access import TooFrequent, Visitor, find_chat, vi
 from platform_app.db import session_scope
 from platform_app.errors import NotFound
 from platform_app.hub import hub
-from platform_app.services.channels import visitor_view
+from platform_app.services.channels import inbound, visitor_view
 from platform_app.services.channels.visitor_view import VisitorView
 from platform_app.services.chat import reply_streams
 from platform_app.services.chat.reply_streams import LiveReply
@@ -31,6 +31,7 @@ from platform_app.services.inbox import presence
 MAX_STREAMS = {"all": 2_000, "address": 600, "visitor": 5}  # open at once in this process
 PING_SECONDS = 15.0
 PRESENCE_SECONDS = 3.0
+SEEN_SECONDS = 60.0
 LIFETIME_SECONDS = 900.0  # the frame connects again, which checks its access anew
 BATCH_SECONDS = 0.05
 RETRY_SECONDS = 10
@@ -77,6 +78,7 @@ class VisitorStream:
         self._sent: set[str] = set()
         self._state: dict[str, Any] = {}
         self._live_id, self._live_text = "", ""
+        self._seen_id, self._note_at = "", 0.0  # the newest message that was stored as seen, and the next time to store
 
     async def lines(self) -> AsyncIterator[str]:
         """Yield events until the conversation is gone, the chat is switched off or the lifetime is over."""
@@ -94,6 +96,7 @@ class VisitorStream:
                         return
                     for line in self._news(view):
                         yield line
+                    await self._note_seen(view)
                     async for line in self._until_changed(view, changed):
                         yield line
 
@@ -112,6 +115,19 @@ class VisitorStream:
             return view
 
         return await asyncio.to_thread(work)
+
+    async def _note_seen(self, view: VisitorView) -> None:
+        """Store that the visitor is there: with each new message, and else once in SEEN_SECONDS."""
+        newest = view.messages[-1]["id"] if view.messages else ""
+        if newest == self._seen_id and monotonic() < self._note_at:
+            return
+        self._seen_id, self._note_at = newest, monotonic() + SEEN_SECONDS
+
+        def work() -> None:
+            with session_scope(self._visitor.account.tenant_id) as session:
+                inbound.note_seen(session, self._visitor.account, self._visitor.outside_id)
+
+        await asyncio.to_thread(work)
 
     async def _until_changed(self, view: VisitorView, changed: asyncio.Event) -> AsyncIterator[str]:
         """Wait for a change; meanwhile yield the text of a reply that this process writes, and pings.

@@ -14,6 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("channelidentity", sa.Column("emailed_at", sa.DateTime(), nullable=True))
     op.add_column("channelidentity", sa.Column("consented_at", sa.DateTime(), nullable=True))
     with op.batch_alter_table("channelidentity", schema=None) as batch_op:
         batch_op.add_column(sa.Column("consent_text", sa.String(length=1000), nullable=False, server_default=""))
@@ -42,3 +43,4 @@ def downgrade() -> None:
     with op.batch_alter_table("channelidentity", schema=None) as batch_op:
         batch_op.drop_column("consent_text")
         batch_op.drop_column("consented_at")
+        batch_op.drop_column("emailed_at")

@@ -126,6 +126,14 @@ def _check_consent(identity: ChannelIdentity, sent: InboundText) -> None:
     identity.consented_at, identity.consent_text = now(), sent.consent_text
 
 
+def note_seen(session: Transaction, account: ChannelAccount, outside_id: str) -> None:
+    """Store that a visitor is there now and sees the conversation."""
+    own = owned_update(ChannelIdentity, account.tenant_id).where(
+        col(ChannelIdentity.account_id) == account.id, col(ChannelIdentity.outside_id) == outside_id
+    )
+    session.execute(own.values(seen_at=now()).execution_options(synchronize_session=False))
+
+
 def _identity_query(account: ChannelAccount, outside_id: str) -> Any:
     return owned(ChannelIdentity, account.tenant_id).where(
         ChannelIdentity.account_id == account.id, ChannelIdentity.outside_id == outside_id
