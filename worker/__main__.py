@@ -86,8 +86,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     declare(broker, runner)
     tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
-    tidying.append(Periodic(digests.enqueue_due, DIGEST_SECONDS))
-    tidying.append(Periodic(chat_answer_mail.enqueue_due, DIGEST_SECONDS))
+    tidying += [Periodic(duty, DIGEST_SECONDS) for duty in (digests.enqueue_due, chat_answer_mail.enqueue_due)]
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]

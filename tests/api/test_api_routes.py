@@ -40,7 +40,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/healthz",
         "/web-chat/files/{name}",
         *(f"/web-chat/{{token}}/{name}" for name in ("appearance", "frame", "try", "session", "messages", "person")),
-        *(f"/web-chat/{{token}}/{name}" for name in ("history", "events", "typing")),
+        *(f"/web-chat/{{token}}/{name}" for name in ("history", "events", "typing", "rating", "files")),
         "/readyz",
         "/api/v1/openapi.json",
         "/api/v1/{path:path}",  # these ask for a key: tests/api/test_rest_access.py

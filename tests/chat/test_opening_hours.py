@@ -96,7 +96,7 @@ async def test_admins_set_the_hours_on_the_page(who: Identity) -> None:
     path = f"/manage/acme/settings/channels/{chat.id}"
     async with Tab(sign_in(make_member(who, Role.OPERATOR))) as tab:
         await tab.goto(path, settle=False)
-        await tab.until(lambda: tab.get(ChannelAccountState, "account_key"))
+        await tab.until(lambda: "account_key" in str(tab.seen) and tab.get(ChannelAccountState, "account_key"))
         for event in (
             OpeningHoursState.set_always(False),
             OpeningHoursState.save({**FORM, "works_1": "on"}),
@@ -107,13 +107,13 @@ async def test_admins_set_the_hours_on_the_page(who: Identity) -> None:
     assert call(who, opening_hours.get_hours, chat.id).periods == []
     async with Tab(sign_in(who)) as tab:
         await tab.goto(path, settle=False)
-        await tab.until(lambda: tab.get(OpeningHoursState, "days"))
+        await tab.until(lambda: "form_key" in str(tab.seen) and tab.get(OpeningHoursState, "days"))
         await tab.send(OpeningHoursState.set_always(False), settle=False)
         await tab.send(OpeningHoursState.save({**FORM, "works_1": "on", "hours_zone": "Asia/Omsk"}), settle=False)
         await tab.send(OpeningHoursState.add_days_off({"first": "2026-12-24", "last": ""}), settle=False)
         await tab.until(lambda: "The days off are saved." in tab.scripts())
         await tab.send(VisitorSecretState.create(), settle=False)
-        await tab.until(lambda: tab.get(VisitorSecretState, "has_secret"))
+        await tab.until(lambda: tab.get(VisitorSecretState, "is_created"))
     hours = call(who, opening_hours.get_hours, chat.id)
     assert (hours.periods[0].days, hours.periods[0].start, hours.zone) == ([1], "10:00", "Asia/Omsk")
     assert str(hours.days_off[0].last) == "2026-12-24"

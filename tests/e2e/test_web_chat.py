@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from platform_app.i18n import lookup
+from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, sign_in
 from tests.e2e.test_pages import RULES
 
@@ -101,11 +102,34 @@ def ask_by_keyboard(visitor: Page, language: str) -> FrameLocator:
     expect(chat.get_by_label(field)).to_be_focused()
     visitor.keyboard.type(QUESTION)
     visitor.keyboard.press("Enter")
+    expect(chat.get_by_role("checkbox")).to_be_focused()  # what has to be agreed to
+    assert faults(visitor) == []
+    visitor.keyboard.press("Space")
+    visitor.keyboard.press("Tab")
+    visitor.keyboard.press("Enter")
     answer = chat.locator("li.agent:not([data-partial])").nth(1)  # after the greeting
     expect(answer.locator(".kind")).to_have_text(agent)
     expect(answer.locator(".sources summary")).to_be_visible()
     assert faults(visitor) == []
     return chat
+
+
+def send_file_and_rate(visitor: Page, member: Page, language: str) -> None:
+    """Send a picture, which the member finds in the inbox; rate the chat by keyboard when the member has closed it."""
+    chat = chat_of(visitor)
+    picture = {"name": "wheel.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(50)}
+    chat.locator("#file").set_input_files([picture])  # type: ignore[list-item]
+    expect(chat.locator("li.visitor").get_by_text("wheel.png")).to_be_visible()
+    expect(member.get_by_role("link", name=re.compile("wheel.png|Photo|Фото")).last).to_be_visible()
+    member.get_by_role("button", name=lookup(language, "Close"), exact=True).first.click()
+    stars = chat.get_by_role("radio", name="5")
+    expect(stars).to_be_visible()
+    assert faults(visitor) == []
+    stars.focus()
+    visitor.keyboard.press("Space")
+    visitor.keyboard.press("Enter")
+    expect(chat.locator("#rating")).to_be_hidden()
+    expect(member.get_by_text(lookup(language, "{stars} of 5").format(stars=5))).to_be_visible()
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -115,6 +139,11 @@ def test_a_visitor_asks_and_a_member_answers(platform: str, new_person: NewPerso
     member, visitor = new_person(language).new_page(), new_person(language).new_page()
     sign_in(member, platform)
     tag = connect(member, platform, language, origin)
+    member.get_by_role("switch", name=lookup(language, "Ask for a rating when a chat was closed")).click()
+    member.locator("#consent_text").fill("I agree to https://shop.example/privacy")
+    token = re.search(r'data-token="([\w-]+)"', tag)[1]  # type: ignore[index]
+    framed = partial(httpx.get, f"{platform}/web-chat/{token}/frame", headers={"referer": f"{origin}/"})
+    wait_for(lambda: "shop.example/privacy" in framed().text)
     head = f'<!doctype html><html lang="{language}"><meta name="viewport" content="width=device-width">'
     site.body = f"{head}<title>Shop</title><main><h1>Shop</h1></main>{tag}</html>".encode()
     visitor.goto(origin)
@@ -141,6 +170,7 @@ def test_a_visitor_asks_and_a_member_answers(platform: str, new_person: NewPerso
     visitor.get_by_role("button", name=launcher).click()
     for text in (QUESTION, "Hello?", "I am here.", "One thing more."):
         expect(chat_of(visitor).locator("#messages").get_by_text(text)).to_be_visible()
+    send_file_and_rate(visitor, member, language)
     chat_of(visitor).get_by_role("button", name=close).click()
     expect(visitor.locator("iframe")).to_be_hidden()
 

@@ -161,8 +161,10 @@ def rate_a_chat(who: Identity) -> None:
 
 
 def by_the_clock(who: Identity, kind: EventKind, talk: str) -> None:
-    """Let time bring about an event: nobody answers, or the hour of a schedule comes."""
-    if kind == EventKind.NO_REPLY:
+    """Let time or a visitor bring about an event: nobody answers, the hour of a schedule comes, a chat is rated."""
+    if kind == EventKind.CONVERSATION_RATED:
+        rate_a_chat(who)
+    elif kind == EventKind.NO_REPLY:
         call(who, hand_off.hand_off, talk)
         call(who, conversations.receive, talk, "Is anybody there?")
         with time_machine.travel(now() + timedelta(minutes=31), tick=False):
@@ -193,8 +195,6 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind == EventKind.CONVERSATION_REOPENED:
         call(who, hand_off.close, talk)
         call(who, hand_off.reopen, talk)
-    elif kind == EventKind.CONVERSATION_RATED:
-        rate_a_chat(who)
     elif kind in OF_THE_TEAM:
         change_team(who, kind)
     elif kind in simple:

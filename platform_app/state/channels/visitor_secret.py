@@ -14,20 +14,20 @@ from platform_app.state.console.one_time_secret import reveal_once
 class VisitorSecretState(rx.State):
     """The secret of the channel account in the address."""
 
-    has_secret: bool = False
+    is_created: bool = False
     dialog_open: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read whether there is a secret."""
         self.dialog_open = False
-        self.has_secret = await fetch(self, _has_secret, self._id())
+        self.is_created = await fetch(self, _has_secret, self._id())
 
     @handler(Role.ADMIN)
     async def create(self) -> Any:
         """Create a new secret and show it once."""
         secret = await call(self, visitor_identity.create_secret, self._id())
-        self.dialog_open = self.has_secret = True
+        self.dialog_open = self.is_created = True
         return reveal_once(secret)
 
     @handler(Role.ADMIN)
