@@ -1,5 +1,7 @@
 """Callback registry: registers the callbacks of each kind of job."""
 
+from types import ModuleType
+
 from platform_app.db import Transaction
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import step_calls
@@ -18,6 +20,20 @@ from platform_app.services.mail import invitation_mail, notification_mail, passw
 from platform_app.services.tools import http_tools, mcp_servers
 from platform_app.services.webhooks import outgoing_deliveries
 
+_MODULES: dict[str, ModuleType] = {  # with the functions on_failure, on_retry and payload_from_keys
+    "import_contacts": import_job,
+    "exchange_crm": exchange,
+    "take_step": step_calls,
+    "reply": reply_jobs,
+    "deliver_message": outbound,
+    "send_chat_answers": chat_answer_mail,
+    "send_webhook": outgoing_deliveries,
+    "send_invitation": invitation_mail,
+    "send_password_reset": password_reset_mail,
+    "send_two_factor_reset": two_factor_mail,
+    "send_notification": notification_mail,
+}
+
 
 def register_callbacks() -> None:
     """Register the callbacks and the tools of agents in this process; workers and the console call them."""
@@ -34,32 +50,9 @@ def register_callbacks() -> None:
     CALLBACKS["rebuild_index"] = JobCallbacks(
         index_rebuild.on_failure, index_rebuild.on_retry, lambda session, job: RebuildIndex()
     )
-    CALLBACKS["import_contacts"] = JobCallbacks(
-        import_job.on_failure, import_job.on_retry, import_job.payload_from_keys
-    )
-    CALLBACKS["exchange_crm"] = JobCallbacks(exchange.on_failure, exchange.on_retry, exchange.payload_from_keys)
     CALLBACKS["handle_event"] = JobCallbacks(rule_runs.on_failure, rule_runs.on_retry)
-    CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
-    CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
-    CALLBACKS["deliver_message"] = JobCallbacks(outbound.on_failure, outbound.on_retry, outbound.payload_from_keys)
-    CALLBACKS["send_chat_answers"] = JobCallbacks(
-        chat_answer_mail.on_failure, chat_answer_mail.on_retry, chat_answer_mail.payload_from_keys
-    )
-    CALLBACKS["send_webhook"] = JobCallbacks(
-        outgoing_deliveries.on_failure, outgoing_deliveries.on_retry, outgoing_deliveries.payload_from_keys
-    )
-    CALLBACKS["send_invitation"] = JobCallbacks(
-        invitation_mail.on_failure, invitation_mail.on_retry, invitation_mail.payload_from_keys
-    )
-    CALLBACKS["send_password_reset"] = JobCallbacks(
-        password_reset_mail.on_failure, password_reset_mail.on_retry, password_reset_mail.payload_from_keys
-    )
-    CALLBACKS["send_two_factor_reset"] = JobCallbacks(
-        two_factor_mail.on_failure, two_factor_mail.on_retry, two_factor_mail.payload_from_keys
-    )
-    CALLBACKS["send_notification"] = JobCallbacks(
-        notification_mail.on_failure, notification_mail.on_retry, notification_mail.payload_from_keys
-    )
+    for kind, module in _MODULES.items():
+        CALLBACKS[kind] = JobCallbacks(module.on_failure, module.on_retry, module.payload_from_keys)
     CALLBACKS["send_digest"] = JobCallbacks(
         notification_mail.on_failure, notification_mail.on_retry, notification_mail.digest_from_keys
     )

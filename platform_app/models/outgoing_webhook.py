@@ -19,7 +19,7 @@ class OutgoingWebhook(Owned, table=True):
 
     name: str = Field(title="Name", min_length=1, max_length=120, schema_extra=in_form("settings"))
     url: str = Field(
-        title="Address",
+        title="URL",
         description="Where events are posted to. It has to be reachable from the internet.",
         min_length=1,
         max_length=1000,

@@ -192,7 +192,7 @@ def send_events(operator: Operator, name: str, address: str) -> None:
     page = operator.page
     operator.make_outgoing(name, address)
     operator.look("outgoing")
-    page.get_by_role("checkbox", name=operator.t("A contact is created"), exact=True).click()
+    page.get_by_role("checkbox", name=operator.t("Contact created|event"), exact=True).click()
     expect(page.get_by_text(operator.t("{count} of {all} chosen", count=1, all=len(EventKind)))).to_be_visible()
     page.goto(f"{operator.home}/webhooks?tab=sent")
     row = page.get_by_role("row").filter(has_text=name)
@@ -202,7 +202,7 @@ def send_events(operator: Operator, name: str, address: str) -> None:
     page.wait_for_url(re.compile(r"/webhooks/sent/[0-9a-f]{32}"))
     expect(page.locator(".payload").first).to_contain_text('"type": "test"')
     operator.look("sent-one")
-    page.get_by_role("button", name=operator.t("Send again")).click()
+    page.get_by_role("button", name=operator.t("Resend")).click()
     expect(page.get_by_text(operator.t("The address answered {status}.", status=202))).to_have_count(2)
     assert "whsec_" not in page.content()
 

@@ -53,7 +53,7 @@ async def test_created_with_a_secret_that_is_shown_once(who: Identity) -> None:
             ("example.com", "Enter an address that begins with https://."),
             ("ftp://example.com", "Enter an address that begins with https://."),
             ("https://user:pass@example.com/", "Enter an address that begins with https://."),
-            ("https://example.com:port/", "This is not an address."),
+            ("https://example.com:port/", "This isn’t an address."),
             ("https://e.com/" + "a" * 1_000, "This is longer than 1000 characters."),
         ):
             await tab.send(OutgoingWebhooksState.create({"name": "CRM", "url": url}), settle=False)

@@ -37,7 +37,7 @@ async def send_file(request: Request, visitor: Visitor) -> Response:
     await count(VISITOR_FILES, "file", visitor.account.id, visitor.outside_id)
     outside_id = request.headers.get("x-message-id", "")
     if not 8 <= len(outside_id) <= MAX_ID_CHARS or not outside_id.isalnum() or not outside_id.isascii():
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     await asyncio.to_thread(_check, visitor)
     async with store_file(_limited(request)) as stored:
         sent = SentFile(outside_id, unquote(request.headers.get("x-file-name", ""))[:500], stored)

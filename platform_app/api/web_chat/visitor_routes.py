@@ -72,7 +72,7 @@ async def _sent_message(request: Request) -> SentMessage:
     try:
         return SentMessage.model_validate_json(await _body(request))
     except ValidationError as error:
-        raise Invalid("This value cannot be taken.") from error
+        raise Invalid("This value isn’t allowed.") from error
 
 
 async def _body(request: Request) -> bytes:
@@ -133,7 +133,7 @@ async def rate(request: Request, visitor: Visitor) -> Response:
     try:
         sent = SentRating.model_validate_json(await _body(request))
     except ValidationError as error:
-        raise Invalid("This value cannot be taken.") from error
+        raise Invalid("This value isn’t allowed.") from error
 
     def work() -> None:
         with session_scope(visitor.account.tenant_id) as session:

@@ -28,7 +28,7 @@ def sent_log() -> rx.Component:
             filtered=SentState.is_filtered,
             table=rx.fragment(
                 framed_table(
-                    columns(t("Event"), t("Webhook"), t("Outcome"), t("Attempts"), t("When")),
+                    columns(t("Event"), t("Webhook"), t("Result"), t("Attempts"), t("When")),
                     rx.table.body(rx.foreach(SentState.rows, _row)),
                 ),
                 turn_pages(SentState.page, SentState.has_more, SentState.go_to_page),
@@ -39,12 +39,12 @@ def sent_log() -> rx.Component:
 
 
 def _filters() -> rx.Component:
-    state, everything = SentState, ("all", t("Everything"))
+    state, everything = SentState, ("all", t("All outcomes"))
     states = [everything, *((code, t(words)) for code, (words, _) in STATES.items())]
     types = [("all", t("All events")), *((code, t(words)) for code, words in TYPES.items())]
     return rx.el.div(
         row_filter(t("Webhook"), t("All webhooks"), state.webhooks, value=state.target, on_change=state.filter_target),
-        select_filter(t("Outcome"), state.state, states, state.filter_state),
+        select_filter(t("Result"), state.state, states, state.filter_state),
         select_filter(t("Event"), state.type, types, state.filter_type),
         class_name="filters",
     )

@@ -74,20 +74,20 @@ def _card(title: Any, *parts: rx.Component) -> rx.Component:
 
 def _settings() -> rx.Component:
     own = autosaved_section(OUTGOING_FORM, "settings", OutgoingWebhookState, {})
-    facts = rx.el.dl(rx.el.dt(t("Address")), rx.el.dd(OutgoingWebhookState.address, class_name="break"))
+    facts = rx.el.dl(rx.el.dt(t("URL")), rx.el.dd(OutgoingWebhookState.address, class_name="break"))
     hidden = rx.el.p(t("Administrators see the whole address and change it."), class_name="muted small")
     return _card(t("Settings"), rx.cond(IS_ADMIN, rx.fragment(*own), rx.fragment(facts, hidden)))
 
 
 def _signature() -> rx.Component:
     button = rx.button(
-        rx.icon("rotate-ccw", size=14), t("Renew the secret"), size="1", variant="soft", color_scheme="gray"
+        rx.icon("rotate-ccw", size=14), t("Rotate secret"), size="1", variant="soft", color_scheme="gray"
     )
     asked = confirm(
         button,
         title=t("Renew the secret?"),
         sentence=t("For 24 hours everything is signed with both secrets, so that the receiver can be changed over."),
-        verb=t("Renew the secret"),
+        verb=t("Rotate secret"),
         on_confirm=OutgoingWebhookState.rotate_secret,
     )
     note = OutgoingWebhookState.renewal_note

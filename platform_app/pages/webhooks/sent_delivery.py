@@ -22,7 +22,7 @@ def _delivery() -> rx.Component:
     head, base = SentDeliveryState.head, f"/manage/{CurrentUser.slug}/webhooks"
     again = rx.button(
         rx.icon("rotate-cw", size=16),
-        t("Send again"),
+        t("Resend"),
         on_click=SentDeliveryState.send_again,
         disabled=~head.can_resend,
     )
@@ -58,7 +58,7 @@ def _body() -> rx.Component:
 def _about() -> rx.Component:
     head, view = SentDeliveryState.head, SentDeliveryState.view
     return rx.el.section(
-        rx.el.h2(t("Outcome")),
+        rx.el.h2(t("Result")),
         rx.el.div(sent_outcome(head), event_link(head), class_name="outcome"),
         rx.el.dl(
             rx.el.dt("webhook-id"),
@@ -78,7 +78,7 @@ def _attempts() -> rx.Component:
         rx.cond(
             attempts.length() > 0,
             rx.el.ul(rx.foreach(attempts, _attempt), class_name="plain-list"),
-            rx.el.p(t("None yet."), class_name="muted small"),
+            rx.el.p(t("No attempts yet."), class_name="muted small"),
         ),
         class_name="card section",
     )

@@ -167,7 +167,7 @@ def on_failure(
 def on_retry(session: Transaction, tenant_id: str, payload: SendChatAnswers) -> None:
     """Check that the chat is still there. Raises Conflict if it is gone, or there is no mail server any more."""
     if _conversation(session, tenant_id, payload) is None:
-        raise Conflict("There is no such conversation.")
+        raise Conflict("Conversation not found.")
     try:
         mail_servers.get_server(session, tenant_id)
     except PlatformError as error:

@@ -46,5 +46,5 @@ def save_hours(session: Transaction, who: Identity, account_id: str, data: dict[
 def _get(session: Transaction, who: Identity, account_id: str, *, lock: bool) -> ChannelAccount:
     account = channel_accounts.get(session, who, account_id, lock=lock)
     if account.kind != Channel.WEB_CHAT:
-        raise NotFound("There is no such channel account.")
+        raise NotFound("Channel account not found. It may have been deleted.")
     return account

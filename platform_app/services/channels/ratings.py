@@ -27,7 +27,7 @@ def rate(session: Transaction, account: ChannelAccount, outside_id: str, *, star
     Raises Conflict if the chat asks for no rating or the conversation is not closed, Invalid for another value.
     """
     if stars not in STARS or len(comment) > MAX_COMMENT_CHARS:
-        raise Invalid("This value cannot be taken.")
+        raise Invalid("This value isn’t allowed.")
     identity = inbound.find_identity(session, account, outside_id, lock=True)
     if identity is None or identity.conversation_id is None or not is_asked(account):
         raise Conflict("There is nothing to rate.")

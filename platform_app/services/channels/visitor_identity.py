@@ -121,7 +121,7 @@ def create_secret(session: Transaction, who: Identity, account_id: str) -> str:
     """
     account = channel_accounts.get(session, who, account_id, lock=True)
     if account.kind != Channel.WEB_CHAT:
-        raise NotFound("There is no such channel account.")
+        raise NotFound("Channel account not found. It may have been deleted.")
     secret = secrets.token_urlsafe(32)
     tenant_secrets.store(session, account.tenant_id, _purpose(account), secret)
     told, link = "Secret for signed-in visitors of “{name}” created", f"/settings/channels/{account.id}"

@@ -48,7 +48,7 @@ def get(session: Transaction, who: Identity, delivery_id: str, *, lock: bool = F
     query = owned(OutgoingDelivery, who.tenant_id).where(OutgoingDelivery.id == delivery_id)
     row: OutgoingDelivery | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
-        raise NotFound("There is no such delivery.")
+        raise NotFound("Delivery not found.")
     return row
 
 

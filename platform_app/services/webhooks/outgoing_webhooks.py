@@ -23,9 +23,9 @@ MAX_WEBHOOKS = 50  # of a tenant
 SWITCHED_OFF = "The webhook was switched off or deleted."
 _ROWS = DeletableRows(
     model=OutgoingWebhook,
-    missing="There is no such webhook.",
+    missing="Webhook not found.",
     max_rows=MAX_WEBHOOKS,
-    limit_reached="There can be {count} webhooks at most.",
+    limit_reached="You can add up to {count} webhooks.",
 )
 
 
@@ -46,7 +46,7 @@ def create(session: Transaction, who: Identity, *, name: str, url: str) -> Outgo
     Raises LimitReached if the tenant has MAX_WEBHOOKS, Invalid if a name or an address is missing or wrong.
     """
     if len(list_webhooks(session, who)) >= MAX_WEBHOOKS:
-        raise LimitReached("There can be {count} webhooks at most.", count=MAX_WEBHOOKS)
+        raise LimitReached("You can add up to {count} webhooks.", count=MAX_WEBHOOKS)
     row = OutgoingWebhook(
         tenant_id=who.tenant_id,
         name=_clean_name(name),
@@ -70,7 +70,7 @@ def _clean_url(value: Any) -> str:
     try:
         return egress.check(crm_values.clean_line(value, "url", max_length=longest))
     except UnicodeError as error:
-        raise Invalid("This is not an address.", field="url") from error
+        raise Invalid("This isn’t an address.", field="url") from error
 
 
 def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str, Any]) -> OutgoingWebhook:

@@ -109,7 +109,7 @@ class OutgoingWebhooksState(Undo, rx.State):
         self.undo_sentence = ""
         await call(self, outgoing_webhooks.restore, self._undo_id)
         await self._fetch()
-        return await success_toast(self, "It is back.")
+        return await success_toast(self, "Restored.")
 
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(outgoing_webhooks.delete, outgoing_webhooks.restore)
