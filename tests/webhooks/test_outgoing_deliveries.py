@@ -244,7 +244,7 @@ def test_an_inner_address_is_never_reached(who: Identity, endpoint: Endpoint, en
     call(who, contacts.create, name="Anna")
     work_off(who)
     (delivery,) = deliveries(who)
-    assert (endpoint.received, delivery.error) == ([], "This address may not be reached from here.")
+    assert (endpoint.received, delivery.error) == ([], "This URL is blocked.")
 
 
 def test_a_slow_and_a_huge_answer_are_bounded(
