@@ -90,7 +90,7 @@ async def frame(request: Request) -> Response:
         check_site(own, site, request)
     elif request.headers.get("sec-fetch-dest", "iframe") != "iframe":
         raise Forbidden(REFUSED_SITE)
-    looks = {"colour": own.colour, "text_colour": own.text_colour}
+    looks: dict[str, str | bool] = {"colour": own.colour, "text_colour": own.text_colour}
     given = looks | {"greeting": own.greeting, "asks_first": own.asks_first, "consent": own.consent_text}
     given |= {
         "away": await asyncio.to_thread(_is_away, account),

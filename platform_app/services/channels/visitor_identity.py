@@ -60,8 +60,8 @@ def verify(token: str, secret: str, at: datetime) -> VerifiedVisitor:
     if header.get("alg") != "HS256" or "crit" in header or not hmac.compare_digest(signature, signed):
         raise UnverifiedVisitor(REFUSED)
     seconds, user_id = at.timestamp(), claims.get("sub")
-    expires, begins = claims.get("exp"), claims.get("nbf", 0)
-    if not _is_number(expires) or not _is_number(begins) or not isinstance(user_id, (str, int)):
+    expires, begins = _number(claims.get("exp")), _number(claims.get("nbf", 0))
+    if expires is None or begins is None or not isinstance(user_id, (str, int)):
         raise UnverifiedVisitor(REFUSED)
     is_current = begins - LEEWAY <= seconds < expires + LEEWAY and expires <= seconds + MAX_LIFETIME + LEEWAY
     shown = "" if isinstance(user_id, bool) else str(user_id).strip()
@@ -85,8 +85,11 @@ def _decoded(part: str) -> bytes:
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+def _number(value: object) -> float | None:
+    """Return a number of seconds, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < 1e12 else None
 
 
 def _text(value: object, most: int) -> str:
