@@ -105,6 +105,7 @@ def ask_by_keyboard(visitor: Page, language: str) -> FrameLocator:
     expect(chat.get_by_role("checkbox")).to_be_focused()  # what has to be agreed to
     assert faults(visitor) == []
     visitor.keyboard.press("Space")
+    visitor.keyboard.press("Tab")  # the link of the text
     visitor.keyboard.press("Tab")
     visitor.keyboard.press("Enter")
     answer = chat.locator("li.agent:not([data-partial])").nth(1)  # after the greeting
