@@ -131,6 +131,6 @@ def _row(row: OutgoingWebhook, identity: Identity, language: str) -> OutgoingWeb
         colour=colour,
         words=translate(language, words),
         enabled=row.enabled,
-        when=relative_time(language, at, now()) if at else "",
+        when=relative_time(language, at, now(), identity.time_zone) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
     )

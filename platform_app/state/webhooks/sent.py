@@ -96,7 +96,7 @@ def sent_row(row: OutgoingDelivery, names: dict[str, str], identity: Identity, *
         status=str(row.status) if row.status else "",
         next_words=translate(language, "Next attempt: {when}", when=planned) if planned else "",
         event_id=row.event_id or "",
-        when=relative_time(language, row.created_at, now()),
+        when=relative_time(language, row.created_at, now(), identity.time_zone),
         exact=exact_time(language, row.created_at, identity.time_zone),
         can_resend=row.finished_at is not None,
     )
