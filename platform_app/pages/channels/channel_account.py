@@ -7,8 +7,8 @@ import reflex as rx
 from platform_app.channels.api import API
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.bot_account import bot_account, kommo_account
-from platform_app.components.channels.whatsapp_account import whatsapp_account
 from platform_app.components.channels.visitor_secret import visitor_secret_card
+from platform_app.components.channels.whatsapp_account import whatsapp_account
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
