@@ -1,14 +1,14 @@
 """Visitors of a web chat agree to a text, rate a chat that was closed, and send files.
 
-Revision ID: 0034
-Revises: 0033
+Revision ID: 0043
+Revises: 0042
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0043"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

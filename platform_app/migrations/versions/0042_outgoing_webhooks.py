@@ -1,14 +1,14 @@
 """Outgoing webhooks and what was sent to them.
 
-Revision ID: 0033
-Revises: 0032
+Revision ID: 0042
+Revises: 0041
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033"
-down_revision = "0032"
+revision = "0042"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
