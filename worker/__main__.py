@@ -17,7 +17,6 @@ from platform_app.engine.bin import bin
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.services.api_keys import idempotency
-from platform_app.services.channels import typing_status
 from platform_app.services.channels import chat_answer_mail, typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange

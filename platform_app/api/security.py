@@ -20,8 +20,9 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 BODY_LIMIT = 1_000_000  # bytes; routes of _OWN_BODY_LIMIT limit bodies themselves
-_OWN_BODY_LIMIT = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+|/api/v1/.*|/v1/.*|/mcp/?")
-_OWN_BODY_LIMIT = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+|/web-chat/[^/]+/files")
+_OWN_BODY_LIMIT = re.compile(
+    r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+|/api/v1/.*|/v1/.*|/mcp/?|/web-chat/[^/]+/files"
+)
 _EMBEDDED = re.compile(r"/web-chat/.*")  # pages of other sites show it; it sets no cookies and has its own policy
 _CORS = re.compile(r"/web-chat/[^/]+/appearance")  # says itself which origins may read it
 _ANY_ORIGIN = re.compile(r"/hooks/[^/]+|/api/v1/.*|/v1/.*|/mcp/?")  # webhooks, the API: cookies are ignored

@@ -76,7 +76,6 @@ def read(
         has_earlier=len(sent) > limit,
         is_writing=is_writing,
         live=live_text(session, row, newest) if newest is not None and is_writing else None,
-        live=_live_text(session, row, newest) if newest is not None and is_writing else None,
         rating=row.rating,
         asks_rating=row.state == ConversationState.CLOSED and ratings.is_asked(account),
         is_away=opening_hours.is_away(session, account),
