@@ -282,7 +282,7 @@ class InboxState(rx.State):
             await call(self, triage.mark_read, self.current)
             await (await self.get_state(InboxListState))._refresh()
         self._show_head(found, identity, language)
-        (await self.get_state(TemplateMessageState)).show(found, identity, language)
+        (await self.get_state(TemplateMessageState))._show(found, identity, language)
         self.has_earlier = found.has_earlier
         last = next((one.text for one in reversed(found.messages) if one.author_id == identity.user_id), "")
         self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]

@@ -40,7 +40,7 @@ class TemplateMessageState(rx.State):
     _texts: dict[str, str] = {}
     _parameters: dict[str, list[str]] = {}
 
-    def show(self, found: OpenConversation, who: Identity, language: str) -> None:
+    def _show(self, found: OpenConversation, who: Identity, language: str) -> None:
         """Show the window of a conversation that is opened or has changed."""
         row, window = found.line.row, found.window
         if row.id != self.conversation_id:
