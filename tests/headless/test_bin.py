@@ -52,7 +52,7 @@ async def test_search_filter_and_restore(who: Identity) -> None:
         assert "no longer in the bin" in tab.scripts()
         tab.seen.clear()
         await opened(tab, f"{PAGE}?kind=incomingwebhook&q=sh", BinState, "loaded")
-        assert shown(tab) == [("Shop", "Webhook")]
+        await tab.until(lambda: shown(tab) == [("Shop", "Webhook")])
 
 
 async def test_in_russian(who: Identity) -> None:

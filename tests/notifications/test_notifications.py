@@ -94,7 +94,7 @@ def test_a_held_message_is_told_to_who_is_in_charge(who: Identity, boris: Identi
     talk = real_talk(who)
     call(boris, hand_off.take_over, talk)
     call(who, agent_messages.send_message, talk, "Rate us!")
-    assert (told(boris), told(who)) == (["A message in “Anna” is held back"], [])
+    assert (told(boris), told(who)) == (["A message in “Anna” is held"], [])
 
 
 def test_an_assignee_is_told_when_a_snooze_is_over(who: Identity, boris: Identity) -> None:
