@@ -42,7 +42,7 @@ def version_card(state: Any, head: Any, buttons: Any) -> rx.Component:
                     state.versions,
                     lambda version: rx.el.li(
                         head(version),
-                        rx.flex(*buttons(version), spacing="2", margin_y="6px"),
+                        rx.flex(*buttons(version), spacing="2", margin_y="6px", wrap="wrap"),
                         rx.cond(state.compared == version.id, differences(state)),
                         class_name="parted",
                     ),
