@@ -85,7 +85,7 @@ async def test_a_token_that_is_not_valid_is_refused_everywhere(who: Identity, ot
         "critical": signed(secret, header={"alg": "HS256", "crit": ["exp"]}),
         "expired": signed(secret, exp=at - 120),
         "far ahead": signed(secret, exp=at + 90_000),
-        "not yet": signed(secret, nbf=at + 300),
+        "never": signed(secret, nbf=at + 300),
         "no end": signed(secret, exp=None),
         "a text as end": signed(secret, exp="never"),
         "infinite": signed(secret, exp=float("inf")),

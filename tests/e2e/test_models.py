@@ -75,7 +75,7 @@ def test_own_provider_budget_and_a_tool_that_asks(story: AtAgent, own: FakeProvi
     choose(story, "provider", NAME)
     choose(story, "model", "fake-2")
     page.get_by_role("tab", name=story.t("Tools")).click()
-    label = story.t("May the agent use “{title}”?", title=story.t("Write a note"))
+    label = story.t("May the agent use “{title}”?", title=story.t("Add a note"))
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=story.t("Ask a person")).click()
     wait_for(lambda: json.loads(draft(story))["tools"] == {"write_note": "ask"})

@@ -26,7 +26,7 @@ _REFUSALS = {
     405: "The address does not take this method.",
     409: "The state, or data of the company, does not allow it.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body isn’t JSON.",
     422: "A value does not fit its description.",
     429: "There were too many requests, or there are too many rows.",
     500: "Something went wrong.",

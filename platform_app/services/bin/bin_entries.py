@@ -81,8 +81,8 @@ _WORDS: dict[BinKind, tuple[ActivityKind, str, str, str]] = {
     BinKind.OUTGOING_WEBHOOK: (
         ActivityKind.INTEGRATION,
         "/webhooks/outgoing/{id}",
-        "Webhook “{name}” brought back",
-        "Webhook “{name}” deleted for good",
+        "Webhook “{name}” restored",
+        "Webhook “{name}” permanently deleted",
     ),
     BinKind.CHANNEL_ACCOUNT: (
         ActivityKind.INTEGRATION,

@@ -147,7 +147,7 @@ def _call(request: _Request) -> Attempt:
     except (TimeoutError, httpx.TimeoutException):
         error, values = "The address did not answer within {seconds} seconds.", {"seconds": int(SECONDS)}
     except (httpx.HTTPError, OSError, ValueError):
-        error = "The address does not answer."
+        error = "The address doesn’t answer."
     if status is not None and not 200 <= status < 300:
         error, values = "The address answered {status}.", {"status": status}
     milliseconds = int((time.monotonic() - began) * 1000)

@@ -100,7 +100,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
     return shown + [_tool_call(call, language) for call in data.get("tools", [])] + known
 
 
-_TOOL_STATES = {"done": "Done", "failed": "Failed", "refused": "Refused", "waiting": "Waits for a person"}
+_TOOL_STATES = {"done": "Completed", "failed": "Failed", "refused": "Refused", "waiting": "Waits for a person"}
 
 
 def _tool_call(call: dict[str, Any], language: str) -> LabeledValue:

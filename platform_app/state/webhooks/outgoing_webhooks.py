@@ -42,7 +42,7 @@ def condition(row: OutgoingWebhook) -> tuple[str, str]:
     if row.stopped_why:
         return "red", "Switched off by the platform"
     if not row.enabled:
-        return "", "Switched off"
+        return "", "Off"
     if row.failures:
         return "amber", "Its address fails"
     return ("green", "Delivers") if row.delivered_at else ("", "Nothing sent yet")
