@@ -112,7 +112,7 @@ async def test_a_bug_is_a_problem_without_details(who: Identity, monkeypatch: py
     key = a_key(who)
     monkeypatch.setattr(idempotency, "claim", lambda *_: 1 / 0)
     told = checked_problem(await ask(key, "POST", "/contacts", {"name": "x"}, idempotency_key="1"), 500)
-    assert "division" not in json.dumps(told) and "number" in told["detail"]
+    assert "division" not in json.dumps(told) and "code" in told["detail"]
 
 
 async def test_pages_hold_every_row_once(who: Identity) -> None:
