@@ -1,7 +1,7 @@
 """Offline answer: a reply extracted from the passages and scripts of a prompt, or the sentence that there is none.
 
-There is no model here: words are compared, not meanings. A coverage check decides whether the passages are about the
-question. Measured by tests/llm/test_shop_questions.py and tests/bench/bench_retrieval.py.
+Words are compared, and meanings where question and passages have no word in common. A coverage check decides whether
+the passages are about the question. Measured by tests/llm/test_shop_questions.py and tests/bench/bench_retrieval.py.
 """
 
 import re
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_app.automation.similarity import word_coverage
-from platform_app.llm import language_detection
+from platform_app.llm import language_detection, sentence_encoder
+from platform_app.llm.answer_units import answer_units
 from platform_app.llm.prompts import FOR_LAST_MESSAGE, SAY_EXACTLY
 from platform_app.rag.search_query import Query, query_of
 from platform_app.text.courtesy_phrases import LIGHT, asks, subject_words
@@ -20,10 +21,12 @@ from platform_app.text.stemming import stems
 MIN_COVERAGE, SHORT_QUESTION_BONUS, MAX_REQUIRED_COVERAGE = 0.25, 0.5, 0.6
 SHORT_QUESTION_WORDS = 3  # up to so many subject words, all passages together have to contain this share:
 SHORT_QUESTION_COVERAGE = 0.7
+NO_WORDS = 0.1  # a coverage below this says that question and passages have no words in common
+MIN_SIMILARITY, RELATIVE_SIMILARITY = 0.38, 0.9  # by meaning; of what is not in the demo's library 3 of 20 reach it
 RELATIVE_COVERAGE = 0.7  # of the best passage's coverage: sentences are taken from passages with at least this
 _PASSAGE = re.compile(r"^\[(\d+)\] (.+)\n((?:(?!^\[\d+\] ).*\n?)*)", re.MULTILINE)
 _SCRIPT = re.compile(r"^\[(S\d+)\] (\w+): (.*)\n((?:(?!^\[S\d+\] ).*\n?)*)", re.MULTILINE)
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+_THANKS = re.compile(r"\b(?:thanks?|thank you|cheers|спасибо|благодарю|дякую|gracias)\b", re.IGNORECASE)
 _PASSAGES_INTRO = {
     "en": "I am the offline model; this is what the knowledge base says:",
     "ru": "Я офлайн-модель; вот что сказано в базе знаний:",
@@ -32,6 +35,10 @@ _SCRIPT_INTRO = {"en": "I am the offline model; a script says:", "ru": "Я оф�
 _GREETING = {
     "en": "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
     "ru": "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
+}
+_WELCOME = {
+    "en": "You are welcome. Ask me if anything else comes up.",
+    "ru": "Пожалуйста! Если появятся вопросы, спрашивайте.",
 }
 _ASK_FOR = {"en": "Please tell me: {what}", "ru": "Подскажите, пожалуйста: {what}"}
 _NO_ANSWER = {"en": "I am the offline model and have no answer.", "ru": "Я офлайн-модель, ответа у меня нет."}
@@ -63,6 +70,8 @@ def generate_reply(messages: list[dict[str, Any]]) -> str:
     if ask and (not asks(prompt.question) or "?" not in prompt.question):
         return ask
     answered = _find_answer(prompt)
+    if not answered and not asks(prompt.question) and _THANKS.search(prompt.question):
+        return _WELCOME[prompt.language]
     if not answered and not asks(prompt.question):
         name = re.search(r"^- Your name is (.*)\.$", prompt.rules, re.MULTILINE)
         return _GREETING[prompt.language].format(name=name[1] if name else "…")
@@ -132,10 +141,35 @@ def best_sentences(query: Query, passages: str, count: int = 3) -> list[tuple[in
         subject |= {word: weight for word in subject_words(text) if word not in subject}
     rated = {int(m[1]): (m[2], m[3], word_coverage(subject, f"{m[2]}\n{m[3]}")) for m in _PASSAGE.finditer(passages)}
     best = max((share for _, _, share in rated.values()), default=0.0)
+    if subject and best < NO_WORDS:
+        return _by_meaning(query, {number: (title, body) for number, (title, body, _) in rated.items()})
     if not subject or not _covers_question(subject, query, best, passages):
         return []
     selected = {number: passage for number, passage in rated.items() if passage[2] >= RELATIVE_COVERAGE * best}
     return _rank_sentences(subject, selected, count)
+
+
+def _by_meaning(query: Query, passages: dict[int, tuple[str, str]]) -> list[tuple[int, str]]:
+    """Return what is nearest in meaning to a question that shares no words with the passages; none if it is far.
+
+    It may be asked in another language, or in other words.
+    """
+    units = [(number, title, text) for number, (title, body) in passages.items() for text in _plain_units(body)]
+    if not units:
+        return []
+    vectors = sentence_encoder.encode([query.text, *(f"{title}. {text}" for _, title, text in units)])
+    near = vectors[1:] @ vectors[0]
+    nearest = float(near.max())
+    if nearest < MIN_SIMILARITY:
+        return []
+    chosen = [place for place, similarity in enumerate(near) if similarity >= RELATIVE_SIMILARITY * nearest]
+    return [(units[place][0], units[place][2][:600]) for place in chosen[:2]]
+
+
+def _plain_units(body: str) -> list[str]:
+    """Return the units of a passage without marks of Markdown; what is too short to say something is left out."""
+    texts = (part if "\n" in part else re.sub(r"^[#>*\-\s|]+", "", part).strip() for part in answer_units(body))
+    return [text for text in texts if len(text) > 15]
 
 
 def _covers_question(subject: dict[str, float], query: Query, best: float, passages: str) -> bool:
@@ -162,10 +196,8 @@ def _rank_sentences(
     sentences: list[_Sentence] = []
     for number, (title, body, _) in passages.items():
         context = set(stems(title))
-        for part in _SENTENCE.split(body):
-            text = re.sub(r"^[#>*\-\s|]+", "", part).strip()
-            if len(text) > 15:
-                sentences.append(_Sentence(len(sentences), number, text, set(stems(text)) | context))
+        for text in _plain_units(body):
+            sentences.append(_Sentence(len(sentences), number, text, set(stems(text)) | context))
     frequencies = Counter(stem for sentence in sentences for stem in sentence.stems & weights.keys())
     for sentence in sentences:
         exact = sum(weights[stem] / frequencies[stem] ** 0.5 for stem in sentence.stems & weights.keys())

@@ -30,6 +30,17 @@ def test_the_right_sentence_with_its_number() -> None:
     assert "действует пять лет. [2]" in said
 
 
+def test_a_question_in_another_language_is_answered_by_its_meaning() -> None:
+    said = offline_model.generate(messages("How many years is the frame guaranteed?", reply_language="en"))
+    assert "действует пять лет. [2]" in said and "40 euros" not in said
+    assert prompts.NO_ANSWER["en"] in offline_model.generate(messages("¿Quién pintó el techo?", reply_language="en"))
+
+
+def test_it_answers_thanks() -> None:
+    assert offline_model.generate(messages("Thank you!")).startswith("You are welcome.")
+    assert offline_model.generate(messages("Спасибо большое")).startswith("Пожалуйста!")
+
+
 def test_it_greets_by_name() -> None:
     assert offline_model.generate(messages("Hello!")).startswith("Hello. I am Vera, answered by the offline model.")
     assert offline_model.generate(messages("Привет")).startswith("Здравствуйте. Я Vera, отвечает офлайн-модель.")
