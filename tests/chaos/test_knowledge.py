@@ -6,17 +6,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from platform_app.db import session_scope
 from platform_app.llm import language_detection
 from platform_app.models.conversation import MessageState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import vector_index
+from platform_app.rag import knowledge_state, vector_index
+from platform_app.rag.embedders import ENCODER, HASHED
 from platform_app.rag.retrieval import Retrieval, retrieve
 from platform_app.runtime import embedded_servers
+from platform_app.services.knowledge import sources
 from tests.chaos.conftest import NewWorker, OwnRedis, size
 from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.fake_provider import FakeProvider, says, serving
@@ -24,6 +28,7 @@ from tests.knowledge.test_knowledge import QUESTION, source, upload
 from tests.talking import ELSEWHERE, add_source, answered, begin, row
 
 ROUNDS = int(size("ROUNDS", 6, 15))
+KILLS, CHUNKS = int(size("KILLS", 4, 20)), int(size("CHUNKS", 200, 2_000))
 OVERHEAD = 3  # seconds that a reply may lose to a vector index that does not answer
 
 
@@ -172,3 +177,69 @@ async def test_r19b_what_the_worker_has_indexed_is_found_at_once(
         found += bool(hit and same.considered[0].vector_score > 0 and not asked.degraded)
     print("rounds", ROUNDS, "found", found)
     assert found == ROUNDS
+
+
+def knowledge_text() -> str:
+    """Return a text of CHUNKS paragraphs, each with a word of its own and as long as a chunk."""
+    told = "It stands in the hall behind the counter, is opened with the guest's key, and is emptied every evening. "
+    return "\n\n".join(f"The locker of guest {n} has the word tango{n * 7919}. {told * 5}" for n in range(CHUNKS))
+
+
+def vector_ids(who: Identity, version: str) -> list[str]:
+    """Return the ids of all vectors of a version."""
+    with vector_index._collection(who.tenant_id, version=version) as collection:
+        return list(collection.get(include=[])["ids"])
+
+
+def live_version(who: Identity) -> str:
+    with session_scope(who.tenant_id, read_only=True) as session:
+        return knowledge_state.live_version(session, who.tenant_id)
+
+
+def check_all_is_found(who: Identity, long: str, gone: str) -> None:
+    """Check that each chunk of a source has one vector and is found once, and that a deleted source is not found."""
+    with session_scope(who.tenant_id, read_only=True) as session:
+        chunks = [chunk.id for chunk in sources.list_chunks(session, who, long)]
+    ids = vector_ids(who, ENCODER)
+    assert len(chunks) >= CHUNKS and set(chunks) <= set(ids) and len(ids) == len(set(ids))
+    asks_again()
+    for n in range(0, CHUNKS, max(1, CHUNKS // 20)):
+        result = retrieve(who.tenant_id, f"Which locker has the word tango{n * 7919}?")
+        considered = [passage.chunk_id for passage in result.considered]
+        assert f"tango{n * 7919}." in result.passages[0].text and not result.degraded
+        assert len(considered) == len(set(considered))
+    assert gone not in {p.source_id for p in retrieve(who.tenant_id, "When does the bell of the yard ring?").considered}
+
+
+async def test_r19c_everything_is_killed_during_an_ingest_and_the_embedder_changes(
+    own_chroma: OwnChroma,
+    own_redis: OwnRedis,
+    who: Identity,
+    new_worker: NewWorker,
+    offline_url: str,
+    env: pytest.MonkeyPatch,
+) -> None:
+    worker = new_worker("worker")
+    first, gone = await upload(who), await upload(who, "Gone.md", b"The bell of the yard rings at noon.")
+    wait_for(lambda: is_ready(who, first) and is_ready(who, gone), 60)
+    with session_scope(who.tenant_id) as session:
+        sources.delete(session, who, gone)
+    assert live_version(who) == HASHED
+    worker.kill()
+    env.setenv("PLATFORM_OFFLINE_URL", offline_url)
+    forget_process_state()
+    long = await upload(who, "Lockers.txt", knowledge_text().encode())
+    for number in range(KILLS):
+        worker = new_worker("worker")
+        before = source(who, long).progress
+        with suppress(AssertionError):  # it may be done, or too slow for this round
+            wait_for(lambda before=before: source(who, long).progress != before, 2)
+        asks_again()
+        assert retrieve(who.tenant_id, QUESTION).passages[0].source_id == first, "what was there answers all the time"
+        worker.kill()
+        if number % 2:
+            own_chroma.stop()
+            own_chroma.start()
+    new_worker("worker")
+    wait_for(lambda: is_ready(who, long) and live_version(who) == ENCODER, 240)
+    check_all_is_found(who, long, gone)
