@@ -85,7 +85,7 @@ def _search_field() -> rx.Component:
 def _entry(entry: rx.Var[Entry], index: rx.Var[int]) -> rx.Component:
     is_selected = PaletteState.selected == index
     shown = {
-        "id": f"palette-{index}",
+        "custom_attrs": {"id": f"palette-{index}"},  # an id of its own would be a hook, which knows no row
         "role": "option",
         "class_name": rx.cond(is_selected, "palette-entry chosen", "palette-entry"),
         "tab_index": -1,
