@@ -125,10 +125,10 @@ class WebChatSettings(ChannelSettings):
     )
     emails_answers: bool = Setting(
         True,
-        title="Continue by e-mail when the visitor has left",
+        title="Continue by email when the visitor has left",
         description=(
-            "Answers that a visitor does not see within three minutes are sent to the contact by e-mail, through "
-            "the mail server under Settings, E-mail."
+            "Answers that a visitor does not see within three minutes are sent to the contact by email, through "
+            "the mail server under Settings, Email."
         ),
         json_schema_extra=form_info("look"),
     )

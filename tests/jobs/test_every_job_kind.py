@@ -270,7 +270,7 @@ CASES = {
     "deliver_message": Case(
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
-    "send_chat_answers": Case(a_chat_answer, told("Answers in “{title}” not sent by e-mail: {reason}"), by_job),
+    "send_chat_answers": Case(a_chat_answer, told("Answers in “{title}” not sent by email: {reason}"), by_job),
     "send_webhook": Case(an_outgoing_delivery, outgoing_says, lambda who, one: call(who, outgoing_log.send_again, one)),
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),
     "send_notification": Case(a_notification, told(UNSENT), by_job),

@@ -185,10 +185,10 @@ def test_gone_switches_off_and_tells(who: Identity, endpoint: Endpoint) -> None:
     assert states(who) == ["failed", "failed"]
     with session_scope(who.tenant_id, read_only=True) as session:
         told = [one.sentence for one in session.exec(owned(Notification, who.tenant_id)).all()]
-    assert told == ["Outgoing webhook “{name}” is switched off: its address is gone"]
+    assert told == ["Outgoing webhook “{name}” is turned off: its address is gone"]
     call(who, contacts.create, name="Cleo")
     assert len(deliveries(who)) == 2
-    with pytest.raises(Conflict, match="switched off"):
+    with pytest.raises(Conflict, match="turned off"):
         call(who, outgoing_log.send_again, deliveries(who)[0].id)
     call(who, outgoing_webhooks.set_enabled, row.id, enabled=True)
     endpoint.otherwise = Answer(200)

@@ -87,7 +87,7 @@ def _web_chat() -> rx.Component:
 
 def _hours() -> rx.Component:
     form = week_hours(
-        OpeningHoursState, always=t("Somebody is there at any time"), zone=t("Time zone"), save=t("Save hours")
+        OpeningHoursState, always=t("Someone is there at any time"), zone=t("Time zone"), save=t("Save hours")
     )
     return _card(
         t("Hours of your team"),

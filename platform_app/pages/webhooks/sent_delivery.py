@@ -49,7 +49,7 @@ def _body() -> rx.Component:
         rx.cond(
             view.body != "",
             rx.el.pre(view.body, class_name="payload tall", tab_index=0, aria_label=t("Body")),
-            rx.el.p(t("Its event was deleted for good."), class_name="muted small"),
+            rx.el.p(t("Its event was deleted permanently."), class_name="muted small"),
         ),
         class_name="card section",
     )

@@ -34,7 +34,7 @@ FORGOTTEN_AFTER = timedelta(days=1)  # older answers are not sent
 PAUSE = timedelta(minutes=10)  # between two e-mails of one chat
 MAX_ANSWERS = 20  # of one e-mail
 _BATCH = 100
-_NOT_SENT = "Answers in “{title}” not sent by e-mail: {reason}"
+_NOT_SENT = "Answers in “{title}” not sent by email: {reason}"
 
 
 def enqueue_due() -> bool:

@@ -28,7 +28,7 @@ MAX_CHARS = 4_000  # of a token
 MAX_LIFETIME = 86_400  # seconds until it expires
 LEEWAY = 60  # seconds by which clocks may differ
 MAX_ID_CHARS = 200
-REFUSED = "The site's sign-in is not valid here, or it has expired. Reload the page."
+REFUSED = "The site’s sign-in isn’t valid here, or it has expired. Reload the page."
 
 
 class UnverifiedVisitor(PlatformError):

@@ -30,7 +30,7 @@ from platform_app.services.webhooks.outgoing_outcomes import Attempt
 
 log = structlog.get_logger()
 SECONDS = 15.0  # for which an address may take to answer
-NO_EVENT = "Its event was deleted for good."
+NO_EVENT = "Its event was deleted permanently."
 TOO_MANY = "Waits its turn: other webhooks are being called."
 
 

@@ -102,7 +102,7 @@ def send_test(session: Transaction, who: Identity, webhook_id: str) -> OutgoingD
 
 def _check_enabled(webhook: OutgoingWebhook) -> None:
     if not webhook.enabled:
-        raise Conflict("The webhook is switched off. Switch it on first.")
+        raise Conflict("The webhook is turned off. Turn it on first.")
 
 
 def enqueue_due() -> None:

@@ -61,13 +61,13 @@ def record(session: Transaction, webhook: OutgoingWebhook, delivery: OutgoingDel
         webhook.failing_since = webhook.paused_until = None
         _finish(session, delivery, OutgoingState.DELIVERED)
     elif attempt.status == GONE:
-        _switch_off(session, webhook, GONE_WHY, "Outgoing webhook “{name}” is switched off: its address is gone")
+        _switch_off(session, webhook, GONE_WHY, "Outgoing webhook “{name}” is turned off: its address is gone")
         give_up(session, webhook, delivery, attempt.error, values=attempt.values)
     else:
         _note_failure(webhook, attempt)
         _try_again(session, webhook, delivery, attempt)
         if webhook.failing_since is not None and attempt.at - webhook.failing_since >= FAILING_FOR:
-            told = "Outgoing webhook “{name}” is switched off: its address has failed for five days"
+            told = "Outgoing webhook “{name}” is turned off: its address has failed for five days"
             _switch_off(session, webhook, FAILING_WHY, told)
     outgoing_webhooks.publish_change(session, webhook)
 

@@ -20,7 +20,7 @@ from platform_app.services.versions.deletable_rows import DeletableRows
 from platform_app.services.webhooks import webhook_secrets
 
 MAX_WEBHOOKS = 50  # of a tenant
-SWITCHED_OFF = "The webhook was switched off or deleted."
+SWITCHED_OFF = "The webhook was turned off or deleted."
 _ROWS = DeletableRows(
     model=OutgoingWebhook,
     missing="Webhook not found.",
@@ -112,7 +112,7 @@ def set_enabled(session: Transaction, who: Identity, webhook_id: str, *, enabled
         _forget_failures(row)
         if not enabled:
             end_waiting(session, row)
-        on, off = "Outgoing webhook “{name}” switched on", "Outgoing webhook “{name}” switched off"
+        on, off = "Outgoing webhook “{name}” turned on", "Outgoing webhook “{name}” turned off"
         _record(session, who, row, on if enabled else off)
     return row
 

@@ -26,7 +26,7 @@ KIND_LABELS = {
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
     "deliver_message": "Send a message on a channel",
-    "send_chat_answers": "E-mail answers of a chat",
+    "send_chat_answers": "Email answers of a chat",
     "send_webhook": "Send an event to a webhook",
     "send_invitation": "Send an invitation",
     "send_password_reset": "Send a password reset",

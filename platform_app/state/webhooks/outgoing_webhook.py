@@ -227,12 +227,12 @@ def _read(
 def _notice(row: OutgoingWebhook, identity: Identity, language: str) -> str:
     if row.stopped_why:
         why = translate(language, row.stopped_why)
-        return translate(language, "The platform has switched it off. {why}", why=why)
+        return translate(language, "The platform has turned it off. {why}", why=why)
     if not row.failing_since:
         return ""
     since = exact_time(language, row.failing_since, identity.time_zone)
     return translate(
-        language, "The address has failed since {when}. After five days the webhook is switched off.", when=since
+        language, "The address has failed since {when}. After five days the webhook is turned off.", when=since
     )
 
 

@@ -40,7 +40,7 @@ def address_words(row: OutgoingWebhook, identity: Identity) -> str:
 def condition(row: OutgoingWebhook) -> tuple[str, str]:
     """Return the colour and the message id of how a webhook stands."""
     if row.stopped_why:
-        return "red", "Switched off by the platform"
+        return "red", "Turned off by the platform"
     if not row.enabled:
         return "", "Off"
     if row.failures:
