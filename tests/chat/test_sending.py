@@ -134,7 +134,7 @@ def test_the_words_say_who_and_when() -> None:
     with at(NOON + timedelta(hours=3)):
         assert gate_words(gate, "en", "Europe/Moscow") == "Held: Olga took over at 12:05"
     assert "2026" in gate_words(gate, "ru", "Europe/Moscow")
-    assert "handed to a person" in gate_words(gate | {"by": ""}, "en", "UTC")
+    assert "handed off to a person" in gate_words(gate | {"by": ""}, "en", "UTC")
     assert gate_words({}, "en", "UTC") == gate_words({"reason": "unknown"}, "en", "UTC") == ""
 
 

@@ -175,7 +175,7 @@ def test_switched_on_it_is_an_active_agent(editor: Editor) -> None:
     page = editor.page
     editor.write("name", "Nightwatch")
     page.goto(f"{editor.home}/agents/{editor.id}")
-    switch = page.get_by_role("switch", name="Switch “Nightwatch”")
+    switch = page.get_by_role("switch", name="Turn “Nightwatch” on or off")
     if not switch.is_visible():
         page.get_by_role("button", name="Publish and turn on").click()
         expect(switch).to_have_attribute("data-state", "checked")
