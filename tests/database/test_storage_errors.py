@@ -15,7 +15,7 @@ from platform_app.storage_errors import as_unavailable
 
 def words(error: BaseException) -> str:
     told = as_unavailable(error)
-    return told.sentence.split(",")[0] if told else ""
+    return told.sentence.split(". ")[0].removesuffix(".") if told else ""
 
 
 def test_a_full_database_file(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     with engine.connect() as connection, pytest.raises(OperationalError) as refused:
         connection.execute(text("CREATE TABLE t (x TEXT)"))
     engine.dispose()
-    assert words(refused.value) == "Nothing was saved because the database"
+    assert words(refused.value) == "Nothing was saved because the database isn’t accepting changes"
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
         (OperationalError("INSERT", {}, psycopg.errors.DiskFull()), "Nothing was saved because the disk is full"),
         (
             OperationalError("SELECT", {}, psycopg.OperationalError("connection refused")),
-            "Nothing was saved because the database",
+            "Nothing was saved because the database isn’t accepting changes",
         ),
         (
             OperationalError("SELECT", {}, psycopg.errors.AdminShutdown()),
-            "Nothing was saved because the database",
+            "Nothing was saved because the database isn’t accepting changes",
         ),
-        (PoolTimeout("QueuePool limit"), "The database is busy. Try again."),
+        (PoolTimeout("QueuePool limit"), "The database is busy"),
         (OSError(errno.ENOENT, "No such file"), ""),
         (IntegrityError("INSERT", {}, psycopg.errors.UniqueViolation()), ""),
         (ProgrammingError("SELECT", {}, psycopg.errors.UndefinedTable()), ""),
