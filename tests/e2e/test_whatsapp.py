@@ -36,7 +36,7 @@ def connect(page: Page, platform: str, language: str, fake: FakeWhatsApp) -> str
             expect(dialog.get_by_role("alert")).to_contain_text("App settings")
     page.wait_for_url(re.compile(r"/settings/channels/[0-9a-z]{32}"))
     page.get_by_role("button", name=lookup(language, "Refresh templates")).click()
-    expect(page.get_by_text("reminder", exact=True)).to_be_visible()
+    expect(page.get_by_role("rowheader", name=re.compile("^reminder"))).to_be_visible()
     assert faults(page) == []
     return urlsplit(page.locator("#webhook").input_value()).path
 
