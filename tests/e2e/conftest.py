@@ -32,7 +32,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MOTION: Literal["reduce", "no-preference"] = "no-preference" if FULL else "reduce"  # what moves takes processor time
+MOTION: Literal["reduce", "no-preference"] = "no-preference" if FULL else "reduce"  # where all is pressed
 FOLDERS: dict[str, Path] = {}  # the data folders of the platforms that were started, by address
 FAILED = pytest.StashKey[bool]()
 PASSWORD = "Correct horse 7 battery"
@@ -206,7 +206,7 @@ def new_person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[New
 
     def make(language: str) -> BrowserContext:
         locale = {"ru": "ru-RU", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900}, reduced_motion=MOTION)
+        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
         context.set_default_timeout(30_000)
         context.on("page", watch)
         contexts.append(context)

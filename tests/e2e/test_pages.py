@@ -238,7 +238,7 @@ def test_no_page_before_the_sign_in_has_a_fault(address: str, new_person: NewPer
     found: list[str] = []
     for path in ("/sign-in", "/register"):
         page.goto(f"{address}{path}")
-        expect(page.locator("button[type=submit]")).to_be_enabled()  # a button that becomes so has colors of both states
+        expect(page.locator("button[type=submit]")).to_be_enabled()  # until then it has colors of both
         found += faults(page, path)
     assert "\n".join(found) == ""
 
