@@ -20,7 +20,7 @@ FOCUS = """element => {
 }"""
 
 
-def tab_to(page: Page, wanted: Locator, *, key: str = "Tab", most: int = 120) -> None:
+def tab_to(page: Page, wanted: Locator, *, key: str = "Tab", most: int = 200) -> None:
     """Press Tab until the focus stands there; at each stop it has to be seen."""
     expect(wanted).to_be_visible()
     for _ in range(most):
