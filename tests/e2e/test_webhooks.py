@@ -123,7 +123,7 @@ def test_from_the_address_to_the_rule_and_the_log(operator: Operator) -> None:
     order = {"order": {"total": 500, "paid": True}, "customer": {"email": f"{language}@shop.test", "name": "Анна"}}
     assert operator.send(address, order, secret) == 202
     page.get_by_role("button", name=operator.t("Take the fields from the last delivery")).click()
-    expect(page.get_by_label(operator.t("Field name"))).to_have_count(4)
+    expect(page.get_by_label(operator.t("Field name"), exact=True)).to_have_count(4)
     variable = page.locator("code").filter(has_text=re.compile(r"webhook\.field\.total")).first.inner_text()
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -154,7 +154,7 @@ def logged(operator: Operator, name: str, deliver: Callable[[], int]) -> None:
     page.goto(f"{operator.home}/webhooks?tab=received")
     rows = page.get_by_role("row").filter(has_text=name)
     expect(rows).to_have_count(4)
-    for words, count in (("Accepted", 2), ("Duplicate", 1), ("Refused", 1)):
+    for words, count in (("Accepted", 2), ("Duplicate|delivery", 1), ("Refused", 1)):
         expect(rows.filter(has_text=operator.t(words))).to_have_count(count)
     expect(rows.first).to_contain_text(operator.t("The signature doesn’t match."))
     assert deliver() == 202
