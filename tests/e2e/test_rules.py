@@ -177,9 +177,7 @@ def test_lists_are_searched_and_conditions_dragged(builder: Builder) -> None:
     wait_for(lambda: shape() == "[['lead.budget'], 'lead.stage']")
     page.get_by_role("button", name=builder.t("Field of condition {number}", number="1.1")).click()
     page.keyboard.type("nothing is called so")
-    expect(
-        page.get_by_role("status").filter(has_text=builder.t("No results. Try another search."))
-    ).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=builder.t("No results. Try another search."))).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".picker-sheet")).to_have_count(0)
 

@@ -16,6 +16,7 @@ from platform_app.state.tools.http_tools import HttpToolsState
 from tests.conftest import make_member
 from tests.fake_provider import FakeProvider, calls, says, serving
 from tests.headless.harness import Tab, sign_in
+from tests.headless.test_inbox import opened as open_conversation
 from tests.talking import add_agent, answered, call, row, run_jobs, trace
 from tests.tools.test_action_tools import PAID, stage_of, talk_about_a_lead
 from tests.tools.test_http_tools import FORM
@@ -79,7 +80,7 @@ async def test_a_call_that_asks_is_decided_in_the_inbox(provider: FakeProvider, 
     provider.will(calls(PAID), says("Well then."))
     reply = await answered(who, opened)
     async with Tab(sign_in(who)) as tab:
-        await tab.goto(f"/manage/acme/inbox?c={opened}")
+        await open_conversation(tab, opened)
         shown = next(line for line in tab.get(InboxState, "messages") if line.id == reply.id)
         assert shown.state == "to_approve" and "Move lead to Paid" in shown.reason and "Sales · Paid" in shown.text
         if approves:
@@ -90,4 +91,4 @@ async def test_a_call_that_asks_is_decided_in_the_inbox(provider: FakeProvider, 
     await asyncio.to_thread(run_jobs, who)
     assert row(who, reply).text == "Well then." and stage_of(who, lead_id) == ("Paid" if approves else "New")
     facts = {fact.name: fact.value for fact in trace_facts(trace(who, reply), "en")}
-    assert facts["Tool change_stage"].startswith("Done: Move lead to Paid" if approves else "Refused: A person")
+    assert facts["Tool change_stage"].startswith("Completed: Move lead to Paid" if approves else "Refused: A person")
