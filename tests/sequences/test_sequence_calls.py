@@ -160,8 +160,8 @@ def test_a_worker_that_dies_within_the_call_repeats_it_with_the_same_key(
 ) -> None:
     post = outbound_calls.egress.post
 
-    def dying(*given: Any) -> Any:
-        post(*given)
+    def dying(*given: Any, **options: Any) -> Any:
+        post(*given, **options)
         raise SystemExit
 
     with monkeypatch.context() as broken:
@@ -315,8 +315,8 @@ def during_the_call(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -
     """Let something happen between a call and what is written about it."""
     post = outbound_calls.egress.post
 
-    def posting(*given: Any) -> Any:
-        answer = post(*given)
+    def posting(*given: Any, **options: Any) -> Any:
+        answer = post(*given, **options)
         do()
         return answer
 
