@@ -68,6 +68,7 @@ async def test_a_channel_of_our_own_is_connected_and_disconnected(who: Identity,
     given = {"channel_id": unpaced.chats.channel_id, "bot_id": unpaced.chats.bot_id}
     async with Tab(sign_in(who)) as tab:
         await opened(tab, f"/settings/channels/{row.id}", ChannelAccountState, "account_key")
+        await tab.until(lambda: "/hooks/kommo-chats/" in str(tab.seen))
         assert tab.get(KommoChatsState, "hook").endswith(f"/hooks/kommo-chats/{row.token}")
         await tab.send(KommoChatsState.connect(given | {"channel_secret": "wrong"}))
         assert tab.get(KommoChatsState, "problems")["channel_secret"]
