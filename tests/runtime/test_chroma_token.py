@@ -67,7 +67,7 @@ def test_what_was_open_before_there_was_a_token_is_taken_away(
     open_with(env, secrets.token_urlsafe(24))
     with pytest.raises(vector_index.IndexLost):  # it is built anew, as ever when it is lost
         vector_index.search(tenant, "доставка", 2)
-    assert collections(live_chroma) == []
+    assert vector_index._name(tenant) not in collections(live_chroma)
 
 
 def test_a_proxy_in_front_gets_the_token(env: pytest.MonkeyPatch, live_chroma: str) -> None:
