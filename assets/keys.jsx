@@ -47,8 +47,8 @@ export function FocusKeeper() {
       at = list ? rowsOf(list).indexOf(row) : -1;
     };
     const restore = () => {
-      if (!last || last.isConnected || document.activeElement !== document.body) return;
-      const rows = list && list.isConnected ? rowsOf(list) : [];
+      if (!last || !list || last.isConnected || document.activeElement !== document.body) return; // dialogs give it back themselves
+      const rows = list.isConnected ? rowsOf(list) : [];
       const row = rows[Math.min(at, rows.length - 1)];
       last = null;
       (row?.querySelector("a, button") || document.getElementById("main"))?.focus({ preventScroll: true });
