@@ -2,8 +2,8 @@
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import one_time_secret
-from platform_app.components.console.parts import IS_ADMIN, RETURN_FOCUS, confirm
+from platform_app.components.console.new_secret import new_secret_button, new_secret_dialog
+from platform_app.components.console.parts import IS_ADMIN
 from platform_app.components.console.text import t
 from platform_app.state.webhooks.rule_secret import RuleSecretState
 
@@ -15,47 +15,26 @@ def rule_secret_card() -> rx.Component:
         "What the action “Call a webhook” posts is signed too, with a secret of its own, in the form "
         "of Standard Webhooks. It is shown once, when it is created."
     )
+    button = new_secret_button(
+        t("Create a new secret"),
+        title=t("Create a new secret?"),
+        sentence=t("For 24 hours everything is signed with both secrets, so that the receiver can be changed over."),
+        on_confirm=RuleSecretState.rotate,
+    )
     return rx.fragment(
         rx.el.section(
             rx.el.h2(t("Webhooks of rules and sequences")),
             rx.el.div(
                 rx.el.p(words, class_name="muted small"),
-                rx.cond(IS_ADMIN, rx.box(_creation())),
+                rx.cond(IS_ADMIN, rx.box(button)),
                 rx.cond(note != "", rx.el.span(note, class_name="help")),
                 class_name="form",
             ),
             class_name="card section",
         ),
-        _dialog(),
-    )
-
-
-def _creation() -> rx.Component:
-    button = rx.button(
-        rx.icon("rotate-ccw", size=14), t("Create a new secret"), size="1", variant="soft", color_scheme="gray"
-    )
-    return confirm(
-        button,
-        title=t("Create a new secret?"),
-        sentence=t("For 24 hours everything is signed with both secrets, so that the receiver can be changed over."),
-        verb=t("Create a new secret"),
-        on_confirm=RuleSecretState.rotate,
-    )
-
-
-def _dialog() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            rx.dialog.title(t("The new secret"), size="4"),
-            rx.el.div(
-                rx.dialog.description(t("The receiver checks the signatures of rules with it."), size="2"),
-                one_time_secret(),
-                rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
-                class_name="form",
-            ),
-            max_width="560px",
-            on_close_auto_focus=RETURN_FOCUS,
+        new_secret_dialog(
+            t("The receiver checks the signatures of rules with it."),
+            is_open=RuleSecretState.dialog_open,
+            on_open_change=RuleSecretState.set_dialog_open,
         ),
-        open=RuleSecretState.dialog_open,
-        on_open_change=RuleSecretState.set_dialog_open,
     )

@@ -4,15 +4,13 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import one_time_secret
 from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.layout import frame
+from platform_app.components.console.new_secret import new_secret_button, new_secret_dialog
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
     READ_ONLY,
-    RETURN_FOCUS,
-    confirm,
     notice,
     row_link,
     skeleton_rows,
@@ -80,14 +78,10 @@ def _settings() -> rx.Component:
 
 
 def _signature() -> rx.Component:
-    button = rx.button(
-        rx.icon("rotate-ccw", size=14), t("Rotate secret"), size="1", variant="soft", color_scheme="gray"
-    )
-    asked = confirm(
-        button,
+    asked = new_secret_button(
+        t("Rotate secret"),
         title=t("Renew the secret?"),
         sentence=t("For 24 hours everything is signed with both secrets, so that the receiver can be changed over."),
-        verb=t("Rotate secret"),
         on_confirm=OutgoingWebhookState.rotate_secret,
     )
     note = OutgoingWebhookState.renewal_note
@@ -103,21 +97,10 @@ def _signature() -> rx.Component:
 
 
 def _renewed() -> rx.Component:
-    state = OutgoingWebhookState
-    return rx.dialog.root(
-        rx.dialog.content(
-            rx.dialog.title(t("The new secret"), size="4"),
-            rx.el.div(
-                rx.dialog.description(state.renewal_note, size="2"),
-                one_time_secret(),
-                rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
-                class_name="form",
-            ),
-            max_width="560px",
-            on_close_auto_focus=RETURN_FOCUS,
-        ),
-        open=state.renewal_dialog_open,
-        on_open_change=state.set_renewal_dialog_open,
+    return new_secret_dialog(
+        OutgoingWebhookState.renewal_note,
+        is_open=OutgoingWebhookState.renewal_dialog_open,
+        on_open_change=OutgoingWebhookState.set_renewal_dialog_open,
     )
 
 

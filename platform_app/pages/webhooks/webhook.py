@@ -4,15 +4,14 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copyable_line, one_time_secret
+from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
+from platform_app.components.console.new_secret import new_secret_button, new_secret_dialog
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
     READ_ONLY,
-    RETURN_FOCUS,
-    confirm,
     row_link,
     skeleton_rows,
     time_ago,
@@ -94,14 +93,10 @@ def _delivery_card() -> rx.Component:
 
 
 def _renewal() -> rx.Component:
-    button = rx.button(
-        rx.icon("rotate-ccw", size=14), t("Rotate secret"), size="1", variant="soft", color_scheme="gray"
-    )
-    asked = confirm(
-        button,
+    asked = new_secret_button(
+        t("Rotate secret"),
         title=t("Renew the secret?"),
         sentence=t("The current secret stays valid for 24 hours."),
-        verb=t("Rotate secret"),
         on_confirm=WebhookState.rotate_secret,
     )
     return rx.el.div(
@@ -112,19 +107,9 @@ def _renewal() -> rx.Component:
 
 
 def _renewed() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            rx.dialog.title(t("The new secret"), size="4"),
-            rx.el.div(
-                rx.dialog.description(WebhookState.renewal_note, size="2"),
-                one_time_secret(),
-                rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
-                class_name="form",
-            ),
-            max_width="560px",
-            on_close_auto_focus=RETURN_FOCUS,
-        ),
-        open=WebhookState.renewal_dialog_open,
+    return new_secret_dialog(
+        WebhookState.renewal_note,
+        is_open=WebhookState.renewal_dialog_open,
         on_open_change=WebhookState.set_renewal_dialog_open,
     )
 
