@@ -88,6 +88,18 @@ def test_what_is_not_there_is_said_inside_the_frame(recorded: Recorded, russian:
     expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
 
 
+def test_a_collapsed_sidebar_shows_icons_alone(recorded: Recorded, new_person: NewPerson) -> None:
+    page = new_person("en").new_page()
+    sign_in(page, recorded.address)
+    words = page.locator(".sidebar .word:visible")
+    expect(words.first).to_be_visible()
+    page.get_by_role("button", name="Collapse sidebar").click()
+    expect(words).to_have_count(0)
+    expect(page.get_by_role("link", name="Contacts", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Expand sidebar").click()
+    expect(words.first).to_be_visible()
+
+
 def test_a_press_beside_a_switch_changes_nothing(recorded: Recorded, new_person: NewPerson) -> None:
     page = new_person("en").new_page()
     sign_in(page, recorded.address)
