@@ -1,18 +1,17 @@
 """Bot account: a connected bot of a messenger: whether it works, its settings, its token, and its link."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.channels.bot_settings import BotSettings
 from platform_app.channels.kommo_bridge import KOMMO
 from platform_app.channels.push_channel import PushChannel
 from platform_app.channels.telegram import TELEGRAM
+from platform_app.components.channels.account_parts import account_page, agent_field, connection_card
 from platform_app.components.channels.bot_dialog import access_fields
 from platform_app.components.channels.kommo_chats import own_chats_card
 from platform_app.components.console.copy_field import copyable_line
-from platform_app.components.console.form import autosaved_field, autosaved_section
-from platform_app.components.console.parts import IS_ADMIN, notice, status
+from platform_app.components.console.form import autosaved_section
+from platform_app.components.console.parts import form_card
 from platform_app.components.console.text import t
 from platform_app.form_fields import form_fields
 from platform_app.state.channels.channel_account import ChannelAccountState
@@ -24,50 +23,19 @@ _BOT, _SALESBOT = TELEGRAM.push, KOMMO.push
 
 def bot_account() -> rx.Component:
     """Return what the page of a bot shows below its heading."""
-    state = ChannelAccountState
-    return rx.fragment(
-        rx.cond(state.problem != "", notice(state.problem)),
-        rx.el.div(
-            rx.el.fieldset(
-                _card(t("Account"), *autosaved_section(FORM, "account", state, {"agent_id": _agent})),
-                _card(t("Bot token"), _access(_BOT)),
-                disabled=~IS_ADMIN,
-                class_name="stack bare",
-                aria_label=t("Settings"),
-            ),
-            rx.el.div(_connection(), _link(), class_name="stack"),
-            class_name="grid cols-2",
-            key=state.account_key,
-        ),
+    own = autosaved_section(FORM, "account", ChannelAccountState, {"agent_id": lambda: agent_field(FORM)})
+    return account_page(
+        [form_card(t("Account"), *own), form_card(t("Bot token"), _access(_BOT))],
+        [connection_card(t("Bot")), _link()],
     )
-
-
-def _card(title: Any, *parts: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
-
-
-def _agent() -> rx.Component:
-    agents = [rx.foreach(ChannelAccountState.agents, lambda option: rx.select.item(option.name, value=option.id))]
-    return autosaved_field(FORM["agent_id"], ChannelAccountState, options=agents)
 
 
 def kommo_account() -> rx.Component:
     """Return what the page of a Salesbot of Kommo shows below its heading."""
-    state = ChannelAccountState
-    return rx.fragment(
-        rx.cond(state.problem != "", notice(state.problem)),
-        rx.el.div(
-            rx.el.fieldset(
-                _card(t("Account"), *autosaved_section(KOMMO.form, "account", state, {"agent_id": _agent})),
-                _card(t("Access"), _access(_SALESBOT)),
-                disabled=~IS_ADMIN,
-                class_name="stack bare",
-                aria_label=t("Settings"),
-            ),
-            rx.el.div(_connection(), _widget(), own_chats_card(), class_name="stack"),
-            class_name="grid cols-2",
-            key=state.account_key,
-        ),
+    own = autosaved_section(KOMMO.form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(FORM)})
+    return account_page(
+        [form_card(t("Account"), *own), form_card(t("Access"), _access(_SALESBOT))],
+        [connection_card(t("Bot")), _widget(), own_chats_card()],
     )
 
 
@@ -76,7 +44,7 @@ def _widget() -> rx.Component:
         t("Upload the widget written by “gpt-agents kommo widget” to your private integration and install it."),
         t("In the Salesbot, add the widget as a step after the contact’s message and enter this address there."),
     )
-    return _card(
+    return form_card(
         t("In the Salesbot"),
         *(rx.el.p(step, class_name="muted small") for step in steps),
         copyable_line(ChannelAccountState.webhook, t("Address for the bot"), name="webhook"),
@@ -100,30 +68,9 @@ def _access(push: PushChannel) -> rx.Component:
     )
 
 
-def _connection() -> rx.Component:
-    state = ChannelAccountState
-    word = rx.cond(
-        state.is_refused,
-        status("red", t("Rejected by the channel")),
-        rx.cond(state.enabled, status("green", t("Connected")), status("", t("Off"))),
-    )
-    return _card(
-        t("Connection"),
-        rx.el.dl(
-            rx.el.dt(t("State")),
-            rx.el.dd(word),
-            rx.el.dt(t("Bot")),
-            rx.el.dd(rx.link(state.outside_name, href=state.bot_link, is_external=True, underline="always")),
-            rx.el.dt(t("Incoming")),
-            rx.el.dd(state.receives),
-            class_name="facts",
-        ),
-    )
-
-
 def _link() -> rx.Component:
     explained = t("Add ?start=… to the link to record where the contact came from, for example ?start=spring.")
-    return _card(
+    return form_card(
         t("Link for customers"),
         copyable_line(ChannelAccountState.bot_link, t("Link to the bot"), name="bot_link"),
         rx.el.p(explained, class_name="muted small"),

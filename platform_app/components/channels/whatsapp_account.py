@@ -1,15 +1,14 @@
 """WhatsApp account: a connected number: whether it works, its settings, its credentials, and its webhook at Meta."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.channels.whatsapp import WHATSAPP
+from platform_app.components.channels.account_parts import account_page, agent_field, connection_card
 from platform_app.components.channels.bot_dialog import access_fields
 from platform_app.components.console.copy_field import copyable_line
-from platform_app.components.console.form import autosaved_field, autosaved_section
+from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.listing import columns, framed_table
-from platform_app.components.console.parts import IS_ADMIN, notice, status
+from platform_app.components.console.parts import IS_ADMIN, form_card, status
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.channels.template_list import TemplateListState, TemplateRow
@@ -20,20 +19,12 @@ PUSH = WHATSAPP.push
 
 def whatsapp_account() -> rx.Component:
     """Return what the page of a WhatsApp number shows below its heading."""
-    state = ChannelAccountState
+    form = WHATSAPP.form
+    own = autosaved_section(form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(form)})
     return rx.fragment(
-        rx.cond(state.problem != "", notice(state.problem)),
-        rx.el.div(
-            rx.el.fieldset(
-                _card(t("Account"), *autosaved_section(WHATSAPP.form, "account", state, {"agent_id": _agent})),
-                _card(t("Access"), _credentials()),
-                disabled=~IS_ADMIN,
-                class_name="stack bare",
-                aria_label=t("Settings"),
-            ),
-            rx.el.div(_connection(), rx.cond(IS_ADMIN, _webhook()), _link(), class_name="stack"),
-            class_name="grid cols-2",
-            key=state.account_key,
+        account_page(
+            [form_card(t("Account"), *own), form_card(t("Access"), _credentials())],
+            [connection_card(t("WhatsApp number")), rx.cond(IS_ADMIN, _webhook()), _link()],
         ),
         _templates(),
     )
@@ -80,15 +71,6 @@ def _template(row: rx.Var[TemplateRow]) -> rx.Component:
     )
 
 
-def _card(title: Any, *parts: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
-
-
-def _agent() -> rx.Component:
-    agents = [rx.foreach(ChannelAccountState.agents, lambda option: rx.select.item(option.name, value=option.id))]
-    return autosaved_field(WHATSAPP.form["agent_id"], ChannelAccountState, options=agents)
-
-
 def _credentials() -> rx.Component:
     state = ChannelAccountState
     return rx.form(
@@ -99,33 +81,12 @@ def _credentials() -> rx.Component:
     )
 
 
-def _connection() -> rx.Component:
-    state = ChannelAccountState
-    word = rx.cond(
-        state.is_refused,
-        status("red", t("Rejected by the channel")),
-        rx.cond(state.enabled, status("green", t("Connected")), status("", t("Off"))),
-    )
-    return _card(
-        t("Connection"),
-        rx.el.dl(
-            rx.el.dt(t("State")),
-            rx.el.dd(word),
-            rx.el.dt(t("WhatsApp number")),
-            rx.el.dd(rx.link(state.outside_name, href=state.bot_link, is_external=True, underline="always")),
-            rx.el.dt(t("Incoming")),
-            rx.el.dd(state.receives),
-            class_name="facts",
-        ),
-    )
-
-
 def _webhook() -> rx.Component:
     explained = t(
         "The platform sends this address to Meta automatically. If no messages arrive, enter both in your app at Meta "
         "under WhatsApp, Configuration, and subscribe to the fields messages and smb_message_echoes."
     )
-    return _card(
+    return form_card(
         t("Webhook at Meta"),
         rx.el.p(explained, class_name="muted small"),
         copyable_line(ChannelAccountState.webhook, t("Callback URL"), name="webhook"),
@@ -134,7 +95,7 @@ def _webhook() -> rx.Component:
 
 
 def _link() -> rx.Component:
-    return _card(
+    return form_card(
         t("Link for customers"),
         copyable_line(ChannelAccountState.bot_link, t("Link to the chat"), name="bot_link"),
     )

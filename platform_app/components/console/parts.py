@@ -51,6 +51,11 @@ def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> r
     )
 
 
+def form_card(title: Any, *parts: rx.Component) -> rx.Component:
+    """Return a card with a heading and fields below one another."""
+    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
+
+
 def no_results() -> rx.Component:
     """Return the line that a search in a dialog has nothing to show."""
     return rx.el.p(t("No results. Try another search."), class_name="muted small")

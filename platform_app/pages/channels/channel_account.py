@@ -1,19 +1,18 @@
 """Channel account: the page of a connected channel."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.channels.api import API
 from platform_app.channels.web_chat import WEB_CHAT
+from platform_app.components.channels.account_parts import agent_field
 from platform_app.components.channels.bot_account import bot_account, kommo_account
 from platform_app.components.channels.visitor_secret import visitor_secret_card
 from platform_app.components.channels.whatsapp_account import whatsapp_account
 from platform_app.components.console.copy_field import copyable_line
-from platform_app.components.console.form import autosaved_field, autosaved_section
+from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import IS_ADMIN, notice, skeleton_rows
+from platform_app.components.console.parts import IS_ADMIN, form_card, notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.console.week_hours import week_hours
 from platform_app.state.channels.channel_account import ChannelAccountState
@@ -54,13 +53,13 @@ def _api() -> rx.Component:
     state = ChannelAccountState
     keys = rx.link(t("API keys"), href=f"/manage/{CurrentUser.slug}/settings/api-keys", size="2", underline="always")
     explained = t("Your system sends messages with this ID and an API key: POST {path}", path="/api/v1/conversations")
-    use = _card(
+    use = form_card(
         t("In your system"),
         rx.el.p(explained, class_name="muted small"),
         copyable_line(state.api_account_id, t("Account ID (account_id)"), name="account-id"),
         rx.box(keys),
     )
-    settings = _settings(_card(t("Account"), *autosaved_section(API.form, "account", state, {"agent_id": _agent})))
+    settings = _settings(form_card(t("Account"), *autosaved_section(API.form, "account", state, {"agent_id": _agent})))
     return rx.el.div(settings, use, class_name="grid cols-2", key=state.account_key)
 
 
@@ -69,14 +68,14 @@ def _web_chat() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             _settings(
-                _card(t("Account"), *autosaved_section(WEB_CHAT.form, "account", state, {"agent_id": _agent})),
-                _card(t("Appearance"), *autosaved_section(WEB_CHAT.form, "look", state, {})),
+                form_card(t("Account"), *autosaved_section(WEB_CHAT.form, "account", state, {"agent_id": _agent})),
+                form_card(t("Appearance"), *autosaved_section(WEB_CHAT.form, "look", state, {})),
             ),
             rx.el.div(
                 _on_your_site(),
                 _settings(_hours()),
                 _settings(visitor_secret_card()),
-                _settings(_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
+                _settings(form_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
                 class_name="stack",
             ),
             class_name="grid cols-2",
@@ -89,7 +88,7 @@ def _hours() -> rx.Component:
     form = week_hours(
         OpeningHoursState, always=t("Someone is there at any time"), zone=t("Time zone"), save=t("Save hours")
     )
-    return _card(
+    return form_card(
         t("Hours of your team"),
         rx.el.p(t("The agent answers at any hour; the hours say when a person can."), class_name="muted small"),
         *form,
@@ -121,13 +120,8 @@ def _head() -> rx.Component:
     )
 
 
-def _card(title: Any, *parts: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
-
-
 def _agent() -> rx.Component:
-    agents = [rx.foreach(ChannelAccountState.agents, lambda one: rx.select.item(one.name, value=one.id))]
-    return autosaved_field(WEB_CHAT.form["agent_id"], ChannelAccountState, options=agents)
+    return agent_field(WEB_CHAT.form)
 
 
 def _on_your_site() -> rx.Component:
@@ -140,7 +134,7 @@ def _on_your_site() -> rx.Component:
         underline="always",
         id="try",
     )
-    return _card(
+    return form_card(
         t("On your site"),
         rx.el.p(t("Add this line to each page, before </body>."), class_name="muted small"),
         copyable_line(ChannelAccountState.script, t("Script tag"), name="script"),

@@ -11,6 +11,7 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
     READ_ONLY,
+    form_card,
     notice,
     row_link,
     skeleton_rows,
@@ -66,15 +67,11 @@ def _head() -> rx.Component:
     )
 
 
-def _card(title: Any, *parts: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
-
-
 def _settings() -> rx.Component:
     own = autosaved_section(OUTGOING_FORM, "settings", OutgoingWebhookState, {})
     facts = rx.el.dl(rx.el.dt(t("URL")), rx.el.dd(OutgoingWebhookState.address, class_name="break"))
     hidden = rx.el.p(t("Administrators see the whole address and change it."), class_name="muted small")
-    return _card(t("Settings"), rx.cond(IS_ADMIN, rx.fragment(*own), rx.fragment(facts, hidden)))
+    return form_card(t("Settings"), rx.cond(IS_ADMIN, rx.fragment(*own), rx.fragment(facts, hidden)))
 
 
 def _signature() -> rx.Component:
@@ -85,7 +82,7 @@ def _signature() -> rx.Component:
         on_confirm=OutgoingWebhookState.rotate_secret,
     )
     note = OutgoingWebhookState.renewal_note
-    return _card(
+    return form_card(
         t("Signature"),
         rx.el.p(
             t("Everything is signed with a secret, in the form of Standard Webhooks: the receiver knows it is you."),
@@ -106,7 +103,7 @@ def _renewed() -> rx.Component:
 
 def _events() -> rx.Component:
     state = OutgoingWebhookState
-    return _card(
+    return form_card(
         t("Events"),
         rx.flex(
             rx.el.span(state.chosen_words, class_name="muted small"),

@@ -1,7 +1,5 @@
 """Webhook: the page of an incoming webhook."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.console.copy_field import copyable_line
@@ -12,6 +10,7 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
     READ_ONLY,
+    form_card,
     row_link,
     skeleton_rows,
     time_ago,
@@ -64,10 +63,6 @@ def _head() -> rx.Component:
     )
 
 
-def _card(title: Any, *parts: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
-
-
 def _delivery_card() -> rx.Component:
     hidden = rx.el.p(t("Administrators see the address and the secret."), class_name="muted small")
     explained = rx.cond(
@@ -75,7 +70,7 @@ def _delivery_card() -> rx.Component:
         t("Signed with a secret, following the Standard Webhooks spec."),
         t("For systems that can’t sign. Anyone with the address can send, so keep it private."),
     )
-    return _card(
+    return form_card(
         t("How it is delivered"),
         rx.cond(IS_ADMIN, copyable_line(WebhookState.address, t("URL"), name="address"), hidden),
         rx.el.div(
@@ -115,7 +110,7 @@ def _renewed() -> rx.Component:
 
 
 def _settings_card() -> rx.Component:
-    return _card(
+    return form_card(
         t("Settings"),
         *autosaved_section(WEBHOOK_FORM, "settings", WebhookState, {"agent_id": _agent}),
     )
@@ -130,7 +125,7 @@ def _agent() -> rx.Component:
 
 
 def _subject_card() -> rx.Component:
-    return _card(
+    return form_card(
         t("Contact or lead"),
         rx.el.p(
             t("Paths in the payload, for example order.customer.email. Rules act on the matching lead or contact."),
