@@ -187,7 +187,7 @@ def test_a_draft_is_tried_on_the_past(builder: Builder) -> None:
     builder.create(f"Past {builder.language}")
     builder.add("Add condition", 0)
     builder.condition("1", "message.text", "contains", "e")
-    builder.action("send_message", "1", {"Text": "Hello"})
+    builder.action("send_message", "1", {"Text": "Nobody is sent this"})
     events = page.get_by_label(builder.t("Event to try the draft on"), exact=True)
     events.focus()
     events.select_option(index=1)
@@ -199,4 +199,4 @@ def test_a_draft_is_tried_on_the_past(builder: Builder) -> None:
     page.get_by_role("list", name=builder.t("Samples")).get_by_role("link").first.click()
     page.wait_for_url(re.compile(r"/events/[0-9a-f]{32}\?.*rule="))
     expect(page.locator(".proof")).to_be_visible()
-    assert builder.recorded.one("SELECT count(*) FROM message WHERE text = ?", "Hello") == 0
+    assert builder.recorded.one("SELECT count(*) FROM message WHERE text = ?", "Nobody is sent this") == 0
