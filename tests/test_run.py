@@ -158,7 +158,7 @@ def test_a_measurement_without_its_data_says_so(
     monkeypatch.setattr(shared, "FOLDER", tmp_path)
     bench_retrieval.main()
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "eval/docs.jsonl" in said and str(tmp_path) in said
+    assert said.count("\n") == 1 and "eval/corpus.jsonl" in said and str(tmp_path) in said
 
 
 def test_every_measurement_that_reads_the_data_asks_for_it_first() -> None:
