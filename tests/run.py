@@ -38,7 +38,7 @@ def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 EVERY_PAGE = [f"tests/e2e/test_{name}.py" for name in ("every_control", "pages", "first_look", "hostile_text")]
 # They start in this order, as soon as there is room: two of those with a browser or with processes that are killed at
-# once, and beside them one of `POLITE`, which takes the processor time that these leave.
+# once, and beside them those of `POLITE`, which take the processor time that these leave: three groups in all.
 GROUPS: dict[str, tuple[str, ...]] = {
     "pages": tuple(EVERY_PAGE),
     "stories": ("tests/e2e", *(f"--ignore={name}" for name in EVERY_PAGE)),
@@ -49,7 +49,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
 POLITE = ("late", "early", "headless", "postgres")
-ROOM = 2  # groups at once, apart from a polite one
+ROOM = 3  # groups at once
+ROOM_FOR_EAGER = 2  # of them, those that are not polite
 SECOND_RUNS = 6  # with more failures than this, none is due to a busy machine
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
@@ -154,10 +155,8 @@ def run_groups(pool: ThreadPoolExecutor, folder: Path) -> list[Result]:
 
 def has_room(name: str, running: list[str]) -> bool:
     """Return whether a group may start beside those that run."""
-    polite = [other for other in running if other in POLITE]
-    if name in POLITE:
-        return len(running) < ROOM or not polite
-    return len(running) - len(polite) < ROOM
+    eager = [other for other in running if other not in POLITE]
+    return len(running) < ROOM and (name in POLITE or len(eager) < ROOM_FOR_EAGER)
 
 
 def run_failed_again(done: list[Result], folder: Path) -> None:

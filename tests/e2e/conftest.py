@@ -143,8 +143,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     forget_process_state()
 
 
-def sign_in(page: Page, address: str, *, language: str = "") -> None:
-    """Come to the demo's dashboard with a session that was written into the platform's database.
+def sign_in(page: Page, address: str, *, language: str = "", at: str = "") -> None:
+    """Come to a page of the demo, at first its dashboard, with a session that was written into the database.
 
     The person's language is the browser's then, or the one that is given.
     """
@@ -156,8 +156,9 @@ def sign_in(page: Page, address: str, *, language: str = "") -> None:
     language = language or page.evaluate("navigator.language.slice(0, 2)")  # whatever another story has chosen
     change(FOLDERS[address], "UPDATE user SET language = ? WHERE email = 'demo@demo.example'", language)
     page.context.add_cookies([{"name": "session", "value": token, "url": address, "httpOnly": True}])
-    page.goto(f"{address}/manage/demo")
-    expect(page.locator(".updates li").first).to_be_visible()
+    page.goto(f"{address}/manage/demo{at}")
+    expect(page.locator("main h1" if at else ".updates li").first).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
 def sign_in_at_form(page: Page, address: str) -> None:

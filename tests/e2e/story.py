@@ -14,11 +14,8 @@ class AtAgent:
     def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
         self.page, self.recorded, self.language = page, recorded, language
         self.home = f"{recorded.address}/manage/demo"
-        sign_in(page, recorded.address)
-        page.get_by_role("button", name=re.compile("Account menu|Меню профиля")).click()
-        page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
+        sign_in(page, recorded.address, language=language, at="/agents")
         expect(page.locator("html")).to_have_attribute("lang", language)
-        page.goto(f"{self.home}/agents")
         page.get_by_role("button", name=self.t("Create agent")).first.click()
         page.wait_for_url("**/agents/*")
         self.agent = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
@@ -52,3 +49,10 @@ def drag(thing: Locator, place: Locator) -> None:
     place.hover()
     place.hover()
     thing.page.mouse.up()
+
+
+def connect_channel(page: Page, language: str, words: str, **values: str) -> Locator:
+    """Choose a kind of channel to connect by its words; return the dialog."""
+    page.get_by_role("button", name=lookup(language, "Connect a channel")).click()
+    page.get_by_role("menuitem", name=lookup(language, words).format(**values)).click()
+    return page.get_by_role("dialog")

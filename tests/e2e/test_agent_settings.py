@@ -22,8 +22,7 @@ class Editor:
 
     def __init__(self, page: Page, recorded: Recorded) -> None:
         self.page, self.recorded, self.home = page, recorded, f"{recorded.address}/manage/demo"
-        sign_in(page, recorded.address)
-        page.goto(f"{self.home}/agents")
+        sign_in(page, recorded.address, at="/agents")
         page.get_by_role("button", name="Create agent").first.click()
         page.wait_for_url("**/agents/*")
         self.id = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]

@@ -19,8 +19,7 @@ class Owner:
     def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
         self.page, self.recorded, self.language = page, recorded, language
         self.home = f"{recorded.address}/manage/demo"
-        sign_in(page, recorded.address, language=language)
-        page.goto(f"{self.home}/settings/members")
+        sign_in(page, recorded.address, language=language, at="/settings/members")
         expect(page.get_by_role("table").first).to_be_visible()
 
     def t(self, words: str, /, **values: str) -> str:
