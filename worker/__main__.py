@@ -33,24 +33,27 @@ from worker.schedule import Periodic, SequenceTicker, Ticker
 from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
+FIVE_SECONDS = 5
 HOUR_SECONDS = 3_600
 MERGE_SECONDS = 10  # seconds between two merges of tallies
 DIGEST_SECONDS = 30  # seconds between two looks for digests that are due
 
 EVERY_SECOND = (
+    typing_status.show_typing,
+    exchange.queue_due,
+    shown_messages.show_due,
+    timers.emit_due_schedules,
+    outgoing_log.enqueue_due,
+)
+EVERY_FIVE_SECONDS = (  # each looks into the database, which a worker without work should leave alone
     replies.mark_interrupted,
     bin.remove_expired,
     held_messages.release_due,
     hand_off.hand_back_due,
     approvals.handle_overdue,
     triage.end_snoozes,
-    typing_status.show_typing,
-    exchange.queue_due,
-    shown_messages.show_due,
-    timers.emit_due_schedules,
     timers.emit_no_replies,
     task_reminders.remind_due,
-    outgoing_log.enqueue_due,
 )
 EVERY_HOUR = (
     retention.delete_old_runs,
@@ -83,10 +86,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
-    tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
-    tidying += [Periodic(duty, DIGEST_SECONDS) for duty in (digests.enqueue_due, chat_answer_mail.enqueue_due)]
-    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
+    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]
     runner.start()
@@ -106,6 +106,14 @@ def run(handlers: Mapping[str, Handler]) -> int:
     server.shutdown()
     probe.delete_beat()
     return 0
+
+
+def periodic_duties() -> list[Periodic]:
+    """Return the duties that run less often than each second."""
+    often = [Periodic(duty, FIVE_SECONDS) for duty in EVERY_FIVE_SECONDS]
+    digest = [Periodic(duty, DIGEST_SECONDS) for duty in (digests.enqueue_due, chat_answer_mail.enqueue_due)]
+    hourly = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
+    return [*often, Periodic(job_counts.merge_tallies, MERGE_SECONDS), *digest, *hourly]
 
 
 def worker_threads(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:

@@ -22,7 +22,7 @@ STEPS_DEADLINE_SECONDS = 600.0  # of steps, of which many may be due after a sto
 class Periodic:
     """Runs a function every `seconds`, and again at the next call if it returns that more is left."""
 
-    def __init__(self, work: Callable[[], bool], seconds: float) -> None:
+    def __init__(self, work: Callable[[], object], seconds: float) -> None:
         self.work, self.seconds = work, seconds
         self._due = time.monotonic()
         self.__name__ = work.__name__

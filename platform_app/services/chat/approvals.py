@@ -91,8 +91,11 @@ def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conver
     return row, reply
 
 
-def handle_overdue() -> None:
-    """Handle replies whose approval is overdue, as each tenant's policy says: notify members, or hand off."""
+def handle_overdue() -> bool:
+    """Handle replies whose approval is overdue, as each tenant's policy says: notify members, or hand off.
+
+    Returns whether more may be left.
+    """
     with session_scope(reason="approvals that are overdue", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.TO_APPROVE, col(Message.due_at) <= now())
         overdue = session.execute(due.limit(BATCH).with_only_columns(Message.tenant_id, Message.id)).all()
@@ -100,8 +103,9 @@ def handle_overdue() -> None:
         try:
             with session_scope(tenant_id) as session:
                 _handle_one(session, tenant_id, message_id)
-        except Exception:  # retried a second later
+        except Exception:  # tried again by the next call
             _logger.exception("an overdue approval was not handled", message_id=message_id)
+    return len(overdue) == BATCH
 
 
 def _handle_one(session: Transaction, tenant_id: str, message_id: str) -> None:

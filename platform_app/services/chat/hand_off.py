@@ -111,8 +111,11 @@ def _hand_back(session: Transaction, row: Conversation, who: Identity | None) ->
         pending_replies.answer_last(session, row)
 
 
-def hand_back_due() -> None:
-    """Hand back the conversations in which no member was active for their tenant's `hand_back_hours`."""
+def hand_back_due() -> bool:
+    """Hand back the conversations in which no member was active for their tenant's `hand_back_hours`, some of them.
+
+    Returns whether more may be left.
+    """
     with session_scope(reason="conversations to hand back", read_only=True) as session:
         due = unscoped(Conversation).where(
             Conversation.state == ConversationState.HANDED_OFF, col(Conversation.hand_back_at) <= now()
@@ -126,8 +129,9 @@ def hand_back_due() -> None:
                 is_due = row.hand_back_at is not None and row.hand_back_at <= now()
                 if is_due and row.state == ConversationState.HANDED_OFF:
                     _hand_back(session, row, None)
-        except Exception:  # retried a second later
+        except Exception:  # tried again by the next call
             _logger.exception("a conversation was not handed back", conversation_id=conversation_id)
+    return len(due_rows) == BATCH
 
 
 def reopen(session: Transaction, who: Identity, conversation_id: str) -> Conversation:

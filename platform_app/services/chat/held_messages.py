@@ -70,8 +70,8 @@ def _held(session: Transaction, who: Identity, message_id: str) -> tuple[Convers
     return row, message
 
 
-def release_due() -> None:
-    """Send held messages that are due: quiet hours are over, or the caps allow more."""
+def release_due() -> bool:
+    """Send held messages that are due, as quiet hours are over or the caps allow more; return whether more may be left."""
     with session_scope(reason="held messages that are due", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.HELD, col(Message.due_at) <= now())
         query = due.order_by(Message.due_at).limit(BATCH).with_only_columns(Message.tenant_id, Message.id)
@@ -80,8 +80,9 @@ def release_due() -> None:
         try:
             with session_scope(tenant_id) as session:
                 _release_one(session, tenant_id, message_id)
-        except Exception:  # retried a second later
+        except Exception:  # tried again by the next call
             _logger.exception("a held message was not tried again", tenant_id=tenant_id, message_id=message_id)
+    return len(due_rows) == BATCH
 
 
 def _release_one(session: Transaction, tenant_id: str, message_id: str) -> None:

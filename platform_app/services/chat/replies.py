@@ -32,6 +32,7 @@ from platform_app.services.scripts.guided_scripts import GuidedProgress
 
 log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
+MAX_INTERRUPTED = 100  # replies that one call marks as interrupted
 BATCH_SECONDS = 0.05  # text that arrives within this time is yielded together
 MIN_TOKENS = 128  # least output limit when the prompt fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
@@ -301,13 +302,14 @@ def _claim_reply(job: RunningJob) -> str:
         return "taken"
 
 
-def mark_interrupted() -> None:
-    """Mark replies whose heartbeat stopped as interrupted, keeping the text so far."""
+def mark_interrupted() -> bool:
+    """Mark replies whose heartbeat stopped as interrupted, keeping the text so far; return whether more may be left."""
     with session_scope(reason="replies that nobody writes", read_only=True) as session:
         late = unscoped(Message).where(
             Message.state == MessageState.STREAMING,
             col(Message.beat_at) < now() - INTERRUPTED_AFTER,
         )
-        late_replies = list(session.exec(late.limit(100)).all())
+        late_replies = list(session.exec(late.limit(MAX_INTERRUPTED)).all())
     for reply in late_replies:
         reply_store.abandon(reply.tenant_id, reply.id, reply_store.INTERRUPTED, silent_for=INTERRUPTED_AFTER)
+    return len(late_replies) == MAX_INTERRUPTED

@@ -118,8 +118,8 @@ def _end_snooze(session: Transaction, row: Conversation, who: Identity | None) -
     conversation_rows.publish_change(session, row)
 
 
-def end_snoozes() -> None:
-    """End the snoozes whose moment has passed."""
+def end_snoozes() -> bool:
+    """End the snoozes whose moment has passed, some of them; return whether more may be left."""
     with session_scope(reason="snoozes that are over", read_only=True) as session:
         due = unscoped(Conversation).where(col(Conversation.snoozed_until) <= now()).limit(BATCH)
         due_rows = session.execute(due.with_only_columns(Conversation.tenant_id, Conversation.id)).all()
@@ -129,8 +129,9 @@ def end_snoozes() -> None:
                 row = conversation_rows.lock(session, tenant_id, conversation_id)
                 if row.snoozed_until is not None and row.snoozed_until <= now():
                     _end_snooze(session, row, None)
-        except Exception:  # retried a second later
+        except Exception:  # tried again by the next call
             _logger.exception("a snooze was not ended", conversation_id=conversation_id)
+    return len(due_rows) == BATCH
 
 
 def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: list[str]) -> list[str]:
