@@ -119,6 +119,16 @@ def relative_time(language: str, at: datetime, now: datetime, zone: str) -> str:
     return format_datetime(there, ("d MMM" if language == "ru" else "MMM d") + year, locale=language)
 
 
+def day_name(language: str, at: datetime, now: datetime, zone: str) -> str:
+    """Return the day of an instant in a time zone in words: "Today", "Yesterday", or the date."""
+    there, here = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+    days = (there.date() - here.date()).days
+    if days in (0, -1):
+        return translate(language, "Today" if days == 0 else "Yesterday")
+    year = "" if there.year == here.year else (" y" if language == "ru" else ", y")
+    return format_datetime(there, ("d MMMM" if language == "ru" else "MMMM d") + year, locale=language)
+
+
 def money(language: str, amount: Decimal, currency: str) -> str:
     """Return an amount with its currency, without a fraction if it is whole; an empty currency is left out."""
     digits = "#,##0" if amount == amount.to_integral_value() else "#,##0.00"

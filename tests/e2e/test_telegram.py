@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from platform_app.i18n import lookup
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, sign_in, telegram
+from tests.e2e.story import connect_channel
 from tests.e2e.test_web_chat import QUESTION, faults
 from tests.fakes.telegram import FakeTelegram
 
@@ -18,8 +19,7 @@ BOTS = {"en": 710_001, "ru": 710_002}
 def connect(page: Page, platform: str, language: str, fake: FakeTelegram) -> None:
     """Connect the fake's bot with the demo's agent; a token that Telegram does not know is refused first."""
     page.goto(f"{platform}/manage/demo/settings/channels")
-    page.get_by_role("button", name=lookup(language, "Connect {channel} bot").format(channel="Telegram")).first.click()
-    dialog = page.get_by_role("dialog")
+    dialog = connect_channel(page, language, "Connect {channel} bot", channel="Telegram")
     dialog.locator("#agent_id").select_option(index=1)
     for token in (f"{fake.bot_id}:{'x' * 35}", fake.token):
         dialog.locator("#token").fill(token)

@@ -16,6 +16,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from platform_app.i18n import lookup
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, sign_in
+from tests.e2e.story import connect_channel
 from tests.e2e.test_pages import RULES
 
 pytestmark = pytest.mark.e2e
@@ -59,7 +60,7 @@ def connect(page: Page, platform: str, language: str, origin: str) -> str:
     """Connect a web chat with the demo's agent and return its script tag."""
     home = f"{platform}/manage/demo/settings/channels"
     page.goto(home)
-    page.get_by_role("button", name=lookup(language, "Create web chat")).first.click()
+    connect_channel(page, language, "Create web chat")
     page.get_by_role("dialog").locator("#name").fill("Shop")
     page.get_by_role("dialog").locator("#agent_id").select_option(index=1)
     page.get_by_role("dialog").get_by_role("button", name=lookup(language, "Create web chat")).click()

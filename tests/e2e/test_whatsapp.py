@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from platform_app.i18n import lookup
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, sign_in, whatsapp
+from tests.e2e.story import connect_channel
 from tests.e2e.test_web_chat import QUESTION, faults
 from tests.fakes.whatsapp import FakeWhatsApp
 from tests.fakes.whatsapp_templates import template
@@ -24,8 +25,7 @@ NUMBERS = {"en": "710000001", "ru": "710000002"}
 def connect(page: Page, platform: str, language: str, fake: FakeWhatsApp) -> str:
     """Connect the fake's number with the demo's agent; return the path of its webhook. A wrong secret is said first."""
     page.goto(f"{platform}/manage/demo/settings/channels")
-    page.get_by_role("button", name=lookup(language, "Connect {channel}").format(channel="WhatsApp")).first.click()
-    dialog = page.get_by_role("dialog")
+    dialog = connect_channel(page, language, "Connect {channel}", channel="WhatsApp")
     dialog.locator("#agent_id").select_option(index=1)
     for name, value in fake.credentials.items():
         dialog.locator(f"#{name}").fill(value)

@@ -30,6 +30,18 @@ def connect_buttons() -> list[rx.Component]:
     ]
 
 
+def connect_items() -> list[rx.Component]:
+    """Return the same as entries of a menu."""
+    return [
+        rx.menu.item(
+            rx.icon("send", size=16),
+            _connect_words(kind),
+            on_select=BotConnectionState.open_dialog(kind.kind.value),
+        )
+        for kind in BOT_KINDS
+    ]
+
+
 def _connect_words(kind: ChannelKind) -> rx.Component:
     assert kind.push is not None
     return t(kind.push.connect_label, channel=kind.label)

@@ -53,25 +53,25 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
 _ASSIGN = FunctionStringVar.create("((address) => window.location.assign(address))")
 
 
-def frame(content: rx.Component, *, section: str) -> rx.Component:
-    """Return a page's content inside the frame; `section` is its place in the navigation."""
+def frame(content: rx.Component, *, section: str, up: tuple[Any, Any] | None = None) -> rx.Component:
+    """Return a page's content inside the frame; `section` is its place in the navigation.
+
+    `up` is the list that the page belongs to, where that is not the section's own page: its name, and its path after
+    /manage/[tenant].
+    """
+    crumbs = _breadcrumb(section, up)
+    nothing, page = rx.fragment(crumbs, not_found_message(section)), _placed(rx.fragment(crumbs, content), section)
     return rx.match(
         CurrentUser.view,
         (
             "ok",
             rx.el.div(
-                rx.el.a(
-                    t("Skip to content"),
-                    href="#main",
-                    on_click=rx.call_script("document.getElementById('main').focus()"),
-                    class_name="skip",
-                ),
+                _skip_link(),
                 rx.el.aside(_sidebar(section, notification_bell()), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
                 rx.el.main(
                     _shifted_clock_notice(),
-                    _breadcrumb(section),
-                    rx.cond(CurrentUser.not_found, not_found_message(section), _placed(content, section)),
+                    rx.cond(CurrentUser.not_found, nothing, page),
                     id="main",
                     class_name="page",
                     tab_index=-1,
@@ -89,6 +89,11 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
         ("not_found", not_found_page()),
         _loading(),
     )
+
+
+def _skip_link() -> rx.Component:
+    focus = rx.call_script("document.getElementById('main').focus()")
+    return rx.el.a(t("Skip to content"), href="#main", on_click=focus, class_name="skip")
 
 
 def _placed(content: rx.Component, section: str) -> rx.Component:
@@ -179,17 +184,22 @@ def _search_button() -> rx.Component:
     )
 
 
-def _breadcrumb(section: str) -> rx.Component:
-    """Return the link to the page's section, on pages below it."""
+def _breadcrumb(section: str, up: tuple[Any, Any] | None) -> rx.Component:
+    """Return the links to the page's section and to the list it belongs to, on pages below them."""
     paths = {name: path for _, links in NAVIGATION for name, _, path in links}
     if not paths.get(section):
         return rx.fragment()
-    home = f"/manage/{CurrentUser.slug}{paths[section]}"
+    steps = [(t(section), paths[section]), *([up] if up else [])]
     return rx.cond(
-        rx.State.is_hydrated & (rx.State.router.url.path.rstrip("/") != home),
+        rx.State.is_hydrated & (rx.State.router.url.path.rstrip("/") != f"/manage/{CurrentUser.slug}{paths[section]}"),
         rx.el.nav(
-            rx.link(t(section), href=home, size="2", color_scheme="gray"),
-            rx.el.span("/", class_name="muted", aria_hidden="true"),
+            *(
+                rx.fragment(
+                    rx.link(name, href=f"/manage/{CurrentUser.slug}{path}", size="2", color_scheme="gray"),
+                    rx.el.span("/", class_name="muted", aria_hidden="true"),
+                )
+                for name, path in steps
+            ),
             aria_label=t("Breadcrumb"),
             class_name="breadcrumb",
         ),

@@ -201,13 +201,54 @@ def conversations(state: Any) -> rx.Component:
     return _list_section(t("Conversations"), state.conversations, one, t("None yet"))
 
 
+_ICONS = {
+    "message": "message-square",
+    "agent": "bot",
+    "member": "user-round",
+    "conversation": "messages-square",
+    "note": "sticky-note",
+    "stage": "milestone",
+    "field": "pencil",
+    "task": "list-todo",
+    "sequence": "route",
+}
+
+
 def history(state: Any) -> rx.Component:
-    """Return what happened to a contact or lead, newest first."""
+    """Return what happened to a contact or lead, newest first, by day."""
+    return rx.el.section(
+        rx.el.h2(t("Activity")),
+        rx.cond(
+            state.history.length() > 0,
+            rx.el.ol(rx.foreach(state.history, _history_line), class_name="timeline"),
+            rx.el.p(t("Nothing yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
 
-    def one(line: rx.Var[HistoryLine]) -> rx.Component:
-        return rx.el.li(line.sentence, " ", time_ago(line.when, line.exact))
 
-    return _list_section(t("Activity"), state.history, one, t("Nothing yet."))
+def _history_line(line: rx.Var[HistoryLine]) -> rx.Component:
+    icons = [(name, rx.icon(icon, size=14)) for name, icon in _ICONS.items()]
+    return rx.el.li(
+        rx.cond(line.day != "", rx.el.h3(line.day, class_name="timeline-day")),
+        rx.el.div(
+            rx.el.span(rx.match(line.icon, *icons, rx.icon("circle-dot", size=14)), class_name="timeline-icon"),
+            rx.el.span(line.sentence, class_name="grow"),
+            time_ago(line.when, line.exact),
+            class_name="timeline-line",
+        ),
+    )
+
+
+def columns(key: Any, fields: rx.Component, middle: list[rx.Component], side: list[rx.Component]) -> rx.Component:
+    """Return a card's three columns: its fields, notes and activity, and what is connected to it."""
+    return rx.el.div(
+        rx.el.section(rx.el.h2(t("Details")), fields, class_name="card section form"),
+        rx.el.div(*middle, class_name="script-side"),
+        rx.el.div(*side, class_name="script-side"),
+        class_name="card-columns",
+        key=key,
+    )
 
 
 def _list_section(title: Any, lines: Any, line: Any, empty: Any) -> rx.Component:

@@ -20,7 +20,6 @@ def show() -> rx.Component:
             page_head(
                 t("Members"),
                 t("People in your company and what they can do."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN, _invite_button()),
             ),
             rx.cond(

@@ -20,7 +20,6 @@ def show() -> rx.Component:
             page_head(
                 t("Sign-in and security"),
                 t("How you sign in."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
                 rx.State.is_hydrated & SecurityState.loaded,

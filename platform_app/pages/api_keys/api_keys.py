@@ -13,7 +13,6 @@ from platform_app.components.console.parts import IS_ADMIN, RETURN_FOCUS, empty_
 from platform_app.components.console.text import t
 from platform_app.services.api_keys.scopes import RESOURCES, accesses
 from platform_app.state.api_keys.api_keys import ApiKeyRow, ApiKeysState
-from platform_app.state.console.base import CurrentUser
 
 _LIFETIMES = {30: "30 days", 90: "90 days", 365: "A year", 0: "Never expires"}
 
@@ -25,7 +24,6 @@ def show() -> rx.Component:
             page_head(
                 t("API keys"),
                 t("Let other systems read and change your company’s data."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN & (ApiKeysState.rows.length() > 0), _create_button()),
             ),
             _table(),

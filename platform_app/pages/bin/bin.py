@@ -11,7 +11,6 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import IS_ADMIN, READ_ONLY, empty_state, icon_button, pager, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.bin.bin import KIND_LABELS, BinRow, BinState
-from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
@@ -21,7 +20,6 @@ def show() -> rx.Component:
             page_head(
                 t("Bin"),
                 t("What was deleted stays here for 30 days and can be restored."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             _filters(),
             listing(

@@ -12,7 +12,6 @@ from platform_app.components.console.parts import IS_ADMIN, RETURN_FOCUS, confir
 from platform_app.components.console.text import t
 from platform_app.models.budget import BUDGET_FORM
 from platform_app.state.budgets.budgets import BudgetRow, BudgetsState
-from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
@@ -22,7 +21,6 @@ def show() -> rx.Component:
             page_head(
                 t("Budgets"),
                 t("What may be spent on replies. At the hard limit the agent says so and hands over to a person."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN & (BudgetsState.rows.length() > 0), _add()),
             ),
             listing(

@@ -27,6 +27,7 @@ def show() -> rx.Component:
     return frame(
         rx.cond(rx.State.is_hydrated & (ChannelAccountState.account_key != ""), _account(), skeleton_rows(8)),
         section="Settings",
+        up=(t("Channels"), "/settings/channels"),
     )
 
 
@@ -108,9 +109,6 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.div(rx.el.h1(ChannelAccountState.name), rx.el.p(ChannelAccountState.kind)),
         rx.flex(
-            rx.link(
-                t("All channels"), href=f"/manage/{CurrentUser.slug}/settings/channels", size="2", underline="always"
-            ),
             rx.el.label(switch, t("On"), class_name="status"),
             spacing="4",
             align="center",

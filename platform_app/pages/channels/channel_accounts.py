@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.channels.web_chat import WEB_CHAT
-from platform_app.components.channels.bot_dialog import bot_dialogs, connect_buttons
+from platform_app.components.channels.bot_dialog import bot_dialogs, connect_buttons, connect_items
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import (
     columns,
@@ -34,10 +34,9 @@ def show() -> rx.Component:
             page_head(
                 t("Channels"),
                 t("Where customers write and which agent replies there."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(
                     IS_ADMIN & (ChannelAccountsState.rows.length() > 0),
-                    rx.flex(_api_button(), *connect_buttons(), _create_button(), spacing="3", wrap="wrap"),
+                    _connect_menu(),
                 ),
             ),
             _table(),
@@ -46,6 +45,20 @@ def show() -> rx.Component:
             undo_bar(ChannelAccountsState.undo_sentence, ChannelAccountsState.undo),
         ),
         section="Settings",
+    )
+
+
+def _connect_menu() -> rx.Component:
+    """Return the button that lists the kinds of channels, each of which opens its dialog."""
+    create, use_api = ChannelAccountsState.connect("web_chat"), ChannelAccountsState.connect("api")
+    return rx.menu.root(
+        rx.menu.trigger(rx.button(rx.icon("plus", size=16), t("Connect a channel"), rx.icon("chevron-down", size=14))),
+        rx.menu.content(
+            rx.menu.item(rx.icon("globe", size=16), t("Create web chat"), on_select=create),
+            *connect_items(),
+            rx.menu.separator(),
+            rx.menu.item(rx.icon("code-xml", size=16), t("Connect by API"), on_select=use_api),
+        ),
     )
 
 

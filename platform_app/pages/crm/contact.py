@@ -29,7 +29,7 @@ def show() -> rx.Component:
 
 
 def _card() -> rx.Component:
-    beside = (card.tasks, opt_out_card, card.notes, card.conversations, enrollments, card.history)
+    beside = (card.tasks, card.conversations, enrollments, opt_out_card)
     return rx.fragment(
         _head(),
         card.contact_dialog(
@@ -41,11 +41,11 @@ def _card() -> rx.Component:
             choice=lambda contact: card.choice_line(contact, ContactState.preview_merge(contact.id)),
         ),
         _merge_preview(),
-        rx.el.div(
-            rx.el.div(_fields(), class_name="form"),
-            rx.el.div(_leads(), *(part(ContactState) for part in beside), class_name="script-side"),
-            class_name="grid cols-2-1",
-            key=ContactState.card_key,
+        card.columns(
+            ContactState.card_key,
+            _fields(),
+            [card.notes(ContactState), card.history(ContactState)],
+            [_leads(), *(part(ContactState) for part in beside)],
         ),
     )
 
@@ -61,7 +61,6 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.div(rx.el.h1(ContactState.name), rx.el.p(t("Contact"), class_name="muted small")),
         rx.flex(
-            rx.link(t("All contacts"), href=f"/manage/{CurrentUser.slug}/contacts", size="2", underline="always"),
             rx.cond(~READ_ONLY, merge),
             spacing="4",
             align="center",

@@ -20,7 +20,6 @@ def show() -> rx.Component:
             page_head(
                 t("Import contacts"),
                 t("Existing contacts are updated, not duplicated."),
-                rx.link(t("All contacts"), href=f"/manage/{CurrentUser.slug}/contacts", size="2", underline="always"),
             ),
             rx.cond(
                 READ_ONLY,

@@ -9,7 +9,6 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import IS_ADMIN, icon_button, move_buttons, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm.custom_field_list import delete_button, field_list, named_input
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import CrmSettingsState, PipelineLine, StageLine
 from platform_app.state.crm.leads import STAGE_KINDS
 
@@ -21,7 +20,6 @@ def show() -> rx.Component:
             page_head(
                 t("Pipelines and fields"),
                 t("Pipeline stages and custom fields for contacts and leads."),
-                rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             ),
             rx.cond(
                 rx.State.is_hydrated & CrmSettingsState.loaded,

@@ -21,7 +21,6 @@ def _card() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.div(rx.el.h1(LeadState.title), rx.el.p(t("Lead"), class_name="muted small")),
-            rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             class_name="page-head",
         ),
         card.contact_dialog(
@@ -33,19 +32,33 @@ def _card() -> rx.Component:
             choice=lambda contact: card.choice_line(contact, LeadState.set_contact(contact.id)),
             nothing=rx.button(t("Unassigned"), variant="ghost", on_click=LeadState.set_contact("")),
         ),
-        rx.el.div(
-            rx.el.div(_fields(), class_name="form"),
-            rx.el.div(
-                card.tasks(LeadState),
-                card.notes(LeadState),
-                card.conversations(LeadState),
-                enrollments(LeadState),
-                card.history(LeadState),
-                class_name="script-side",
-            ),
-            class_name="grid cols-2-1",
-            key=LeadState.card_key,
+        _stage_bar(),
+        card.columns(
+            LeadState.card_key,
+            _fields(),
+            [card.notes(LeadState), card.history(LeadState)],
+            [card.tasks(LeadState), card.conversations(LeadState), enrollments(LeadState)],
         ),
+    )
+
+
+def _stage_bar() -> rx.Component:
+    """Return the stages of the lead's pipeline in their order; a press moves the lead."""
+    return rx.el.div(
+        rx.foreach(
+            LeadState.pipeline_stages,
+            lambda stage: rx.el.button(
+                stage.name,
+                on_click=LeadState.move(stage.id),
+                disabled=READ_ONLY,
+                class_name=rx.cond(stage.is_passed, "stage-step passed", "stage-step"),
+                custom_attrs={"aria-pressed": rx.cond(stage.id == LeadState.stage, "true", "false")},
+                type="button",
+            ),
+        ),
+        class_name="stage-bar",
+        role="group",
+        aria_label=t("Stage"),
     )
 
 

@@ -13,7 +13,6 @@ from platform_app.components.integrations.exchange_log import call_table, failed
 from platform_app.components.integrations.mapping import mapping_form
 from platform_app.integrations.kommo.crm import KOMMO
 from platform_app.pages.integrations.integrations import token_field
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.integrations.exchange_view import PhaseLine
 from platform_app.state.integrations.integration import IntegrationState
 
@@ -50,9 +49,6 @@ def _head() -> rx.Component:
         ),
         rx.flex(
             status(IntegrationState.colour, IntegrationState.state),
-            rx.link(
-                t("All integrations"), href=f"/manage/{CurrentUser.slug}/integrations", size="2", underline="always"
-            ),
             rx.cond(IS_ADMIN, rx.flex(_pause_button(), _disconnect_button(), spacing="2")),
             spacing="4",
             align="center",

@@ -23,7 +23,6 @@ def show() -> rx.Component:
                     "SMTP server used to send email from rules and sequences. Your email provider "
                     "lists these settings under “SMTP”."
                 ),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
                 IS_ADMIN,

@@ -9,7 +9,6 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import notice, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.models.notification import EmailDelivery
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.notifications.notification_settings import NotificationSettingsState, PreferenceRow
 
 EMAIL_LABELS = {
@@ -39,7 +38,6 @@ def show() -> rx.Component:
             page_head(
                 t("Notifications"),
                 t("How you’re notified. Each member chooses for themselves."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
                 rx.State.is_hydrated & state.loaded,

@@ -10,7 +10,6 @@ from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control, FormField
 from platform_app.models.model_provider import PROVIDER_FORM
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.providers.provider import ModelLine, ProviderState
 
 
@@ -23,6 +22,7 @@ def show() -> rx.Component:
             empty_state(t("Only an owner or an admin may see and change this."), icon="lock"),
         ),
         section="Settings",
+        up=(t("Model providers"), "/settings/providers"),
     )
 
 
@@ -30,9 +30,6 @@ def _provider() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.h1(rx.cond(ProviderState.is_new, t("Connect a provider"), ProviderState.name)),
-            rx.link(
-                t("All providers"), href=f"/manage/{CurrentUser.slug}/settings/providers", size="2", underline="always"
-            ),
             class_name="page-head",
         ),
         rx.el.div(

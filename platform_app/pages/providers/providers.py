@@ -18,7 +18,6 @@ def show() -> rx.Component:
             page_head(
                 t("Model providers"),
                 t("Services whose models your agents use. Each agent can have its own."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN, _connect()),
             ),
             listing(

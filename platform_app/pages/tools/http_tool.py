@@ -9,7 +9,6 @@ from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control
 from platform_app.models.http_tool import HTTP_TOOL_FORM
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.tools.http_tool import HttpToolState
 
 
@@ -22,15 +21,13 @@ def show() -> rx.Component:
             empty_state(t("Only an owner or an admin may see and change this."), icon="lock"),
         ),
         section="Settings",
+        up=(t("Tools of agents"), "/settings/tools"),
     )
 
 
 def _tool() -> rx.Component:
-    back = rx.link(t("All tools"), href=f"/manage/{CurrentUser.slug}/settings/tools", size="2", underline="always")
     return rx.fragment(
-        rx.el.div(
-            rx.el.h1(rx.cond(HttpToolState.is_new, t("Add a tool"), HttpToolState.name)), back, class_name="page-head"
-        ),
+        rx.el.div(rx.el.h1(rx.cond(HttpToolState.is_new, t("Add a tool"), HttpToolState.name)), class_name="page-head"),
         rx.el.div(_form(), class_name="form"),
     )
 

@@ -18,7 +18,6 @@ def show() -> rx.Component:
             page_head(
                 t("Tools of agents"),
                 t("Requests to your other systems. Each agent is given its own on its page, under Tools."),
-                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
                 rx.cond(IS_ADMIN & (HttpToolsState.rows.length() > 0), _add()),
             ),
             listing(

@@ -9,7 +9,6 @@ from platform_app.components.console.parts import IS_ADMIN, confirm, empty_state
 from platform_app.components.console.text import t
 from platform_app.form_fields import Control
 from platform_app.models.mcp_server import MCP_SERVER_FORM
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.tools.mcp_server import McpServerState, McpToolLine
 
 
@@ -22,14 +21,14 @@ def show() -> rx.Component:
             empty_state(t("Only an owner or an admin may see and change this."), icon="lock"),
         ),
         section="Settings",
+        up=(t("Tools of agents"), "/settings/tools"),
     )
 
 
 def _server() -> rx.Component:
-    back = rx.link(t("All tools"), href=f"/manage/{CurrentUser.slug}/settings/tools", size="2", underline="always")
     title = rx.cond(McpServerState.is_new, t("Connect an MCP server"), McpServerState.name)
     return rx.fragment(
-        rx.el.div(rx.el.h1(title), back, class_name="page-head"),
+        rx.el.div(rx.el.h1(title), class_name="page-head"),
         rx.el.div(_form(), rx.cond(McpServerState.is_new, rx.fragment(), _tools()), class_name="form"),
     )
 

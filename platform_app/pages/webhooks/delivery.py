@@ -14,7 +14,11 @@ from platform_app.state.webhooks.deliveries import DeliveryState
 
 def show() -> rx.Component:
     """Return the page on which members see what a delivery contained and what it led to."""
-    return frame(rx.cond(DeliveryState.head.id != "", _delivery(), skeleton_rows(6)), section="Webhooks")
+    return frame(
+        rx.cond(DeliveryState.head.id != "", _delivery(), skeleton_rows(6)),
+        section="Webhooks",
+        up=(t("Received"), "/webhooks?tab=received"),
+    )
 
 
 def _delivery() -> rx.Component:
@@ -23,7 +27,6 @@ def _delivery() -> rx.Component:
         page_head(
             head.webhook,
             time_ago(head.when, head.exact),
-            rx.link(t("Received"), href=f"{base}?tab=received", size="2", underline="always"),
             rx.link(t("Webhook"), href=f"{base}/{head.webhook_id}", size="2", underline="always"),
         ),
         rx.el.div(_body(), _about(), class_name="grid cols-2-1"),

@@ -30,6 +30,7 @@ def show() -> rx.Component:
     return frame(
         rx.cond(rx.State.is_hydrated & (OutgoingWebhookState.webhook_key != ""), _webhook(), skeleton_rows(8)),
         section="Webhooks",
+        up=(t("Outgoing"), "/webhooks?tab=outgoing"),
     )
 
 
@@ -49,11 +50,10 @@ def _webhook() -> rx.Component:
 
 
 def _head() -> rx.Component:
-    state, base = OutgoingWebhookState, f"/manage/{CurrentUser.slug}/webhooks"
+    state = OutgoingWebhookState
     return rx.el.div(
         rx.el.h1(state.name),
         rx.flex(
-            rx.link(t("All outgoing webhooks"), href=f"{base}?tab=outgoing", size="2", underline="always"),
             rx.el.label(
                 rx.switch(checked=state.enabled, on_change=state.switch, disabled=READ_ONLY),
                 t("On"),

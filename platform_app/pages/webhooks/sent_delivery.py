@@ -15,7 +15,11 @@ from platform_app.state.webhooks.sent import AttemptLine, SentDeliveryState
 
 def show() -> rx.Component:
     """Return the page on which members see what was sent, how it was answered, and send it again."""
-    return frame(rx.cond(SentDeliveryState.head.id != "", _delivery(), skeleton_rows(6)), section="Webhooks")
+    return frame(
+        rx.cond(SentDeliveryState.head.id != "", _delivery(), skeleton_rows(6)),
+        section="Webhooks",
+        up=(t("Sent"), "/webhooks?tab=sent"),
+    )
 
 
 def _delivery() -> rx.Component:
@@ -30,7 +34,6 @@ def _delivery() -> rx.Component:
         page_head(
             head.kind,
             time_ago(head.when, head.exact),
-            rx.link(t("Sent"), href=f"{base}?tab=sent", size="2", underline="always"),
             rx.link(head.webhook, href=f"{base}/outgoing/{head.webhook_id}", size="2", underline="always"),
             rx.cond(~READ_ONLY, again),
         ),

@@ -49,7 +49,6 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.h1(WebhookState.name),
         rx.flex(
-            rx.link(t("All webhooks"), href=f"/manage/{CurrentUser.slug}/webhooks", size="2", underline="always"),
             rx.el.label(
                 rx.switch(checked=WebhookState.enabled, on_change=WebhookState.switch, disabled=READ_ONLY),
                 t("On"),

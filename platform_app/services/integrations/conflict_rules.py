@@ -14,7 +14,7 @@ CONFLICT_FIELDS = {  # for which a rule can be chosen, with their labels
     "contact": "Lead contact",
     "name": "Contact name|crm",
     "phones": "Phone numbers",
-    "emails": "E-mail addresses",
+    "emails": "Email addresses",
     "tags": "Tags",
     "fields": "Custom fields",
     "text": "Task text",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_app.clock import now
-from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.i18n import day_name, exact_time, relative_time, translate
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 
@@ -65,25 +65,50 @@ FIELD_LABELS = {
 }
 
 
+_ICONS = {  # of kinds of events, by how their names begin
+    "message_": "message",
+    "reply_": "agent",
+    "member_replied": "member",
+    "conversation_": "conversation",
+    "note_": "note",
+    "stage_": "stage",
+    "lead_": "field",
+    "contact_": "field",
+    "tag_": "field",
+    "task_": "task",
+    "sequence_": "sequence",
+}
+
+
 @dataclass
 class HistoryLine:
-    """An event as a sentence."""
+    """An event as a sentence; the first of each day names the day."""
 
     sentence: str
     when: str
     exact: str
+    day: str
+    icon: str
 
 
 def history_lines(events: list[Event], identity: Identity, language: str) -> list[HistoryLine]:
     """Return events as lines, in the given order."""
-    return [
-        HistoryLine(
-            describe_event(event, language),
-            relative_time(language, event.at, now(), identity.time_zone),
-            exact_time(language, event.at, identity.time_zone),
+    lines: list[HistoryLine] = []
+    last_day = ""
+    for event in events:
+        day = day_name(language, event.at, now(), identity.time_zone)
+        icon = next((icon for start, icon in _ICONS.items() if event.kind.value.startswith(start)), "other")
+        lines.append(
+            HistoryLine(
+                describe_event(event, language),
+                relative_time(language, event.at, now(), identity.time_zone),
+                exact_time(language, event.at, identity.time_zone),
+                "" if day == last_day else day,
+                icon,
+            )
         )
-        for event in events
-    ]
+        last_day = day
+    return lines
 
 
 def describe_event(event: Event, language: str) -> str:

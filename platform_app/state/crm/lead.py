@@ -1,19 +1,29 @@
 """Lead: the card of a lead with its stage and contact."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.errors import NotFound
-from platform_app.models.crm import Contact, Holder, Lead
+from platform_app.models.crm import Contact, Holder, Lead, StageKind
 from platform_app.models.person import Identity, Role
-from platform_app.services.crm import contacts, leads
+from platform_app.services.crm import contacts, leads, pipelines
 from platform_app.state.console.base import call, fetch, handler
 from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.crm.card import CrmCard
 
 NONE = "none"
+
+
+@dataclass
+class StageStep:
+    """A stage of the lead's pipeline; `is_passed` if it comes before the one in which an open or won lead stands."""
+
+    id: str
+    name: str
+    is_passed: bool
 
 
 class LeadState(CrmCard, rx.State):
@@ -22,6 +32,7 @@ class LeadState(CrmCard, rx.State):
     title: str = ""
     stage: str = ""
     stages: list[Option] = []
+    pipeline_stages: list[StageStep] = []  # of the pipeline in which the lead stands
     responsible: str = NONE
     contact: str = ""
     contact_name: str = ""
@@ -89,8 +100,19 @@ class LeadState(CrmCard, rx.State):
 
     async def _set_lead(self, row: Lead) -> None:
         self.title, self.stage, self.responsible = row.title, row.stage_id, row.responsible_id or NONE
+        self.pipeline_stages = await fetch(self, _stage_steps, row.stage_id)
         contact = await fetch(self, _find_contact, row)
         self.contact, self.contact_name = (contact.id, contact.name) if contact else ("", "")
+
+
+def _stage_steps(session: Transaction, who: Identity, stage_id: str) -> list[StageStep]:
+    for _, stages in pipelines.list_pipelines(session, who):
+        ids = [stage.id for stage in stages]
+        if stage_id in ids:
+            at = ids.index(stage_id)
+            is_lost = stages[at].kind == StageKind.LOST
+            return [StageStep(stage.id, stage.name, place < at and not is_lost) for place, stage in enumerate(stages)]
+    return []
 
 
 def _find_contact(session: Transaction, who: Identity, row: Lead) -> Contact | None:
