@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from platform_app.i18n import duration, money, relative_time
+from platform_app.i18n import day_name, duration, money, relative_time
 
 NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
 
@@ -52,3 +52,18 @@ def test_money_has_the_currency_of_the_company() -> None:
         "47\xa0000",
     ]
     assert money("en", Decimal("590.50"), "USD") == "$590.50"
+
+
+@pytest.mark.parametrize(
+    ("hours", "english", "russian"),
+    [(13, "Today", "Сегодня"), (15, "Yesterday", "Вчера"), (39, "November 28", "28 ноября")],
+)
+def test_a_day_has_a_name(hours: int, english: str, russian: str) -> None:
+    at = NOW - timedelta(hours=hours)
+    assert (day_name("en", at, NOW, "UTC"), day_name("ru", at, NOW, "UTC")) == (english, russian)
+
+
+def test_a_day_is_that_of_the_time_zone_and_names_another_year() -> None:
+    assert day_name("en", NOW - timedelta(hours=13), NOW, "America/New_York") == "Yesterday"
+    assert day_name("en", NOW - timedelta(days=400), NOW, "UTC") == "October 26, 2025"
+    assert day_name("ru", NOW - timedelta(days=400), NOW, "UTC") == "26 октября 2025"

@@ -91,7 +91,7 @@ def started_platform(environment: dict[str, str], folder: Path) -> Iterator[str]
         yield address
     finally:
         made.process.terminate()
-        made.process.wait(20)
+        made.process.wait(60)
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,23 @@
 
 from typing import Any
 
+import reflex as rx
+
 from platform_app.db import session_scope
+from platform_app.models.crm import StageKind
 from platform_app.models.person import Identity
-from platform_app.services.crm import contacts
+from platform_app.services.crm import contacts, leads, pipelines
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.contacts import ContactsState
+from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
 from tests.talking import call, real_talk
 
 
-def seen(tab: Tab, name: str) -> Any:
+def seen(tab: Tab, name: str, state: type[rx.State] = ContactState) -> Any:
     """Return a variable of the card as the browser holds it, or nothing before it came."""
     try:
-        return tab.get(ContactState, name)
+        return tab.get(state, name)
     except KeyError:
         return None
 
@@ -54,3 +58,22 @@ async def test_conversations_of_a_card_open_where_they_are_read(who: Identity) -
         await tab.goto(f"/manage/acme/contacts/{contact.id}", settle=False)
         await tab.until(lambda: seen(tab, "conversations"))
         assert [one.path for one in seen(tab, "conversations")] == [f"/inbox?c={talk}"]
+
+
+async def test_the_stages_of_a_lead_say_what_is_passed_and_each_day_is_named_once(who: Identity) -> None:
+    call(who, pipelines.create, "Sales", pipelines.default_stages("en"))
+    ((_, stages),) = call(who, pipelines.list_pipelines)
+    lead = call(who, leads.create, title="Boat", stage_id=stages[0].id)
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(f"/manage/acme/leads/{lead.id}", settle=False)
+        await tab.until(lambda: seen(tab, "card_key", LeadState))
+        assert [step.name for step in tab.get(LeadState, "pipeline_stages")] == [stage.name for stage in stages]
+        await tab.send(LeadState.move(stages[2].id), settle=False)
+        await tab.until(lambda: tab.get(LeadState, "stage") == stages[2].id)
+        assert [step.is_passed for step in tab.get(LeadState, "pipeline_stages")][:3] == [True, True, False]
+        lost = next(stage for stage in stages if stage.kind == StageKind.LOST)
+        await tab.send(LeadState.move(lost.id), settle=False)
+        await tab.until(lambda: not any(step.is_passed for step in tab.get(LeadState, "pipeline_stages")))
+        lines = tab.get(LeadState, "history")
+        assert [line.day for line in lines] == ["Today", "", ""]
+        assert [line.icon for line in lines] == ["stage", "stage", "field"]
