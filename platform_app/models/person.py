@@ -42,6 +42,7 @@ class Tenant(Row, table=True):
         schema_extra=in_form("sending", Control.SELECT, options={"yes": "Yes", "no": "No"}),
     )
     require_two_factor: bool = False  # members without a second factor have to set it up before anything else
+    hides_checklist: bool = False  # an admin has hidden the first steps on the dashboard
     run_days: int = 180  # days for which rule runs are kept; 0: for ever
     sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
 

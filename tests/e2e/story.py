@@ -17,7 +17,8 @@ class AtAgent:
         sign_in(page, recorded.address, language=language, at="/agents")
         expect(page.locator("html")).to_have_attribute("lang", language)
         page.get_by_role("button", name=self.t("Create agent")).first.click()
-        page.wait_for_url("**/agents/*")
+        page.get_by_role("button", name=self.t("Blank agent")).click()
+        page.wait_for_url(re.compile("/agents/[0-9a-f]{32}"))
         self.agent = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
 
     def t(self, words: str, /, **values: str) -> str:

@@ -1,6 +1,7 @@
 """Agent settings: each is changed in the browser, and the next request to the provider or the next reply shows it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class Editor:
         self.page, self.recorded, self.home = page, recorded, f"{recorded.address}/manage/demo"
         sign_in(page, recorded.address, at="/agents")
         page.get_by_role("button", name="Create agent").first.click()
-        page.wait_for_url("**/agents/*")
+        page.get_by_role("button", name="Blank agent").click()
+        page.wait_for_url(re.compile("/agents/[0-9a-f]{32}"))
         self.id = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
 
     def open(self, tab: str) -> None:

@@ -63,6 +63,7 @@ def make_agent(page: Page, tenant: str, language: str) -> None:
     """Create an agent and give it a name."""
     page.goto(f"{tenant}/agents")
     page.get_by_role("button", name=lookup(language, "Create agent")).first.click()
+    page.get_by_role("button", name=lookup(language, "Blank agent")).click()
     page.wait_for_url(re.compile(r"/agents/[0-9a-f]{32}"))
     page.locator("#name").fill("Portier")
     expect(page.get_by_role("heading", level=1)).to_have_text("Portier")

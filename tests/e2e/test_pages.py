@@ -26,6 +26,7 @@ pytestmark = pytest.mark.e2e
 PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
 PAGES += ("/inbox", "/tasks", "/knowledge", "/jobs", "/webhooks", "/settings", "/sequences", "/sequences/calendar")
 MORE = {
+    "agent-new": "/agents/new",
     "settings-crm": "/settings/crm",
     "settings-mail": "/settings/mail",
     "settings-channels": "/settings/channels",

@@ -48,9 +48,11 @@ async def test_commands_create_and_change_the_look(who: Identity) -> None:
         await tab.send(PaletteState.search("создать"))
         assert {entry.command for entry in tab.get(PaletteState, "entries")} == set(CREATED)
         await tab.send(PaletteState.open_selected({"wanted": "создать агента"}))
+        assert "/manage/acme/agents/new" in tab.scripts()
+        await tab.send(PaletteState.open_selected({"wanted": "создать контакт"}))
         with session_scope(who.tenant_id, read_only=True) as session:
-            (row,) = agents.list_agents(session, who)[0]
-        assert row.name == "Новый агент" and f"/manage/acme/agents/{row.id}" in tab.scripts()
+            (row,) = contacts.list_contacts(session, who)[0]
+        assert row.name == "Новый контакт" and f"/manage/acme/contacts/{row.id}" in tab.scripts()
         await tab.send(PaletteState.run_command("nothing"))
         await tab.send(PaletteState.create_row("nothing"))
         assert tab.scripts().count("Недопустимое значение.") == 2

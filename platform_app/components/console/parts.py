@@ -51,6 +51,11 @@ def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> r
     )
 
 
+def link_button(words: Any, path: str, *icon: rx.Component, **look: Any) -> rx.Component:
+    """Return a link that looks like a button; `path` is below the tenant's."""
+    return rx.link(rx.button(*icon, words, tab_index=-1, **look), href=f"/manage/{CurrentUser.slug}{path}")
+
+
 def form_card(title: Any, *parts: rx.Component) -> rx.Component:
     """Return a card with a heading and fields below one another."""
     return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")

@@ -23,6 +23,11 @@ def create_menu(state: Any, label: Any, templates: Mapping[str, Any]) -> rx.Comp
     )
 
 
+def example_button(state: Any, code: str) -> rx.Component:
+    """Return the button of an empty list that creates the definition of a template."""
+    return rx.button(t("Insert an example"), variant="soft", on_click=state.create(code))
+
+
 def draft_mark(row: Any) -> rx.Component:
     """Return the mark of a definition that was never published or whose draft differs."""
     return rx.match(

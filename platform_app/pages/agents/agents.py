@@ -12,29 +12,40 @@ from platform_app.components.console.listing import (
 )
 from platform_app.components.console.named_confirmation import named_confirmation
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
+from platform_app.components.console.parts import (
+    IS_ADMIN,
+    READ_ONLY,
+    empty_state,
+    link_button,
+    pager,
+    row_link,
+    status,
+    time_ago,
+)
 from platform_app.components.console.text import t
+from platform_app.components.feed.demo_button import load_demo_button
 from platform_app.state.agents.agents import STATUSES, AgentListRow, AgentsState
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
-from platform_app.state.feed.dashboard import DashboardState
 
 
 def show() -> rx.Component:
     """Return the page on which members look for agents, and operators create, copy, switch and delete them."""
-    create = rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create)
     return list_page(
         AgentsState,
         t("Agents"),
         t("AI assistants that talk to your customers."),
-        rx.cond(~READ_ONLY, rx.fragment(create, _deletion())),
+        rx.cond(
+            ~READ_ONLY,
+            rx.fragment(link_button(t("Create agent"), "/agents/new", rx.icon("plus", size=16)), _deletion()),
+        ),
         section="Agents",
         filters=_filters(),
         table=_table(),
         empty=empty_state(
             t("No agents yet. Create your first one, or load an example with knowledge and conversations."),
-            rx.button(t("Create agent"), on_click=AgentsState.create),
-            rx.button(t("Load demo data"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]),
+            rx.cond(~READ_ONLY, link_button(t("Create agent"), "/agents/new")),
+            rx.cond(IS_ADMIN, load_demo_button(AgentsState.load)),
             icon="bot",
         ),
     )

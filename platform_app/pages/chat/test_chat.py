@@ -11,7 +11,15 @@ from platform_app.components.chat.message import delayed_reply, live_reply, mess
 from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_button, skeleton_rows, undo_bar
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    confirm,
+    empty_state,
+    icon_button,
+    link_button,
+    skeleton_rows,
+    undo_bar,
+)
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.conversation_list import ConversationListState
@@ -40,7 +48,7 @@ def _chat() -> rx.Component:
             ),
             empty_state(
                 t("No agents yet. Create one to start a test chat."),
-                rx.link(rx.button(t("Create agent"), tab_index=-1), href=f"/manage/{CurrentUser.slug}/agents"),
+                rx.cond(~READ_ONLY, link_button(t("Create agent"), "/agents/new")),
                 icon="bot",
             ),
         ),

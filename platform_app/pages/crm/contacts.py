@@ -14,7 +14,7 @@ from platform_app.components.console.listing import (
     tag_filter,
 )
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
+from platform_app.components.console.parts import READ_ONLY, empty_state, link_button, pager, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
@@ -23,20 +23,26 @@ from platform_app.state.crm.contacts import ContactRow, ContactsState
 
 def show() -> rx.Component:
     """Return the page on which members look for contacts, and operators create and delete them."""
-    create = rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create)
-    bring = rx.link(
-        rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),
-        href=f"/manage/{CurrentUser.slug}/contacts/import",
-    )
     return list_page(
         ContactsState,
         t("Contacts"),
         t("People your agents talk to."),
-        rx.cond(~READ_ONLY, rx.fragment(bring, create)),
+        rx.cond(~READ_ONLY, _first_ways()),
         section="Contacts",
         filters=_filters(),
         table=_table(),
-        empty=empty_state(t("No contacts yet. Create one or import a CSV file."), icon="users"),
+        empty=empty_state(
+            t("No contacts yet. Create one or import a CSV file."), rx.cond(~READ_ONLY, _first_ways()), icon="users"
+        ),
+    )
+
+
+def _first_ways() -> rx.Component:
+    """Return the buttons that import and create contacts."""
+    quiet = {"variant": "soft", "color_scheme": "gray", "high_contrast": True}
+    return rx.fragment(
+        link_button(t("Import"), "/contacts/import", rx.icon("upload", size=16), **quiet),
+        rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create),
     )
 
 

@@ -41,8 +41,11 @@ def show() -> rx.Component:
         section="Leads",
         filters=rx.fragment(_filters(), rx.el.p(LeadsState.announcement, class_name="visually-hidden", role="status")),
         table=rx.cond(LeadsState.view == "board", board(), _table()),
-        shown=LeadsState.total + LeadsState.columns.length(),  # an empty board shows its stages
-        empty=empty_state(t("No leads yet. Create one or let a rule create them."), icon="handshake"),
+        # an empty board shows its stages, unless it is empty because of the filters
+        shown=LeadsState.total + rx.cond(LeadsState.is_filtered, 0, LeadsState.columns.length()),
+        empty=empty_state(
+            t("No leads yet. Create one or let a rule create them."), rx.cond(~READ_ONLY, create), icon="handshake"
+        ),
     )
 
 

@@ -7,14 +7,18 @@ from platform_app.components.console.listing import row_filter, select_filter
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
+    READ_ONLY,
     confirm,
     empty_state,
+    link_button,
     row_link,
     skeleton_rows,
     status,
     time_ago,
 )
 from platform_app.components.console.text import t
+from platform_app.components.feed.checklist import checklist
+from platform_app.components.feed.demo_button import load_demo_button
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, UpdateRow
 from platform_app.state.feed.dashboard_view import ATTENTION, AttentionRow, Bar, StatisticCard
@@ -46,13 +50,14 @@ def _demo_button() -> rx.Component:
 
 def _content() -> rx.Component:
     return rx.fragment(
+        rx.cond(DashboardState.steps.length() > 0, checklist()),
         rx.cond(
-            DashboardState.is_empty,
+            DashboardState.is_empty & (DashboardState.steps.length() == 0),
             rx.box(
                 empty_state(
                     t("Create your first agent, or load demo data: a bike shop with a working agent."),
-                    rx.link(rx.button(t("Create agent")), href=f"/manage/{CurrentUser.slug}/agents"),
-                    rx.button(t("Load demo data"), variant="soft", on_click=DashboardState.load_demo),
+                    rx.cond(~READ_ONLY, link_button(t("Create agent"), "/agents/new")),
+                    rx.cond(IS_ADMIN, load_demo_button()),
                     icon="sparkles",
                 ),
                 margin_bottom="16px",

@@ -14,7 +14,7 @@ from platform_app.components.console.listing import (
     turn_pages,
 )
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import empty_state, link_button, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.rule_trial import dry_run_view
 from platform_app.state.console.base import CurrentUser
@@ -40,7 +40,11 @@ def show() -> rx.Component:
                     ),
                     turn_pages(EventsState.page, EventsState.has_more, EventsState.go_to_page),
                 ),
-                empty=empty_state(t("No activity yet."), icon="activity"),
+                empty=empty_state(
+                    t("No events yet. They appear when a contact writes, a lead is created or a task is completed."),
+                    link_button(t("Go to leads"), "/leads"),
+                    icon="activity",
+                ),
             ),
         ),
         section="Events",

@@ -15,7 +15,13 @@ from platform_app.components.console.parts import (
     time_ago,
 )
 from platform_app.components.console.text import t
-from platform_app.components.rules.definition_list import create_menu, definition_menu, draft_mark, enabled_cell
+from platform_app.components.rules.definition_list import (
+    create_menu,
+    definition_menu,
+    draft_mark,
+    enabled_cell,
+    example_button,
+)
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rules import RuleRow, RulesState
 
@@ -38,7 +44,9 @@ def show() -> rx.Component:
         ),
         table=_table(),
         empty=empty_state(
-            t("No rules yet. A rule runs actions automatically when something happens."), icon="workflow"
+            t("No rules yet. A rule runs actions automatically when something happens."),
+            rx.cond(~READ_ONLY, example_button(RulesState, "person")),
+            icon="workflow",
         ),
     )
 

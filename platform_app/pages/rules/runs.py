@@ -14,7 +14,15 @@ from platform_app.components.console.listing import (
     turn_pages,
 )
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, row_link, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    empty_state,
+    link_button,
+    row_link,
+    skeleton_rows,
+    status,
+    time_ago,
+)
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.components.rules.rule_trial import smallest_change
@@ -36,7 +44,11 @@ def show() -> rx.Component:
                 total=RunsState.rows.length(),
                 filtered=RunsState.is_filtered,
                 table=_table(),
-                empty=empty_state(t("No runs yet."), icon="workflow"),
+                empty=empty_state(
+                    t("No runs yet. Turn on a rule, and every check of it will be listed here."),
+                    link_button(t("Go to rules"), "/rules"),
+                    icon="workflow",
+                ),
             ),
         ),
         section="Rules",

@@ -7,7 +7,16 @@ import reflex as rx
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, pager, row_link, status, time_ago
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    confirm,
+    empty_state,
+    link_button,
+    pager,
+    row_link,
+    status,
+    time_ago,
+)
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
 from platform_app.components.sequences.enroll_dialog import enrolling
@@ -41,7 +50,11 @@ def show() -> rx.Component:
                 total=STATE.total,
                 filtered=(STATE.state != "all") | (STATE.sequence != "all"),
                 table=_table(),
-                empty=empty_state(t("No enrollments yet."), icon="route"),
+                empty=empty_state(
+                    t("No enrollments yet. Turn on a sequence, or enroll a contact or lead in it by hand."),
+                    link_button(t("Go to sequences"), "/sequences"),
+                    icon="route",
+                ),
             ),
         ),
         section="Sequences",

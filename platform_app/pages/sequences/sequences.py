@@ -7,7 +7,13 @@ from platform_app.components.console.listing import columns, framed_table, list_
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link
 from platform_app.components.console.text import t
-from platform_app.components.rules.definition_list import create_menu, definition_menu, draft_mark, enabled_cell
+from platform_app.components.rules.definition_list import (
+    create_menu,
+    definition_menu,
+    draft_mark,
+    enabled_cell,
+    example_button,
+)
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequences import SequenceRow, SequencesState
 
@@ -33,7 +39,9 @@ def show() -> rx.Component:
         filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.set_search), class_name="filters"),
         table=_table(),
         empty=empty_state(
-            t("No sequences yet. A sequence follows up step by step until the customer replies."), icon="route"
+            t("No sequences yet. A sequence follows up step by step until the customer replies."),
+            rx.cond(~READ_ONLY, example_button(STATE, "follow_up")),
+            icon="route",
         ),
     )
 

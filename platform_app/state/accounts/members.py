@@ -46,9 +46,11 @@ class MembersState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch members and invitations."""
+        """Fetch members and invitations; `invite=1` in the address opens the invitation form for admins."""
         self.inviting, self.asked, self.link_for, self.problem = False, "", "", ""
         await self._fetch()
+        if self.router.url.query_parameters.get("invite") and (await current_identity(self)).role.includes(Role.ADMIN):
+            self.inviting, self.by_mail = True, self.has_mail
         self.loaded = True
 
     @handler(Role.VIEWER, background=True)

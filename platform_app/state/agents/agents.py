@@ -76,13 +76,6 @@ class AgentsState(ListPage, Undo, rx.State):
         return await self._apply_filters()
 
     @handler(Role.OPERATOR)
-    async def create(self) -> Any:
-        """Create a draft and open it."""
-        language = (await current_user(self)).language
-        agent = await call(self, agents.create, {"name": translate(language, "New agent")})
-        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/agents/{agent.id}")
-
-    @handler(Role.OPERATOR)
     async def switch(self, agent_id: str, active: bool) -> Any:
         """Switch an agent on or off. A refusal is shown as a toast."""
         try:

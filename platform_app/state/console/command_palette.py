@@ -25,6 +25,7 @@ DESTINATIONS = [
     ("Leads", "/leads"),
     ("Tasks", "/tasks"),
     ("Agents", "/agents"),
+    ("New agent", "/agents/new"),
     ("Rules", "/rules"),
     ("Run history", "/rules/runs"),
     ("Sequences", "/sequences"),
@@ -142,10 +143,10 @@ class PaletteState(rx.State):
 
     @handler(Role.OPERATOR)
     async def create_row(self, kind: str) -> Any:
-        """Create an agent, contact, lead or rule and open its page. Raises Invalid for another kind."""
+        """Create a contact, lead or rule and open its page, or the gallery of agents. Raises Invalid otherwise."""
         language, slug = (await current_user(self)).language, (await current_identity(self)).slug
         if kind == "agent":
-            row_id = (await call(self, agents.create, {"name": lookup(language, "New agent")})).id
+            row_id = "new"  # the gallery of templates
         elif kind == "contact":
             row_id = (await call(self, contacts.create, name=lookup(language, "New contact"))).id
         elif kind == "lead":

@@ -1,5 +1,6 @@
 """Dashboard: statistics, recent updates and the state of the worker."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.attention import attention
 from platform_app.services.demo import demo
-from platform_app.services.feed import activity, dashboard
+from platform_app.services.feed import activity, checklist, dashboard
 from platform_app.services.feed.activity import FeedRow
 from platform_app.services.jobs import job_list
 from platform_app.services.jobs.job_list import WorkerStatus
@@ -21,6 +22,7 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
+from platform_app.state.feed.checklist import StepRow, progress_words, step_rows
 from platform_app.state.feed.dashboard_view import (
     AttentionRow,
     Bar,
@@ -90,7 +92,10 @@ class DashboardState(rx.State):
     worker_figures: list[Figure] = []
     has_months: bool = False  # at least two months have replies
     has_demo: bool = False
+    is_loading_demo: bool = False
     is_empty: bool = False
+    steps: list[StepRow] = []  # of the checklist; []: it is not shown
+    progress: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -124,12 +129,17 @@ class DashboardState(rx.State):
         return self._open_filtered(self.kind, agent)
 
     @handler(Role.ADMIN)
-    async def load_demo(self) -> Any:
-        """Add the demo data to this tenant."""
-        await call(self, demo.load)
+    async def load_demo(self) -> AsyncIterator[Any]:
+        """Add the demo data to this tenant; while that lasts `is_loading_demo` is set."""
+        self.is_loading_demo = True
+        yield
+        try:
+            await call(self, demo.load)
+        finally:
+            self.is_loading_demo = False
         await self._load_statistics()
         await self._load_updates()
-        return await success_toast(self, "Demo data loaded. Documents are being indexed.")
+        yield await success_toast(self, "Demo data loaded. Documents are being indexed.")
 
     @handler(Role.ADMIN)
     async def remove_demo(self) -> Any:
@@ -138,6 +148,12 @@ class DashboardState(rx.State):
         await self._load_statistics()
         await self._load_updates()
         return await success_toast(self, "Demo data removed.")
+
+    @handler(Role.ADMIN)
+    async def hide_checklist(self) -> None:
+        """Hide the first steps from all members of the company."""
+        await call(self, checklist.hide)
+        await self._load_statistics()
 
     def _open_filtered(self, kind: str, agent: str) -> Any:
         kept = [f"kind={kind}" if kind in KINDS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
@@ -161,6 +177,8 @@ class DashboardState(rx.State):
         self.is_empty = count == 0
         self.has_demo = await fetch(self, demo.is_loaded)
         below = f"/manage/{(await current_identity(self)).slug}"
+        steps = await fetch(self, checklist.list_steps)
+        self.steps, self.progress = step_rows(steps, below, language), progress_words(steps, language)
         waiting = await fetch(self, attention.list_attention, now())
         self.attention = [attention_row(item, below, language) for item in waiting]
         await self._load_worker()
