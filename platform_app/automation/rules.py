@@ -126,6 +126,12 @@ class Verdict:
         """Return the smallest change of facts that would meet the condition."""
         return smallest_change(self.proof) or []
 
+    def changes_as_json(self) -> list[dict[str, object]]:
+        """Return the smallest change that would meet the condition, as runs store it; [] if that is not the reason."""
+        if self.reason != RunReason.CONDITION:
+            return []
+        return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in self.smallest_change()]
+
 
 def evaluate_rule(
     rule: CompiledRule,

@@ -41,7 +41,7 @@ STAY_EMPTY = """
     effect holiday httptool idempotentrequest inboundmessage incomingwebhook invitation jobtally knowledgestate
     kommochatmessage kommochats mailserver mcpserver messagetemplate modelprovider notification
     notificationpreference oauthgrant outboundpart outgoingdelivery outgoingwebhook receiveddelivery refusedrow
-    rulerun secret toolcall webhookfield
+    secret toolcall webhookfield
 """
 
 

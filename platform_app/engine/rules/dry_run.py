@@ -82,7 +82,7 @@ def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any
     )
     told = _preview_actions(session, row, event, listed=data["actions"]) if verdict.fires else []
     notes = said(reason=verdict.reason)
-    return DryRun(verdict.reason.value, verdict.proof.as_json(), rule_evaluation.changes_as_json(verdict), told, notes)
+    return DryRun(verdict.reason.value, verdict.proof.as_json(), verdict.changes_as_json(), told, notes)
 
 
 def dry_run_message(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> DryRun:

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from platform_app import fact_snapshots
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, Verdict, compile_rule, evaluate_rule
+from platform_app.automation.rules import CompiledRule, PriorRuns, compile_rule, evaluate_rule
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import reference_names
 from platform_app.engine.event_matching import matches_trigger
@@ -65,20 +65,13 @@ def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, f
         depth=event.depth,
         prior_runs=lambda: prior_runs(session, rule, event, zone=facts.zone),
     )
-    run.proof, run.change = verdict.proof.as_json(), changes_as_json(verdict)
+    run.proof, run.change = verdict.proof.as_json(), verdict.changes_as_json()
     if not verdict.fires:
         rule_runs.finish_run(session, run, rule, RunState(verdict.reason.value))
         return False
     run.fired, run.state = True, RunState.RUNNING
     run.actions = [{"kind": str(action.get("kind")), "state": "waiting"} for action in ready.definition.actions]
     return ready.definition.stop_after
-
-
-def changes_as_json(verdict: Verdict) -> list[dict[str, object]]:
-    """Return the smallest change that would meet a condition, as stored."""
-    if verdict.reason != RunReason.CONDITION:
-        return []
-    return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.smallest_change()]
 
 
 def triggered_rules(session: Transaction, event: Event) -> list[Rule]:

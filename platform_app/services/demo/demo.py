@@ -93,6 +93,7 @@ def load(session: Transaction, who: Identity) -> None:
     told = shop(who.language)
     agent, versions = _agent(session, who, told)
     crm = demo_crm.write(session, who, told)
+    session.enable_cache()  # fact snapshots of all events are written from the same rows
     made = demo_scripts.write(session, who, told, crm, agent_id=agent.id, began=versions[0][0], improved=versions[1][0])
     for row in made.rows:
         _backdate(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)

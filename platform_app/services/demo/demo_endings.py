@@ -3,15 +3,18 @@
 import secrets
 from datetime import timedelta
 
+from platform_app.automation import rule_templates
 from platform_app.db import Transaction
+from platform_app.i18n import translate
 from platform_app.models.channel import ChannelAccount, ChannelIdentity
-from platform_app.models.conversation import Author, ConversationRead, ConversationState, Message, MessageState
+from platform_app.models.conversation import Author, ConversationRead, ConversationState, Message, MessageState, Origin
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.channels.inbound import hash_token
 from platform_app.services.demo.demo_conversation_writer import ConversationWriter
 
 MEMBER_DELAY = timedelta(seconds=40)
+RULE_DELAY = timedelta(seconds=1)
 
 
 def wait_for_approval(session: Transaction, talk: ConversationWriter, reply: Message) -> None:
@@ -22,7 +25,13 @@ def wait_for_approval(session: Transaction, talk: ConversationWriter, reply: Mes
 
 
 def wait_for_person(session: Transaction, talk: ConversationWriter) -> None:
-    """Hand the conversation to members, as the contact asks; nobody has answered yet."""
+    """Let the demo's rule hand the conversation to members, as the contact asks; nobody has answered yet."""
+    talk.at += RULE_DELAY
+    rule, language = rule_templates.TEMPLATES["person"], talk.who.language
+    text = rule_templates.draft("person", language)["actions"][0]["text"]
+    told = talk.add_message(Author.AGENT, talk.settings.name, text)
+    told.origin, told.origin_name = Origin.RULE, translate(language, rule.name)
+    talk.set_last(text)
     _put_in_charge(talk)
     talk.emit(session, EventKind.HANDED_OFF)
     talk.record(ActivityKind.CONVERSATION, "“{title}” handed off to a person", title=talk.row.title)
