@@ -134,7 +134,7 @@ class AgentSettings(BaseModel):
         description="0 = most predictable, 2 = most varied.",
         ge=0,
         le=2,
-        json_schema_extra=form_info("basics", step=0.1, problem="The temperature is a number from 0 to 2."),
+        json_schema_extra=form_info("advanced", step=0.1, problem="The temperature is a number from 0 to 2."),
     )
     max_tokens: int = Setting(
         1024,
@@ -142,7 +142,7 @@ class AgentSettings(BaseModel):
         description="128–8,000",
         ge=128,
         le=8000,
-        json_schema_extra=form_info("basics", problem="The number of tokens is from 128 to 8000."),
+        json_schema_extra=form_info("advanced", problem="The number of tokens is from 128 to 8000."),
     )
     max_reply_chars: int = Setting(
         4000,
@@ -150,7 +150,7 @@ class AgentSettings(BaseModel):
         description="100–10,000",
         ge=100,
         le=10_000,
-        json_schema_extra=form_info("basics", problem="The longest reply is from 100 to 10000 characters."),
+        json_schema_extra=form_info("advanced", problem="The longest reply is from 100 to 10000 characters."),
     )
     reply_language: ReplyLanguage = Setting(
         ReplyLanguage.CUSTOMER,
@@ -201,26 +201,24 @@ class AgentSettings(BaseModel):
         title="Knowledge access",
         description="Documents the agent can use.",
         json_schema_extra=form_info(
-            "instructions", options={"all": "All categories", "chosen": "Selected categories", "none": "None"}
+            "knowledge", options={"all": "All categories", "chosen": "Selected categories", "none": "None"}
         ),
     )
-    categories: list[str] = Setting(
-        default_factory=list, title="Categories", json_schema_extra=form_info("instructions")
-    )
+    categories: list[str] = Setting(default_factory=list, title="Categories", json_schema_extra=form_info("knowledge"))
     no_answer_text: Text = Setting(  # "": a sentence of the platform in the reply's language
         "",
         title="Fallback reply",
         description="Leave empty for a polite default in the customer’s language.",
         max_length=2000,
         json_schema_extra=form_info(
-            "instructions", Control.TEXT_AREA, rows=3, problem="This text can have up to 2,000 characters."
+            "knowledge", Control.TEXT_AREA, rows=3, problem="This text can have up to 2,000 characters."
         ),
     )
     no_answer_task: bool = Setting(
         False,
         title="Create a task when there is no answer",
         description="The question appears in the activity feed.",
-        json_schema_extra=form_info("instructions"),
+        json_schema_extra=form_info("knowledge"),
     )
     works_in: Scope = Setting(  # ALL: every stage, CHOSEN: `stages`
         Scope.ALL,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from platform_app.models.agent import AGENT_FORM
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
 from tests.fake_provider import says
@@ -33,6 +34,13 @@ class Editor:
         self.page.goto(f"{self.home}/agents/{self.id}?tab={tab}")
         expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
 
+    def open_field(self, name: str) -> None:
+        """Open the tab with a field, and what hides it."""
+        section = AGENT_FORM[name].section
+        self.open("basics" if section == "advanced" else section)
+        if section == "advanced":
+            self.page.get_by_text("Advanced", exact=True).click()
+
     def draft(self) -> dict[str, Any]:
         """Return the agent's draft as it is stored."""
         return dict(json.loads(self.recorded.one("SELECT draft FROM agent WHERE id = ?", self.id)))
@@ -42,20 +50,20 @@ class Editor:
 
     def write(self, name: str, text: str, value: Any = None) -> None:
         """Type into a field and wait until it is kept."""
-        self.open("instructions" if name in ("instructions", "no_answer_text") else "basics")
+        self.open_field(name)
         self.page.locator(f"#{name}").fill(text)
         self.stored(name, text if value is None else value)
 
     def choose(self, name: str, words: str, value: str) -> None:
         """Choose from a list and wait until it is kept."""
-        self.open("instructions" if name == "knowledge" else "basics")
+        self.open_field(name)
         self.page.locator(f"#{name}").click()
         self.page.get_by_role("option", name=words, exact=True).click()
         self.stored(name, value)
 
     def flip(self, name: str, value: bool) -> None:
         """Flip a switch and wait until it is kept."""
-        self.open("instructions" if name == "no_answer_task" else "basics")
+        self.open_field(name)
         self.page.locator(f"#{name}").click()
         self.stored(name, value)
 

@@ -52,7 +52,7 @@ ROWS = {
 }
 KINDS = {"account_id": "r.kind"}  # the column that tells rows apart whose pages have other controls
 VIEWS = {
-    "/agents/[agent_id]": ("", "?tab=instructions", "?tab=pipelines", "?tab=history"),
+    "/agents/[agent_id]": ("", "?tab=instructions", "?tab=knowledge", "?tab=pipelines", "?tab=history"),
     "/inbox": ("", "?channel=test"),
     "/leads": ("", "?view=list"),
     "/tasks": ("", "?view=all", "?view=done"),

@@ -52,7 +52,7 @@ def _step(step: rx.Var[StepRow]) -> rx.Component:
 
 def _hide_button() -> rx.Component:
     return confirm(
-        rx.button(t("Hide"), variant="ghost", color_scheme="gray", high_contrast=True, size="1"),
+        rx.button(t("Hide"), variant="soft", color_scheme="gray", high_contrast=True, size="1"),
         title=t("Hide the checklist?"),
         sentence=t("Nobody in the company will see it anymore. This can’t be undone."),
         verb=t("Hide"),

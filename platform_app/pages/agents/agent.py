@@ -2,16 +2,16 @@
 
 import reflex as rx
 
-from platform_app.components.agents import agent_conduct, agent_models, agent_stages, agent_tools
+from platform_app.components.agents import agent_channels, agent_conduct, agent_models, agent_stages, agent_tools
+from platform_app.components.agents.agent_tabs import editor_tabs
 from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, skeleton_rows, status
+from platform_app.components.console.parts import READ_ONLY, link_button, skeleton_rows, status
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, differences, version_buttons
 from platform_app.models.agent import AGENT_FORM
 from platform_app.state.agents.agent import AgentState
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.versioned_editor import VersionLine
 from platform_app.state.knowledge.categories import CategoryState
 
@@ -34,19 +34,14 @@ def _editor() -> rx.Component:
             rx.button(t("Keep my version"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
         ),
         rx.tabs.root(
-            rx.tabs.list(
-                rx.tabs.trigger(t("Basics"), value="basics"),
-                rx.tabs.trigger(t("Instructions"), value="instructions"),
-                rx.tabs.trigger(t("Pipelines"), value="pipelines"),
-                rx.tabs.trigger(t("Tools"), value="tools"),
-                rx.tabs.trigger(t("Must and never"), value="conduct"),
-                rx.tabs.trigger(t("History"), value="history"),
-            ),
+            editor_tabs(AgentState.agent_key.split("-")[0]),
             rx.tabs.content(_basics(), value="basics", padding_top="20px"),
             rx.tabs.content(_instructions(), value="instructions", padding_top="20px"),
+            rx.tabs.content(_knowledge(), value="knowledge", padding_top="20px"),
             rx.tabs.content(agent_stages.tab(), value="pipelines", padding_top="20px"),
             rx.tabs.content(agent_tools.tab(), value="tools", padding_top="20px"),
             rx.tabs.content(agent_conduct.tab(), value="conduct", padding_top="20px"),
+            rx.tabs.content(agent_channels.tab(), value="channels", padding_top="20px"),
             rx.tabs.content(_history(), value="history", padding_top="20px"),
             value=AgentState.tab,
             on_change=AgentState.show_tab,
@@ -55,22 +50,14 @@ def _editor() -> rx.Component:
     )
 
 
-def _link_button(title: str, path: rx.Var[str] | str) -> rx.Component:
-    button = rx.button(t(title), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1)
-    return rx.link(button, href=f"/manage/{CurrentUser.slug}/{path}")
-
-
 def _head() -> rx.Component:
-    agent = AgentState.agent_key.split("-")[0]
+    quiet = {"variant": "soft", "color_scheme": "gray", "high_contrast": True}
     return rx.el.div(
         rx.el.div(
             rx.el.h1(AgentState.name),
             rx.flex(
                 _status_switch(),
-                rx.cond(
-                    AgentState.is_published & AgentState.has_changes,
-                    rx.badge(t("Unpublished changes"), color_scheme="amber", variant="surface", high_contrast=True),
-                ),
+                rx.cond(AgentState.is_published & AgentState.has_changes, _changes_button()),
                 rx.el.span(AgentState.saved, class_name="muted small"),
                 spacing="4",
                 align="center",
@@ -85,10 +72,7 @@ def _head() -> rx.Component:
             ),
         ),
         rx.flex(
-            _link_button("Scripts", f"agents/{agent}/scripts"),
-            _link_button("Rules", f"agents/{agent}/rules"),
-            _link_button("Sequences", f"agents/{agent}/sequences"),
-            _link_button("Test|agent", f"test-chat?agent={agent}"),
+            link_button(t("Test|agent"), f"/test-chat?agent={AgentState.agent_key.split('-')[0]}", **quiet),
             rx.button(
                 rx.cond(AgentState.is_published, t("Publish changes"), t("Publish and turn on")),
                 on_click=AgentState.publish,
@@ -102,25 +86,43 @@ def _head() -> rx.Component:
     )
 
 
+def _changes_button() -> rx.Component:
+    """Return the mark of a draft that differs from the published version, which opens the difference."""
+    return rx.button(
+        rx.icon("file-diff", size=14),
+        t("Unpublished changes"),
+        on_click=AgentState.show_changes,
+        color_scheme="amber",
+        variant="soft",
+        high_contrast=True,
+        size="1",
+    )
+
+
 def _status_switch() -> rx.Component:
-    """Return the status of the agent, with the switch once it is published."""
+    """Return the status of the agent: the switch with its word once it is published."""
     switch = rx.switch(
         checked=AgentState.active,
         on_change=AgentState.switch,
         disabled=READ_ONLY,
         aria_label=t("Turn “{title}” on or off", title=AgentState.name),
     )
-    return rx.match(
-        AgentState.status,
-        ("active", rx.flex(switch, status("green", t("Active")), spacing="2", align="center")),
-        ("draft", status("amber", t("Draft"))),
-        rx.flex(switch, status("", t("Inactive")), spacing="2", align="center"),
+    return rx.cond(
+        AgentState.status == "draft",
+        status("amber", t("Draft")),
+        rx.flex(switch, rx.cond(AgentState.active, t("Active"), t("Inactive")), spacing="2", align="center"),
     )
 
 
 def _basics() -> rx.Component:
     return rx.el.div(
-        *autosaved_section(AGENT_FORM, "basics", AgentState, agent_models.model_fields()), class_name="form"
+        *autosaved_section(AGENT_FORM, "basics", AgentState, agent_models.model_fields()),
+        rx.el.details(
+            rx.el.summary(t("Advanced")),
+            rx.el.div(*autosaved_section(AGENT_FORM, "advanced", AgentState, {}), class_name="form"),
+            class_name="advanced",
+        ),
+        class_name="form",
     )
 
 
@@ -129,9 +131,13 @@ def _instructions() -> rx.Component:
         "instructions": lambda: autosaved_field(
             AGENT_FORM["instructions"], AgentState, help_values={"count": AgentState.instruction_length}
         ),
-        "categories": lambda: rx.cond(AgentState.choices["knowledge"] == "chosen", _categories()),
     }
     return rx.el.div(*autosaved_section(AGENT_FORM, "instructions", AgentState, own), class_name="form")
+
+
+def _knowledge() -> rx.Component:
+    own = {"categories": lambda: rx.cond(AgentState.choices["knowledge"] == "chosen", _categories())}
+    return rx.el.div(*autosaved_section(AGENT_FORM, "knowledge", AgentState, own), class_name="form")
 
 
 def _categories() -> rx.Component:

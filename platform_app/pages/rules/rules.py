@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.automation.rule_templates import TEMPLATES
+from platform_app.components.agents.agent_tabs import agent_bar
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.listing import columns, framed_table, list_page, no_matches, search_box
 from platform_app.components.console.page import tenant_page
@@ -39,8 +40,9 @@ def show() -> rx.Component:
         runs,
         rx.cond(~READ_ONLY, create_menu(RulesState, t("Create rule"), TEMPLATES)),
         section="Rules",
-        filters=rx.el.div(
-            search_box(t("Search rules"), RulesState.search, RulesState.set_search), class_name="filters"
+        filters=rx.fragment(
+            rx.cond(RulesState.agent != "", agent_bar(RulesState.agent, "rules")),
+            rx.el.div(search_box(t("Search rules"), RulesState.search, RulesState.set_search), class_name="filters"),
         ),
         table=_table(),
         empty=empty_state(

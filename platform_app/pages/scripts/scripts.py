@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.agents.agent_tabs import agent_bar
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.listing import (
     columns,
@@ -31,7 +32,7 @@ def show() -> rx.Component:
         rx.fragment(t("What the agent says at each stage and how it handles objections."), " ", agent),
         rx.cond(~READ_ONLY, create),
         section="Agents",
-        filters=_filters(),
+        filters=rx.fragment(agent_bar(ScriptsState.agent, "scripts"), _filters()),
         table=_table(),
         empty=empty_state(t("No scripts yet. A script tells the agent what to say and when."), icon="scroll-text"),
     )

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.automation.sequence_templates import TEMPLATES
+from platform_app.components.agents.agent_tabs import agent_bar
 from platform_app.components.console.listing import columns, framed_table, list_page, no_matches, search_box
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link
@@ -36,7 +37,10 @@ def show() -> rx.Component:
         due,
         rx.cond(~READ_ONLY, create_menu(STATE, t("Create sequence"), TEMPLATES)),
         section="Sequences",
-        filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.set_search), class_name="filters"),
+        filters=rx.fragment(
+            rx.cond(STATE.agent != "", agent_bar(STATE.agent, "sequences")),
+            rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.set_search), class_name="filters"),
+        ),
         table=_table(),
         empty=empty_state(
             t("No sequences yet. A sequence follows up step by step until the customer replies."),

@@ -15,13 +15,10 @@ from platform_app.models.tool_call import ToolMode
 from platform_app.services.agents import agents
 from platform_app.services.chat import reply_conduct
 from platform_app.services.versions.versioned_rows import VersionedRows
+from platform_app.state.agents.agent_channels import AgentChannels, channel_lines
 from platform_app.state.agents.agent_conduct import ConductLineRow, line_rows, parse_line, trial_words
 from platform_app.state.agents.agent_models import AgentModels
-from platform_app.state.agents.agent_stages import (
-    AgentStageLine,
-    VisibleField,
-    stages_and_fields,
-)
+from platform_app.state.agents.agent_stages import AgentStageLine, VisibleField, stages_and_fields
 from platform_app.state.agents.agent_tools import ToolLine, tool_lines
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
@@ -29,10 +26,10 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.versioned_editor import VersionedEditor
 
-TABS = ("basics", "instructions", "pipelines", "tools", "conduct", "history")
+TABS = ("basics", "instructions", "knowledge", "pipelines", "tools", "conduct", "channels", "history")
 
 
-class AgentState(AgentModels, VersionedEditor, rx.State):
+class AgentState(AgentModels, AgentChannels, VersionedEditor, rx.State):
     """The editor of the agent in the address."""
 
     agent_key: str = ""  # changes with every load, which redraws the fields
@@ -227,6 +224,7 @@ class AgentState(AgentModels, VersionedEditor, rx.State):
         self.categories = own.categories
         self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
         self.tools = await fetch(self, tool_lines, own, language)
+        self.channels = await fetch(self, channel_lines, agent.id, language)
         self._conduct, self.is_line_tried, self.conduct_trial = values["conduct"], False, ""
         await self._show_conduct()
         self.instruction_length, self.problems = len(own.instructions), {}
