@@ -71,7 +71,7 @@ def _held(session: Transaction, who: Identity, message_id: str) -> tuple[Convers
 
 
 def release_due() -> bool:
-    """Send held messages that are due: quiet hours are over, or the caps allow more; return whether some may be left."""
+    """Send held messages that are due: quiet hours are over, or caps allow more; return whether some may be left."""
     with session_scope(reason="held messages that are due", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.HELD, col(Message.due_at) <= now())
         query = due.order_by(Message.due_at).limit(BATCH).with_only_columns(Message.tenant_id, Message.id)
