@@ -3,6 +3,7 @@
 from platform_app.models import (
     agent,
     api_key,
+    article,
     bin,
     budget,
     channel,
@@ -37,6 +38,7 @@ from platform_app.models import (
 __all__ = [
     "agent",
     "api_key",
+    "article",
     "bin",
     "budget",
     "channel",

@@ -29,14 +29,31 @@ class SourceState(StrEnum):
     FAILED = "failed"
 
 
+class SourceKind(StrEnum):
+    """Where the text of a source comes from: an uploaded file, or an article that members write."""
+
+    FILE = "file"
+    ARTICLE = "article"
+
+
+class Visibility(StrEnum):
+    """Whether searches find a source."""
+
+    VISIBLE = "visible"
+    PENDING = "pending"  # as soon as it is indexed
+    HIDDEN = "hidden"  # an article that is not published
+
+
 class Source(Owned, table=True):
-    """An uploaded document."""
+    """A document: an uploaded file or the published text of an article."""
 
     __table_args__ = (Index("ix_source_index_revision", "tenant_id", "index_revision"),)
     title: str = Field(max_length=300)
+    kind: SourceKind = Field(default=SourceKind.FILE, sa_type=enum_column(SourceKind))
+    visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=enum_column(Visibility))
     category_id: str | None = Field(default=None, foreign_key="category.id", index=True, max_length=32)
     file_name: str = Field(max_length=300)
-    stored_as: str = Field(max_length=64)  # random name in the uploads folder
+    stored_as: str = Field(max_length=64)  # random name in the uploads folder; empty: never published
     size: int = 0  # bytes
     state: SourceState = Field(default=SourceState.QUEUED, sa_type=enum_column(SourceState))
     progress: int = 0  # per cent
@@ -50,6 +67,11 @@ class Source(Owned, table=True):
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether searches find the chunks of its generation, also while the next one is indexed."""
+        return self.generation > 0 and self.visibility == Visibility.VISIBLE and self.deleted_at is None
 
 
 class Chunk(Owned, table=True):

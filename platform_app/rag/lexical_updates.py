@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.errors import Unavailable
-from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.knowledge import Chunk, Source
 from platform_app.rag import knowledge_state, lexical_files
 from platform_app.rag.chunking import indexed_text
 from platform_app.rag.search_terms import terms
@@ -101,10 +101,9 @@ def _apply(session: Transaction, writer: tantivy.IndexWriter, change: _Change) -
 
 
 def _change(searcher: tantivy.Searcher, source: Source) -> _Change:
-    is_live = source.state == SourceState.READY and source.deleted_at is None
     of_all = _count(searcher, "source", source.id)
     of_part = _count(searcher, "part", _part(source.id, source.generation)) if of_all else 0
-    return _Change(source, is_live, is_present=of_part > 0, has_others=of_all > of_part)
+    return _Change(source, source.is_searched, is_present=of_part > 0, has_others=of_all > of_part)
 
 
 def _count(searcher: tantivy.Searcher, field: str, value: str) -> int:

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
-from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.knowledge import Chunk, Source, Visibility
 from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, vector_index
 from platform_app.rag.embedders import Calibration, Embedder
 from platform_app.rag.lexical_index import Matches
@@ -17,7 +17,11 @@ from platform_app.rag.search_query import Query
 
 POOL = 50  # candidates of each search
 POOL_OF_ALL = 200  # ... by vector, when passages of other categories are among them
-_IS_LIVE = (Source.state == SourceState.READY, col(Source.deleted_at).is_(None))
+_IS_LIVE = (  # as Source.is_searched
+    col(Source.generation) > 0,
+    Source.visibility == Visibility.VISIBLE,
+    col(Source.deleted_at).is_(None),
+)
 LIMIT = 8  # passages that a model is given
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
@@ -168,7 +172,8 @@ def _live_chunks(session: Transaction, tenant_id: str, chunk_ids: set[str], cate
 
 
 def _has_knowledge(session: Transaction, tenant_id: str) -> bool:
-    return session.exec(owned(Source, tenant_id).where(*_IS_LIVE).limit(1)).first() is not None
+    query = owned(Source, tenant_id).where(*_IS_LIVE, col(Source.chunk_count) > 0)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def _share_of_words(calibration: Calibration, held: float) -> float:

@@ -31,6 +31,7 @@ FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
 LANGUAGES = ("en", "ru")
 ROWS = {
     "account_id": "channelaccount",
+    "article_id": "article",
     "agent_id": "agent",
     "connection_id": "crmconnection",
     "contact_id": "contact",

@@ -45,6 +45,7 @@ MORE |= {
     "settings-security": "/settings/security",
 }
 MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations", "settings-api-keys": "/settings/api-keys"}
+MORE |= {"knowledge-questions": "/knowledge/questions"}
 MORE |= {"webhooks-outgoing": "/webhooks?tab=outgoing", "webhooks-sent": "/webhooks?tab=sent"}
 # What passes is counted and not described: to describe it takes longer than to look.
 RULES: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -3,12 +3,13 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import columns, framed_table, listing, search_box, select_filter
+from platform_app.components.console.listing import columns, framed_table, listing, row_menu, search_box, select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, pager, status, time_ago, undo_bar
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago, undo_bar
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload
 from platform_app.components.knowledge.categories import category_panel, category_select
+from platform_app.components.knowledge.source_state import source_state
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 from platform_app.state.knowledge.knowledge import KnowledgeState, PassageRow
@@ -19,7 +20,7 @@ def show() -> rx.Component:
     """Return the page on which operators upload and sort sources, and members try the retrieval."""
     return frame(
         rx.fragment(
-            page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),
+            page_head(t("Knowledge"), t("Documents that your agents may read and cite."), _questions_link(), _create()),
             rx.cond(
                 CurrentUser.role != "viewer",
                 upload(f"/api/uploads/{CurrentUser.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
@@ -46,9 +47,7 @@ def show() -> rx.Component:
                 total=KnowledgeState.total,
                 filtered=KnowledgeState.is_filtered,
                 table=_table(),
-                empty=empty_state(
-                    t("No sources yet. Upload a document, and your agents answer from it."), icon="book-open"
-                ),
+                empty=_empty(),
             ),
             _retrieval_test(),
             undo_bar(KnowledgeState.undo_sentence, KnowledgeState.undo),
@@ -57,10 +56,31 @@ def show() -> rx.Component:
     )
 
 
+def _empty() -> rx.Component:
+    return empty_state(
+        t("No sources yet. Upload a document or write an article, and your agents answer from it."), icon="book-open"
+    )
+
+
+def _questions_link() -> rx.Component:
+    return rx.link(
+        t("Unanswered questions"),
+        rx.cond(KnowledgeState.questions > 0, rx.fragment(": ", KnowledgeState.questions)),
+        href=f"/manage/{CurrentUser.slug}/knowledge/questions",
+        size="2",
+        underline="always",
+    )
+
+
+def _create() -> rx.Component:
+    button = rx.button(rx.icon("plus", size=16), t("Create article"), on_click=KnowledgeState.create_article)
+    return rx.cond(~READ_ONLY, button)
+
+
 def _table() -> rx.Component:
     return rx.fragment(
         framed_table(
-            columns(t("Source"), t("Category"), t("State"), t("Chunks"), t("Size"), t("Uploaded"), None),
+            columns(t("Source"), t("Category"), t("State"), t("Chunks"), t("Size"), t("Added"), None),
             rx.table.body(rx.foreach(KnowledgeState.rows, _row)),
         ),
         pager(KnowledgeState.page, KnowledgeState.pages, KnowledgeState.total_words, KnowledgeState.go_to_page),
@@ -70,13 +90,8 @@ def _table() -> rx.Component:
 def _row(source: rx.Var[SourceRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.link(
-                source.title,
-                href=f"/manage/{CurrentUser.slug}/knowledge/{source.id}",
-                color_scheme="gray",
-                high_contrast=True,
-                underline="hover",
-            )
+            row_link(source.title, f"/manage/{CurrentUser.slug}/knowledge/{source.path}"),
+            rx.cond(source.is_article, rx.el.div(t("Article"), class_name="muted small")),
         ),
         rx.table.cell(
             category_select(
@@ -112,33 +127,17 @@ def _actions(source: rx.Var[SourceRow]) -> rx.Component:
                 high_contrast=True,
             ),
         ),
-        rx.icon_button(
-            rx.icon("trash-2", size=16),
-            on_click=KnowledgeState.delete(source.id),
-            variant="ghost",
-            color_scheme="gray",
-            size="2",
-            aria_label=t("Delete “{title}”", title=source.title),
+        row_menu(
+            source.title,
+            rx.cond(
+                source.is_text,
+                rx.menu.item(t("Edit as article"), on_select=KnowledgeState.edit_as_article(source.id)),
+            ),
+            rx.menu.item(t("Delete"), color_scheme="red", on_select=KnowledgeState.delete(source.id)),
         ),
         spacing="3",
         justify="end",
         align="center",
-    )
-
-
-def source_state(source: rx.Var[SourceRow]) -> rx.Component:
-    """Return the state of a source with progress, error and remarks."""
-    return rx.fragment(
-        status(source.colour, source.state),
-        rx.cond(
-            (source.state_code == "reading") | (source.state_code == "indexing"),
-            rx.progress(value=source.progress, size="1", max_width="160px", aria_label=source.state),
-        ),
-        rx.cond(source.error != "", rx.el.div(source.error, class_name="muted small", max_width="380px")),
-        rx.foreach(
-            source.remarks,
-            lambda remark: rx.el.div(remark, class_name="muted small source-remark", max_width="380px"),
-        ),
     )
 
 

@@ -6,7 +6,7 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import download_link, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.pages.knowledge.knowledge import source_state
+from platform_app.components.knowledge.source_state import source_state
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.source import ChunkRow, SourcePageState
 from platform_app.state.knowledge.source_view import SourceRow

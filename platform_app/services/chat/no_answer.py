@@ -1,4 +1,4 @@
-"""No answer: detects replies without an answer and creates tasks for them."""
+"""No answer: detects replies without an answer, stores their questions and creates tasks for them."""
 
 from platform_app.db import Transaction
 from platform_app.llm import prompts
@@ -8,6 +8,7 @@ from platform_app.services.chat import conversation_rows
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.crm import tasks
 from platform_app.services.feed import activity
+from platform_app.services.knowledge import unanswered_questions
 
 
 def is_no_answer(work: ReplyContext) -> bool:
@@ -16,6 +17,14 @@ def is_no_answer(work: ReplyContext) -> bool:
     return facts.lacks_answer or (
         facts.has_knowledge and (work.marks.no_answer or prompts.no_answer_text(facts) in work.raw_text)
     )
+
+
+def record(session: Transaction, work: ReplyContext) -> None:
+    """Store the question that the agent could not answer, with a task for a member if the agent is to create one."""
+    if work.facts.question:
+        unanswered_questions.add(session, work.conversation, work.facts.question)
+    if work.settings.no_answer_task:
+        create_task(session, work)
 
 
 def create_task(session: Transaction, work: ReplyContext) -> None:

@@ -89,8 +89,8 @@ def complete(work: ReplyContext) -> None:
             row.state = MessageState.SUGGESTED
             conversation_rows.publish_change(session, talk)
             return
-        if own.no_answer_task and no_answer.is_no_answer(work):
-            no_answer.create_task(session, work)
+        if no_answer.is_no_answer(work):
+            no_answer.record(session, work)
         sending.send(session, talk, row, needs_approval=own.check_before_sending or work.is_unfounded)
         if work.is_unfounded and row.state == MessageState.TO_APPROVE:
             row.gate = {"unfounded": True}

@@ -8,7 +8,7 @@ from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.jobs import RebuildIndex, RunningJob, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
-from platform_app.models.knowledge import KnowledgeState, Source, SourceState
+from platform_app.models.knowledge import KnowledgeState, Source
 from platform_app.models.person import Tenant
 from platform_app.rag import embedders, knowledge_state, lexical_files, lexical_updates, vector_index
 from platform_app.rag.embedders import Embedder
@@ -63,7 +63,7 @@ def rebuild_index(job: RunningJob) -> None:
     lexical_files.forget_revision(job.tenant_id)
     while True:
         seen = _catch_up(job.tenant_id)
-        for source in _ready_sources(job.tenant_id):
+        for source in _indexed_sources(job.tenant_id):
             for rows in chunk_rows.distinct_chunks(source, source.generation):
                 vector_index.put(job.tenant_id, source.id, rows, embedder=target, skip_known=is_known)
         is_known = True
@@ -106,10 +106,10 @@ def _catch_up(tenant_id: str) -> int:
         return knowledge_state.revision(session, tenant_id)
 
 
-def _ready_sources(tenant_id: str) -> list[Source]:
-    """Return the ready sources, with recently deleted ones that may still be restored."""
+def _indexed_sources(tenant_id: str) -> list[Source]:
+    """Return the sources with chunks, with those that are hidden or recently deleted: they may be restored."""
     with session_scope(tenant_id, read_only=True) as session:
-        query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
+        query = owned(Source, tenant_id).where(col(Source.generation) > 0)
         return list(session.exec(query.order_by(Source.id)).all())
 
 

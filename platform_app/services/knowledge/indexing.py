@@ -14,7 +14,7 @@ from platform_app.db import owned, owned_delete, session_scope
 from platform_app.errors import Invalid
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
-from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.knowledge import Chunk, Source, SourceState, Visibility
 from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.embedders import Embedder
@@ -139,7 +139,8 @@ def _record_chunks(job: RunningJob, source: Source, count: int, remarks: list[di
     """Store that all chunks are written, so that another attempt continues from here."""
     with job.transaction() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
-        row.next_chunks, row.remarks = count, remarks
+        if row.stored_as == source.stored_as:
+            row.next_chunks, row.remarks = count, remarks
 
 
 class _EmbedderChangedError(Exception):
@@ -172,6 +173,8 @@ def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int]
     generation, count = written
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
+        if row.stored_as != source.stored_as:  # replaced meanwhile: another job indexes the new file
+            return []
         state = knowledge_state.increment_revision(session, job.tenant_id, row)
         if state.embedder not in ("", version):
             raise _EmbedderChangedError
@@ -183,6 +186,8 @@ def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int]
         session.execute(owned_delete(Chunk, job.tenant_id).where(*stale))  # type: ignore[arg-type]
         row.state, row.progress, row.error = SourceState.READY, 100, ""
         row.generation, row.chunk_count, row.next_chunks = generation, count, 0
+        if row.visibility == Visibility.PENDING:
+            row.visibility = Visibility.VISIBLE
         if row.replaces and row.deleted_at is None:
             source_replacement.retire(session, job.tenant_id, row.replaces, by=row.created_by)
             row.replaces = None
@@ -201,6 +206,8 @@ def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int]
 def _fail(job: RunningJob, source: Source, sentence: str) -> None:
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
+        if row.stored_as != source.stored_as:
+            return
         row.state, row.error, row.progress, row.remarks = SourceState.FAILED, sentence, 0, []
         activity.record(
             session,

@@ -10,7 +10,7 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.jobs import IndexSource, RemoveSource, enqueue
-from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.knowledge import Source, SourceKind, SourceState
 from platform_app.rag import knowledge_state
 from platform_app.services.bin import bin_entries
 
@@ -19,8 +19,8 @@ SameName = Literal["replace", "keep"]
 
 
 def find_same_name(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
-    """Return the newest source with this file name, or None; within the category if one is given."""
-    query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
+    """Return the newest source that is a file of this name, or None; within the category if one is given."""
+    query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None), Source.kind == SourceKind.FILE)
     if category_id:
         query = query.where(Source.category_id == category_id)
     rows = session.execute(query.with_only_columns(Source.id, Source.file_name).order_by(col(Source.created_at).desc()))
@@ -61,6 +61,7 @@ def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> 
 
 
 def index_again(session: Transaction, row: Source) -> None:
-    """Enqueue the indexing of a source from its file."""
+    """Enqueue the indexing of a source from its file; what was indexed before is found until then."""
+    row.next_chunks = 0
     row.state, row.error, row.progress = SourceState.QUEUED, "", 0
     enqueue(session, row.tenant_id, IndexSource(source_id=row.id), lock_key=f"source:{row.id}")

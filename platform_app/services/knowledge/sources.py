@@ -12,7 +12,7 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound
 from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.event import ActivityKind
-from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
 from platform_app.models.person import Identity
 from platform_app.rag import knowledge_state
 from platform_app.rag.parsing import check_name
@@ -24,6 +24,7 @@ from platform_app.services.knowledge.source_replacement import SameName
 from platform_app.services.knowledge.uploads import StoredFile
 
 QUOTA_BYTES = 2_000_000_000  # for all files of a tenant
+HIDDEN = Visibility.HIDDEN.value  # as the state in a list: articles that are not published
 
 __all__ = ["index_source", "remove_source"]
 
@@ -110,7 +111,7 @@ def add_source(
 
     Raises LimitReached if the tenant's files exceed QUOTA_BYTES.
     """
-    _check_quota(session, who.tenant_id, size)
+    check_quota(session, who.tenant_id, size)
     source = Source(
         tenant_id=who.tenant_id,
         title=Path(file_name).stem[:300] or file_name,
@@ -135,7 +136,8 @@ def add_source(
     return source
 
 
-def _check_quota(session: Transaction, tenant_id: str, size: int) -> None:
+def check_quota(session: Transaction, tenant_id: str, size: int) -> None:
+    """Raise LimitReached if files of `size` more bytes would exceed QUOTA_BYTES."""
     query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
     if taken + size > QUOTA_BYTES:
@@ -159,7 +161,8 @@ def list_sources(
 ) -> tuple[list[Source], int]:
     """Return one page of the tenant's sources, newest first, and the number of all matching ones.
 
-    `category` is an id, which includes nested ones, or "none" for sources without a category.
+    `state` is a SourceState or HIDDEN; `category` is an id, which includes nested ones, or "none" for sources without
+    a category.
     """
     query = owned(Source, who.tenant_id).where(col(Source.deleted_at).is_(None))
     if search.strip():
@@ -171,8 +174,10 @@ def list_sources(
     elif category:
         inside = categories.with_descendants(session, who.tenant_id, [category])
         query = query.where(col(Source.category_id).in_(inside))
-    if state:
-        query = query.where(Source.state == state)
+    if state == HIDDEN:
+        query = query.where(Source.visibility == Visibility.HIDDEN)
+    elif state:
+        query = query.where(Source.state == state, Source.visibility != Visibility.HIDDEN)
     total = session.exec(query.with_only_columns(func.count())).one()
     shown = (
         query.order_by(col(Source.created_at).desc(), col(Source.id).desc())
@@ -182,9 +187,10 @@ def list_sources(
     return list(session.exec(shown).all()), int(total)
 
 
-def get(session: Transaction, who: Identity, source_id: str) -> Source:
+def get(session: Transaction, who: Identity, source_id: str, *, lock: bool = False) -> Source:
     """Return a source. Raises NotFound if it does not exist or is deleted."""
-    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    query = owned(Source, who.tenant_id).where(Source.id == source_id)
+    source: Source | None = session.exec(query.with_for_update() if lock else query).first()
     if source is None or source.deleted_at is not None:
         raise NotFound("Source not found. It may have been deleted.")
     return source
@@ -252,13 +258,14 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     source: Source | None = session.exec(query).first()
     if source is None or source.deleted_at is None:
         raise NotFound("Source not found. It may have been deleted.")
-    _check_quota(session, who.tenant_id, source.size)
-    if source_replacement.find_same_name(session, who.tenant_id, source.file_name, None):
+    check_quota(session, who.tenant_id, source.size)
+    is_file = source.kind == SourceKind.FILE
+    if is_file and source_replacement.find_same_name(session, who.tenant_id, source.file_name, None):
         source.file_name = source_replacement.unique_name(session, who.tenant_id, source.file_name)
         source.title = Path(source.file_name).stem[:300]
     source.deleted_at = None
     bin_entries.remove_restored(session, who, source)
-    if source.chunk_count == 0 and source.state != SourceState.FAILED:
+    if source.chunk_count == 0 and source.state != SourceState.FAILED and source.stored_as:
         source_replacement.index_again(session, source)
     knowledge_state.increment_revision(session, who.tenant_id, source)
     _publish_change(session, source)

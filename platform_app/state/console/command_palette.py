@@ -33,6 +33,7 @@ DESTINATIONS = [
     ("Calendar", "/sequences/calendar"),
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
+    ("Unanswered questions", "/knowledge/questions"),
     ("Background jobs", "/jobs"),
     ("Webhooks", "/webhooks"),
     ("Integrations", "/integrations"),

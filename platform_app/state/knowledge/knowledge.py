@@ -9,7 +9,8 @@ import reflex as rx
 from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.rag.retrieval import retrieve
-from platform_app.services.knowledge import categories, sources
+from platform_app.services.knowledge import articles, categories, sources, unanswered_questions
+from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
@@ -47,6 +48,7 @@ class KnowledgeState(Undo, rx.State):
     passages: list[PassageRow] = []
     has_searched: bool = False
     without_vectors: bool = False
+    questions: int = 0  # that wait for an answer
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -120,6 +122,22 @@ class KnowledgeState(Undo, rx.State):
         await call(self, sources.retry, source_id)
         await self._fetch()
 
+    @handler(Role.OPERATOR)
+    async def create_article(self) -> Any:
+        """Create an article in the category that is shown, and open it."""
+        article = await call(self, articles.create, category_id=self.upload_category or None)
+        return await self._open_article(article.id)
+
+    @handler(Role.OPERATOR)
+    async def edit_as_article(self, source_id: str) -> Any:
+        """Make a text file an article and open it."""
+        text = await fetch(self, articles.read_text, source_id)
+        await call(self, articles.edit_as_article, source_id, text=text)
+        return await self._open_article(source_id)
+
+    async def _open_article(self, article_id: str) -> Any:
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/knowledge/articles/{article_id}")
+
     @handler(Role.VIEWER)
     async def search_passages(self, form: dict[str, Any]) -> None:
         """Run the retrieval test: show the passages that a reply would use, with their scores."""
@@ -160,6 +178,7 @@ class KnowledgeState(Undo, rx.State):
             page=self.page,
             page_size=PAGE_SIZE,
         )
+        self.questions = await fetch(self, unanswered_questions.count_open)
         self.rows = [source_row(source, identity, language) for source in sources_of_page]
         self.pages = max(1, -(-self.total // PAGE_SIZE))
         self.total_words = plural(language, "{count} source", "{count} sources", self.total)

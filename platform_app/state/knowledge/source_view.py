@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from platform_app.clock import now
 from platform_app.i18n import exact_time, plural, relative_time, translate
-from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.knowledge import Source, SourceKind, Visibility
 from platform_app.models.person import Identity
+from platform_app.services.knowledge import articles
 
 STATES = {
     "queued": ("Queued", ""),
@@ -13,6 +14,7 @@ STATES = {
     "indexing": ("Indexing", "blue"),
     "ready": ("Ready", "green"),
     "failed": ("Failed", "red"),
+    "hidden": ("Not published", "amber"),
 }
 
 
@@ -30,6 +32,9 @@ class SourceRow:
     remarks: list[str]
     chunks: str
     category: str
+    path: str  # of its page, below /knowledge/
+    is_article: bool
+    is_text: bool  # a file that can be edited as an article
     size: str
     when: str
     exact: str
@@ -37,20 +42,24 @@ class SourceRow:
 
 def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
     """Return the row of a source."""
-    words, colour = STATES[source.state.value]
-    ready = source.state == SourceState.READY
+    is_article = source.kind == SourceKind.ARTICLE
+    code = "hidden" if source.visibility == Visibility.HIDDEN else source.state.value
+    words, colour = STATES[code]
     return SourceRow(
         id=source.id,
         title=source.title,
         state=translate(language, words),
-        state_code=source.state.value,
+        state_code=code,
         colour=colour,
         progress=source.progress,
         error=translate(language, source.error) if source.error else "",
         remarks=[translate(language, remark["sentence"], **remark["values"]) for remark in source.remarks],
-        chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
+        chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if code == "ready" else "",
         category=source.category_id or "none",
-        size=_size(source.size, language),
+        path=f"articles/{source.id}" if is_article else source.id,
+        is_article=is_article,
+        is_text=articles.can_edit_as_article(source),
+        size=_size(source.size, language) if source.stored_as else "",
         when=relative_time(language, source.created_at, now(), identity.time_zone),
         exact=exact_time(language, source.created_at, identity.time_zone),
     )
