@@ -4,6 +4,7 @@ from platform_app.api.completions import chat, responses
 from platform_app.api.mcp.server import PATH, McpApplication
 from platform_app.api.rest import (
     agents,
+    analytics,
     automations,
     contacts,
     conversation_stream,
@@ -32,6 +33,7 @@ MODULES = (
     scripts,
     automations,
     feed,
+    analytics,
     directory,
 )
 COMPATIBLE_MODULES = (chat, responses)

@@ -176,12 +176,15 @@ class ConversationTag(Owned, table=True):
 class Trace(Owned, table=True):
     """The stored explanation of how a reply came about."""
 
+    __table_args__ = (Index("ix_trace_recent", "tenant_id", "created_at"),)
     message_id: str = Field(foreign_key="message.id", unique=True, max_length=32, ondelete="CASCADE")
     agent_id: str = Field(index=True, max_length=32)
     model: str = Field(default="", max_length=200)
     prompt_tokens: int = 0
+    cached_tokens: int = 0  # among those of the prompt
     completion_tokens: int = 0
     cost: float | None = None  # US dollars; None: the price is unknown
     total_ms: int = 0
     first_token_ms: int = 0
+    is_unanswered: bool = False  # the agent had no answer to a contact's question
     data: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)

@@ -1,18 +1,17 @@
-"""Feed: events, the activity of people and platform, and the figures of the dashboard."""
+"""Feed: events, and the activity of people and platform."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from platform_app.api.rest.fields import Id, ListQuery, Page, View, page
 from platform_app.api.rest.operations import Call, operation
-from platform_app.clock import now
 from platform_app.db import owned
 from platform_app.i18n import translate_stored
 from platform_app.models.event import Activity, ActivityKind, Event, EventKind
 from platform_app.services.api_keys.scopes import Scope
-from platform_app.services.feed import dashboard, event_log
+from platform_app.services.feed import event_log
 
 
 class EventView(View):
@@ -63,41 +62,6 @@ class ActivityQuery(ListQuery):
     user_id: Id | None = None
 
 
-class PeriodView(View):
-    """Replies in a period so far, and in the same length of time of the period before."""
-
-    now: int
-    before: int
-
-
-class StageCount(BaseModel):
-    """Leads in a stage."""
-
-    stage: str
-    leads: int
-
-
-class DayCount(BaseModel):
-    """Replies of a day, or of the month that begins with it."""
-
-    day: date
-    replies: int
-
-
-class AnalyticsView(BaseModel):
-    """The figures of the dashboard; days begin at midnight in the company's time zone."""
-
-    today: PeriodView
-    week: PeriodView
-    month: PeriodView
-    active_agents: int
-    all_agents: int
-    open_conversations: int
-    stages: list[StageCount]
-    days: list[DayCount]
-    months: list[DayCount]
-
-
 @operation("GET", "/events", Scope.EVENTS_READ, query=EventQuery, answer=Page[EventView])
 def list_events(call: Call) -> Page[EventView]:
     """List events, the newest first."""
@@ -128,19 +92,3 @@ def list_activity(call: Call) -> Page[ActivityView]:
         return ActivityView(**told, text=translate_stored(language, row.sentence, row.values))
 
     return page(call.session, query, call.query, model=Activity, view=ActivityView, show=show)
-
-
-@operation("GET", "/analytics", Scope.ANALYTICS_READ, answer=AnalyticsView)
-def get_analytics(call: Call) -> AnalyticsView:
-    """Read the figures of the dashboard."""
-    summary = dashboard.get_summary(call.session, call.who, now())
-    periods = {name: PeriodView.model_validate(getattr(summary, name)) for name in ("today", "week", "month")}
-    return AnalyticsView(
-        **periods,
-        active_agents=summary.active_agents,
-        all_agents=summary.all_agents,
-        open_conversations=summary.open_conversations,
-        stages=[StageCount(stage=name, leads=count) for name, count in summary.stages],
-        days=[DayCount(day=day, replies=count) for day, count in summary.days],
-        months=[DayCount(day=day, replies=count) for day, count in summary.months],
-    )

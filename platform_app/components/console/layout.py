@@ -41,6 +41,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
     (
         "Monitor",
         [
+            ("Analytics", "chart-column", "/analytics"),
             ("Events", "activity", "/events"),
             ("Background jobs", "list-checks", "/jobs"),
             ("Webhooks", "webhook", "/webhooks"),

@@ -45,6 +45,11 @@ class ModelCall:
         return _count(self.result.prompt_tokens, prompt)
 
     @property
+    def cached_tokens(self) -> int:
+        """How many of the prompt's tokens came from the provider's cache, as the provider says; else 0."""
+        return _count(self.result.cached_tokens, "")
+
+    @property
     def completion_tokens(self) -> int:
         """The provider's count, else an estimate."""
         return _count(self.result.completion_tokens, self.result.text)
@@ -78,7 +83,7 @@ class ModelCall:
             "requests": self.result.requests,
             "sent": self.result.sent,
             "prompt_tokens": self.prompt_tokens,
-            "cached_tokens": _count(self.result.cached_tokens, ""),
+            "cached_tokens": self.cached_tokens,
             "completion_tokens": self.completion_tokens,
             "reasoning_tokens": _count(self.result.reasoning_tokens, ""),
             "cost": self.cost,

@@ -84,12 +84,13 @@ def complete(work: ReplyContext) -> None:
             if not row.text:
                 store_failure(session, work, row, _EMPTY)
                 return
-            add_trace(session, work)
+            is_unanswered = not row.is_suggestion and no_answer.is_no_answer(work)
+            add_trace(session, work, is_unanswered=is_unanswered and work.conversation.is_live and not row.task)
         if row.is_suggestion:
             row.state = MessageState.SUGGESTED
             conversation_rows.publish_change(session, talk)
             return
-        if no_answer.is_no_answer(work):
+        if is_unanswered:
             no_answer.record(session, work)
         sending.send(session, talk, row, needs_approval=own.check_before_sending or work.is_unfounded)
         if work.is_unfounded and row.state == MessageState.TO_APPROVE:

@@ -17,7 +17,7 @@ from platform_app.services.chat.reply_context import ReplyContext
 MAX_REASONING_CHARS = 4_000
 
 
-def add_trace(session: Transaction, work: ReplyContext) -> None:
+def add_trace(session: Transaction, work: ReplyContext, *, is_unanswered: bool = False) -> None:
     """Store the trace of a reply that has ended, unless it has one."""
     if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
         return
@@ -29,6 +29,7 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
         agent_id=work.conversation.agent_id,
         total_ms=round((time.monotonic() - work.started) * 1000),
         first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
+        is_unanswered=is_unanswered,
         data=_data(work) | {"calls": [*work.earlier_calls, *(call.as_json() for call in calls)]},
     )
     _add_usage(trace, calls)
@@ -82,6 +83,7 @@ def _add_usage(trace: Trace, calls: list[ModelCall]) -> None:
     """Fill in the model of a trace, and the tokens and cost of all calls."""
     trace.model = calls[-1].model_name
     trace.prompt_tokens = sum(call.prompt_tokens for call in calls)
+    trace.cached_tokens = sum(call.cached_tokens for call in calls)
     trace.completion_tokens = sum(call.completion_tokens for call in calls)
     trace.cost = total_cost(calls)
 
@@ -89,6 +91,7 @@ def _add_usage(trace: Trace, calls: list[ModelCall]) -> None:
 def _add_earlier_usage(trace: Trace, earlier: list[dict[str, Any]]) -> None:
     """Add what was used before a reply was parked."""
     trace.prompt_tokens += sum(call["prompt_tokens"] for call in earlier)
+    trace.cached_tokens += sum(call.get("cached_tokens", 0) for call in earlier)
     trace.completion_tokens += sum(call["completion_tokens"] for call in earlier)
     costs = [call["cost"] for call in earlier]
     trace.cost = None if trace.cost is None or None in costs else trace.cost + sum(costs)

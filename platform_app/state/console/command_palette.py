@@ -31,6 +31,7 @@ DESTINATIONS = [
     ("Sequences", "/sequences"),
     ("Enrollments", "/sequences/enrollments"),
     ("Calendar", "/sequences/calendar"),
+    ("Analytics", "/analytics"),
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Unanswered questions", "/knowledge/questions"),

@@ -13,21 +13,13 @@ from platform_app.models.agent import Channel
 from platform_app.models.channel import Attachment, OutboundState
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.models.person import Identity
+from platform_app.services.channels import channel_names
 from platform_app.services.inbox.inbox_list import ConversationLine
 from platform_app.services.inbox.open_conversation import OpenConversation
 from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip
 from platform_app.state.console.send_gate_words import gate_words
 
-CHANNELS = {
-    Channel.TEST: "Test chat",
-    Channel.API: "API",
-    Channel.WEB_CHAT: "Web chat",
-    Channel.TELEGRAM: "Telegram",
-    Channel.MAX: "MAX",
-    Channel.WHATSAPP: "WhatsApp",
-    Channel.KOMMO: "Kommo",
-    Channel.EMAIL: "Email",
-}
+CHANNELS = channel_names.CHANNELS
 STATES = {
     ConversationState.OPEN: ("green", "The agent answers"),
     ConversationState.HANDED_OFF: ("amber", "With a person"),
