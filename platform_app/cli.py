@@ -19,6 +19,7 @@ import platform_app
 from platform_app.config import ENV_FILE, settings
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE, import_path
+from platform_app.runtime import backup_commands
 
 app = typer.Typer(
     help="Build, test and run AI agents.",
@@ -34,6 +35,8 @@ kommo = typer.Typer(help="Kommo and amoCRM.", no_args_is_help=True)
 secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_help=True)
 for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets"), (kommo, "kommo")):
     app.add_typer(group, name=name)
+app.command()(backup_commands.backup)
+app.command()(backup_commands.restore)
 
 Password = Annotated[str, typer.Option(envvar="PLATFORM_NEW_PASSWORD", help="Better given by the environment.")]
 

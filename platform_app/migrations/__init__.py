@@ -92,6 +92,11 @@ def head() -> str:
     return ScriptDirectory.from_config(_configuration()).get_current_head() or ""
 
 
+def revisions() -> set[str]:
+    """Return every revision that this version knows."""
+    return {revision.revision for revision in ScriptDirectory.from_config(_configuration()).walk_revisions()}
+
+
 def current(address: str) -> str:
     """Return the revision that a database stands at; empty when it has none."""
     engine = create_engine(address, poolclass=NullPool)
