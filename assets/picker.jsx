@@ -4,8 +4,8 @@ const folded = (text) => text.toLowerCase().replaceAll("ё", "е");
 
 /* A button that opens a list which is searched as one types: arrows choose, Enter takes, Escape closes. The options
    lie inside, each with data-option; what stands in one is what it is found by. Groups without a match are hidden.
-   `onPickText` is given the text of the field that the selector `textOf` names, too. */
-export function Picker({ children, label, shown, search, nothing, value, disabled, textOf, onPick, onPickText }) {
+   `onPickText` is given the text of the field that the selector `textOf` names, too. `name` is the id of the button. */
+export function Picker({ children, label, shown, search, nothing, value, disabled, textOf, name, className, onPick, onPickText }) {
   const id = useId();
   const whole = useRef(null);
   const button = useRef(null);
@@ -74,10 +74,11 @@ export function Picker({ children, label, shown, search, nothing, value, disable
   };
 
   return (
-    <div className="picker" ref={whole} onBlur={leave}>
+    <div className={`picker ${className || ""}`} ref={whole} onBlur={leave}>
       <button
         type="button"
         ref={button}
+        id={name || undefined}
         className="native picker-button"
         disabled={disabled}
         aria-haspopup="listbox"

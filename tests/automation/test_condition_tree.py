@@ -49,9 +49,27 @@ def tree() -> dict[str, Any]:
 )
 def test_moved_one_line_past_into_and_out_of_groups(path: str, up: bool, after: Any) -> None:
     held = tree()
-    condition_tree.move(held, path, up=up)
+    moved = condition_tree.node_at(held, path)
+    new = condition_tree.move(held, path, up=up)
     assert values(held) == after
+    assert condition_tree.node_at(held, new) is moved
     parse_conditions(held)
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "after"),
+    [
+        ("0", "1", ["1", "1", ["2", "3"], "4"]),
+        ("1.1", "1.2", ["1", ["2", "3", "3"], "4"]),
+        ("1", "2", ["1", ["2", "3"], ["2", "3"], "4"]),
+    ],
+)
+def test_a_copy_comes_after_what_is_copied(path: str, new: str, after: Any) -> None:
+    held = tree()
+    assert condition_tree.duplicate(held, path) == new
+    assert values(held) == after
+    condition_tree.node_at(held, new)["of" if path == "1" else "value"] = []
+    assert condition_tree.node_at(held, path) != condition_tree.node_at(held, new)
 
 
 @pytest.mark.parametrize("path", ["9", "1.7", "0.0", "x", "-1", "", "1." + "0." * 50 + "0"])
@@ -70,8 +88,10 @@ def test_added_at_the_end_of_a_group_only() -> None:
     assert values(held) == ["1", ["2", "3", ""], "4", [""]]
     with pytest.raises(Invalid):
         condition_tree.add(held, "0", group=False)
-    condition_tree.remove(held, "1.0")
+    assert condition_tree.remove(held, "1.0") == "1.0"
     assert values(held) == ["1", ["3", ""], "4", [""]]
+    assert condition_tree.remove(held, "3.0") == "3"
+    assert condition_tree.remove(held, "3") == "2"
 
 
 def test_an_operator_follows_the_fact_and_values_what_it_takes() -> None:

@@ -62,10 +62,8 @@ def test_a_change_there_fires_a_rule_that_writes_there(
 
 def build(builder: Builder) -> None:
     """Build a rule that writes a note and a task when a lead changes its stage, and switch it on."""
-    page = builder.page
     builder.create(f"Kommo {builder.language}")
-    page.locator("#trigger").click()
-    page.get_by_role("option", name=builder.t("Lead stage changed")).click()
+    builder.trigger("stage_changed")
     builder.action("write_note", "1", {"Text": "Seen: {{ lead.title }}"})
     builder.action("create_task", "2", {"Task": "Call about {{ lead.title }}"})
     builder.publish()

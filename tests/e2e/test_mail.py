@@ -108,8 +108,7 @@ def write_to_a_contact(builder: Builder, catcher: Catcher) -> None:
     """Build a rule that writes to a contact who gets a tag; give the tag; read what arrives."""
     page, tag = builder.page, f"written{builder.language}"
     address = builder.create(f"Letter {builder.language}")
-    page.locator("#trigger").click()
-    page.get_by_role("option", name=builder.t("Contact created|event")).click()
+    builder.trigger("contact_created")
     builder.action("send_email", "1", {"Subject": f"Привет {tag}", "Text": "Здравствуйте, {{ contact.name }}."})
     to = page.get_by_label(builder.t("{words} of action {number}", words=builder.t("To"), number="1"), exact=True)
     expect(to).to_have_value("{{ contact.email }}")

@@ -236,12 +236,12 @@ def faults_of_step(page: Page, place: str, language: str) -> list[str]:
     expect(page.locator("#simulation li").first).to_be_visible()
     page.locator("#simulation").scroll_into_view_if_needed()
     keep(page, f"simulation-{place}")
-    page.locator(".sequence-title").first.click()
+    page.locator(".sequence-step .card-title").first.click()
     expect(page.locator(".sequence-open")).to_be_visible()
     page.locator(".sequence-open").scroll_into_view_if_needed()
     keep(page, f"step-{place}")
     found = faults(page, f"step {place}")
-    page.locator(".sequence-title").first.click()
+    page.locator(".sequence-step .card-title").first.click()
     expect(page.locator(".sequence-open")).to_have_count(0)
     return found
 

@@ -31,6 +31,12 @@ class Builder(AtAgent):
         """Choose from a native list by the option's value."""
         self.page.get_by_label(label, exact=True).select_option(value)
 
+    def trigger(self, kind: str) -> None:
+        """Choose what starts the rule."""
+        self.page.locator("#trigger").click()
+        self.page.locator(f'.picker-option[data-option="{kind}"]:visible').click()
+        wait_for(lambda: json.loads(self.draft())["trigger"] == kind)
+
     def condition(self, number: str, fact: str, operator: str, value: str) -> None:
         """Fill one line of the conditions."""
         self.pick(self.t("Field of condition {number}", number=number), fact)
@@ -92,8 +98,7 @@ def builder(request: pytest.FixtureRequest, recorded: Recorded, new_person: NewP
 def build(builder: Builder, name: str, tag: str) -> str:
     """Build a rule with two groups and three actions; publish it and switch it on."""
     page, address = builder.page, builder.create(name)
-    page.locator("#trigger").click()
-    page.get_by_role("option", name=builder.t("Lead updated")).click()
+    builder.trigger("lead_updated")
     builder.add("Add group", 0)
     builder.add("Add condition", 0)
     builder.condition("1.1", "lead.budget", "greater", "1000")
@@ -172,9 +177,13 @@ def test_lists_are_searched_and_conditions_dragged(builder: Builder) -> None:
     lines = page.locator(".condition-line")
     drag(lines.nth(3).locator(".grip"), lines.nth(1))
     wait_for(lambda: shape() == "[['lead.budget', 'lead.stage']]")
-    page.get_by_role("button", name=builder.t("Move row {number} down", number="1.2")).focus()
+    menu = page.get_by_role("button", name=builder.t("Menu of row {number}", number="1.2"))
+    menu.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("menuitem", name=builder.t("Move row {number} down", number="1.2")).focus()
     page.keyboard.press("Enter")
     wait_for(lambda: shape() == "[['lead.budget'], 'lead.stage']")
+    expect(page.get_by_role("button", name=builder.t("Menu of row {number}", number="2"), exact=True)).to_be_focused()
     page.get_by_role("button", name=builder.t("Field of condition {number}", number="1.1")).click()
     page.keyboard.type("nothing is called so")
     expect(page.get_by_role("status").filter(has_text=builder.t("No results. Try another search."))).to_be_visible()

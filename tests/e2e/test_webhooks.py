@@ -95,8 +95,7 @@ def operator(request: pytest.FixtureRequest, recorded: Recorded, new_person: New
 def hear(operator: Operator, webhook: str, fact: str) -> None:
     """Build the rule on the webhook: more than 1000 writes a note."""
     operator.create(f"Order {operator.language}")
-    operator.page.locator("#trigger").click()
-    operator.page.get_by_role("option", name=operator.t("Webhook received")).click()
+    operator.trigger("webhook_received")
     operator.page.locator("#webhook_id").click()
     operator.page.get_by_role("option", name=webhook).click()
     expect(operator.page.locator("#sentence")).to_contain_text(

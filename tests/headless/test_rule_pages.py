@@ -21,6 +21,15 @@ from tests.headless.harness import Tab, sign_in
 from tests.rules.test_rules import a_rule, is_rich, runs
 from tests.talking import a_stage, call, run_jobs
 
+CHANGES_OF_ROWS: tuple[Any, ...] = (
+    RuleState.set_limit("daily_cap", True),
+    RuleState.set_cooldown_count("5"),
+    RuleState.set_cooldown_unit("days"),
+    RuleState.copy_condition("0"),
+    RuleState.insert_action(0, "hand_off"),
+    RuleState.copy_action(0),
+)
+
 
 def seen(tab: Tab, state: Any, name: str) -> Any:
     """Return a variable as the browser holds it, or nothing before it came."""
@@ -73,6 +82,7 @@ def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
         RuleState.set_action_field(1, "tag", "mine"),
         RuleState.select_action_field(1, "tag", "mine"),
         RunPage.retry,
+        *CHANGES_OF_ROWS,
     )
 
 

@@ -28,14 +28,17 @@ class Picker(rx.Component):
     nothing: rx.Var[str]
     value: rx.Var[str]
     disabled: rx.Var[bool]
+    name: rx.Var[str]  # id of the button
     text_of: rx.Var[str]  # selector of the field whose text `on_pick_text` is given
 
     on_pick: rx.EventHandler[_picked]
     on_pick_text: rx.EventHandler[_picked_text]
 
 
-def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: Any) -> rx.Component:
-    """Return the button; `shown` is its text, `options` are made by `choice` and `group`."""
+def picker(
+    *options: rx.Component, label: Any, shown: Any, value: Any, on_pick: Any, name: str = "", class_name: str = ""
+) -> rx.Component:
+    """Return the button with the id `name`; `shown` is its text, `options` are made by `choice` and `group`."""
     return Picker.create(
         *options,
         label=label,
@@ -44,6 +47,8 @@ def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: 
         nothing=t("No results. Try another search."),
         value=value,
         disabled=READ_ONLY,
+        name=name,
+        class_name=class_name,
         on_pick=on_pick,
     )
 

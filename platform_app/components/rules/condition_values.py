@@ -7,6 +7,7 @@ import reflex as rx
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
+from platform_app.components.rules.value_chips import value_chips
 from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.condition_tree import UNITS, ConditionLine
 
@@ -32,13 +33,14 @@ def value(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         value=line.value,
         on_change=lambda value: state.set_value(line.path, value),
     )
+    chips = value_chips(line.selected, label=label, on_change=lambda values: state.set_value(line.path, values))
     fields = rx.match(
         line.input,
         ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
         ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
         ("date", _input(line.value, label, lambda value: state.set_value(line.path, value), type="datetime-local")),
         ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
-        ("lines", _with_known(state, line, _lines(state, line, label))),
+        ("lines", _with_known(state, line, chips)),
         ("choice", selected),
         ("choices", _choices(state, line, label)),
         ("two", _two(state, line)),
@@ -68,19 +70,6 @@ def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str 
         input_mode=kind,
         max_length=1000,
         read_only=READ_ONLY,
-        aria_label=label,
-        class_name="native",
-    )
-
-
-def _lines(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
-    return rx.el.textarea(
-        default_value=line.value,
-        on_change=debounced(lambda typed: state.set_value(line.path, typed)),
-        rows="3",
-        max_length=4000,
-        read_only=READ_ONLY,
-        placeholder=t("One per line"),
         aria_label=label,
         class_name="native",
     )

@@ -8,9 +8,11 @@ from platform_app.automation.rules import RULE_FORM
 from platform_app.components.console.form import autosaved_field, chosen_field
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import READ_ONLY, problem_line, skeleton_rows, status, time_ago
+from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, history
+from platform_app.components.rules import rule_blocks
 from platform_app.components.rules.conditions import builder
 from platform_app.components.rules.definition_editor import definition_head, head_link, name_field
 from platform_app.components.rules.rule_actions import rule_actions
@@ -33,7 +35,7 @@ def _editor() -> rx.Component:
     return rx.fragment(
         definition_head(RuleState, head_link(t("All rules"), f"/manage/{CurrentUser.slug}/rules")),
         conflict(RuleState, t("Someone else has changed this rule since you opened it.")),
-        rx.el.p(RuleState.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
+        rx.el.p(RuleState.sentence, class_name="visually-hidden", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
             rx.el.div(dry_run(), backtest(), _runs(), history(RuleState), class_name="script-side"),
@@ -44,60 +46,55 @@ def _editor() -> rx.Component:
 
 
 def _fields() -> rx.Component:
-    triggers = [rx.select.item(t(TRIGGERS[kind]), value=kind) for kind in TRIGGER_CODES]
     return rx.el.div(
         name_field(RuleState),
-        field(t("Agents"), _agent(), name="agent_id"),
-        _chosen("trigger", RuleState.trigger, triggers),
-        rx.match(
-            RuleState.trigger,
-            ("no_reply", autosaved_field(RULE_FORM["minutes"], RuleState)),
-            ("schedule", rx.fragment(autosaved_field(RULE_FORM["time"], RuleState), _days())),
-            ("webhook_received", _webhook()),
-            ("manual", _by_hand()),
-            rx.fragment(),
+        rule_blocks.block(
+            t("When"),
+            rx.el.div(_trigger(), rx.el.span(t("for|agents")), _agent(), class_name="sentence-row"),
+            rx.match(
+                RuleState.trigger,
+                ("no_reply", autosaved_field(RULE_FORM["minutes"], RuleState)),
+                ("schedule", rx.fragment(autosaved_field(RULE_FORM["time"], RuleState), _days())),
+                ("webhook_received", _webhook()),
+                ("manual", _by_hand()),
+                rx.fragment(),
+            ),
         ),
-        rx.el.div(
-            rx.el.h2(t("If")),
+        rule_blocks.block(
+            t("If"),
             builder(RuleState, empty=t("Runs every time. Add a condition to narrow it down."), of_events=True),
-            problem_line(RuleState.problems.get("condition", "")),
-            class_name="field",
+            rx.cond(RuleState.tried, problem_line(RuleState.problems.get("condition", ""))),
         ),
-        rx.el.div(
-            rx.el.h2(t("Then")),
+        rule_blocks.block(
+            t("Then"),
             rule_actions(RuleState),
-            problem_line(RuleState.problems.get("actions", "")),
-            class_name="field",
+            rx.cond(RuleState.tried, problem_line(RuleState.problems.get("actions", ""))),
         ),
-        _limits(),
-        class_name="form",
+        rule_blocks.block(t("Limits|rule"), *rule_blocks.limits()),
+        class_name="form rule-form",
+    )
+
+
+def _trigger() -> rx.Component:
+    return picker(
+        *(choice(kind, t(TRIGGERS[kind])) for kind in TRIGGER_CODES),
+        label=t("Trigger"),
+        shown=rx.match(RuleState.trigger, *((kind, t(words)) for kind, words in TRIGGERS.items()), RuleState.trigger),
+        value=RuleState.trigger,
+        on_pick=lambda kind: RuleState.save("trigger", kind),
+        name="trigger",
     )
 
 
 def _agent() -> rx.Component:
-    return rx.select.root(
-        rx.select.trigger(id="agent_id", max_width="420px"),
-        rx.select.content(
-            rx.select.item(t("All agents"), value=ALL),
-            rx.foreach(RuleState.agents, lambda agent: rx.select.item(agent.name, value=agent.id)),
-        ),
+    return picker(
+        choice(ALL, t("All agents")),
+        rx.foreach(RuleState.agents, lambda agent: choice(agent.id, agent.name)),
+        label=t("Agents"),
+        shown=rx.cond(RuleState.agent == ALL, t("All agents"), RuleState.agent_name),
         value=RuleState.agent,
-        on_change=lambda selected: RuleState.save("agent_id", selected),
-        disabled=READ_ONLY,
-    )
-
-
-def _limits() -> rx.Component:
-    return rx.el.div(
-        rx.el.h2(t("Limits")),
-        autosaved_field(RULE_FORM["cooldown_minutes"], RuleState),
-        autosaved_field(RULE_FORM["daily_cap"], RuleState),
-        rx.el.label(
-            rx.switch(checked=RuleState.stop_after, on_change=RuleState.set_stop_after, disabled=READ_ONLY),
-            t(RULE_FORM["stop_after"].label),
-            class_name="status",
-        ),
-        class_name="form",
+        on_pick=lambda selected: RuleState.save("agent_id", selected),
+        name="agent_id",
     )
 
 

@@ -69,11 +69,11 @@ def _fields() -> rx.Component:
         rx.el.h2(t("Enrollment")),
         _chosen("trigger", STATE.trigger, triggers),
         conditions("condition", t("If"), STATE.descriptions["condition"], t("Everyone"), of_events=True),
-        problem_line(STATE.problems.get("condition", "")),
+        rx.cond(STATE.tried, problem_line(STATE.problems.get("condition", ""))),
         _chosen("again", STATE.again),
         rx.el.h2(t("Steps")),
         steps(),
-        problem_line(STATE.problems.get("steps", "")),
+        rx.cond(STATE.tried, problem_line(STATE.problems.get("steps", ""))),
         rx.el.h2(t("Exit conditions")),
         _switch("leave_on_reply", STATE.leave_on_reply),
         _switch("leave_on_stage", STATE.leave_on_stage),
@@ -89,7 +89,7 @@ def _fields() -> rx.Component:
 def _exit(name: str, nothing: Any) -> tuple[rx.Component, rx.Component]:
     """Return the conditions that end an enrollment, and their problem."""
     shown = conditions(name, t(SEQUENCE_FORM[name].label), STATE.descriptions[name], nothing)
-    return shown, problem_line(STATE.problems.get(name, ""))
+    return shown, rx.cond(STATE.tried, problem_line(STATE.problems.get(name, "")))
 
 
 def _chosen(name: str, value: Any, options: list[rx.Component] | None = None) -> rx.Component:

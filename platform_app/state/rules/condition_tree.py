@@ -1,6 +1,7 @@
 """Condition tree: changes to nested condition groups by path, and the tree as lines for the editor."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ class ConditionLine:
     is_group: bool
     number: str = ""  # position such as 1.2, for screen readers
     match: str = ""
+    joint: str = ""  # all, any or none of the group of which it is not the first part
     fact: str = ""
     operator: str = ""
     operators: list[Option] = field(default_factory=list)
@@ -63,38 +65,64 @@ def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
     return node_at(tree, above)["of"], int(place)
 
 
-def add(tree: Tree, path: str, *, group: bool) -> None:
-    """Add a condition, or a group with one, at the end of a group. Raises Invalid if `path` is not a group's."""
+def add(tree: Tree, path: str, *, group: bool) -> str:
+    """Add a condition, or a group with one, at the end of a group; return the condition's path.
+
+    Raises Invalid if `path` is not a group's.
+    """
     within = node_at(tree, path)
     if within.get("kind") != "group":
         raise Invalid("This value isn’t allowed.")
     new: Tree = {"kind": "condition", "fact": "lead.stage", "operator": "equals", "value": ""}
     within["of"].append({"kind": "group", "match": Match.ANY.value, "of": [new]} if group else new)
+    last = str(len(within["of"]) - 1)
+    return ".".join(filter(None, (path, last, "0" if group else "")))
 
 
-def remove(tree: Tree, path: str) -> None:
-    """Remove a node."""
+def remove(tree: Tree, path: str) -> str:
+    """Remove a node; return the path of the one that is now in its place or before it, or of its group."""
     parts, place = parent(tree, path)
     parts.pop(place)
+    above, near = path.rpartition(".")[0], min(place, len(parts) - 1)
+    return f"{above}.{near}".lstrip(".") if parts else above
 
 
-def move(tree: Tree, path: str, *, up: bool) -> None:
-    """Move a node one line up or down: past its neighbour, into a neighbouring group, or out of its own."""
+def duplicate(tree: Tree, path: str) -> str:
+    """Insert a copy of a node after it; return the path of the copy."""
+    parts, place = parent(tree, path)
+    parts.insert(place + 1, copy.deepcopy(parts[place]))
+    above, _, _ = path.rpartition(".")
+    return f"{above}.{place + 1}".lstrip(".")
+
+
+def move(tree: Tree, path: str, *, up: bool) -> str:
+    """Move a node one line up or down: past its neighbour, into a neighbouring group, or out of its own.
+
+    Return its new path.
+    """
     parts, place = parent(tree, path)
     node, other = parts.pop(place), place - 1 if up else place
+    above = path.rpartition(".")[0]
     if 0 <= other < len(parts):
         neighbour = parts[other]
         if neighbour["kind"] == "group" and node["kind"] == "condition":
             neighbour["of"].insert(len(neighbour["of"]) if up else 0, node)
         else:
             parts.insert(other if up else other + 1, node)
-        return
-    above = path.rpartition(".")[0]
-    if not above:
+    elif above:
+        outer, group_place = parent(tree, above)
+        outer.insert(group_place if up else group_place + 1, node)
+    else:
         parts.insert(place, node)
-        return
-    outer, group_place = parent(tree, above)
-    outer.insert(group_place if up else group_place + 1, node)
+    return next(place for place, other_node in _nodes(tree, "") if other_node is node)
+
+
+def _nodes(node: Tree, path: str) -> Iterator[tuple[str, Tree]]:
+    """Yield the nodes below a node with their paths."""
+    for place, part in enumerate(node.get("of", [])):
+        here = f"{path}.{place}".lstrip(".")
+        yield here, part
+        yield from _nodes(part, here)
 
 
 def move_onto(tree: Tree, path: str, onto: str) -> None:
@@ -157,18 +185,18 @@ def condition_lines(
     return lines
 
 
-def _walk(node: Condition | Group, path: tuple[int, ...], lines: list[ConditionLine]) -> None:
+def _walk(node: Condition | Group, path: tuple[int, ...], lines: list[ConditionLine], joint: str = "") -> None:
     place = ".".join(map(str, path))
     number = ".".join(str(part + 1) for part in path)
     if isinstance(node, Condition):
-        line = ConditionLine(place, len(path), False, number, fact=node.fact, operator=node.operator)
+        line = ConditionLine(place, len(path), False, number, fact=node.fact, operator=node.operator, joint=joint)
         line.selected = node.value if isinstance(node.value, list) else []
         line.value = node.value if isinstance(node.value, str) else "\n".join(node.value)
         lines.append(line)
         return
-    lines.append(ConditionLine(place, len(path), True, number, match=node.match.value))
+    lines.append(ConditionLine(place, len(path), True, number, match=node.match.value, joint=joint))
     for part_place, part in enumerate(node.of):
-        _walk(part, (*path, part_place), lines)
+        _walk(part, (*path, part_place), lines, node.match.value if part_place else "")
 
 
 _INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "time"}

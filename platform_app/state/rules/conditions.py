@@ -21,6 +21,9 @@ from platform_app.state.console.option_lists import Option, agent_options, stage
 from platform_app.state.rules import condition_tree
 from platform_app.state.rules.condition_tree import UNITS, ConditionLine, Tree
 from platform_app.state.rules.proof_view import LANGUAGES, WEEKDAYS
+from platform_app.state.rules.row_focus import focus_fields, focus_menu
+
+_AREA = "conditions"
 
 
 class ConditionBuilder(rx.State, mixin=True):
@@ -32,6 +35,7 @@ class ConditionBuilder(rx.State, mixin=True):
     variables: list[Option] = []  # facts that texts may use
     tree_key: int = 0  # incremented by structural changes, which redraws the inputs
     _tree: Tree = {}
+    _quiet_path: str = ""  # of the condition that was added or is typed last: its problem waits until it is left
     _options: dict[str, list[Option]] = {}
     _facts: Catalogue = {}
     _has_event: bool = False  # whether facts of events are available
@@ -54,22 +58,41 @@ class ConditionBuilder(rx.State, mixin=True):
         ]
         self._tree = parse_conditions(tree).model_dump(mode="json")
         self.tree_key += 1
+        self._quiet_path = ""
         await self._draw_lines()
 
     @handler(Role.OPERATOR)
-    async def add_condition(self, path: str, group: bool) -> None:
-        """Add a condition, or a group, at the end of a group."""
-        await self._change_tree(lambda tree: condition_tree.add(tree, path, group=group))
+    async def add_condition(self, path: str, group: bool) -> Any:
+        """Add a condition, or a group, at the end of a group, and focus it."""
+        made = await self._change_tree(lambda tree: condition_tree.add(tree, path, group=group))
+        self._quiet_path = made
+        await self._draw_lines()
+        return focus_fields(_AREA, self.tree_key, made)
 
     @handler(Role.OPERATOR)
-    async def remove_condition(self, path: str) -> None:
-        """Remove a condition or a group."""
-        await self._change_tree(lambda tree: condition_tree.remove(tree, path))
+    async def copy_condition(self, path: str) -> Any:
+        """Insert a copy of a condition or a group after it, and focus it."""
+        made = await self._change_tree(lambda tree: condition_tree.duplicate(tree, path))
+        return focus_fields(_AREA, self.tree_key, made)
+
+    @handler(Role.VIEWER)
+    async def leave_condition(self, path: str) -> None:
+        """Show the problem of a condition whose value is left."""
+        if path == self._quiet_path:
+            self._quiet_path = ""
+            await self._draw_lines()
 
     @handler(Role.OPERATOR)
-    async def move_condition(self, path: str, up: bool) -> None:
-        """Move a condition or a group one line up or down."""
-        await self._change_tree(lambda tree: condition_tree.move(tree, path, up=up))
+    async def remove_condition(self, path: str) -> Any:
+        """Remove a condition or a group; the one that is next to it has the focus."""
+        near = await self._change_tree(lambda tree: condition_tree.remove(tree, path))
+        return focus_menu(_AREA, self.tree_key, near) if near else None
+
+    @handler(Role.OPERATOR)
+    async def move_condition(self, path: str, up: bool) -> Any:
+        """Move a condition or a group one line up or down; its menu keeps the focus."""
+        moved = await self._change_tree(lambda tree: condition_tree.move(tree, path, up=up))
+        return focus_menu(_AREA, self.tree_key, moved)
 
     @handler(Role.OPERATOR)
     async def drop_condition(self, path: str, onto: str) -> None:
@@ -105,6 +128,7 @@ class ConditionBuilder(rx.State, mixin=True):
             several = isinstance(node["value"], list)
             node["value"] = [line.strip() for line in value.splitlines() if line.strip()] if several else value
 
+        self._type_in(path)
         await self._change_tree(change, redraw=False)
 
     @handler(Role.OPERATOR)
@@ -116,6 +140,7 @@ class ConditionBuilder(rx.State, mixin=True):
         line = next((line for line in self.lines if line.path == path), None)
         if line is None or place not in (0, 1) or (line.input == "span" and place == 1 and value not in UNITS):
             raise Invalid("This value isn’t allowed.")
+        self._type_in(path)
         parts = [line.value, line.second]
         parts[place] = value
         joined = " ".join(parts) if line.input == "span" else parts
@@ -143,22 +168,35 @@ class ConditionBuilder(rx.State, mixin=True):
 
         await self._change_tree(change)
 
-    async def _change_tree(self, change: Any, *, redraw: bool = True) -> None:
+    def _type_in(self, path: str) -> None:
+        """Let a condition without a problem have none until its value is left."""
+        if any(line.path == path and not line.problem for line in self.lines):
+            self._quiet_path = path
+
+    async def _change_tree(self, change: Any, *, redraw: bool = True) -> Any:
+        """Change the tree, save and draw it; return what `change` returns."""
         tree = copy.deepcopy(self._tree)
         try:
-            change(tree)
+            made = change(tree)
             tree = parse_conditions(tree).model_dump(mode="json")
         except (KeyError, TypeError, AttributeError) as error:
             raise Invalid("This value isn’t allowed.") from error
         self._tree = tree
-        self.tree_key += redraw
+        if redraw:
+            self.tree_key += 1
+            self._quiet_path = ""
         await self._save_tree(tree)
         await self._draw_lines()
+        return made
 
     async def _draw_lines(self) -> None:
-        self.lines = condition_tree.condition_lines(
+        lines = condition_tree.condition_lines(
             self._tree, self._facts, self._options, (await current_user(self)).language
         )
+        for line in lines:
+            if line.path == self._quiet_path:
+                line.problem = ""
+        self.lines = lines
 
 
 def _load_options(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Option]], Catalogue]:

@@ -41,6 +41,7 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
     has_changes: bool = False
     sentence: str = ""
     problems: dict[str, str] = {}
+    tried: bool = False  # to publish an incomplete draft; until then what is missing is not said of the whole
 
     @abstractmethod
     def _definitions(self) -> Definitions[Any, Any]:
@@ -53,6 +54,10 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
     @abstractmethod
     async def _refresh(self) -> None:
         """Update all but the form; calls `_set_status`."""
+
+    @abstractmethod
+    async def _reveal_problems(self) -> None:
+        """Show also the problems of fields that were not left yet."""
 
     @abstractmethod
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
@@ -70,8 +75,11 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
         try:
             version = await call(self, self._definitions().publish, self._id(), revision=self._revision)
         except PlatformError as error:
+            self.tried = True
+            await self._reveal_problems()
             await self._refresh()
             return await error_toast(self, error)
+        self.tried = False
         await self._refresh()
         return await success_toast(self, "Version {number} is published.", number=version.number)
 
@@ -95,7 +103,7 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
 
     async def _load_form(self) -> None:
         row = await fetch(self, self._definitions().get, self._id())
-        self._revision = row.revision
+        self._revision, self.tried = row.revision, False
         await self._fill_form(row)
         await self._refresh()
         self._loads += 1

@@ -6,6 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.rules import RULE_FORM, parse_rule
+from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions import window_checks
@@ -36,6 +37,9 @@ from platform_app.state.rules.rule_words import (
     describe_rule,
 )
 
+COOLDOWN_UNITS = {"minutes": 1, "hours": 60, "days": 1_440}  # minutes of each
+USUAL_LIMITS = {"daily_cap": 5, "cooldown_minutes": 30}
+_MOST_MINUTES = 60 * 24 * 365
 NUMBER_FIELDS = tuple(name for name, shown in RULE_FORM.items() if shown.control == Control.NUMBER)
 
 
@@ -70,8 +74,13 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
     leads: list[Option] = []
     weekdays: list[int] = []
     webhook: str = ALL
+    agent_name: str = ""
     webhooks: list[Option] = []
     stop_after: bool = False
+    daily_cap: int = 0
+    has_cooldown: bool = False
+    cooldown_count: str = ""  # of units, as typed
+    cooldown_unit: str = "minutes"
     runs: list[RunLine] = []
     _has_event: bool = True
 
@@ -100,6 +109,35 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         await self._save({"stop_after": stop})
 
     @handler(Role.OPERATOR)
+    async def set_limit(self, name: str, on: bool) -> None:
+        """Turn the daily limit or the cooldown on with its usual value, or off. Raises Invalid for another field."""
+        if name not in USUAL_LIMITS:
+            raise Invalid("This value isn’t allowed.")
+        if name == "cooldown_minutes":
+            self.cooldown_count, self.cooldown_unit = in_units(USUAL_LIMITS[name])
+        await self._save({name: USUAL_LIMITS[name] if on else 0})
+
+    @handler(Role.OPERATOR)
+    async def set_cooldown_count(self, count: str) -> None:
+        """Set the number of units of the cooldown, or show the problem."""
+        await self._save_cooldown(count.strip(), self.cooldown_unit)
+
+    @handler(Role.OPERATOR)
+    async def set_cooldown_unit(self, unit: str) -> None:
+        """Set the unit of the cooldown. Raises Invalid if it is unknown."""
+        if unit not in COOLDOWN_UNITS:
+            raise Invalid("This value isn’t allowed.")
+        await self._save_cooldown(self.cooldown_count, unit)
+
+    async def _save_cooldown(self, count: str, unit: str) -> None:
+        self.cooldown_count, self.cooldown_unit = count[:10], unit
+        number = parse_whole(count, _MOST_MINUTES // COOLDOWN_UNITS[unit])
+        if number is None:
+            await self._show_problem("cooldown_minutes", RULE_FORM["cooldown_minutes"].problem)
+            return
+        await self._save({"cooldown_minutes": number * COOLDOWN_UNITS[unit]})
+
+    @handler(Role.OPERATOR)
     async def run_by_hand(self, lead_id: str) -> Any:
         """Run the published rule for a lead now; it waits for being run by hand."""
         await call(self, rules.run_manually, self._id(), lead_id)
@@ -121,6 +159,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
     async def _fill_form(self, row: Rule) -> None:
         rule = parse_rule(row.draft)
         self.initial = {name: str(getattr(rule, name)) for name in (*NUMBER_FIELDS, "time")} | {"name": row.name}
+        self.cooldown_count, self.cooldown_unit = in_units(rule.cooldown_minutes or USUAL_LIMITS["cooldown_minutes"])
         await self._load_tree(rule.condition)
         await self._load_actions(rule.actions)
 
@@ -129,18 +168,30 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         page = await fetch(self, _read, self._id())
         rule = parse_rule(page.rule.draft)
         await self._set_status(page.rule, page.versions)
-        self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
+        self.weekdays, self.stop_after, self.daily_cap = rule.weekdays, rule.stop_after, rule.daily_cap
+        self.has_cooldown = rule.cooldown_minutes > 0
+        self.agent_name = page.names.get(page.rule.agent_id or "", "")
         self.webhook, self.webhooks = rule.webhook_id or ALL, page.webhooks
         self.sentence = describe_rule(rule, context, page.names)
         self.agents, self.leads, self.problems = page.agents, page.leads, page.problems
         self.runs = [run_line(run, identity, context.language) for run, _, _ in page.runs[:10]]
-        await self._draw_actions(page.problems, page.warnings)
+        await self._draw_actions(page.problems, page.warnings, page.names)
+
+    async def _reveal_problems(self) -> None:
+        self._quiet, self._quiet_path = set(), ""
+        await self._draw_lines()
 
     async def _save_tree(self, tree: Tree) -> None:
         await self._save({"condition": tree})
 
     async def _save_actions(self, listed: list[dict[str, Any]]) -> None:
         await self._save({"actions": listed})
+
+
+def in_units(minutes: int) -> tuple[str, str]:
+    """Return minutes, at least one, as a number of the largest unit that measures them."""
+    unit = max((unit for unit, size in COOLDOWN_UNITS.items() if minutes % size == 0), key=COOLDOWN_UNITS.__getitem__)
+    return str(minutes // COOLDOWN_UNITS[unit]), unit
 
 
 def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:

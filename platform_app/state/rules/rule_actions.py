@@ -1,41 +1,30 @@
-"""Rule actions: the editor of a rule's actions, with fields drawn from the action classes."""
+"""Rule actions: the editor of a rule's actions, with fields drawn from the action classes and one action open."""
 
 import copy
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.input_fields import InputField, input_fields
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.rules import MAX_ACTIONS
-from platform_app.custom_fields import list_custom_fields
-from platform_app.db import Transaction
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_TEXT_LENGTH, ActionInput
-from platform_app.engine.enrollments import enrollments
+from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
-from platform_app.i18n import translate
-from platform_app.models.crm import CustomField, FieldKind, Holder
-from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import members
-from platform_app.services.crm import tags
+from platform_app.i18n import sentence_case
+from platform_app.models.person import Role
 from platform_app.state.console.base import current_user, fetch, handler
-from platform_app.state.console.option_lists import Option, stage_options, template_options
-from platform_app.state.rules.proof_view import LANGUAGES
+from platform_app.state.console.option_lists import Option
+from platform_app.state.rules.action_fields import ActionFieldLine, action_field_lines, field_options
+from platform_app.state.rules.named_variables import MARKS, SummaryPart, summary_parts
+from platform_app.state.rules.row_focus import focus_fields, focus_menu
+from platform_app.state.rules.rule_words import describe_action
 
-
-@dataclass
-class ActionFieldLine:
-    """A field of an action in the editor."""
-
-    name: str
-    words: str
-    ask: str
-    value: str
-    required: bool
-    problem: str = ""
-    options: list[Option] = field(default_factory=list)
+_AREA = "actions"
+_Actions = list[dict[str, Any]]
 
 
 @dataclass
@@ -44,8 +33,10 @@ class ActionLine:
 
     index: str
     number: str
-    title: str
-    problem: str
+    icon: str
+    summary: list[SummaryPart]
+    problem: str  # of the action itself
+    closed_problem: str  # what is shown while the action is closed: its first problem
     warning: str = ""
     fields: list[ActionFieldLine] = field(default_factory=list)
 
@@ -54,44 +45,79 @@ class ActionBuilder(rx.State, mixin=True):
     """A mixin that edits actions. The page calls `_load_actions`; every change calls `_save_actions`."""
 
     action_lines: list[ActionLine] = []
+    opened_action: str = ""  # index of the action whose fields are shown
     actions_key: int = 0  # incremented by structural changes, which redraws the inputs
-    _actions: list[dict[str, Any]] = []
+    _actions: _Actions = []
     _field_options: dict[str, list[Option]] = {}
-    _wrong: dict[str, str] = {}
+    _quiet: set[str] = set()  # keys of fields whose problem is shown once they are left
+    _drawn: tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] = ({}, {}, {})
 
     @abstractmethod
-    async def _save_actions(self, listed: list[dict[str, Any]]) -> None:
+    async def _save_actions(self, listed: _Actions) -> None:
         """Save the actions after a change."""
 
-    async def _load_actions(self, listed: list[dict[str, Any]]) -> None:
-        """Set the actions to edit and fetch the options of their fields."""
+    async def _load_actions(self, listed: _Actions) -> None:
+        """Set the actions to edit, all of them closed, and fetch the options of their fields."""
         self._field_options = await fetch(self, field_options, (await current_user(self)).language)
         self._actions = copy.deepcopy(listed)
-        self.actions_key += 1
+        self._open(None)
 
     @handler(Role.OPERATOR)
-    async def add_action(self, kind: str) -> None:
-        """Add an action at the end. Raises Invalid for an unknown kind, LimitReached at MAX_ACTIONS."""
+    async def add_action(self, kind: str) -> Any:
+        """Add an action at the end and open it. Raises Invalid for an unknown kind, LimitReached at MAX_ACTIONS."""
+        return await self._insert(len(self._actions), kind)
+
+    @handler(Role.OPERATOR)
+    async def insert_action(self, index: int, kind: str) -> Any:
+        """Insert an action before another and open it.
+
+        Raises Invalid for an unknown kind or place, LimitReached at MAX_ACTIONS.
+        """
+        if not 0 <= index < len(self._actions):
+            raise Invalid("This value isn’t allowed.")
+        return await self._insert(index, kind)
+
+    async def _insert(self, index: int, kind: str) -> Any:
         if kind not in actions.ACTIONS:
             raise Invalid("This value isn’t allowed.")
+        fields = input_fields(actions.ACTIONS[kind])
+        new = {"kind": kind} | {shown.name: shown.prefill for shown in fields}
+        await self._add(index, new)
+        self._quiet = {_key(index, shown.name) for shown in fields}
+        await self._redraw()
+        return focus_fields(_AREA, self.actions_key, str(index))
+
+    async def _add(self, index: int, action: dict[str, Any]) -> None:
         if len(self._actions) >= MAX_ACTIONS:
             raise LimitReached("You can add up to {count} actions.", count=MAX_ACTIONS)
-        new = {"kind": kind} | {
-            input_field.name: input_field.prefill for input_field in input_fields(actions.ACTIONS[kind])
-        }
-        await self._change_actions(lambda listed: listed.append(new))
+        await self._change_actions(lambda listed: listed.insert(index, action), opened=index)
 
     @handler(Role.OPERATOR)
-    async def remove_action(self, index: int) -> None:
-        """Remove an action."""
+    async def copy_action(self, index: int) -> Any:
+        """Insert a copy of an action after it and open it. Raises Invalid, or LimitReached."""
+        if not 0 <= index < len(self._actions):
+            raise Invalid("This value isn’t allowed.")
+        await self._add(index + 1, copy.deepcopy(self._actions[index]))
+        return focus_fields(_AREA, self.actions_key, str(index + 1))
+
+    @handler(Role.OPERATOR)
+    async def remove_action(self, index: int) -> Any:
+        """Remove an action; the next one has the focus."""
         await self._change_actions(lambda listed: listed.pop(index))
+        last = len(self._actions) - 1
+        return focus_menu(_AREA, self.actions_key, str(min(index, last))) if last >= 0 else None
 
     @handler(Role.OPERATOR)
-    async def move_action(self, index: int, up: bool) -> None:
-        """Swap an action with the one before or after it."""
+    async def move_action(self, index: int, up: bool) -> Any:
+        """Swap an action with the one before or after it; its menu keeps the focus."""
         other = index - 1 if up else index + 1
         if 0 <= index < len(self._actions) and 0 <= other < len(self._actions):
-            await self._change_actions(lambda listed: listed.insert(other, listed.pop(index)))
+            places = {str(index): other, str(other): index}  # the open one stays open
+            opened = places.get(self.opened_action, int(self.opened_action or -1))
+            move = partial(_move, old=index, new=other)
+            await self._change_actions(move, opened=opened if opened >= 0 else None)
+            return focus_menu(_AREA, self.actions_key, str(other))
+        return None
 
     @handler(Role.OPERATOR)
     async def drop_action(self, source: str, target: str) -> None:
@@ -100,20 +126,37 @@ class ActionBuilder(rx.State, mixin=True):
             int(position) if position.isdecimal() and len(position) < 3 else -1 for position in (source, target)
         )
         if 0 <= old < len(self._actions) and 0 <= new < len(self._actions) and old != new:
-            await self._change_actions(lambda listed: listed.insert(new, listed.pop(old)))
+            await self._change_actions(partial(_move, old=old, new=new))
+
+    @handler(Role.VIEWER)
+    async def open_action(self, index: int) -> None:
+        """Open an action, or close it if it is open. Raises Invalid if there is none."""
+        if not 0 <= index < len(self._actions):
+            raise Invalid("This value isn’t allowed.")
+        self._open(None if self.opened_action == str(index) else index)
+        await self._redraw()
+
+    @handler(Role.VIEWER)
+    async def leave_action_field(self, index: int, name: str) -> None:
+        """Show the problem of a field that is left."""
+        if _key(index, name) in self._quiet:
+            self._quiet = self._quiet - {_key(index, name)}
+            await self._redraw()
 
     @handler(Role.OPERATOR)
     async def set_action_field(self, index: int, name: str, value: str) -> None:
         """Set the value of a field of an action. Raises Invalid if the value is too long or contains NUL."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value isn’t allowed.")
+        if _key(index, name) not in self._drawn[0]:
+            self._quiet = self._quiet | {_key(index, name)}
 
-        def change(listed: list[dict[str, Any]]) -> None:
-            if name not in {input_field.name for input_field in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
+        def change(listed: _Actions) -> None:
+            if name not in {shown.name for shown in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
                 raise KeyError(name)
             listed[index][name] = value
 
-        await self._change_actions(change, redraw=False)
+        await self._apply(change)
 
     @handler(Role.OPERATOR)
     async def select_action_field(self, index: int, name: str, value: str) -> None:
@@ -121,95 +164,57 @@ class ActionBuilder(rx.State, mixin=True):
         await self.set_action_field(index, name, value)
         self.actions_key += 1  # an uncontrolled input shows a new value only when it is redrawn
 
-    async def _change_actions(self, change: Any, *, redraw: bool = True) -> None:
+    async def _change_actions(self, change: Callable[[_Actions], Any], *, opened: int | None = None) -> None:
+        """Change the order or number of the actions, and open one or none."""
+        self._open(opened)
+        await self._apply(change)
+
+    async def _apply(self, change: Callable[[_Actions], Any]) -> None:
         listed = copy.deepcopy(self._actions)
         try:
             change(listed)
         except (IndexError, KeyError, TypeError, OverflowError) as error:
             raise Invalid("This value isn’t allowed.") from error
         self._actions = listed
-        self.actions_key += redraw
         await self._save_actions(listed)
 
-    async def _draw_actions(self, problems: dict[str, str], warnings: dict[str, str]) -> None:
-        """Update the lines of the actions with the problems by field and the warnings by action."""
+    def _open(self, index: int | None) -> None:
+        """Open one action or none; whatever was typed in is left by that."""
+        self.opened_action = "" if index is None else str(index)
+        self.actions_key += 1
+        self._quiet = set()
+
+    async def _draw_actions(
+        self, problems: Mapping[str, str], warnings: Mapping[str, str], named: Mapping[str, str]
+    ) -> None:
+        """Update the lines with the problems by field, the warnings by action, and the names of what has an id."""
+        self._drawn = problems, warnings, named
+        await self._redraw()
+
+    async def _redraw(self) -> None:
         language = (await current_user(self)).language
-        self.action_lines = [
-            ActionLine(
-                str(index),
-                str(index + 1),
-                translate(language, actions.label(data["kind"])) if data["kind"] in actions.ACTIONS else data["kind"],
-                problems.get(f"action.{index}", ""),
-                warnings.get(f"action.{index}", ""),
-                self._field_lines(index, data, language, problems=problems),
-            )
-            for index, data in enumerate(self._actions)
-        ]
+        self.action_lines = [self._line(index, data, language) for index, data in enumerate(self._actions)]
 
-    def _field_lines(
-        self, index: int, data: dict[str, Any], language: str, *, problems: dict[str, str]
-    ) -> list[ActionFieldLine]:
-        return action_field_lines(data, self._field_options, language, problems=problems, prefix=f"action.{index}.")
-
-
-def action_field_lines(
-    data: dict[str, Any],
-    choices: dict[str, list[Option]],
-    language: str,
-    *,
-    problems: dict[str, str],
-    prefix: str,
-) -> list[ActionFieldLine]:
-    """Return the fields of an action. `problems` are by `prefix` followed by the name of the field."""
-    if data.get("kind") not in actions.ACTIONS:
-        return []
-    return [
-        ActionFieldLine(
-            input_field.name,
-            translate(language, input_field.label),
-            input_field.input,
-            str(data.get(input_field.name) or (input_field.prefill if input_field.options else "")),
-            bool(input_field.required or input_field.prefill),  # a field with a default is not marked as optional
-            problems.get(f"{prefix}{input_field.name}", ""),
-            [Option(code, translate(language, words)) for code, words in input_field.options.items()]
-            or _options(choices, input_field.input, data),
+    def _line(self, index: int, data: dict[str, Any], language: str) -> ActionLine:
+        problems, warnings, named = self._drawn
+        shown = {key: sentence for key, sentence in problems.items() if key not in self._quiet}
+        prefix, kind = f"action.{index}", actions.ACTIONS.get(data["kind"])
+        first = (sentence for key, sentence in shown.items() if key == prefix or key.startswith(f"{prefix}."))
+        return ActionLine(
+            str(index),
+            str(index + 1),
+            kind.icon if kind else "zap",
+            summary_parts(sentence_case(describe_action(data, language, named, marks=MARKS))),
+            shown.get(prefix, ""),
+            next(first, ""),
+            warnings.get(prefix, ""),
+            action_field_lines(data, self._field_options, language, problems=shown, prefix=f"{prefix}."),
         )
-        for input_field in input_fields(actions.ACTIONS[data["kind"]])
-        if not _is_of_no_use(input_field, choices, data)
-    ]
 
 
-def _is_of_no_use(input_field: InputField, choices: dict[str, list[Option]], data: dict[str, Any]) -> bool:
-    """Return whether a field is left out: that of a template where there are none, its values where none is chosen."""
-    if input_field.input == ActionInput.TEMPLATE:
-        return not choices.get(ActionInput.TEMPLATE.value) and not data.get(input_field.name)
-    return input_field.input == ActionInput.TEMPLATE_VALUES and not data.get("template")
+def _move(listed: _Actions, *, old: int, new: int) -> None:
+    listed.insert(new, listed.pop(old))
 
 
-def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -> list[Option]:
-    """Return what is field_options for a field; of a value, what the field that it is for can have."""
-    return choices.get(f"value of {data.get('field')}" if ask == ActionInput.VALUE else ask, [])
-
-
-def field_options(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
-    """Return the options of action fields by kind of input."""
-    own = [row for holder in Holder for row in list_custom_fields(session, who.tenant_id, holder)]
-    plain = [Option(name, translate(language, words)) for name, words in BUILT_IN_FIELDS.items()]
-    kinds = {
-        ActionInput.STAGE.value: stage_options(session, who),
-        ActionInput.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
-        ActionInput.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.enabled_sequences(session, who)],
-        ActionInput.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
-        ActionInput.TEMPLATE.value: template_options(session, who),
-        ActionInput.TAG.value: [Option(tag, tag) for tag in tags.list_tags(session, who)],
-        "value of contact.language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
-    }
-    yes_no = [Option(code, translate(language, code)) for code in ("yes", "no")]
-    for row in own:
-        of_kind = yes_no if row.kind == FieldKind.YES_NO else [Option(option, option) for option in row.options]
-        kinds[f"value of {_fact(row)}"] = of_kind
-    return kinds
-
-
-def _fact(row: CustomField) -> str:
-    return f"{row.holder}.field.{row.key}"
+def _key(index: int, name: str) -> str:
+    return f"action.{index}.{name}"

@@ -1,5 +1,6 @@
 """Rule words: rules, triggers and actions as translated sentences."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.errors import Invalid
 from platform_app.i18n import clause, duration, plural, quoted, translate
-from platform_app.state.rules.named_variables import named_variables
+from platform_app.state.rules.named_variables import BRACKETS, named_variables
 from platform_app.state.rules.proof_view import WEEKDAYS, ViewContext, describe_condition
 
 TRIGGERS = {
@@ -114,6 +115,7 @@ STATES = {
     "trigger": ("Another trigger", ""),
     "agent": ("Not for this agent", ""),
 }
+_CUT_VARIABLE = re.compile(r"\{\{[^{}]*$|\{$")  # at the end of a text that was shortened
 _MATCHES = {"all": " and ", "any": " or "}
 
 
@@ -154,19 +156,19 @@ def _words(node: Condition | Group, context: ViewContext, named: Mapping[str, st
     return joined if outer or len(parts) == 1 else f"({joined})"
 
 
-def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str]) -> str:
-    """Return an action as a clause."""
+def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str], *, marks: str = BRACKETS) -> str:
+    """Return an action as a clause; `marks` are the two characters around the name of a variable."""
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
     fields = [(str(data.get(field.name) or ""), field) for field in input_fields(actions.ACTIONS[kind])]
     told = [(field.options.get(value, value), field.input) for value, field in fields if value != field.prefill]
-    shown = [text for value, ask in told if (text := _value(value, ask, named, language=language))]
+    shown = [text for value, ask in told if (text := _value(value, ask, named, language=language, marks=marks))]
     words = clause(translate(language, actions.label(kind)))
     return f"{words}: {', '.join(shown)}" if shown else words
 
 
-def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> str:
+def _value(value: str, ask: str, named: Mapping[str, str], *, language: str, marks: str) -> str:
     if ask in (ActionInput.STAGE, ActionInput.MEMBER, ActionInput.SEQUENCE):
         return named.get(value, "")
     if ask == ActionInput.FIELD:
@@ -178,7 +180,8 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
         if not days:
             return "" if days is None else translate(language, "due the same day")
         return plural(language, "due in {count} day", "due in {count} days", days)
-    return quoted(language, named_variables(" ".join(value.split())[:80].rstrip("."), language)) if value else ""
+    short = _CUT_VARIABLE.sub("…", " ".join(value.split())[:80]).rstrip(".")
+    return quoted(language, named_variables(short, language, named, marks=marks)) if value else ""
 
 
 def describe_result(sentence: str, values: Mapping[str, object], language: str) -> str:

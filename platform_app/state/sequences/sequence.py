@@ -165,6 +165,10 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         if self.opened:
             self.descriptions = self.descriptions | self._step_words(context, data.names)
 
+    async def _reveal_problems(self) -> None:
+        self._born = self._typed = self._quiet_path = ""
+        await self._draw_lines()
+
     def _step_words(self, context: ViewContext, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)
         return {

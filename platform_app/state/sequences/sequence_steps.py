@@ -2,50 +2,31 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
-from platform_app.automation.input_fields import InputField, input_fields
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.step_base import StepInput
 from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
-from platform_app.i18n import sentence_case, translate
+from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
 from platform_app.state.console.setting_text import names_by_id
-from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_actions import ActionFieldLine, action_field_lines, field_options
+from platform_app.state.rules.action_fields import ActionFieldLine, action_field_lines, field_options
+from platform_app.state.rules.proof_view import view_context
+from platform_app.state.rules.row_focus import focus_fields, focus_menu
 from platform_app.state.sequences import sequence_tree as tree
+from platform_app.state.sequences.sequence_step_lines import SequenceStepLine, own_field_lines, step_line
 from platform_app.state.sequences.sequence_timing import StepTimingEditor, offered_zones, timing_view
 from platform_app.state.sequences.sequence_tree import Data
-from platform_app.state.sequences.sequence_words import BRANCHES, ICONS, describe_step, describe_timing
 
-MOST_PERIODS = 14
-_SWITCHES = ("may_be_today", "not_on_holidays")
-
-
-@dataclass
-class SequenceStepLine:
-    """A step, or the heading of a branch."""
-
-    id: str  # of a branch: step.branch
-    is_branch: bool
-    depth: int
-    number: str
-    title: str
-    icon: str = ""
-    wait: str = ""
-    count: str = ""  # how many stand before it
-    problem: str = ""
-    warning: str = ""
-    first: bool = False  # in its branch: it cannot go up
-    last: bool = False
+_AREA = "steps"
 
 
 class SequenceStepEditor(StepTimingEditor, mixin=True):
@@ -60,6 +41,9 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
     _step_problems: dict[str, str] = {}
     _step_warnings: dict[str, str] = {}
     _subjects_per_step: dict[str, int] = {}
+    _born: str = ""  # id of the step that was added last; the problem of a field waits until the field is left
+    _left: set[str] = set()  # its fields that were left
+    _typed: str = ""  # "step.field" of the field that is typed in
 
     @abstractmethod
     async def _save_steps(self, steps: list[Data]) -> None:
@@ -73,8 +57,19 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         self.steps_key += 1
 
     @handler(Role.OPERATOR)
-    async def add_step(self, where: str, what: str) -> None:
-        """Add a step (a kind, or "do:" and an action) and open it. Raises Invalid, or LimitReached if too many."""
+    async def add_step(self, where: str, what: str) -> Any:
+        """Add a step (a kind, or "do:" and an action) at the end of a branch and open it.
+
+        Raises Invalid for an unknown branch or kind, LimitReached if there are too many.
+        """
+        return await self._insert(what, lambda steps, data: tree.add(steps, where, data))
+
+    @handler(Role.OPERATOR)
+    async def insert_step(self, before_id: str, what: str) -> Any:
+        """Insert a step before another and open it. Raises Invalid, or LimitReached if there are too many."""
+        return await self._insert(what, lambda steps, data: tree.insert(steps, before_id, data))
+
+    async def _insert(self, what: str, insert: Callable[[list[Data], Data], str]) -> Any:
         kind, _, action = what.partition(":")
         if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
             raise Invalid("This value isn’t allowed.")
@@ -82,33 +77,42 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
             raise LimitReached("You can add up to {count} steps.", count=kinds.MAX_STEPS)
         data: Data = {"kind": kind}
         if action:
-            data["action"] = {"kind": action} | {field.name: "" for field in input_fields(actions.ACTIONS[action])}
+            data["action"] = {"kind": action} | {shown.name: "" for shown in input_fields(actions.ACTIONS[action])}
         steps = copy.deepcopy(self._steps)
-        made = tree.add(steps, where, data)
+        made = insert(steps, data)
         await self._keep(steps)
-        await self._open(made)
+        await self._open(made, is_new=True)
+        return focus_fields(_AREA, self.steps_key, made)
 
     @handler(Role.OPERATOR)
-    async def remove_step(self, step_id: str) -> None:
-        """Remove a step with its branches."""
+    async def remove_step(self, step_id: str) -> Any:
+        """Remove a step with its branches; the next step has the focus."""
+        order = [step["id"] for step in tree.walk(self._steps)]
         await self._change(lambda steps: tree.remove(steps, step_id))
+        left = [step["id"] for step in tree.walk(self._steps)]
+        self.steps_key += 1
+        place = min(order.index(step_id), len(left) - 1)
+        return focus_menu(_AREA, self.steps_key, left[place]) if left else None
 
     @handler(Role.OPERATOR)
-    async def copy_step(self, step_id: str) -> None:
-        """Insert a copy of a step after it."""
-
-        def change(steps: list[Data]) -> None:
-            siblings, index = tree.containing_list(steps, step_id)
-            siblings.insert(index + 1, tree.copy_step_data(siblings[index]))
-
-        await self._change(change)
+    async def copy_step(self, step_id: str) -> Any:
+        """Insert a copy of a step after it, and open it."""
+        steps = copy.deepcopy(self._steps)
+        siblings, index = tree.containing_list(steps, step_id)
+        made = tree.copy_step_data(siblings[index])
+        siblings.insert(index + 1, made)
+        await self._keep(steps)
+        await self._open(made["id"])
+        return focus_fields(_AREA, self.steps_key, made["id"])
 
     @handler(Role.OPERATOR)
-    async def move_step(self, step_id: str, up: bool) -> None:
-        """Swap a step with its neighbour."""
+    async def move_step(self, step_id: str, up: bool) -> Any:
+        """Swap a step with its neighbour; its menu keeps the focus."""
         await self._change(lambda steps: tree.move(steps, step_id, up=up))
         number = next((line.number for line in self.steps if line.id == step_id), "")
         self.announcement = translate((await current_user(self)).language, "Now step {number}", number=number)
+        self.steps_key += 1
+        return focus_menu(_AREA, self.steps_key, step_id)
 
     @handler(Role.OPERATOR)
     async def drop_step(self, step_id: str, other_id: str) -> None:
@@ -119,6 +123,13 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
     async def open_step(self, step_id: str) -> None:
         """Open a step for editing, or close it."""
         await self._open("" if step_id == self.opened else step_id)
+
+    @handler(Role.VIEWER)
+    async def leave_field(self, name: str) -> None:
+        """Show the problem of a field of the open step that is left."""
+        if self._typed == f"{self.opened}.{name}" or (self._born == self.opened and name not in self._left):
+            self._typed, self._left = "", self._left | {name}
+            await self._redraw()
 
     @handler(Role.OPERATOR)
     async def set_action_field(self, name: str, value: str) -> None:
@@ -131,6 +142,8 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
                 raise KeyError(name)
             step["action"][name] = value
 
+        if f"{self.opened}.{name}" not in self._step_problems:
+            self._typed = f"{self.opened}.{name}"
         await self._change_open(change)
 
     @handler(Role.OPERATOR)
@@ -177,10 +190,19 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
             self.opened = ""  # it went, or the branch in which it stood
         await self._save_steps(steps)
 
-    async def _open(self, step_id: str) -> None:
+    async def _open(self, step_id: str, *, is_new: bool = False) -> None:
+        """Open a step, or none; the problems of what was open are shown then, those of a new step are not."""
         self.opened = step_id
         self.steps_key += 1
-        await self._draw_open()
+        self._born, self._left, self._typed = step_id if is_new else "", set(), ""
+        await self._redraw()
+
+    def _visible_problems(self) -> dict[str, str]:
+        return {
+            key: sentence
+            for key, sentence in self._step_problems.items()
+            if key != self._typed and not (key.startswith(f"{self._born}.") and key.partition(".")[2] not in self._left)
+        }
 
     async def _draw_open(self) -> None:
         """Update the fields of the open step."""
@@ -190,62 +212,22 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         self.opened_kind = str(step["kind"])
         self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
         self.has_condition = bool((step.get("only_if") or {}).get("of"))
-        own, lines = step.get("action") or {}, [_ask_line(step, field, language) for field in _own(step)]
-        prefix = f"{self.opened}."
+        own, lines = step.get("action") or {}, own_field_lines(step, language)
         self.field_lines = lines + action_field_lines(
-            own, self._field_options, language, problems=self._step_problems, prefix=prefix
+            own, self._field_options, language, problems=self._visible_problems(), prefix=f"{self.opened}."
         )
 
     async def _draw_steps(self, problems: dict[str, str], standing: dict[str, int]) -> None:
         """Update the lines with their problems and the number of subjects before each step."""
-        context, named = await view_context(self), await fetch(self, names_by_id)
         self._step_problems, self._subjects_per_step = problems, standing
+        await self._redraw()
+
+    async def _redraw(self) -> None:
+        """Update the lines and the fields of the open step."""
+        context, named = await view_context(self), await fetch(self, names_by_id)
+        problems, standing = self._visible_problems(), self._subjects_per_step
         self.steps = [
-            _line(index, self._step_warnings, context=context, named=named, problems=problems, standing=standing)
+            step_line(index, self._step_warnings, context=context, named=named, problems=problems, standing=standing)
             for index in tree.layout(self._steps)
         ]
         await self._draw_open()
-
-
-def _own(step: Data) -> list[InputField]:
-    if step.get("kind") not in kinds.STEPS:
-        return []
-    typed = (StepInput.SPAN, StepInput.PERCENT, StepInput.CHOICE)
-    return [field for field in input_fields(kinds.STEPS[step["kind"]]) if field.input in typed]
-
-
-def _ask_line(step: Data, field: InputField, language: str) -> ActionFieldLine:
-    held = step.get(field.name)
-    if held is None:
-        fields = kinds.STEPS[step["kind"]].model_fields
-        held = fields[field.name].get_default(call_default_factory=True, validated_data={})
-    choices = [Option(value, translate(language, words)) for value, words in field.options.items()]
-    return ActionFieldLine(field.name, translate(language, field.label), field.input, str(held), True, "", choices)
-
-
-def _line(
-    index: tree.Place,
-    warnings: Mapping[str, str],
-    *,
-    context: ViewContext,
-    named: Mapping[str, str],
-    problems: dict[str, str],
-    standing: dict[str, int],
-) -> SequenceStepLine:
-    language, step = context.language, index.step
-    if index.branch:
-        words = translate(language, BRANCHES[index.branch])
-        return SequenceStepLine(f"{step['id']}.{index.branch}", True, index.depth, index.number, words)
-    wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
-    try:
-        (read,) = kinds.parse_steps([step])
-        title = sentence_case(describe_step(read, context, named))
-        wait = describe_timing(read.timing, language)
-    except Invalid:
-        title, wait = str(step.get("kind")), ""
-        wrong = translate(language, "This step is no longer available. Remove it.")
-    count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
-    shown = (index.depth, index.number, title, icon, wait, str(count) if count else "", wrong)
-    line = SequenceStepLine(step["id"], False, *shown)
-    line.first, line.last, line.warning = index.first, index.last, warnings.get(step["id"], "")
-    return line

@@ -81,6 +81,14 @@ def add(steps: list[Data], where: str, data: Data) -> str:
     return step_id
 
 
+def insert(steps: list[Data], before_id: str, data: Data) -> str:
+    """Insert a new step before another; return its id. Raises Invalid if there is no such step."""
+    siblings, place = containing_list(steps, before_id)
+    step_id = new_id()[-12:]
+    siblings.insert(place, data | {"id": step_id})
+    return step_id
+
+
 def remove(steps: list[Data], step_id: str) -> None:
     """Remove a step with its branches."""
     siblings, place = containing_list(steps, step_id)

@@ -12,8 +12,10 @@ from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.sequences import SequenceDefinition
 from platform_app.automation.step_base import Step, StepInput
 from platform_app.automation.steps import STEPS
+from platform_app.engine.actions.actions import ACTIONS
 from platform_app.i18n import clause, plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
+from platform_app.state.rules.named_variables import BRACKETS
 from platform_app.state.rules.proof_view import ViewContext
 from platform_app.state.rules.rule_words import CLAUSES, TRIGGERS, describe_action, describe_conditions
 
@@ -81,6 +83,7 @@ ENDS = {
 }
 BRANCHES = {name: words for step_class in STEPS.values() for name, words in step_class.branch_labels.items()}
 ICONS = {kind: step_class.icon for kind, step_class in STEPS.items()}
+ACTION_ICONS = {kind: action.icon for kind, action in ACTIONS.items()}
 _WAITS = {
     WaitReason.DELAY: "waits until {when}",
     WaitReason.UNTIL: "waits until {when}",
@@ -160,11 +163,12 @@ def describe_timing(timing: Timing, language: str) -> str:
     return ", ".join(part for part in parts if part) or translate(language, "immediately")
 
 
-def describe_step(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
-    """Return a step as a clause."""
+def describe_step(step: Any, context: ViewContext, named: Mapping[str, str], *, marks: str = BRACKETS) -> str:
+    """Return a step as a clause; `marks` are the two characters around the name of a variable."""
     language = context.language
     if step.kind == "do":
-        return describe_action(step.action, language, named) if step.action else clause(translate(language, "Actions"))
+        unnamed = clause(translate(language, "Actions"))
+        return describe_action(step.action, language, named, marks=marks) if step.action else unnamed
     shown = {
         field.name: _shown(getattr(step, field.name), field, context, named=named) for field in input_fields(type(step))
     }
@@ -175,6 +179,12 @@ def _shown(value: Any, field: InputField, context: ViewContext, *, named: Mappin
     if field.input == StepInput.CONDITION:
         return describe_conditions(value, context, named) or "…"
     return clause(translate(context.language, field.options.get(str(value), str(value))))
+
+
+def step_icon(step: Mapping[str, Any]) -> str:
+    """Return the icon of a step from its JSON values: that of its action, if it has one."""
+    action = (step.get("action") or {}).get("kind")
+    return ACTION_ICONS.get(str(action)) or ICONS.get(str(step.get("kind")), "zap")
 
 
 def describe_trigger(own: SequenceDefinition, language: str) -> str:
