@@ -124,6 +124,7 @@ class Lead(Owned, table=True):
         Index("ix_lead_budget", "tenant_id", "deleted_at", "budget", "id"),
         Index("ix_lead_sums", "tenant_id", "deleted_at", "stage_id", "budget"),
         Index("ix_lead_board", "tenant_id", "deleted_at", "stage_id", "updated_at", "id"),
+        Index("ix_lead_since", "tenant_id", "stage_id", "in_stage_since"),
     )
     title: str = Field(max_length=200)
     contact_id: str | None = Field(default=None, foreign_key="contact.id", index=True, max_length=32)

@@ -138,10 +138,9 @@ def won_leads(scope: Scope) -> WonLeads:
 
 def won_by_agent(scope: Scope) -> dict[str, int]:
     """Return the number of leads won by the agents that replied to them."""
-    replied = owned(Event, scope.who.tenant_id).where(Event.kind == EventKind.REPLY_SENT)
-    lead = and_(col(Lead.id) == Event.lead_id, col(Lead.tenant_id) == scope.who.tenant_id)
     won = _won(scope).with_only_columns(Lead.id)
-    query = replied.join(Lead, lead).where(col(Event.lead_id).in_(won))
+    replied = owned(Event, scope.who.tenant_id).where(Event.kind == EventKind.REPLY_SENT)
+    query = replied.where(col(Event.lead_id).in_(won))
     counted = query.with_only_columns(Event.agent_id, func.count(col(Event.lead_id).distinct()))
     return {
         agent_id or "": number for agent_id, number in scope.session.execute(counted.group_by(Event.agent_id)).all()
@@ -149,16 +148,10 @@ def won_by_agent(scope: Scope) -> dict[str, int]:
 
 
 def _won(scope: Scope) -> Any:
-    """Return the query of leads that came into their won stage in the period, found by the events of it."""
+    """Return the query of leads that came into their won stage in the period and are still in it."""
     tenant = scope.who.tenant_id
-    moved = owned(Event, tenant).where(
-        col(Event.kind).in_([EventKind.STAGE_CHANGED, EventKind.LEAD_CREATED]),
-        scope.during(col(Event.at)),
-        col(Event.lead_id).is_not(None),
-    )
     won = owned(Stage, tenant).where(Stage.kind == StageKind.WON)
     return owned(Lead, tenant).where(
-        col(Lead.id).in_(moved.with_only_columns(Event.lead_id)),
         col(Lead.stage_id).in_(won.with_only_columns(Stage.id)),
         scope.during(col(Lead.in_stage_since)),
         col(Lead.deleted_at).is_(None),
