@@ -21,6 +21,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.bin import BinEntry, BinKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.bin import bin_entries, row_removal
+from platform_app.services.bin.bin_kinds import KINDS
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
@@ -30,7 +31,7 @@ from platform_app.services.webhooks import incoming_webhooks, outgoing_webhooks
 
 log = structlog.get_logger()
 MAX_REMOVALS = 50  # entries that one call of `remove_expired` handles
-_RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
+RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
     BinKind.AGENT: agent_deletion.restore,
     BinKind.SCRIPT: scripts.restore,
     BinKind.RULE: rules.DEFINITIONS.restore,
@@ -44,7 +45,6 @@ _RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
     BinKind.OUTGOING_WEBHOOK: outgoing_webhooks.restore,
     BinKind.CHANNEL_ACCOUNT: channel_accounts.restore,
 }
-_ADMIN_KINDS = (BinKind.WEBHOOK, BinKind.OUTGOING_WEBHOOK, BinKind.CHANNEL_ACCOUNT)  # which only admins may delete
 _OF_AGENTS = (BinKind.SCRIPT, BinKind.RULE, BinKind.SEQUENCE)
 
 
@@ -60,7 +60,7 @@ class BinPage:
 
 def visible_kinds(who: Identity) -> list[BinKind]:
     """Return the kinds that a member sees: those that a member of this role may edit."""
-    return [kind for kind in BinKind if kind not in _ADMIN_KINDS or who.role.includes(Role.ADMIN)]
+    return [kind for kind in BinKind if not KINDS[kind].is_for_admins or who.role.includes(Role.ADMIN)]
 
 
 def list_entries(
@@ -113,7 +113,7 @@ def restore(session: Transaction, who: Identity, entry_id: str) -> BinEntry:
     entry = get(session, who, entry_id)
     if entry.kind in _OF_AGENTS:
         _check_agent(session, who, entry)
-    _RESTORERS[entry.kind](session, who, entry.row_id)
+    RESTORERS[entry.kind](session, who, entry.row_id)
     return entry
 
 

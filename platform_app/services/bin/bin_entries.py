@@ -11,86 +11,11 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.models.bin import BinEntry, BinKind
-from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
+from platform_app.services.bin.bin_kinds import KINDS
 from platform_app.services.feed import activity
 
 RETENTION = timedelta(days=30)
-# By kind: the kind of the activities, the path of a row, and what is recorded when it is restored or deleted for good.
-_WORDS: dict[BinKind, tuple[ActivityKind, str, str, str]] = {
-    BinKind.AGENT: (
-        ActivityKind.AGENT,
-        "/agents/{id}",
-        "Agent “{name}” restored",
-        "Agent “{name}” permanently deleted",
-    ),
-    BinKind.SCRIPT: (
-        ActivityKind.AGENT,
-        "",
-        "Script “{name}” restored",
-        "Script “{name}” permanently deleted",
-    ),
-    BinKind.RULE: (
-        ActivityKind.RULE,
-        "/rules/{id}",
-        "Rule “{name}” restored",
-        "Rule “{name}” permanently deleted",
-    ),
-    BinKind.SEQUENCE: (
-        ActivityKind.SEQUENCE,
-        "/sequences/{id}",
-        "Sequence “{name}” restored",
-        "Sequence “{name}” permanently deleted",
-    ),
-    BinKind.CONTACT: (
-        ActivityKind.PERSON,
-        "/contacts/{id}",
-        "Contact “{name}” restored",
-        "Contact “{name}” permanently deleted",
-    ),
-    BinKind.LEAD: (
-        ActivityKind.PERSON,
-        "/leads/{id}",
-        "Lead “{name}” restored",
-        "Lead “{name}” permanently deleted",
-    ),
-    BinKind.CONVERSATION: (
-        ActivityKind.CONVERSATION,
-        "/test-chat?c={id}",
-        "Conversation “{name}” restored",
-        "Conversation “{name}” permanently deleted",
-    ),
-    BinKind.SOURCE: (
-        ActivityKind.KNOWLEDGE,
-        "/knowledge/{id}",
-        "Source “{name}” restored",
-        "Source “{name}” permanently deleted",
-    ),
-    BinKind.CATEGORY: (
-        ActivityKind.KNOWLEDGE,
-        "/knowledge",
-        "Category “{name}” restored",
-        "Category “{name}” permanently deleted",
-    ),
-    BinKind.WEBHOOK: (
-        ActivityKind.INTEGRATION,
-        "/webhooks/{id}",
-        "Webhook “{name}” restored",
-        "Webhook “{name}” permanently deleted",
-    ),
-    BinKind.OUTGOING_WEBHOOK: (
-        ActivityKind.INTEGRATION,
-        "/webhooks/outgoing/{id}",
-        "Webhook “{name}” restored",
-        "Webhook “{name}” permanently deleted",
-    ),
-    BinKind.CHANNEL_ACCOUNT: (
-        ActivityKind.INTEGRATION,
-        "/settings/channels/{id}",
-        "Channel account “{name}” restored",
-        "Channel account “{name}” permanently deleted",
-    ),
-}
 
 
 def kind_of(row: Any) -> BinKind:
@@ -152,12 +77,12 @@ def entries_with(session: Transaction, tenant_id: str, agent_id: str) -> list[Bi
 
 def record(session: Transaction, who: Identity, entry: BinEntry, *, is_restored: bool) -> None:
     """Record the activity that an entry was restored, or is deleted for good."""
-    kind, path, restored, removed = _WORDS[entry.kind]
-    link, agent_id = path.format(id=entry.row_id) if is_restored else "", None
+    kind = KINDS[entry.kind]
+    link, agent_id = kind.path.format(id=entry.row_id) if is_restored else "", None
     if entry.kind == BinKind.AGENT and is_restored:
         agent_id = entry.row_id
-    sentence = restored if is_restored else removed
-    activity.record_by(session, who, kind, sentence, agent_id=agent_id, link=link, name=entry.name)
+    sentence = kind.restored if is_restored else kind.removed
+    activity.record_by(session, who, kind.activity, sentence, agent_id=agent_id, link=link, name=entry.name)
 
 
 def check_name(given: str, name: str) -> None:

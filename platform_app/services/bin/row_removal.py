@@ -20,24 +20,10 @@ from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.secret import Secret
 from platform_app.models.sequence import Enrollment, Sequence
+from platform_app.services.bin.bin_kinds import KINDS
 
 BATCH_SIZE = 200  # rows removed by one statement
 _ID_LENGTH = 32
-# By kind: names of the columns of other tables with the id of such a row, whether or not they are foreign keys.
-_LINKS: dict[BinKind, tuple[str, ...]] = {
-    BinKind.AGENT: ("agent_id",),
-    BinKind.SCRIPT: ("script_id",),
-    BinKind.RULE: ("rule_id",),
-    BinKind.SEQUENCE: ("sequence_id",),
-    BinKind.CONTACT: ("contact_id", "subject_id"),
-    BinKind.LEAD: ("lead_id", "subject_id"),
-    BinKind.CONVERSATION: ("conversation_id", "subject_id"),
-    BinKind.SOURCE: ("source_id", "replaces"),
-    BinKind.CATEGORY: ("category_id", "parent_id"),
-    BinKind.WEBHOOK: ("webhook_id",),
-    BinKind.OUTGOING_WEBHOOK: ("outgoing_id",),
-    BinKind.CHANNEL_ACCOUNT: ("account_id",),
-}
 _OWN_SECRETS = (BinKind.WEBHOOK, BinKind.CHANNEL_ACCOUNT)
 
 
@@ -160,7 +146,7 @@ def _remove_messages(session: Transaction, tenant_id: str, ids: list[str]) -> No
 def _unlink(session: Transaction, tenant_id: str, kind: BinKind, ids: list[str]) -> None:
     """Empty the columns of other tables with these ids, unless their rows are deleted with the row by the database."""
     for model in owned_tables().values():
-        for name in set(_LINKS[kind]) & model.model_fields.keys():
+        for name in set(KINDS[kind].columns) & model.model_fields.keys():
             (column,) = getattr(model, name).property.columns
             if any(key.ondelete == "CASCADE" for key in column.foreign_keys):
                 continue

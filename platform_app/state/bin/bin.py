@@ -11,26 +11,14 @@ from platform_app.errors import Invalid
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.bin import BinEntry, BinKind
 from platform_app.models.person import Identity, Role
+from platform_app.services.bin.bin_kinds import KINDS
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.list_page import ListPage
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 
-KIND_LABELS: dict[BinKind, str] = {
-    BinKind.AGENT: "Agent",
-    BinKind.SCRIPT: "Script",
-    BinKind.RULE: "Rule",
-    BinKind.SEQUENCE: "Sequence",
-    BinKind.CONTACT: "Contact",
-    BinKind.LEAD: "Lead",
-    BinKind.CONVERSATION: "Conversation",
-    BinKind.SOURCE: "Source",
-    BinKind.CATEGORY: "Category",
-    BinKind.WEBHOOK: "Webhook",
-    BinKind.OUTGOING_WEBHOOK: "Outgoing webhook",
-    BinKind.CHANNEL_ACCOUNT: "Channel account",
-}
+KIND_LABELS = {kind: held.label for kind, held in KINDS.items()}
 _COUNTED: dict[BinKind, tuple[str, str]] = {
     BinKind.RULE: ("{count} rule", "{count} rules"),
     BinKind.SEQUENCE: ("{count} sequence", "{count} sequences"),
