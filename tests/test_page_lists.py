@@ -1,6 +1,7 @@
 """Page lists: a page that was added is in the navigation or palette, in the browser tests and translated."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ HOME = "/manage/[tenant]"
 INSIDE = [page for page in every_page() if page.route.startswith(HOME)]
 PLAIN = [page for page in INSIDE if "[" not in page.route.removeprefix(HOME)]
 BROWSER_TESTS = Path(__file__).parent / "e2e" / "test_pages.py"
+CONTROL_TESTS = Path(__file__).parent / "e2e" / "test_every_control.py"
 
 
 def texts(path: Path) -> set[str]:
@@ -45,6 +47,11 @@ def test_names_are_the_same_in_navigation_and_palette() -> None:
 @pytest.mark.parametrize("page", PLAIN, ids=path_of)
 def test_every_page_is_looked_at_in_the_browser(page: Page) -> None:
     assert path_of(page) in texts(BROWSER_TESTS), "tests/e2e/test_pages.py: PAGES or MORE"
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=path_of)
+def test_the_browser_knows_a_row_for_every_id(page: Page) -> None:
+    assert set(re.findall(r"\[(\w+)\]", path_of(page))) <= texts(CONTROL_TESTS), "tests/e2e/test_every_control.py: ROWS"
 
 
 @pytest.mark.parametrize("page", INSIDE, ids=path_of)

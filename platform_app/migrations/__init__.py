@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,14 @@ def current(address: str) -> str:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 
+def next_number(names: Iterable[str]) -> str:
+    """Return the number after the greatest with which names of revisions begin, in four digits."""
+    return f"{max(int(name[:4]) for name in names) + 1:04d}"
+
+
 def write_revision(address: str, message: str) -> str:
     """Write the revision that leads from a migrated database to the models, and return its path."""
-    number = f"{len(list((_FOLDER / 'versions').glob('[0-9]*.py'))) + 1:04d}"
+    number = next_number(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py"))
     with transaction(address) as connection:
         config = _configuration(connection)
         script = command.revision(config, message, autogenerate=True, rev_id=number)

@@ -122,6 +122,10 @@ def insert_published_rows(address: str) -> None:
         insert(address, f"{kind}version", **ids, **parent, **dates, number=1, definition=CONTENT, published_by="Vera")
 
 
+def test_a_new_revision_has_the_number_after_the_greatest() -> None:
+    assert migrations.next_number(["0001_every_table.py", "0048_checklist.py", "0046_articles.py"]) == "0049"
+
+
 def test_versions_keep_their_data_when_their_columns_become_the_same(empty: str) -> None:
     migrations.upgrade(empty, "0021")
     insert_published_rows(empty)
