@@ -1,7 +1,7 @@
 import { useCallback, useRef, useState } from "react";
 
 /* Sends files one after another as raw bodies and shows how far each has come. Texts come from the page. */
-export function FileUpload({ address, category, accept, asks, words, onDone }) {
+export function FileUpload({ address, category, accept, asks, single, words, onDone }) {
   const input = useRef(null);
   const [files, setFiles] = useState([]);
   const [over, setOver] = useState(false);
@@ -59,7 +59,7 @@ export function FileUpload({ address, category, accept, asks, words, onDone }) {
   );
 
   const take = async (list) => {
-    const chosen = Array.from(list || []).map((file) => ({ file, key: crypto.randomUUID() }));
+    const chosen = Array.from(list || []).slice(0, single ? 1 : undefined).map((file) => ({ file, key: crypto.randomUUID() }));
     setFiles((all) => [
       ...all.filter((one) => !one.problem),
       ...chosen.map(({ file, key }) => ({ key, name: file.name, progress: 0, problem: "" })),
@@ -86,7 +86,7 @@ export function FileUpload({ address, category, accept, asks, words, onDone }) {
         ref={input}
         id="files"
         type="file"
-        multiple
+        multiple={!single}
         accept={accept}
         className="visually-hidden"
         aria-hidden="true"

@@ -8,7 +8,7 @@ from platform_app.api.attachments import attachment
 from platform_app.api.channel_webhooks import receive_update, verify_webhook
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.crm_webhooks import receive_crm_post
-from platform_app.api.files import name_taken, refused_rows, source_file, upload, upload_contacts
+from platform_app.api.files import name_taken, refused_rows, replace_source_file, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
 from platform_app.api.kommo_chats import receive_chat_hook
 from platform_app.api.sign_in import claim_session, sign_out
@@ -36,6 +36,7 @@ api = Starlette(
         name_taken,
         upload,
         source_file,
+        replace_source_file,
         upload_contacts,
         refused_rows,
         analytics_csv,

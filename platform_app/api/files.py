@@ -15,7 +15,7 @@ from platform_app.i18n import translate
 from platform_app.models.crm import RefusedRow
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import csv_files, imports
-from platform_app.services.knowledge import source_replacement, sources
+from platform_app.services.knowledge import source_changes, source_replacement, sources
 
 
 class UploadTooLarge(LimitReached):
@@ -85,6 +85,15 @@ async def source_file(request: Request, who: Identity) -> Response:
         filename=file_name,
         headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX},
     )
+
+
+@route("/api/sources/{tenant}/{source_id}/replacement", Role.OPERATOR, methods=["POST"])
+async def replace_source_file(request: Request, who: Identity) -> Response:
+    """Replace the file of a source by one sent as a raw body; X-File-Name is its name, percent-encoded."""
+    source_id, name = request.path_params["source_id"], unquote(request.headers.get("x-file-name", ""))
+    body = _limited_body(request, settings().upload_max_mb * 1_000_000)
+    await source_changes.replace_file(who, source_id, name, body)
+    return JSONResponse({"source_id": source_id}, 200)
 
 
 @route("/api/imports/{tenant}", Role.OPERATOR, methods=["POST"])

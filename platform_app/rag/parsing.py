@@ -33,6 +33,7 @@ KINDS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".xlsx": "xlsx",
+    ".ods": "ods",
 }
 TEXT_LIMIT = 20_000_000  # characters
 OUTPUT_LIMIT = 200_000_000  # bytes that the child may write
@@ -43,6 +44,7 @@ _READERS = {  # by kind: the module in platform_app.rag.readers and its function
     "html": ("html", "read"),
     "csv": ("sheets", "read_csv"),
     "xlsx": ("sheets", "read_xlsx"),
+    "ods": ("ods", "read"),
 }
 _DAMAGED = "The file couldn’t be read: it is damaged or too large."
 _EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR"
@@ -66,7 +68,7 @@ def check_name(file_name: str) -> str:
     """Return the kind of a file by its name. Raises Invalid if files of this kind cannot be parsed."""
     kind = KINDS.get(Path(file_name).suffix.lower())
     if kind is None:
-        raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
+        raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, ODS, CSV, TXT, MD or HTML.")
     return kind
 
 

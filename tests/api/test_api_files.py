@@ -10,7 +10,7 @@ from platform_app.db import owned, session_scope
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Role
 from tests.api_client import HOST, client, sign_in
-from tests.conftest import forget_process_state, make_tenant
+from tests.conftest import forget_process_state, make_member, make_tenant
 
 
 class Body:
@@ -173,3 +173,19 @@ async def test_a_file_that_is_gone_is_not_found(who: Identity) -> None:
         (settings().uploads / on_disk()[0]).unlink()
         answer = await browser.get(f"/api/sources/acme/{source_id}/file")
     assert (answer.status_code, answer.json()["detail"]) == (404, "File not found. It may have been deleted.")
+
+
+async def test_a_file_is_replaced_by_those_who_may(who: Identity) -> None:
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        made = await browser.post("/api/uploads/acme", content=b"Old text", headers={"X-File-Name": "Price.txt"})
+        path = f"/api/sources/acme/{made.json()['source_id']}/file"
+        replacement = path.removesuffix("file") + "replacement"
+        answer = await browser.post(replacement, content=b"New text", headers={"X-File-Name": quote("Прайс.md")})
+        assert answer.status_code == 200 and (await browser.get(path)).content == b"New text"
+        wrong = await browser.post(replacement, content=b"MZ", headers={"X-File-Name": "price.exe"})
+        assert wrong.status_code == 422 and (await browser.get(path)).content == b"New text"
+    (row,) = kept(who)
+    assert (row.file_name, row.title) == ("Прайс.md", "Price")
+    viewer = make_member(who, Role.VIEWER)
+    async with client(sign_in(viewer), Origin=f"http://{HOST}") as browser:
+        assert (await browser.post(replacement, content=b"Mine", headers={"X-File-Name": "a.txt"})).status_code == 403

@@ -83,6 +83,7 @@ async def test_knowledge(who: Identity) -> None:
     text = "# Prices\n\nA full tune-up costs 40 euros and takes one day."
     made = await good(key, "POST", "/knowledge/sources", {"title": "Prices 2026", "text": text})
     assert (made["title"], made["state"]) == ("Prices 2026", "queued")
+    assert (made["kind"], made["visibility"]) == ("file", "visible")
     assert made["id"] in [one["id"] for one in (await good(key, "GET", "/knowledge/sources"))["data"]]
     asked = {"category_ids": ["0" * 32], "question": "tune-up"}
     assert (await good(key, "POST", "/knowledge/search", asked))["data"] == []

@@ -4,15 +4,16 @@ from typing import Any
 
 from platform_app.db import owned, session_scope
 from platform_app.models.article import UnansweredQuestion
-from platform_app.models.knowledge import Visibility
+from platform_app.models.knowledge import SourceState, Visibility
 from platform_app.models.person import Identity, Role
 from platform_app.services.knowledge import articles, sources, unanswered_questions
 from platform_app.state.knowledge.article import ArticleState
 from platform_app.state.knowledge.knowledge import KnowledgeState
 from platform_app.state.knowledge.questions import QuestionsState
+from platform_app.state.knowledge.source import SourcePageState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
-from tests.knowledge.test_knowledge import source
+from tests.knowledge.test_knowledge import source, upload
 from tests.knowledge.test_unanswered_questions import ask
 from tests.talking import call
 
@@ -123,3 +124,28 @@ async def test_questions_become_an_article_or_are_dismissed(who: Identity) -> No
         rows = session.exec(owned(UnansweredQuestion, who.tenant_id)).all()
     assert sorted(row.source_id == made.id for row in rows) == [False, True, True]
     assert call(who, unanswered_questions.count_open) == 1
+
+
+async def test_a_source_is_renamed_read_again_and_edited_as_an_article(who: Identity) -> None:
+    made = await upload(who, "Parking.md", TEXT.encode())
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, f"/{made}", SourcePageState, "loaded")
+        await tab.send(SourcePageState.rename(""))
+        assert tab.get(SourcePageState, "problem") == "Enter a title of up to 200 characters."
+        await tab.send(SourcePageState.rename("Yard"))
+        assert (source(who, made).title, tab.get(SourcePageState, "problem")) == ("Yard", "")
+        with session_scope(who.tenant_id) as session:
+            sources.get(session, who, made).state = SourceState.FAILED
+        await tab.send(SourcePageState.retry)
+        assert source(who, made).state == SourceState.QUEUED
+        with session_scope(who.tenant_id) as session:
+            row = sources.get(session, who, made)
+            row.state, row.generation = SourceState.READY, 1
+        await tab.send(SourcePageState.refresh)
+        assert tab.get(SourcePageState, "rows")[0].is_text
+        await tab.send(SourcePageState.edit_as_article)
+        assert f"/manage/acme/knowledge/articles/{made}" in tab.scripts()
+        assert draft(who, made) == {"title": "Yard", "text": TEXT}
+        other = await upload(who, "Gate.txt", TEXT.encode())
+        await tab.send(KnowledgeState.edit_as_article(other))
+        assert source(who, other).kind == "file", "it is not ready"

@@ -16,7 +16,7 @@ from tests.documents import docx, packed, pdf, with_document
 DAMAGED = "The file couldn’t be read: it is damaged or too large."
 NOT_DOCX = "The file is damaged or isn’t a DOCX."
 BOMB = "The archive expands to an unsafe size and was rejected."
-OTHER_KIND = "This file type isn’t supported. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML."
+OTHER_KIND = "This file type isn’t supported. Upload PDF, DOCX, XLSX, ODS, CSV, TXT, MD or HTML."
 NOT_TEXT = "This isn’t a text file, although its name suggests it."
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha">'

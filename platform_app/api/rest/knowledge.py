@@ -9,7 +9,7 @@ from sqlmodel import col
 from platform_app.api.rest.fields import Id, ListQuery, MessageText, Page, View, page
 from platform_app.api.rest.operations import Call, Input, operation
 from platform_app.db import owned
-from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.knowledge import Source, SourceKind, SourceState, Visibility
 from platform_app.rag import retrieval
 from platform_app.services.api_keys.scopes import Scope
 from platform_app.services.knowledge import categories, sources
@@ -33,11 +33,13 @@ class CategoriesView(BaseModel):
 
 
 class SourceDetails(View):
-    """A document of which agents may read passages once it is indexed."""
+    """A file or article of which agents may read passages once it is indexed, unless it is hidden."""
 
     id: str
     created_at: datetime
     title: str
+    kind: SourceKind
+    visibility: Visibility
     category_id: str | None
     file_name: str
     size: int

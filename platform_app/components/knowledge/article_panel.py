@@ -22,7 +22,14 @@ def _preview() -> rx.Component:
         rx.el.h2(t("Preview")),
         rx.cond(
             ArticleState.preview != "",
-            rx.el.div(safe_markdown(ArticleState.preview), id="preview", class_name="article-preview"),
+            rx.el.div(
+                safe_markdown(ArticleState.preview),
+                id="preview",
+                role="region",
+                aria_label=t("Preview"),
+                tab_index=0,
+                class_name="article-preview",
+            ),
             rx.el.p(t("No text yet."), class_name="muted small"),
         ),
         class_name="card section",

@@ -4,9 +4,12 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import download_link, skeleton_rows
+from platform_app.components.console.parts import READ_ONLY, download_link, field, skeleton_rows
 from platform_app.components.console.text import t
+from platform_app.components.console.upload import replacement_upload
+from platform_app.components.console.versioned_editor import small_button
 from platform_app.components.knowledge.source_state import source_state
+from platform_app.services.knowledge.source_changes import MAX_TITLE_CHARS
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.source import ChunkRow, SourcePageState
 from platform_app.state.knowledge.source_view import SourceRow
@@ -21,15 +24,56 @@ def show() -> rx.Component:
 
 
 def _source(source: rx.Var[SourceRow]) -> rx.Component:
+    home = f"/manage/{CurrentUser.slug}/knowledge"
+    edit = rx.cond(
+        source.is_text & ~READ_ONLY,
+        small_button(t("Edit as article"), on_click=SourcePageState.edit_as_article),
+    )
     return rx.fragment(
         page_head(
             source.title,
             None,
-            rx.link(t("All sources"), href=f"/manage/{CurrentUser.slug}/knowledge", size="2", underline="always"),
-            download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
+            rx.link(t("All sources"), href=home, size="2", underline="always"),
+            rx.cond(
+                source.is_article,
+                rx.link(t("Edit article"), href=f"{home}/articles/{source.id}", size="2", underline="always"),
+            ),
+            rx.cond(
+                source.size != "",
+                download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
+            ),
+            edit,
         ),
-        rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
+        rx.flex(
+            source_state(source),
+            rx.el.span(source.chunks, class_name="muted"),
+            rx.cond(
+                (source.state_code == "failed") & ~READ_ONLY, small_button(t("Retry"), on_click=SourcePageState.retry)
+            ),
+            spacing="4",
+            align="center",
+            margin_bottom="16px",
+        ),
+        rx.cond(~source.is_article & ~READ_ONLY, _changes(source)),
         rx.el.ol(rx.foreach(SourcePageState.chunks, _chunk), class_name="passages"),
+    )
+
+
+def _changes(source: rx.Var[SourceRow]) -> rx.Component:
+    """Return the field for the title and the drop zone for a new file."""
+    title = rx.input(
+        id="title",
+        default_value=source.title,
+        on_blur=SourcePageState.rename,
+        max_length=MAX_TITLE_CHARS,
+        max_width="420px",
+    )
+    return rx.fragment(
+        field(t("Title"), title, name="title", problem=SourcePageState.problem),
+        rx.el.div(
+            replacement_upload(f"/api/sources/{CurrentUser.slug}/{source.id}/replacement", SourcePageState.refresh),
+            margin_top="16px",
+        ),
     )
 
 

@@ -35,7 +35,7 @@ def read(path: Path, report: Report) -> str:
     """Return the text of a page as Markdown. Raises Invalid if the file is an SVG picture."""
     source = _decode(path.read_bytes(), report)
     if re.match(r"\s*(<\?xml[^>]*>\s*)?<svg", source, re.IGNORECASE):
-        raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
+        raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, ODS, CSV, TXT, MD or HTML.")
     source = re.sub(r"^\s*<\?xml[^>]*>", "", source)
     if not source.strip():
         return ""

@@ -24,6 +24,9 @@ MAX_ROWS = 100_000  # of a file
 MAX_COLUMNS = 200
 MAX_LOADED_BYTES = 12_000_000  # bytes of XML; a larger workbook is read row by row, without its merged cells
 _NO_VALUE = re.compile(rb"</f>\s*(<v\s*/>|<v></v>|</c>)|<f[^>]*/>\s*(<v\s*/>|<v></v>|</c>)")
+FORMULAS_SKIPPED = (
+    "Formulas without a saved result skipped: {count}. Open the file in a spreadsheet app, save it and upload again."
+)
 _DAMAGED = "The file is damaged or isn’t an XLSX file."
 
 
@@ -42,7 +45,7 @@ def read_csv(path: Path, report: Report) -> str:
     csv.field_size_limit(1_000_000)
     try:
         rows = csv.reader(io.StringIO(source, newline=""), delimiter=delimiter)
-        return _to_markdown([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
+        return to_markdown([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
     except csv.Error as error:
         raise Invalid("The file isn’t a valid table.") from error
 
@@ -78,16 +81,13 @@ def read_xlsx(path: Path, report: Report) -> str:
     if missing:
         say(
             report,
-            (
-                "Formulas without a saved result skipped: {count}. Open the file in a spreadsheet app, "
-                "save it and upload again."
-            ),
+            FORMULAS_SKIPPED,
             count=missing,
         )
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
     report.hidden += len(book.worksheets) - len(visible)
     has_titles = len(book.worksheets) > 1
-    return _to_markdown([(sheet.title if has_titles else "", _rows(sheet, report)) for sheet in visible], report)
+    return to_markdown([(sheet.title if has_titles else "", _rows(sheet, report)) for sheet in visible], report)
 
 
 def _rows(sheet: Any, report: Report) -> Iterator[list[str]]:
@@ -168,7 +168,7 @@ def _continues_table(head: list[str], row: list[str]) -> bool:
     return numbers(row) > 0 and numbers(head) == 0 and sum(map(bool, head)) == sum(map(bool, row)) > 1
 
 
-def _to_markdown(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) -> str:
+def to_markdown(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) -> str:
     """Return sheets as Markdown; rows and columns beyond the limits are reported."""
     parts, rows_left, is_cut = [], MAX_ROWS, False
     for name, rows in sheets:

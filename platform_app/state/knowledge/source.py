@@ -1,12 +1,16 @@
 """Source: a source with its stored chunks."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import reflex as rx
 
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.services.knowledge import sources
-from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.services.knowledge import articles, source_changes, sources
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.knowledge.source_view import SourceRow, source_row
 
@@ -26,11 +30,12 @@ class SourcePageState(rx.State):
     rows: list[SourceRow] = []
     chunks: list[ChunkRow] = []
     loaded: bool = False
+    problem: str = ""  # with the title
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the source and its chunks."""
-        self.rows, self.chunks, self.loaded = [], [], False
+        self.rows, self.chunks, self.loaded, self.problem = [], [], False, ""
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
@@ -40,9 +45,42 @@ class SourcePageState(rx.State):
             async with self:
                 await self._fetch()
 
+    @handler(Role.VIEWER)
+    async def refresh(self) -> None:
+        """Fetch the source again."""
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def rename(self, title: str) -> None:
+        """Give the source another title when its field loses the focus."""
+        self.problem = ""
+        if [row.title for row in self.rows] == [title]:
+            return
+        try:
+            await call(self, source_changes.rename, self._id(), title)
+        except Invalid as error:
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def retry(self) -> None:
+        """Index the source again after a failure."""
+        await call(self, sources.retry, self._id())
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def edit_as_article(self) -> Any:
+        """Make the source an article and open it."""
+        text = await fetch(self, articles.read_text, self._id())
+        article = await call(self, articles.edit_as_article, self._id(), text=text)
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/knowledge/articles/{article.id}")
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        source_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+        source_id = self._id()
         source = await fetch(self, sources.get, source_id)
         self.rows = [source_row(source, identity, language)]
         stored = await fetch(self, sources.list_chunks, source_id)
