@@ -60,6 +60,8 @@ class Retrieval:
     degraded: bool = False  # the vector index was down
     lost: bool = False  # the vector index has to be rebuilt
     outdated: bool = False  # ... for another embedder; meanwhile the old vectors answer
+    word_threshold: float = 0.0  # a passage is given if its lexical score reaches this
+    vector_threshold: float = 0.0  # ... or its similarity this; over 1: similarity alone is never enough
     milliseconds: int = 0
 
 
@@ -97,7 +99,8 @@ def retrieve(
         passage.score = round(mixed[passage.chunk_id], 4)
         passage.lexical_score = round(held.get(passage.chunk_id, 0.0), 4)
         passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
-    result.passages = _given(result.considered, limit, embedder.calibration)
+    result.word_threshold, result.vector_threshold = thresholds(result.considered, embedder.calibration)
+    result.passages = _given(result, limit)
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
 
@@ -111,12 +114,20 @@ def _live_embedder(tenant_id: str, result: Retrieval) -> Embedder:
     return (embedders.of_version(version) if result.outdated else None) or configured
 
 
-def _given(considered: list[Passage], limit: int, calibration: Calibration) -> list[Passage]:
-    """Choose and number the passages for the prompt: those with words of the question, and those near in meaning."""
+def thresholds(considered: list[Passage], calibration: Calibration) -> tuple[float, float]:
+    """Return the least lexical score and the least similarity of which one is enough to be given to the model."""
     floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in considered), default=0.0))
     nearest = max((passage.vector_score for passage in considered), default=0.0)
-    near = max(calibration.related, SHARE_OF_NEAREST * nearest)
-    relevant = [p for p in considered[:limit] if p.lexical_score >= floor or p.vector_score >= near]
+    return floor, max(calibration.related, SHARE_OF_NEAREST * nearest)
+
+
+def _given(result: Retrieval, limit: int) -> list[Passage]:
+    """Choose and number the passages for the prompt: those with words of the question, and those near in meaning."""
+    relevant = [
+        p
+        for p in result.considered[:limit]
+        if p.lexical_score >= result.word_threshold or p.vector_score >= result.vector_threshold
+    ]
     for number, passage in enumerate(relevant, 1):
         passage.used, passage.number = True, number
     return relevant

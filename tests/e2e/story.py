@@ -37,6 +37,25 @@ class AtAgent:
         sheet = self.page.locator(".picker").filter(has=button)
         sheet.locator(f'[data-option="{code}"]').click()
 
+    def act_as(self, label: str, option: str | re.Pattern[str]) -> None:
+        """Choose the contact, the lead or the stage in the test chat."""
+        opener = self.page.locator(".acting > button")
+        opener.click()
+        field = self.page.locator(".acting .picker")
+        field.get_by_role("button", name=re.compile(f"^{label} ")).click()
+        field.get_by_role("option", name=option).first.click()
+        self.page.keyboard.press("Escape")
+        expect(opener).to_have_attribute("aria-expanded", "false")
+
+    def run_rules(self) -> None:
+        """Let rules and sequences run on the open test conversation."""
+        self.page.locator(".acting > button").click()
+        switch = self.page.get_by_role("switch", name=self.t("Run rules"))
+        switch.click()
+        expect(switch).to_be_checked()
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator(".test-bar")).to_contain_text(self.t("Rules run"))
+
     def loaded(self) -> None:
         """Wait until the page stands: it has its heading, and nothing on it is loading."""
         expect(self.page.locator("h1").first).to_be_attached()

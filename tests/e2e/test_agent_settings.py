@@ -72,7 +72,7 @@ class Editor:
         self.page.goto(f"{self.home}/test-chat?agent={self.id}")
         field = self.page.get_by_role("textbox", name="Message", exact=True)
         expect(field).to_be_enabled()
-        expect(self.page.get_by_role("combobox", name="Agent")).not_to_be_empty()
+        expect(self.page.locator(".test-bar")).to_contain_text("Draft")
         field.fill(question)
         field.press("Enter")
         if not waits:

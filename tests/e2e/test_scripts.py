@@ -73,8 +73,7 @@ class Story(AtAgent):
     def chat(self) -> None:
         self.page.goto(f"{self.home}/test-chat?agent={self.agent}")
         expect(self.page.get_by_role("textbox", name=self.t("Message"), exact=True)).to_be_enabled()
-        self.page.get_by_role("switch", name=self.t("Run rules")).click()  # so that uses of scripts are counted
-        expect(self.page.get_by_role("switch", name=self.t("Run rules"))).to_be_checked()
+        self.run_rules()  # so that uses of scripts are counted
 
 
 @pytest.fixture(params=["ru", "en"])
@@ -101,9 +100,9 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
 
     story.chat()
     assert "<scripts>" not in story.prompt()  # no lead, no stage
-    story.choose(story.t("Lead"), re.compile("battery"))
+    story.act_as(story.t("Lead"), re.compile("battery"))
     assert "Ask Peter Lang" not in story.prompt()  # it stands in another stage
-    story.choose(story.t("Stage"), re.compile("Choosing"))
+    story.act_as(story.t("Stage"), re.compile("Choosing"))
     story.recorded.provider.will(says("Peter Lang, is the budget of 460 right? [S1]"))
     assert "Ask Peter Lang about the budget of 460." in story.prompt()
     page.get_by_role("button", name=story.t("Why this reply?")).last.click()
@@ -117,7 +116,7 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     row.get_by_role("switch").click()
     wait_for(lambda: story.stored("enabled", title) == 0)
     story.chat()
-    story.choose(story.t("Stage"), re.compile("Choosing"))
+    story.act_as(story.t("Stage"), re.compile("Choosing"))
     assert "<scripts>" not in story.prompt()
 
 
@@ -132,7 +131,7 @@ def test_in_the_request_exactly_when_agent_stage_and_condition_fit(story: Story)
     for whose in (story.agent, story.recorded.one("SELECT id FROM agent WHERE is_demo")):
         chats[whose] = story.page = editor.context.new_page()
         story.page.goto(f"{story.home}/test-chat?agent={whose}")
-        story.choose(story.t("Lead"), re.compile("battery"))
+        story.act_as(story.t("Lead"), re.compile("battery"))
     mine, other = chats
     tried = 0
     for agents, talks_with in (("This agent", mine), ("All agents", other), ("This agent", other)):
@@ -165,14 +164,14 @@ def test_used_only_where_its_condition_holds(story: Story) -> None:
     expect(verdict).to_contain_text(story.t("Condition met."))
 
     story.chat()
-    story.choose(story.t("Lead"), re.compile("battery"))
+    story.act_as(story.t("Lead"), re.compile("battery"))
     assert "Offer a discount." not in story.prompt()
     page.get_by_role("button", name=story.t("Why this reply?")).last.click()
     panel = page.get_by_role("dialog")
     expect(panel).to_contain_text(story.t("Lead budget"))
     expect(panel).to_contain_text("460")
     page.keyboard.press("Escape")
-    story.choose(story.t("Lead"), re.compile("Mountain bicycle"))
+    story.act_as(story.t("Lead"), re.compile("Mountain bicycle"))
     assert "Offer a discount." in story.prompt()
 
 

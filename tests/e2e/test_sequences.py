@@ -209,8 +209,7 @@ def reply_leaves(builder: Builder, sequence_id: str) -> None:
     page = builder.page
     page.goto(f"{builder.home}/test-chat?agent={builder.agent}")
     expect(page.get_by_role("textbox", name=builder.t("Message"), exact=True)).to_be_enabled()
-    page.get_by_role("switch", name=builder.t("Run rules")).click()
-    expect(page.get_by_role("switch", name=builder.t("Run rules"))).to_be_checked()
+    builder.run_rules()
     mine = "SELECT state, leaving FROM enrollment WHERE sequence_id = ? AND conversation_id IS NOT NULL"
     for count, text in enumerate(("First", "Second"), 1):
         field = page.get_by_role("textbox", name=builder.t("Message"), exact=True)

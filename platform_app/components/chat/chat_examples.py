@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.chat.test_bar import test_note
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.state.chat.test_chat import TestChatState
@@ -21,6 +22,7 @@ def example_questions() -> rx.Component:
             ~READ_ONLY,
             rx.flex(*(_example(words) for words in EXAMPLES), spacing="2", wrap="wrap", justify="center"),
         ),
+        test_note(),
         class_name="muted talk-empty",
     )
 

@@ -4,6 +4,9 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_view import SourceChip
+
 
 class Composer(rx.Component):
     """A text field that submits its form with Enter."""
@@ -51,21 +54,28 @@ class Countdown(rx.Component):
     pattern: rx.Var[str]
 
 
-def safe_markdown(text: Any) -> rx.Component:
-    """Render untrusted Markdown without raw HTML and images; links open a new tab without referrer."""
-    return rx.markdown(
-        text,
-        use_raw=False,
-        use_math=False,
-        use_katex=False,
-        component_map={
-            "img": lambda *children, **props: rx.el.span("🖼"),
-            "a": lambda *children, **props: rx.el.a(
-                *children,
-                href=props.get("href", ""),
-                target="_blank",
-                rel="noopener noreferrer nofollow",
-                class_name="text-link",
-            ),
-        },
+class Prose(rx.Component):
+    """Untrusted text without raw HTML and images; links open a new tab without referrer."""
+
+    library = "$/public/prose.jsx"
+    tag = "Prose"
+    lib_dependencies: list[str] = ["react-markdown@10.1.0", "remark-gfm@4.0.1", "lucide-react@1.26.0"]
+
+    text: rx.Var[str]
+    is_plain: rx.Var[bool]  # shown as it is, not as Markdown
+    sources: rx.Var[list[SourceChip]]  # their numbers in brackets are links to their chips
+    source: rx.Var[str]
+    copy_label: rx.Var[str]
+    copied_label: rx.Var[str]
+
+
+def prose(text: Any, *, is_plain: Any = False, sources: Any = None) -> rx.Component:
+    """Return the text of a message, in which the numbers of its sources are links to them."""
+    return Prose.create(
+        text=text,
+        is_plain=is_plain,
+        sources=[] if sources is None else sources,
+        source=t("Source"),
+        copy_label=t("Copy the code"),
+        copied_label=t("Copied"),
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.chat.composer import Composer, Countdown, safe_markdown
-from platform_app.components.console.parts import READ_ONLY, time_ago
+from platform_app.components.chat.composer import Composer, Countdown, prose
+from platform_app.components.console.parts import READ_ONLY, icon_button, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.chat_view import MessageRow, SourceChip
@@ -19,7 +19,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
         rx.el.header(
             rx.el.strong(row.name),
             time_ago(row.when, row.exact),
-            rx.cond(row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True)),
+            state_badge(row),
             class_name="message-head",
         ),
         rx.cond(
@@ -36,10 +36,6 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
             row.error != "",
             rx.el.p(row.error, class_name=rx.cond(row.state == "held", "muted small", "problem-text"), role="status"),
         ),
-        rx.cond(
-            row.without_vectors,
-            rx.el.p(t("Semantic search was unavailable; keyword results used."), class_name="muted small"),
-        ),
         rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),
@@ -47,28 +43,39 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
     )
 
 
+def state_badge(row: rx.Var[Any]) -> rx.Component:
+    """Return the state of a message that is not simply sent, in the color of what it means."""
+    color = rx.match(
+        row.state, ("failed", "red"), ("partial", "red"), ("to_approve", "amber"), ("held", "amber"), "gray"
+    )
+    return rx.cond(
+        row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True, color_scheme=color)
+    )
+
+
 def live_reply() -> rx.Component:
-    """Return the reply that is being streamed."""
+    """Return the reply that is being streamed: what is being done for it, and its text so far."""
+    state, plain = TestChatState, TestChatState.is_plain_text
+    step = rx.match(
+        state.live_step,
+        ("searching", t("Searching knowledge…")),
+        ("writing", t("Writing…")),
+        ("acting", t("Using a tool…")),
+        t("Preparing the reply…"),
+    )
+    is_empty = (state.tail == "") & (state.done_blocks.length() == 0)
+    blocks = rx.foreach(state.done_blocks, lambda block, place: rx.box(prose(block, is_plain=plain), key=place))
     return rx.el.article(
+        rx.el.header(rx.el.strong(state.live_name), class_name="message-head"),
         rx.el.div(
-            rx.cond(
-                TestChatState.is_plain_text,
-                rx.el.div(
-                    rx.foreach(TestChatState.done_blocks, lambda block, place: rx.el.div(block + "\n\n", key=place)),
-                    TestChatState.tail,
-                    class_name="plain",
-                ),
-                rx.fragment(
-                    rx.foreach(
-                        TestChatState.done_blocks, lambda block, place: rx.el.div(safe_markdown(block), key=place)
-                    ),
-                    safe_markdown(TestChatState.tail),
-                ),
+            rx.cond(is_empty, rx.fragment(), rx.fragment(blocks, rx.box(prose(state.tail, is_plain=plain)))),
+            rx.el.span(
+                step,
+                role="status",
+                class_name=rx.cond(is_empty | (state.live_step == "acting"), "reply-step muted", "visually-hidden"),
             ),
-            rx.el.span(class_name="caret", aria_hidden="true"),
-            class_name="bubble live",
+            class_name=rx.cond(is_empty, "bubble live", "bubble live growing"),
         ),
-        rx.el.span(t("The agent is writing"), class_name="visually-hidden"),
         class_name="message",
         aria_busy="true",
     )
@@ -103,12 +110,14 @@ def quiet_button(words: Any, event: Any, **props: Any) -> rx.Component:
     )
 
 
+def icon_action(icon: str, words: Any, event: Any) -> rx.Component:
+    """Return an action of a message: an icon whose name is shown while the pointer is over it."""
+    return rx.el.span(icon_button(icon, words, event, small=True), title=words)
+
+
 def _reply_text(row: rx.Var[MessageRow]) -> rx.Component:
-    plain, marked = (
-        rx.el.div(row.text, class_name="bubble plain"),
-        rx.el.div(safe_markdown(row.text), class_name="bubble"),
-    )
-    return rx.cond(row.text != "", rx.cond(TestChatState.is_plain_text, plain, marked))
+    text = prose(row.text, is_plain=TestChatState.is_plain_text, sources=row.sources)
+    return rx.cond(row.text != "", rx.el.div(text, class_name="bubble"))
 
 
 def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
@@ -120,17 +129,19 @@ def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
             on_click=ChatPanelState.show_passage(chip.chunk_id),
             type="button",
             class_name="chip",
+            custom_attrs={"data-source": chip.number},
         )
     )
 
 
 def _actions(row: rx.Var[MessageRow]) -> rx.Component:
+    copied = [rx.set_clipboard(row.text), rx.toast.success(t("Copied"))]
     return rx.flex(
-        rx.cond(row.text != "", quiet_button(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied"))])),
-        rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
-        rx.cond(row.can_retry & ~READ_ONLY, quiet_button(t("Retry"), TestChatState.retry(row.id))),
-        rx.cond(row.can_edit & ~READ_ONLY, quiet_button(t("Edit"), TestChatState.begin_edit(row.id))),
-        spacing="4",
+        rx.cond(row.text != "", icon_action("copy", t("Copy"), copied)),
+        rx.cond(row.has_trace, icon_action("circle-help", t("Why this reply?"), ChatPanelState.show_trace(row.id))),
+        rx.cond(row.can_retry & ~READ_ONLY, icon_action("rotate-cw", t("Retry"), TestChatState.retry(row.id))),
+        rx.cond(row.can_edit & ~READ_ONLY, icon_action("pencil", t("Edit"), TestChatState.begin_edit(row.id))),
+        spacing="2",
         class_name="message-actions",
     )
 

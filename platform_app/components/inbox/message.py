@@ -4,8 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.chat.composer import Composer, safe_markdown
-from platform_app.components.chat.message import quiet_button, source_chip
+from platform_app.components.chat.composer import Composer, prose
+from platform_app.components.chat.message import icon_action, quiet_button, source_chip, state_badge
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
@@ -24,7 +24,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
                 rx.el.time(row.when, title=row.exact, class_name="muted small"),
                 rx.cond(row.is_edited, rx.el.span(t("Edited"), class_name="muted small")),
                 rx.cond(row.delivery_label != "", _delivery(row)),
-                rx.cond(row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True)),
+                state_badge(row),
                 class_name="message-head",
             ),
             rx.cond(row.state == "to_approve", _approval(row), _text(row)),
@@ -42,14 +42,8 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
 
 
 def _text(row: rx.Var[InboxMessage]) -> rx.Component:
-    return rx.cond(
-        row.text != "",
-        rx.cond(
-            row.is_plain,
-            rx.el.div(row.text, class_name="bubble plain"),
-            rx.el.div(safe_markdown(row.text), class_name="bubble"),
-        ),
-    )
+    text = prose(row.text, is_plain=row.is_plain, sources=row.sources)
+    return rx.cond(row.text != "", rx.el.div(text, class_name="bubble"))
 
 
 def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
@@ -112,7 +106,7 @@ def _actions(row: rx.Var[InboxMessage]) -> rx.Component:
         rx.flex(
             rx.cond(is_held, held),
             rx.cond(awaits_decision, _delivery_actions(row)),
-            rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
+            rx.cond(row.has_trace, icon_action("circle-help", t("Why this reply?"), ChatPanelState.show_trace(row.id))),
             spacing="4",
             align="center",
             class_name="message-actions",

@@ -1,30 +1,20 @@
 """Test chat: the conversation list, the open conversation and the trace panel."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.chat.chat_examples import example_questions
 from platform_app.components.chat.composer import Composer, StickToEnd
 from platform_app.components.chat.conversation_list import conversation_list
 from platform_app.components.chat.message import delayed_reply, live_reply, message, quiet_button
+from platform_app.components.chat.test_bar import test_bar
 from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import (
-    READ_ONLY,
-    confirm,
-    empty_state,
-    icon_button,
-    link_button,
-    skeleton_rows,
-    undo_bar,
-)
+from platform_app.components.console.parts import READ_ONLY, empty_state, link_button, skeleton_rows, undo_bar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.chat.test_chat import TestChatState
-from platform_app.state.chat.test_context import NEW, NONE
 from platform_app.state.console.base import CurrentUser
 
 
@@ -44,7 +34,10 @@ def _chat() -> rx.Component:
             rx.el.div(
                 conversation_list(),
                 _conversation(),
-                class_name=rx.cond(TestChatState.current != "", "chat open", "chat"),
+                side_panel(),
+                class_name=rx.cond(
+                    (TestChatState.current != "") | TestChatState.is_begun, "chat open", "chat"
+                ),  # on a phone the list and the conversation take turns
             ),
             empty_state(
                 t("No agents yet. Create one to start a test chat."),
@@ -52,7 +45,6 @@ def _chat() -> rx.Component:
                 icon="bot",
             ),
         ),
-        side_panel(),
         undo_bar(ConversationListState.undo_sentence, ConversationListState.undo),
     )
 
@@ -62,8 +54,7 @@ def _conversation() -> rx.Component:
     idle = (TestChatState.live_id == "") & (TestChatState.delayed_id == "")
     length = TestChatState.done_blocks.length().to_string() + " " + TestChatState.tail.length().to_string()
     return rx.el.section(
-        _toolbar(),
-        _live_notice(),
+        test_bar(),
         rx.cond(
             TestChatState.guided_progress.length() > 0,
             rx.el.ul(
@@ -110,110 +101,6 @@ def _agent_paused() -> rx.Component:
         align="center",
         class_name="silent",
         role="status",
-    )
-
-
-def _conversation_menu() -> rx.Component:
-    """Return the menu that hands the conversation off or closes it."""
-    return rx.menu.root(
-        rx.menu.trigger(icon_button("ellipsis", t("Actions for the conversation"), small=True)),
-        rx.menu.content(
-            rx.menu.item(t("Hand off to a person"), on_select=TestChatState.hand_off),
-            rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),
-        ),
-    )
-
-
-def _select(
-    label: Any, value: Any, choices: Any, on_change: Any, *, nobody: Any = None, new: Any = None
-) -> rx.Component:
-    first = [] if nobody is None else [rx.select.item(nobody, value=NONE)]
-    return rx.select.root(
-        rx.select.trigger(aria_label=label, class_name="chat-choice"),
-        rx.select.content(
-            *first,
-            *([] if new is None else [rx.select.item(new, value=NEW)]),
-            rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id)),
-        ),
-        value=value,
-        on_change=on_change,
-        disabled=READ_ONLY,
-    )
-
-
-def _toolbar() -> rx.Component:
-    state = TestChatState
-    return rx.flex(
-        rx.icon_button(
-            rx.icon("arrow-left", size=16),
-            on_click=state.begin_new,
-            variant="ghost",
-            color_scheme="gray",
-            aria_label=t("All conversations"),
-            class_name="only-narrow",
-        ),
-        _select(t("Agent"), state.agent, state.agents, state.select_agent),
-        _switch(t("Draft"), state.use_draft, state.set_use_draft),
-        rx.cond(
-            state.stages.length() > 0,
-            _lead_select(),
-        ),
-        _select(
-            t("Contact"),
-            state.contact,
-            state.contacts,
-            state.select_contact,
-            nobody=t("No contact"),
-            new=t("Create a test contact"),
-        ),
-        rx.cond(
-            state.stages.length() > 0,
-            _select(t("Stage"), state.stage, state.stages, state.select_stage, nobody=t("Lead’s current stage")),
-        ),
-        _switch(t("Run rules"), state.is_live, state.set_is_live),
-        rx.spacer(),
-        rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _conversation_menu())),
-        spacing="3",
-        align="center",
-        wrap="wrap",
-        class_name="chat-bar",
-    )
-
-
-def _lead_select() -> rx.Component:
-    state = TestChatState
-    return _select(
-        t("Lead"), state.lead, state.leads, state.select_lead, nobody=t("No lead"), new=t("Create a test lead")
-    )
-
-
-def _clear() -> rx.Component:
-    return confirm(
-        rx.button(t("Clear"), variant="ghost", color_scheme="gray", high_contrast=True, size="1"),
-        title=t("Clear the conversation?"),
-        sentence=t("All messages will be deleted. This can’t be undone."),
-        verb=t("Clear"),
-        on_confirm=TestChatState.clear,
-    )
-
-
-def _switch(label: Any, is_on: Any, on_change: Any) -> rx.Component:
-    return rx.el.label(
-        rx.switch(checked=is_on, on_change=on_change, size="1", disabled=READ_ONLY),
-        label,
-        class_name="status small",
-    )
-
-
-def _live_notice() -> rx.Component:
-    """Return what the switch of the rules means for this conversation."""
-    return rx.el.p(
-        rx.cond(
-            TestChatState.is_live,
-            t("Test: rules and sequences run, and it counts in analytics. No contact is messaged."),
-            t("Test: no rules or sequences run, it doesn’t count in analytics, and no contact is messaged."),
-        ),
-        class_name="muted small chat-note",
     )
 
 

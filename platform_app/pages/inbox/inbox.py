@@ -25,7 +25,6 @@ def show() -> rx.Component:
         rx.fragment(
             rx.el.h1(t("Inbox"), class_name="visually-hidden"),
             rx.cond(InboxListState.loaded & InboxState.loaded, _inbox(), skeleton_rows(8)),
-            side_panel(),
         ),
         section="Inbox",
     )
@@ -41,6 +40,7 @@ def _inbox() -> rx.Component:
             rx.el.div(empty_state(t("Choose a conversation on the left.")), class_name="inbox-nothing"),
         ),
         rx.cond(is_open, contact_panel()),
+        side_panel(),
         class_name=rx.cond(is_open, rx.cond(ContactPanelState.is_open, "inbox open panel", "inbox open"), "inbox"),
     )
 

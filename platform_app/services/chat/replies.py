@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ from platform_app.rag.search_query import Query, query_of
 from platform_app.services.chat import model_fallback, reply_budget, reply_conduct, reply_store, tool_calls, tool_turns
 from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_budget import BudgetSpent
-from platform_app.services.chat.reply_context import ReplyContext, load_context
+from platform_app.services.chat.reply_context import ReplyContext, ReplyStep, load_context
 from platform_app.services.chat.tool_turns import ReplyParked
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
@@ -40,8 +40,10 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, n
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 
-async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> AsyncIterator[str]:
-    """Generate the reply whose row is in state STREAMING; yield its text in pieces.
+async def stream(
+    tenant_id: str, reply_id: str, *, trigger: str = "message", on_step: Callable[[ReplyStep], None] | None = None
+) -> AsyncIterator[str]:
+    """Generate the reply whose row is in state STREAMING; yield its text in pieces. `on_step` is told of each step.
 
     At the end the row holds text, sources, state and trace. A failure of the provider does not raise: the row stores
     its sentence and keeps the text so far. Closing the stream stops the reply. An unexpected error is stored as a
@@ -55,6 +57,7 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
     if work is None:
         return
     work.trigger = trigger
+    work.on_step = on_step or work.on_step
     writer, keeper = asyncio.create_task(_generate(work)), asyncio.create_task(_flush_periodically(work))
     try:
         async for piece in _new_text(work, writer, keeper):
@@ -155,6 +158,7 @@ async def _answer(work: ReplyContext, request: ModelRequest) -> None:
         if work.outcome.tool_requests and work.tool_round >= tool_calls.MAX_ROUNDS:
             raise ModelFailure(FailureReason.TOO_MANY_CALLS)
         if work.outcome.tool_requests:
+            work.on_step(ReplyStep.ACTING)
             await asyncio.to_thread(tool_turns.perform, work)
         elif not (await asyncio.to_thread(tool_turns.has_to_retell, work) or await reply_conduct.has_to_retell(work)):
             return
@@ -177,6 +181,7 @@ async def _ask_model(work: ReplyContext, request: ModelRequest) -> None:
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
     """Read the model's text into the context."""
+    work.on_step(ReplyStep.WRITING)
     # the stream is annotated as an iterator and is a generator
     async with aclosing(client.stream_reply(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
         async for _ in pieces:
@@ -247,6 +252,7 @@ def _search(work: ReplyContext) -> None:
     work.query = Query(facts.question) if facts.is_task else query_of(facts.question, facts.history)
     if not work.query.text:
         return
+    work.on_step(ReplyStep.SEARCHING)
     shelves = _selected_categories(work.tenant_id, own.categories) if own.knowledge == KnowledgeScope.CHOSEN else None
     work.retrieval = retrieve(work.tenant_id, work.query.text, before=work.query.before, categories=shelves)
     if work.retrieval.lost or work.retrieval.outdated:

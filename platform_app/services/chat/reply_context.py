@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from platform_app import fact_snapshots
@@ -30,6 +32,15 @@ from platform_app.services.scripts.script_selection import ScriptDecision
 
 HISTORY_PAGE = 100  # messages read at first
 _HISTORY_STATES = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
+
+
+class ReplyStep(StrEnum):
+    """What is being done for a reply of which no text can be shown yet."""
+
+    PREPARING = "preparing"
+    SEARCHING = "searching"  # in the knowledge
+    WRITING = "writing"  # the model was asked
+    ACTING = "acting"  # the calls of tools that the model has asked for
 
 
 @dataclass
@@ -75,6 +86,7 @@ class ReplyContext:
     spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
+    on_step: Callable[[ReplyStep], None] = lambda step: None  # told of each step when it begins
     preparation_ms: int = 0
     started: float = field(default_factory=time.monotonic)
 

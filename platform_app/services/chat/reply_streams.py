@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from platform_app.services.chat import replies
+from platform_app.services.chat.reply_context import ReplyStep
 
 log = structlog.get_logger()
 STOP_SECONDS = 5  # timeout of `stop` for storing the partial reply
@@ -13,12 +14,13 @@ STOP_SECONDS = 5  # timeout of `stop` for storing the partial reply
 
 @dataclass
 class LiveReply:
-    """A reply that is being streamed: its text so far, its task, and an event that is set at the end.
+    """A reply that is being streamed: its text and step so far, its task, and an event that is set at the end.
 
     `grown` is set when there is more text, and replaced by another event: take it before reading the text.
     """
 
     text: str = ""
+    step: ReplyStep = ReplyStep.PREPARING
     grown: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
@@ -50,8 +52,11 @@ async def stop(reply_id: str) -> None:
 
 
 async def _write(tenant_id: str, reply_id: str, live: LiveReply) -> None:
+    def note(step: ReplyStep) -> None:
+        live.step = step
+
     try:
-        async for piece in replies.stream(tenant_id, reply_id):
+        async for piece in replies.stream(tenant_id, reply_id, on_step=note):
             live.text += piece
             live.grown.set()
             live.grown = asyncio.Event()

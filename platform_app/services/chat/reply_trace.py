@@ -10,7 +10,7 @@ from platform_app.llm import prompts
 from platform_app.models.conversation import Conversation, Trace
 from platform_app.models.script import ScriptUse
 from platform_app.models.tool_call import ToolCall
-from platform_app.services.chat import tool_calls
+from platform_app.services.chat import no_answer, tool_calls
 from platform_app.services.chat.model_calls import ModelCall, total_cost
 from platform_app.services.chat.reply_context import ReplyContext
 
@@ -111,6 +111,8 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "scripts": [script.as_json() for script in work.scripts],
         "guided": work.guidance.as_json() if work.guidance else {},
         "passages": [passage.as_json() for passage in work.retrieval.considered],
+        "thresholds": {"words": work.retrieval.word_threshold, "meaning": work.retrieval.vector_threshold},
+        "no_answer": no_answer.is_no_answer(work),
         "degraded": work.retrieval.degraded,
         "search": work.query.shown,
         "history": len(prompts.recent_history(work.facts.history)),
@@ -126,6 +128,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "spent_budget": work.spent_budget,
         "unfounded": work.is_unfounded,
         "fired": work.fired,
+        "conduct": work.conduct_outcome.value if work.conduct_outcome else "",
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
         "trigger": work.trigger,
         "milliseconds": {

@@ -6,9 +6,10 @@ from typing import Any
 from platform_app.llm import prompts
 from platform_app.models.conversation import Message, Trace
 from platform_app.models.knowledge import Source
+from platform_app.rag import embedders
 from platform_app.rag.chunking import Piece, chunk_id, indexed_text
 from platform_app.rag.hashed_vectors import embed_passage, embed_question
-from platform_app.rag.retrieval import Passage
+from platform_app.rag.retrieval import Passage, thresholds
 from platform_app.rag.search_terms import stems
 
 MODEL = "demo"  # these replies were written in advance
@@ -66,6 +67,15 @@ def build_trace(
     )
 
 
+def _thresholds(passages: list[Passage]) -> dict[str, float]:
+    """Return the thresholds of the search with hashed vectors, if the passages reach them."""
+    hashed = embedders.of_version(embedders.HASHED)
+    if hashed is None:
+        return {}
+    words, meaning = thresholds(passages, hashed.calibration)
+    return {"words": words, "meaning": meaning} if all(p.lexical_score >= words for p in passages) else {}
+
+
 def _data(
     facts: prompts.PromptContext, passages: list[Passage], prompt: list[dict[str, str]], *, took: timedelta
 ) -> dict[str, Any]:
@@ -73,6 +83,7 @@ def _data(
         "settings": facts.settings.model_dump(mode="json", include=_SHOWN) | {"model": MODEL},
         "provider": MODEL,
         "passages": [passage.as_json() for passage in passages],
+        "thresholds": _thresholds(passages),
         "degraded": False,
         "search": facts.question,
         "history": len(prompts.recent_history(facts.history)),

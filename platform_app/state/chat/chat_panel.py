@@ -6,13 +6,14 @@ from typing import Any
 import reflex as rx
 
 from platform_app.models.person import Role
-from platform_app.services.chat import conversations
+from platform_app.services.chat import reply_reasons
 from platform_app.services.knowledge import sources
 from platform_app.state.chat.trace_view import (
     DurationBar,
     LabeledValue,
     TracePassage,
     TraceScript,
+    reason_sentences,
     trace_durations,
     trace_facts,
     trace_passages,
@@ -36,6 +37,9 @@ class ChatPanelState(rx.State):
     """The panel at the right of the test chat: the trace of a reply, or a cited passage."""
 
     open_panel: str = ""  # "", trace or passage
+    shown_id: str = ""  # of the reply or the chunk
+    reasons: list[str] = []  # sentences, the one that decided first
+    agent_id: str = ""  # whose instructions can be edited; "" if it is deleted
     passages: list[TracePassage] = []
     scripts: list[TraceScript] = []
     facts: list[LabeledValue] = []
@@ -55,11 +59,14 @@ class ChatPanelState(rx.State):
     async def show_trace(self, reply_id: str) -> Any:
         """Open the trace of a reply."""
         language = (await current_user(self)).language
-        trace = await fetch(self, conversations.get_trace, reply_id)
-        if trace is None:
+        told = await fetch(self, reply_reasons.explain, reply_id[:32])
+        if told is None:
             return await success_toast(self, "The reply was interrupted before its trace was stored.")
-        self.passages, self.facts = trace_passages(trace, language), trace_facts(trace, language)
-        self.scripts = trace_scripts(trace, await view_context(self))
+        trace, self.shown_id, self.agent_id = told.trace, reply_id[:32], told.agent_id
+        self.reasons = reason_sentences(told.reasons, language)
+        self.passages = trace_passages(trace, language, told.source_ids)
+        self.facts = trace_facts(trace, language)
+        self.scripts = trace_scripts(trace, await view_context(self), told.script_ids)
         self.durations, self.prompt = trace_durations(trace, language), trace_prompt(trace, language)
         self.degraded = bool(trace.data.get("degraded"))
         self.open_panel = "trace"
@@ -68,13 +75,13 @@ class ChatPanelState(rx.State):
     @handler(Role.VIEWER)
     async def show_passage(self, chunk_id: str) -> None:
         """Open a cited chunk with its neighbours."""
-        source, chunks = await fetch(self, sources.get_passage, chunk_id)
+        source, chunks = await fetch(self, sources.get_passage, chunk_id[:64])
+        self.shown_id = chunk_id[:64]
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
         self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
         self.open_panel = "passage"
 
     @handler(Role.VIEWER)
-    async def set_open(self, is_open: bool) -> None:
-        """Close the panel if `is_open` is false; a trace or passage opens it."""
-        if not is_open:
-            self.open_panel = ""
+    async def close(self) -> None:
+        """Close the panel."""
+        self.open_panel = ""

@@ -56,7 +56,6 @@ class MessageRow:
     when: str
     exact: str
     sources: list[SourceChip]
-    without_vectors: bool
     can_retry: bool
     can_edit: bool
     has_trace: bool
@@ -89,7 +88,6 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         when=relative_time(language, row.created_at, now(), who.time_zone),
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
-        without_vectors=row.without_vectors,
         can_retry=row.author == Author.AGENT and row.answers_id is not None,
         can_edit=row.author == Author.CONTACT,
         has_trace=is_generated and row.finished_at is not None and not (row.task and not row.text),
@@ -121,6 +119,8 @@ def split_blocks(text: str) -> tuple[list[str], str]:
             held = ""
     if held:
         return parts, held
+    if len(parts) > 1 and not parts[-1].strip():  # the next block has not begun: the caret stays in the last one
+        parts.pop()
     return parts[:-1], parts[-1] if parts else ""
 
 

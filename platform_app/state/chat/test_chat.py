@@ -11,6 +11,7 @@ from platform_app.errors import NotFound, PlatformError
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services.chat import approvals, conversations, hand_off, held_messages, reply_streams
+from platform_app.services.chat.reply_context import ReplyStep
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat.chat_view import (
     IN_PROGRESS,
@@ -42,6 +43,8 @@ class TestChatState(TestContext, rx.State):
     guided_progress: list[str] = []  # a sentence per guided script of the conversation
     has_earlier: bool = False
     live_id: str = ""
+    live_name: str = ""  # the agent that is writing
+    live_step: str = ReplyStep.PREPARING.value
     done_blocks: list[str] = []
     tail: str = ""
     delayed_id: str = ""
@@ -52,6 +55,7 @@ class TestChatState(TestContext, rx.State):
     editing: str = ""
     is_plain_text: bool = False  # replies of the agent are not rendered as Markdown
     state: str = "open"  # open, handed_off, closed
+    is_begun: bool = False  # a new conversation was asked for, or an agent: on a phone the list is left
     _message_limit: int = PAGE_SIZE
     _followed_reply_id: str = ""
 
@@ -63,6 +67,7 @@ class TestChatState(TestContext, rx.State):
         self.loaded = False
         await self._load_options(asked.get("agent", ""))
         self.current = asked.get("c", "")[:32]
+        self.is_begun = bool(asked.keys() & {"new", "agent"})
         try:
             await self._open()
         except NotFound as error:
@@ -90,17 +95,17 @@ class TestChatState(TestContext, rx.State):
             if reply_id != self.live_id or self._followed_reply_id == reply_id:
                 return
             self._followed_reply_id = reply_id
-        live, shown, here = reply_streams.find(reply_id), "", await session_check(self)
+        live, shown, here = reply_streams.find(reply_id), ("", ""), await session_check(self)
         while live is not None and not live.done.is_set():
             await asyncio.sleep(REFRESH_SECONDS)
-            if live.text != shown:
+            if (live.text, live.step.value) != shown:
                 if not await here.is_valid():
                     return
                 async with self:
                     if self._followed_reply_id != reply_id:
                         return
-                    shown = live.text
-                    self._show_live(shown)
+                    shown = live.text, live.step.value
+                    self._show_live(*shown)
         if not await here.is_valid():
             return
         async with self:
@@ -191,7 +196,7 @@ class TestChatState(TestContext, rx.State):
     @handler(Role.VIEWER)
     async def begin_new(self) -> Any:
         """Go to a new conversation."""
-        return browser.redirect(self.router.url.path)
+        return browser.redirect(f"{self.router.url.path}?new=1")
 
     @handler(Role.VIEWER)
     async def show_earlier(self) -> None:
@@ -231,7 +236,8 @@ class TestChatState(TestContext, rx.State):
         self.lead = self.contact = self.stage = NONE
         self.state, self.is_live = "open", False
 
-    def _show_live(self, text: str) -> None:
+    def _show_live(self, text: str, step: str) -> None:
+        self.live_step = step
         done, self.tail = split_blocks(text)
         if self.done_blocks != done:
             self.done_blocks = done
@@ -288,8 +294,12 @@ class TestChatState(TestContext, rx.State):
             find_pending_reply(messages, MessageState.DELAYED),
         )
         self.live_id = streaming.id if streaming else ""
-        here = reply_streams.find(self.live_id)
-        self._show_live(here.text if here else streaming.text if streaming else "")
+        self.live_name = streaming.author_name if streaming else ""
+        live = reply_streams.find(self.live_id)
+        if live:
+            self._show_live(live.text, live.step.value)
+        else:  # another process writes it
+            self._show_live(streaming.text if streaming else "", ReplyStep.PREPARING.value)
         if self.delayed_id != (delayed.id if delayed else ""):
             self.delayed_id = delayed.id if delayed else ""
             self.delay_seconds = seconds_left(delayed.due_at) if delayed else 0

@@ -13,7 +13,6 @@ from platform_app.services.agents import agent_list
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads, pipelines
 from platform_app.state.console.base import call, current_user, fetch, handler
-from platform_app.state.console.option_lists import Option, stage_options
 
 NONE = "none"  # an option needs a value
 NEW = "new"
@@ -21,11 +20,29 @@ MAX_OPTIONS = 100  # of contacts and of leads, the newest
 
 
 @dataclass
-class TestContextOptions:
-    """The contacts and leads on offer, and the contact of each lead by its id."""
+class AgentOption:
+    """An agent that can be tried: its name and the number of its newest published version, 0 if there is none."""
 
-    contacts: list[Option] = field(default_factory=list)
-    leads: list[Option] = field(default_factory=list)
+    id: str
+    name: str
+    version: int
+
+
+@dataclass
+class ContextOption:
+    """A contact, a lead or a stage: its name, and what tells it from others of the same name."""
+
+    id: str
+    name: str
+    note: str
+
+
+@dataclass
+class TestContextOptions:
+    """The contacts and leads on offer, and the contact and the stage of each lead by its id."""
+
+    contacts: list[ContextOption] = field(default_factory=list)
+    leads: list[ContextOption] = field(default_factory=list)
     contact_of: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,10 +59,19 @@ def test_context_options(
     except NotFound:  # deleted since
         pass
     return TestContextOptions(
-        [Option(row.id, row.name) for row in persons],
-        [Option(row.id, f"{row.title} · {stages[row.stage_id]}") for row in deals],
+        [ContextOption(row.id, row.name, (row.phones or row.emails or [""])[0]) for row in persons],
+        [ContextOption(row.id, row.title, stages[row.stage_id]) for row in deals],
         {row.id: row.contact_id for row in deals if row.contact_id},
     )
+
+
+def test_context_stages(session: Transaction, who: Identity) -> list[ContextOption]:
+    """Return all stages of the tenant with the names of their pipelines, in order."""
+    return [
+        ContextOption(stage.id, stage.name, pipeline.name)
+        for pipeline, stages in pipelines.list_pipelines(session, who)
+        for stage in stages
+    ]
 
 
 def _is_missing(rows: list[Lead] | list[Contact], row_id: str) -> bool:
@@ -66,15 +92,21 @@ class TestContext(rx.State, mixin=True):
 
     loaded: bool = False
     current: str = ""  # id of the open conversation; "": a new one
-    agents: list[Option] = []
+    agents: list[AgentOption] = []
     agent: str = ""
+    agent_name: str = ""
+    agent_version: int = 0  # the newest published one; 0: only the draft can answer
     use_draft: bool = True
-    leads: list[Option] = []
+    leads: list[ContextOption] = []
     lead: str = NONE
-    contacts: list[Option] = []
+    lead_name: str = ""
+    contacts: list[ContextOption] = []
     contact: str = NONE
-    stages: list[Option] = []
+    contact_name: str = ""
+    stages: list[ContextOption] = []
     stage: str = NONE  # NONE: the lead's own stage
+    stage_name: str = ""
+    acting_as: str = ""  # the contact, the lead and the stage in one line; "": nobody who is known
     is_live: bool = False  # rules and sequences run on it, and the numbers count it
     _contact_of: dict[str, str] = {}
 
@@ -119,16 +151,17 @@ class TestContext(rx.State, mixin=True):
 
     async def _load_options(self, wished: str) -> None:
         rows, _ = await fetch(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
-        self.agents = [Option(row.id, row.name) for row in rows]
+        self.agents = [AgentOption(row.id, row.name, row.published_number) for row in rows]
         known = [row.id for row in rows]
         self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
+        self.stages = await fetch(self, test_context_stages)
         await self._load_test_context_options()
-        self.stages = await fetch(self, stage_options)
 
     async def _set_agent(self, agent_id: str, use_draft: bool) -> None:
         if self.current:
             await call(self, conversations.set_agent, self.current, agent_id, use_draft=use_draft)
         self.agent, self.use_draft = agent_id, use_draft
+        self._name_selected()
 
     async def _set_test_context(self, lead: str, contact: str, stage: str) -> None:
         if self.current:
@@ -139,7 +172,18 @@ class TestContext(rx.State, mixin=True):
     async def _load_test_context_options(self) -> None:
         """Fetch the contacts and leads on offer unless the selected ones are among them."""
         known = {choice.id for choice in (*self.contacts, *self.leads)} | {NONE}
-        if self.loaded and {self.lead, self.contact} <= known:
-            return
-        options = await fetch(self, test_context_options, self.lead, self.contact)
-        self.contacts, self.leads, self._contact_of = options.contacts, options.leads, options.contact_of
+        if not (self.loaded and {self.lead, self.contact} <= known):
+            options = await fetch(self, test_context_options, self.lead, self.contact)
+            self.contacts, self.leads, self._contact_of = options.contacts, options.leads, options.contact_of
+        self._name_selected()
+
+    def _name_selected(self) -> None:
+        """Set the names of what is selected."""
+        agent = next((agent for agent in self.agents if agent.id == self.agent), AgentOption("", "", 0))
+        self.agent_name, self.agent_version = agent.name, agent.version
+        nothing = ContextOption("", "", "")
+        contact = next((choice for choice in self.contacts if choice.id == self.contact), nothing)
+        lead = next((choice for choice in self.leads if choice.id == self.lead), nothing)
+        stage = next((choice for choice in self.stages if choice.id == self.stage), nothing)
+        self.contact_name, self.lead_name, self.stage_name = contact.name, lead.name, stage.name
+        self.acting_as = " · ".join(name for name in (contact.name, lead.name, stage.name or lead.note) if name)

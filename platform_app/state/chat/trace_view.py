@@ -5,11 +5,23 @@ from typing import Any
 
 from babel.numbers import format_decimal
 
-from platform_app.i18n import translate
+from platform_app.i18n import plural, quoted, translate, translate_stored
 from platform_app.models.conversation import Trace
+from platform_app.services.chat.reply_reasons import Reason
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines
 
 MAX_PROMPT_CHARS = 60_000  # characters of one message of a prompt that are shown
+
+
+@dataclass
+class ScoreBar:
+    """A score of a passage from 0 to 1, and the threshold from which it is enough."""
+
+    name: str
+    value: str
+    width: str
+    threshold: str  # where its line is; "" if this score alone is never enough, or the threshold is not known
+    is_enough: bool
 
 
 @dataclass
@@ -18,9 +30,10 @@ class TracePassage:
 
     title: str
     text: str
-    scores: str
+    scores: list[ScoreBar]
     given_to_model: bool  # to the model
     cited: bool
+    source_id: str  # "" if the source is deleted
 
 
 @dataclass
@@ -37,26 +50,39 @@ class DurationBar:
 
     name: str
     value: str
+    start: str
     width: str
 
 
-def trace_passages(trace: Trace, language: str) -> list[TracePassage]:
-    """Return the passages that were considered, best first."""
-    return [_passage(passage, language) for passage in trace.data.get("passages", [])]
+def trace_passages(trace: Trace, language: str, source_ids: set[str]) -> list[TracePassage]:
+    """Return the passages that were considered, best first; `source_ids` are the sources that are still there."""
+    limits = trace.data.get("thresholds", {})
+    return [_passage(passage, limits, language, source_ids) for passage in trace.data.get("passages", [])]
 
 
-def _passage(passage: dict[str, Any], language: str) -> TracePassage:
-    scores = {
-        name: format_decimal(round(float(passage.get(key) or 0), 2), locale=language)
-        for name, key in (("score", "score"), ("words", "lexical_score"), ("vector", "vector_score"))
-    }
+def _passage(passage: dict[str, Any], limits: dict[str, float], language: str, source_ids: set[str]) -> TracePassage:
     heading = passage.get("heading", "")
     return TracePassage(
         title=f"{passage['source_title']} › {heading}" if heading else passage["source_title"],
         text=passage["text"],
-        scores=translate(language, "Score {score} · keyword {words} · semantic {vector}", **scores),
+        scores=[
+            _score_bar(translate(language, "Keywords"), passage.get("lexical_score"), limits.get("words"), language),
+            _score_bar(translate(language, "Meaning"), passage.get("vector_score"), limits.get("meaning"), language),
+        ],
         given_to_model=bool(passage["used"]),
         cited=bool(passage.get("cited")),
+        source_id=passage["source_id"] if passage.get("source_id") in source_ids else "",
+    )
+
+
+def _score_bar(name: str, score: float | None, limit: float | None, language: str) -> ScoreBar:
+    shown = min(1.0, max(0.0, float(score or 0)))
+    return ScoreBar(
+        name,
+        format_decimal(round(shown, 2), "0.00", locale=language),
+        f"{round(100 * shown)}%",
+        f"{round(100 * limit, 1)}%" if limit is not None and limit <= 1 else "",
+        limit is not None and shown >= limit,
     )
 
 
@@ -188,40 +214,64 @@ class TraceScript:
     title: str
     applied: bool  # it was given to the model
     used: bool  # the reply stands on it
+    script_id: str  # "" if it is deleted
     why: str
     proof: list[ProofLine] = field(default_factory=list)
     change: list[str] = field(default_factory=list)
 
 
-def trace_scripts(trace: Trace, context: ViewContext) -> list[TraceScript]:
-    """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
+def trace_scripts(trace: Trace, context: ViewContext, script_ids: set[str]) -> list[TraceScript]:
+    """Return the scripts considered, each with the reason that decided, its proof, and what would change it.
+
+    Those that the reply uses come first; `script_ids` are the scripts that are still there.
+    """
+    ordered = sorted(trace.data.get("scripts", []), key=lambda script: (not script.get("used"), not script["applied"]))
     return [
         TraceScript(
             script["title"],
             script["applied"],
             bool(script.get("used")),
+            script["script_id"] if script.get("script_id") in script_ids else "",
             translate(context.language, script["why"], expected=script["expected"], actual=script["actual"]),
             proof_lines(script.get("proof", {}), context),
             [describe_change(change, context) for change in script.get("change", [])],
         )
-        for script in trace.data.get("scripts", [])
+        for script in ordered
     ]
 
 
 def trace_durations(trace: Trace, language: str) -> list[DurationBar]:
-    """Return the parts of the time as bars."""
+    """Return the parts of the time as bars from when each began."""
     spent: dict[str, Any] = trace.data.get("milliseconds", {})
-    longest = max(1, trace.total_ms, *(int(value) for value in spent.values()))
-    named = [
-        (translate(language, "Retrieval"), spent.get("retrieval", 0)),
-        (translate(language, "Prompt building"), spent.get("preparation", 0)),
-        (translate(language, "First token"), spent.get("first_token", 0)),
-        (translate(language, "Model"), spent.get("model", 0)),
-        (translate(language, "Total"), trace.total_ms),
+    prepared = int(spent.get("preparation", 0))
+    named = [  # name, when it began, how long it took
+        ("Retrieval", max(0, prepared - int(spent.get("retrieval", 0))), spent.get("retrieval", 0)),
+        ("Prompt building", 0, prepared),
+        ("First token", prepared, spent.get("first_token", 0)),
+        ("Model", prepared, spent.get("model", 0)),
+        ("Total", 0, trace.total_ms),
     ]
+    longest = max(1, *(start + int(value or 0) for _, start, value in named))
     return [
         DurationBar(
-            name, translate(language, "{count} ms", count=_count(value, language)), f"{round(100 * value / longest)}%"
+            translate(language, name),
+            translate(language, "{count} ms", count=_count(value, language)),
+            f"{round(100 * start / longest, 1)}%",
+            f"{round(100 * int(value or 0) / longest, 1)}%",
         )
-        for name, value in named
+        for name, start, value in named
     ]
+
+
+def reason_sentences(reasons: list[Reason], language: str) -> list[str]:
+    """Return the reasons of a reply as sentences."""
+    return [_reason_sentence(reason, language) for reason in reasons]
+
+
+def _reason_sentence(reason: Reason, language: str) -> str:
+    values = dict(reason.values)
+    if reason.names:
+        values["names"] = ", ".join(quoted(language, name) for name in reason.names)
+    if reason.many:
+        return plural(language, reason.sentence, reason.many, reason.count, **values)
+    return translate_stored(language, reason.sentence, values)
