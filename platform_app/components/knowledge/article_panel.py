@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.chat.composer import safe_markdown
+from platform_app.components.chat.composer import prose
 from platform_app.components.console.parts import READ_ONLY, status
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import history, small_button
@@ -23,7 +23,7 @@ def _preview() -> rx.Component:
         rx.cond(
             ArticleState.preview != "",
             rx.el.div(
-                safe_markdown(ArticleState.preview),
+                prose(ArticleState.preview),
                 id="preview",
                 role="region",
                 aria_label=t("Preview"),
