@@ -32,10 +32,10 @@ class AgentChannels(rx.State, mixin=True):
     @handler(Role.VIEWER)
     async def show_changes(self) -> Any:
         """Show in the history what the draft changes in the newest version."""
-        if not self.versions:  # type: ignore[attr-defined]
+        if not self.versions:  # type: ignore[attr-defined]  # of VersionedEditor, beside it
             return None
         self.tab = "history"
-        await self.compare(self.versions[0].id)  # type: ignore[attr-defined]
+        await self.compare(self.versions[0].id)  # type: ignore[attr-defined]  # of VersionedEditor, beside it
         return replace_query(tab="history")
 
 

@@ -54,9 +54,11 @@ def cell_words(language: str, kind: Kind, value: Value) -> str:
 
 def change_words(language: str, now: float | Decimal | None, before: float | Decimal | None) -> str:
     """Return by how many per cent a value has changed, with its sign; "" if that is not known or nothing."""
-    if not now or not before or round((now - before) / before * 100) == 0:  # type: ignore[operator]
+    if not now or not before:
         return ""
-    change = round(float(now - before) / float(before) * 100)  # type: ignore[operator]
+    change = round((float(now) - float(before)) / float(before) * 100)
+    if not change:
+        return ""
     return f"{'+' if change > 0 else '−'}{share_words(language, abs(change) / 100)}"
 
 
