@@ -9,13 +9,15 @@ from sqlalchemy import event, text
 from platform_app import db
 from platform_app.clock import new_id
 from platform_app.db import session_scope
+from platform_app.models.crm import Lead
 from platform_app.models.person import Identity
 from platform_app.services.analytics.selection import Dimension
+from platform_app.services.crm import pipelines
 from tests.analysing import Talk, breakdown, report
-from tests.talking import add_agent
+from tests.talking import add_agent, call
 
 GROWS = ("event", "event_1", "message", "conversation", "trace", "lead", "conversationtag", "enrollment")
-ROWS, TALKS = 3_000, 200
+ROWS, TALKS, LEADS = 3_000, 200, 600
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 
 
@@ -30,11 +32,23 @@ def fill(who: Identity) -> None:
         kind = ("message_received", "reply_sent", "member_replied")[number % 3]
         talk = talks[number % TALKS]
         rows.append(shared | {"id": new_id(), "message": new_id(), "talk": talk, "at": at, "kind": kind})
+    write_leads(who)
     with db.engine().begin() as connection:
         connection.info.pop("session", None)
         for statement in (MESSAGE, EVENT, TRACE):
             connection.connection.driver_connection.executemany(statement, rows)  # past the guard of tenants
         connection.execute(text("ANALYZE"))
+
+
+def write_leads(who: Identity) -> None:
+    """Write leads in every stage of a pipeline; the planner guesses about a table without rows."""
+    pipeline = call(who, pipelines.create, "Sales", pipelines.default_stages("en"))
+    stages = next(stages for held, stages in call(who, pipelines.list_pipelines) if held.id == pipeline.id)
+    with session_scope(who.tenant_id) as session:
+        for number in range(LEADS):
+            since = BEGIN + timedelta(hours=number)
+            stage = stages[number % len(stages)].id
+            session.add(Lead(tenant_id=who.tenant_id, title="Boat", stage_id=stage, in_stage_since=since))
 
 
 MESSAGE = (
