@@ -37,7 +37,7 @@ def test_an_article_is_cited_while_it_is_published(language: str, platform: str,
     article = page.url
     page.locator("#title").fill(TITLES[language])
     page.locator("#text").fill(TEXTS[language])
-    expect(page.locator("#preview h2")).to_have_text(TEXTS[language].splitlines()[0].removeprefix("## "))
+    expect(page.locator("#preview .prose-heading")).to_have_text(TEXTS[language].splitlines()[0].removeprefix("## "))
     page.get_by_role("button", name=lookup(language, "Publish"), exact=True).click()
     expect(page.get_by_text(lookup(language, "Ready"), exact=True)).to_be_visible()
     ask(page, home, language)
