@@ -24,7 +24,9 @@ class Clicks:
     def __call__(self, words: str, role: str = "button", **more: bool) -> None:
         """Click on what has this role and these words."""
         name: str | re.Pattern[str] = self.builder.t(words)
-        if not more:
+        if role == "option":  # its explanation follows
+            name = re.compile(f"^{re.escape(self.builder.t(words))}")
+        elif not more:
             name = re.compile(f"{re.escape(self.builder.t(words))}$")
         self.builder.page.get_by_role(role, name=name, **more).last.click()  # type: ignore[arg-type]
         self.count += 1
