@@ -9,7 +9,7 @@ from tests.talking import begin, call, conversation, real_talk
 PACKAGE = Path(__file__).parents[2] / "platform_app"
 OF_TEST_CHATS = {
     "components/chat/conversation_list.py",
-    "services/bin/bin_entries.py",
+    "services/bin/bin_kinds.py",
     "services/demo/demo_removal.py",
 }
 
