@@ -6,7 +6,8 @@
   for (const text of texts) {
     const words = text.data.trim();
     if (!words || text.parentElement.closest("svg, code, pre, time, .bubble, textarea, option, script, style")) continue;
-    text.data = `${text.data} ${"ẽ".repeat(Math.ceil(words.length * 0.4))}`.slice(0, text.data.length * 2);
+    const longer = "ẽ".repeat(Math.ceil(words.length * 0.4)).replace(/.{12}/gu, "$& "); // in words that may wrap
+    text.data = `${text.data} ${longer}`.slice(0, text.data.length * 2);
   }
   const cut = [];
   for (const element of document.querySelectorAll("main button, main a, main th, main td, main label, main h1, main h2, main p")) {

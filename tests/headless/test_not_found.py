@@ -1,12 +1,14 @@
 """Missing: an address that names nothing says so inside the frame, whatever stands in it."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import reflex as rx
 
 from platform_app.db import owned, session_scope
+from platform_app.errors import NotFound
 from platform_app.hub import Update
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity
@@ -14,7 +16,7 @@ from platform_app.pages.registry import every_page
 from platform_app.services.agents import agents
 from platform_app.services.demo import demo
 from platform_app.state.agents.agent import AgentState
-from platform_app.state.console import live_updates
+from platform_app.state.console import base, live_updates
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
@@ -107,3 +109,21 @@ async def test_an_address_without_a_page_is_not_found(who: Identity) -> None:
         await stranger.goto("/nowhere")
         assert (stranger.get(CurrentUser, "view"), stranger.get(CurrentUser, "language")) == ("ok", "ru")
         assert "/sign-in" not in stranger.scripts()
+
+
+@pytest.mark.parametrize(("opened", "expected"), [("/manage/acme/leads", True), ("/manage/acme/leads/x", False)])
+async def test_of_a_page_that_was_left_nothing_is_said(
+    opened: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = SimpleNamespace(not_found=False)
+
+    async def current_user(state: object) -> SimpleNamespace:
+        return shown
+
+    def watch() -> None: ...
+
+    setattr(watch, base.ON_LOAD_MARK, True)
+    monkeypatch.setattr(base, "current_user", current_user)
+    page: Any = SimpleNamespace(router=SimpleNamespace(url=SimpleNamespace(path="/manage/acme/leads")))
+    await base._report_error(page, watch, NotFound("Lead not found."), opened=opened, background=False)
+    assert shown.not_found is expected

@@ -98,11 +98,12 @@ def _wrap_coroutine(function: Any, role: Role | str, *, background: bool) -> Any
     async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         if background:
             background_access.enter_background(Role(role), tab_binding)
+        opened = self.router.url.path
         try:
             _validate_path(self, function)
             return await function(self, **validated(args, kwargs))
         except PlatformError as error:
-            return await _report_error(self, function, error, background=background)
+            return await _report_error(self, function, error, opened=opened, background=background)
         except background_access.TabRebound:
             return None
 
@@ -116,12 +117,13 @@ def _wrap_generator(function: Any, role: Role | str, *, background: bool) -> Any
     async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         if background:
             background_access.enter_background(Role(role), tab_binding)
+        opened = self.router.url.path
         try:
             _validate_path(self, function)
             async for item in function(self, **validated(args, kwargs)):
                 yield item
         except PlatformError as error:
-            yield await _report_error(self, function, error, background=background)
+            yield await _report_error(self, function, error, opened=opened, background=background)
         except background_access.TabRebound:
             return
 
@@ -134,13 +136,17 @@ def _validate_path(state: rx.State, function: Any) -> None:
         raise NotFound("This page doesn’t exist or you don’t have access to it.")
 
 
-async def _report_error(state: rx.State, function: Any, error: PlatformError, *, background: bool) -> Any:
-    """Show an expected error: NotFound of a page that loads replaces the page, all else becomes a toast."""
+async def _report_error(state: rx.State, function: Any, error: PlatformError, *, opened: str, background: bool) -> Any:
+    """Show an expected error: NotFound of a page that loads replaces the page, all else becomes a toast.
+
+    `opened` is the path of the page for which the handler was called; of a page that was left nothing is said.
+    """
     if background:
         async with state:
-            return await _report_error(state, function, error, background=False)
+            return await _report_error(state, function, error, opened=opened, background=False)
     if isinstance(error, NotFound) and getattr(function, ON_LOAD_MARK, False):
-        (await current_user(state)).not_found = True
+        if state.router.url.path == opened:
+            (await current_user(state)).not_found = True
         return None
     return await error_toast(state, error)
 
