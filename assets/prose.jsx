@@ -5,6 +5,7 @@ import remarkGfm from "remark-gfm";
 
 const CITED = /\[(\d{1,3})\]/g;
 const SOURCE = "#source-";
+const ALLOWED = /^(https?|mailto|tel):/i; // addresses that lead out of the console, and nowhere within it
 const Words = createContext({});
 
 /* Splits a text at the numbers of its sources; `link` makes what stands for one that exists. */
@@ -54,7 +55,7 @@ function Citation({ number }) {
 
 function Link({ href, children }) {
   if (href?.startsWith(SOURCE)) return <Citation number={href.slice(SOURCE.length)} />;
-  if (!href) return <span>{children}</span>; // an address of a kind that is not allowed
+  if (!ALLOWED.test(href || "")) return <span>{children}</span>;
   return (
     <a href={href} target="_blank" rel="noopener noreferrer nofollow" className="text-link">
       {children}
