@@ -39,6 +39,7 @@ FILLED = """
     activity address agent agentversion channelaccount channelidentity contact conversation conversationread
     customfield enrollment enrollmentstep event job lead member message note pipeline rule rulerun ruleversion
     script scriptprogress scriptuse scriptversion sequence sequenceversion source stage task trace
+    unansweredquestion
 """
 
 

@@ -10,6 +10,7 @@ from platform_app.db import session_scope
 from platform_app.events import emit
 from platform_app.i18n import plural
 from platform_app.models.agent import Agent
+from platform_app.models.article import UnansweredQuestion
 from platform_app.models.conversation import Channel, Conversation, ConversationState
 from platform_app.models.crm import Task
 from platform_app.models.event import EventKind
@@ -52,13 +53,11 @@ def test_nothing_waits_in_an_empty_tenant(who: Identity) -> None:
 def test_each_kind_is_counted_with_its_list(who: Identity, other: Identity) -> None:
     held = talk(who, state=ConversationState.HANDED_OFF)
     late = now() - timedelta(days=1)
-    with session_scope(who.tenant_id) as session:
-        asked = emit(session, who.tenant_id, EventKind.TASK_CREATED)
-        asked.agent_id = held.agent_id
-    question = Task(tenant_id=who.tenant_id, text="When?", conversation_id=held.id, event_id=asked.id)
+    asked = {"tenant_id": who.tenant_id, "conversation_id": held.id}
     store(
         who,
-        question,
+        UnansweredQuestion(question="When?", **asked),
+        UnansweredQuestion(question="Where?", dismissed_at=late, **asked),
         Task(tenant_id=who.tenant_id, text="Call", due_at=late),
         Task(tenant_id=who.tenant_id, text="Done", due_at=late, done_at=late),
         source(who),
@@ -68,7 +67,7 @@ def test_each_kind_is_counted_with_its_list(who: Identity, other: Identity) -> N
     )
     assert counted(who) == {
         "conversations": (1, "/inbox?view=person"),
-        "questions": (1, "/tasks?view=all"),
+        "questions": (1, "/knowledge/questions"),
         "overdue": (1, "/tasks?view=overdue"),
         "jobs": (1, "/jobs?state=dead"),
         "uncertain": (1, "/jobs?state=uncertain"),

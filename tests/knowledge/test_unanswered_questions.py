@@ -16,7 +16,7 @@ from platform_app.services.knowledge import articles, sources, unanswered_questi
 from platform_app.services.knowledge.unanswered_questions import CheckedQuestion
 from tests.fake_provider import FakeProvider, serving
 from tests.knowledge.test_articles import TEXT, index
-from tests.talking import answered, begin, call
+from tests.talking import answered, begin, call, trace
 
 
 @pytest.fixture
@@ -46,12 +46,18 @@ def listed(who: Identity) -> list[list[str]]:
 
 async def test_a_reply_without_an_answer_stores_its_question_once(provider: FakeProvider, who: Identity) -> None:
     opened = begin(who, knowledge="all", no_answer_text="Call 555.")
-    await answered(who, opened, "What is a  zebra?")
+    reply = await answered(who, opened, "What is a  zebra?")
     assert listed(who) == [["What is a zebra?"]]
+    assert trace(who, reply).is_unanswered
     await answered(who, opened, "What is a zebra?")
     assert listed(who) == [["What is a zebra?"]]
     call(who, conversations.delete, opened)
     assert listed(who) == [], "those of deleted conversations are not shown"
+
+
+async def test_a_reply_with_an_answer_stores_nothing(provider: FakeProvider, who: Identity) -> None:
+    reply = await answered(who, begin(who, knowledge="none"), "Hello")
+    assert not trace(who, reply).is_unanswered and listed(who) == []
 
 
 def test_similar_questions_are_one_group_and_the_most_asked_comes_first(who: Identity) -> None:

@@ -8,16 +8,15 @@ from sqlmodel import col
 
 from platform_app.bounded_count import count_each
 from platform_app.db import Transaction, owned
-from platform_app.models.crm import Task
-from platform_app.models.event import Event
+from platform_app.models.article import UnansweredQuestion
 from platform_app.models.job import JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
-from platform_app.models.sequence import Enrollment
 from platform_app.services.inbox import inbox_list
 from platform_app.services.inbox.inbox_list import InboxFilter, View
 from platform_app.services.jobs import job_counts
+from platform_app.services.knowledge import unanswered_questions
 from platform_app.services.tasks import task_list
 
 MAX_COUNT = 99  # counting stops after it: "99+"
@@ -45,7 +44,7 @@ def list_attention(session: Transaction, who: Identity, now: datetime) -> list[A
     items = [
         AttentionItem("approvals", views[View.APPROVAL], "/inbox?view=approval"),
         AttentionItem("conversations", views[View.PERSON], "/inbox?view=person"),
-        AttentionItem("questions", questions, "/tasks?view=all"),
+        AttentionItem("questions", questions, "/knowledge/questions"),
         AttentionItem("overdue", overdue, "/tasks?view=overdue"),
         AttentionItem("runs", runs, "/rules/runs?state=failed"),
         AttentionItem("jobs", stuck[JobState.DEAD], "/jobs?state=dead"),
@@ -61,18 +60,7 @@ def _failed_runs(who: Identity, now: datetime) -> Any:
 
 
 def _questions(who: Identity) -> Any:
-    """Return the query of open tasks with questions that an agent could not answer."""
-    own = owned(Task, who.tenant_id).where(
-        col(Task.done_at).is_(None), col(Task.deleted_at).is_(None), col(Task.conversation_id).is_not(None)
-    )
-    by_sequence = owned(Enrollment, who.tenant_id).where(Enrollment.id == Event.origin_id)
-    event = owned(Event, who.tenant_id).where(
-        Event.id == Task.event_id,
-        col(Event.agent_id).is_not(None),
-        col(Event.run_id).is_(None),
-        ~by_sequence.with_only_columns(Enrollment.id).exists(),
-    )
-    return own.where(event.with_only_columns(Event.id).exists()).with_only_columns(Task.id)
+    return unanswered_questions.open_questions(who.tenant_id).with_only_columns(UnansweredQuestion.id)
 
 
 def _failed_sources(who: Identity) -> Any:

@@ -8,6 +8,7 @@ from platform_app.demo import Ending, ShopConversation
 from platform_app.llm import prompts
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Channel
+from platform_app.models.article import UnansweredQuestion
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
@@ -85,6 +86,7 @@ def _write_turn(
     talk.record(ActivityKind.REPLY, "“{agent}” replied in “{title}”", agent=name, title=title)
     if not article:
         _add_task(session, talk, words)
+        _add_question(talk, words)
     talk.set_last(reply.text)
     talk.at += BETWEEN_TURNS
 
@@ -127,6 +129,7 @@ def _write_reply(
     demo_scripts.add_to_prompt(facts, weighed, guidance)
     script_usage.mark_used(weighed, marks.used, answer, said.text)
     trace = build_trace(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
+    trace.is_unanswered = not article
     trace.data |= {
         "scripts": [decision.as_json() for decision in weighed],
         "guided": guidance.as_json() if guidance else {},
@@ -165,6 +168,13 @@ def _add_task(session: Transaction, talk: ConversationWriter, question: str) -> 
     event = tasks.add(session, task, agent_id=talk.row.agent_id)
     event.at = event.created_at = talk.at
     talk.record(ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
+
+
+def _add_question(talk: ConversationWriter, question: str) -> None:
+    """Collect the question of a reply without an answer."""
+    row = UnansweredQuestion(tenant_id=talk.who.tenant_id, question=question, conversation_id=talk.row.id)
+    row.created_at = talk.at
+    talk.rest.append(row)
 
 
 def _contact_facts(talk: ConversationWriter) -> list[tuple[str, str]]:

@@ -72,7 +72,7 @@ def add(session: Transaction, conversation: Conversation, question: str) -> None
         session.after_commit.append(lambda: notifier.publish(tenant_id, "question", row_id))
 
 
-def _open(tenant_id: str) -> Any:
+def open_questions(tenant_id: str) -> Any:
     """Return the query of the questions that are neither dismissed nor have an article that is not deleted."""
     live = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None)).with_only_columns(Source.id)
     conversations = owned(Conversation, tenant_id).where(col(Conversation.deleted_at).is_(None))
@@ -85,13 +85,14 @@ def _open(tenant_id: str) -> Any:
 
 def list_open(session: Transaction, who: Identity) -> list[UnansweredQuestion]:
     """Return the newest MAX_LISTED questions that wait for an answer, newest first."""
-    newest = _open(who.tenant_id).order_by(col(UnansweredQuestion.created_at).desc(), col(UnansweredQuestion.id).desc())
+    newest_first = (col(UnansweredQuestion.created_at).desc(), col(UnansweredQuestion.id).desc())
+    newest = open_questions(who.tenant_id).order_by(*newest_first)
     return list(session.exec(newest.limit(MAX_LISTED)).all())
 
 
 def count_open(session: Transaction, who: Identity) -> int:
     """Return the number of questions that wait for an answer."""
-    return int(session.exec(_open(who.tenant_id).with_only_columns(func.count())).one())
+    return int(session.exec(open_questions(who.tenant_id).with_only_columns(func.count())).one())
 
 
 def group(rows: Sequence[UnansweredQuestion]) -> list[QuestionGroup]:
@@ -147,7 +148,7 @@ def write_article(session: Transaction, who: Identity, ids: Sequence[str]) -> Ar
 
 
 def _some(session: Transaction, who: Identity, ids: Sequence[str]) -> list[UnansweredQuestion]:
-    query = _open(who.tenant_id).where(col(UnansweredQuestion.id).in_(ids[:MAX_LISTED]))
+    query = open_questions(who.tenant_id).where(col(UnansweredQuestion.id).in_(ids[:MAX_LISTED]))
     rows = {row.id: row for row in session.exec(query).all()}
     if not rows:
         raise NotFound("Question not found. It may have been dismissed or answered.")
