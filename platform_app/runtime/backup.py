@@ -156,12 +156,13 @@ def write_keys(own: Settings, path: Path) -> None:
 def restore(own: Settings, archive: Path, keys: Path | None = None) -> Manifest:
     """Restore a backup into an empty data folder and an empty database, and bring its tables to this version.
 
-    `keys` is the file of write_keys. Nothing is changed unless the whole archive is sound. Raises Conflict if there is
-    a database already, a platform runs on the folder, or the backup comes from a newer version, and Invalid if the
-    archive is damaged or is no backup.
+    `keys` is the file of write_keys. Nothing changes unless all of it is sound. Raises Conflict if there is already a
+    database, a platform runs on the folder, or the backup comes from a newer version, Invalid if the archive is damaged
+    or is no backup, or the keys cannot be read, and Unavailable if a program of PostgreSQL fails.
     """
     with DataDir(own.data_dir) as locked:
         _refuse_present(own)
+        written_keys = _read_keys(keys) if keys is not None else ""
         with tempfile.TemporaryDirectory(dir=locked.path) as folder:
             manifest = _extract(archive, Path(folder))
             _restore_database(own, Path(folder))
@@ -169,13 +170,20 @@ def restore(own: Settings, archive: Path, keys: Path | None = None) -> Manifest:
             if uploads.is_dir():
                 shutil.rmtree(own.uploads, ignore_errors=True)
                 uploads.rename(own.uploads)
-        if keys is not None:
+        if written_keys:
             target = encryption.key_file()
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copyfile(keys, target)
+            target.touch(0o600)
             target.chmod(0o600)
-    migrations.upgrade(own.migration_database)
+            target.write_text(written_keys)
     return manifest
+
+
+def _read_keys(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path} cannot be read: {error}.") from error
 
 
 def _refuse_present(own: Settings) -> None:
@@ -206,10 +214,14 @@ def _extract(archive: Path, folder: Path) -> Manifest:
 
 
 def _restore_database(own: Settings, folder: Path) -> None:
+    """Bring the database of an archive to the tables of this version, and put it where it belongs."""
     address, is_sqlite = make_url(own.migration_database), (folder / _SQLITE_FILE).exists()
     if is_sqlite != (address.get_backend_name() == "sqlite"):
         raise Conflict("The backup is of another kind of database than PLATFORM_DATABASE_URL names.")
     if is_sqlite:
+        migrations.upgrade(f"sqlite:///{folder / _SQLITE_FILE}")
         (folder / _SQLITE_FILE).rename(str(address.database))
-    else:
-        _run_tool(own, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", str(folder / _POSTGRESQL_FILE))
+        return
+    dump = str(folder / _POSTGRESQL_FILE)
+    _run_tool(own, "pg_restore", "--no-owner", "--no-privileges", "--single-transaction", dump)
+    migrations.upgrade(own.migration_database)

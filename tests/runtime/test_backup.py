@@ -162,6 +162,15 @@ def damage(good: Path, bad: Path, fault: str) -> None:
             tar.add(folder / "uploads/a1", "../pwned")
 
 
+def test_keys_that_cannot_be_read_change_nothing(
+    who: Identity, elsewhere: Path, tmp_path: Path, env: pytest.MonkeyPatch
+) -> None:
+    backup.create(settings(), tmp_path / "b.tar.gz")
+    with pytest.raises(Invalid, match="keys"):
+        backup.restore(move_to(elsewhere, env), tmp_path / "b.tar.gz", tmp_path / "no-keys")
+    assert not (elsewhere / "platform.db").exists()
+
+
 def test_nothing_is_written_over(who: Identity, elsewhere: Path, tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "b.tar.gz"
     backup.create(settings(), archive)
