@@ -87,7 +87,6 @@ def _event() -> rx.Component:
         page_head(
             head.words,
             rx.fragment(head.kind, " · ", time_ago(head.when, head.exact)),
-            rx.link(t("Events"), href=f"/manage/{CurrentUser.slug}/events", size="2", underline="always"),
         ),
         rx.el.div(
             rx.el.div(

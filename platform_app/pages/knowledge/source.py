@@ -33,7 +33,6 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
         page_head(
             source.title,
             None,
-            rx.link(t("All sources"), href=home, size="2", underline="always"),
             rx.cond(
                 source.is_article,
                 rx.link(t("Edit article"), href=f"{home}/articles/{source.id}", size="2", underline="always"),

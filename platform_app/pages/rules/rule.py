@@ -14,7 +14,7 @@ from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, history
 from platform_app.components.rules import rule_blocks
 from platform_app.components.rules.conditions import builder
-from platform_app.components.rules.definition_editor import definition_head, head_link, name_field
+from platform_app.components.rules.definition_editor import definition_head, name_field
 from platform_app.components.rules.rule_actions import rule_actions
 from platform_app.components.rules.rule_trial import backtest, dry_run
 from platform_app.state.console.base import CurrentUser
@@ -33,7 +33,7 @@ def show() -> rx.Component:
 
 def _editor() -> rx.Component:
     return rx.fragment(
-        definition_head(RuleState, head_link(t("All rules"), f"/manage/{CurrentUser.slug}/rules")),
+        definition_head(RuleState),
         conflict(RuleState, t("Someone else has changed this rule since you opened it.")),
         rx.el.p(RuleState.sentence, class_name="visually-hidden", id="sentence", aria_live="polite"),
         rx.el.div(

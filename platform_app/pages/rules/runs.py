@@ -34,10 +34,9 @@ from platform_app.state.rules.runs import FILTER_STATES, RunRow, RunsState
 
 def show() -> rx.Component:
     """Return the page on which members look for runs by rule, outcome and kind of event."""
-    rules = rx.link(t("All rules"), href=f"/manage/{CurrentUser.slug}/rules", size="2", underline="always")
     return frame(
         rx.fragment(
-            page_head(t("Run history"), t("Every rule check: what happened and why."), rules),
+            page_head(t("Run history"), t("Every rule check: what happened and why.")),
             _filters(),
             listing(
                 loaded=RunsState.loaded,
@@ -101,7 +100,11 @@ def _row(run: rx.Var[RunRow]) -> rx.Component:
 
 def show_one() -> rx.Component:
     """Return the page of one run."""
-    return frame(rx.cond(RunPageState.head.id != "", _run(), skeleton_rows(6)), section="Rules")
+    return frame(
+        rx.cond(RunPageState.head.id != "", _run(), skeleton_rows(6)),
+        section="Rules",
+        up=(t("Run history"), "/rules/runs"),
+    )
 
 
 def _run() -> rx.Component:
@@ -126,7 +129,6 @@ def _run() -> rx.Component:
         page_head(
             head.rule,
             rx.fragment(status(head.colour, head.words), " · ", time_ago(head.when, head.exact), " · ", view.version),
-            rx.link(t("Run history"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always"),
             rx.link(t("Rule"), href=f"/manage/{CurrentUser.slug}/rules/{head.rule_id}", size="2", underline="always"),
             rx.cond(view.can_retry & ~READ_ONLY, retry),
             rx.cond(view.has_held_email & ~READ_ONLY, held),

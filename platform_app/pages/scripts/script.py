@@ -16,7 +16,6 @@ from platform_app.components.rules.conditions import builder
 from platform_app.components.scripts.guided_steps import guided_steps
 from platform_app.components.scripts.script_panel import script_panel
 from platform_app.models.script import SCRIPT_FORM
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.script import ANY, ScriptState
 
 
@@ -25,6 +24,7 @@ def show() -> rx.Component:
     return frame(
         rx.cond(rx.State.is_hydrated & (ScriptState.script_key != ""), _editor(), skeleton_rows(8)),
         section="Agents",
+        up=(t("Scripts"), f"/agents/{ScriptState.agent}/scripts"),
     )
 
 
@@ -43,7 +43,6 @@ def _head() -> rx.Component:
             rx.el.p(ScriptState.saved, class_name="muted small"),
         ),
         rx.flex(
-            rx.link(t("All scripts"), href=_up(), size="2", underline="always"),
             rx.el.label(
                 rx.switch(checked=ScriptState.enabled, on_change=ScriptState.switch, disabled=READ_ONLY),
                 t("On"),
@@ -54,10 +53,6 @@ def _head() -> rx.Component:
         ),
         class_name="page-head",
     )
-
-
-def _up() -> rx.Var[str]:
-    return f"/manage/{CurrentUser.slug}/agents/{ScriptState.agent}/scripts"
 
 
 def _fields() -> rx.Component:

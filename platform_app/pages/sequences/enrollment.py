@@ -17,11 +17,15 @@ STATE = EnrollmentPageState
 
 def show() -> rx.Component:
     """Return the page on which members see the steps of an enrollment, and operators pause, skip or retry them."""
-    return frame(rx.cond(STATE.loaded, _enrollment(), skeleton_rows(6)), section="Sequences")
+    return frame(
+        rx.cond(STATE.loaded, _enrollment(), skeleton_rows(6)),
+        section="Sequences",
+        up=(t("Enrollments"), "/sequences/enrollments"),
+    )
 
 
 def _enrollment() -> rx.Component:
-    base, row = f"/manage/{CurrentUser.slug}", STATE.row
+    row = STATE.row
     tools = [
         (STATE.can_retry, "retry", "Try again"),
         (STATE.can_resume, "resume", "Resume"),
@@ -33,7 +37,6 @@ def _enrollment() -> rx.Component:
         page_head(
             row.subject,
             status(row.colour, row.words),
-            rx.link(t("Enrollments"), href=f"{base}/sequences/enrollments", size="2", underline="always"),
             rx.cond(
                 STATE.has_held_email & ~READ_ONLY,
                 rx.button(rx.icon("send", size=16), t("Send the held email now"), on_click=STATE.release_email),

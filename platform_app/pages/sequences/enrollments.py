@@ -33,7 +33,6 @@ def show() -> rx.Component:
     back = rx.cond(
         STATE.sequence_name != "",
         rx.link(STATE.sequence_name, href=f"{base}/{STATE.sequence}", size="2", underline="always"),
-        rx.link(t("All sequences"), href=base, size="2", underline="always"),
     )
     enroll = rx.cond(
         STATE.can_enroll & ~READ_ONLY,

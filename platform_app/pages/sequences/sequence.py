@@ -51,7 +51,6 @@ def _head() -> rx.Component:
     listed, sequence_id = f"/manage/{CurrentUser.slug}/sequences", STATE.form_key.split("-")[0]
     return definition_head(
         STATE,
-        head_link(t("All sequences"), listed),
         head_link(t("Enrollments"), f"{listed}/enrollments?sequence={sequence_id}"),
         head_link(t("Analytics"), f"{listed}/{sequence_id}/numbers"),
     )

@@ -14,10 +14,9 @@ STATE = SequenceCalendarState
 
 def show() -> rx.Component:
     """Return the page on which members see the steps of the next two weeks, and operators keep holidays."""
-    back = rx.link(t("All sequences"), href=f"/manage/{CurrentUser.slug}/sequences", size="2", underline="always")
     return frame(
         rx.fragment(
-            page_head(t("Calendar"), t("Steps scheduled for the next two weeks, company time."), back),
+            page_head(t("Calendar"), t("Steps scheduled for the next two weeks, company time.")),
             rx.cond(STATE.loaded, _calendar(), skeleton_rows(6)),
         ),
         section="Sequences",

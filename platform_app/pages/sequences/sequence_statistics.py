@@ -9,7 +9,6 @@ from platform_app.components.console.listing import columns, framed_table
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import empty_state, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequence_statistics import CountLine, SequenceStatisticsState, StepStatisticsLine
 
 STATE = SequenceStatisticsState
@@ -17,15 +16,13 @@ STATE = SequenceStatisticsState
 
 def show() -> rx.Component:
     """Return the page on which members see how many entered, what each step led to and why people left."""
-    back = rx.link(
-        STATE.name, href=f"/manage/{CurrentUser.slug}/sequences/{STATE.address}", size="2", underline="always"
-    )
     return frame(
         rx.fragment(
-            page_head(t("Analytics"), t("Based on all enrollments."), back),
+            page_head(t("Analytics"), t("Based on all enrollments.")),
             rx.cond(STATE.loaded, _numbers(), skeleton_rows(6)),
         ),
         section="Sequences",
+        up=(STATE.name, f"/sequences/{STATE.address}"),
     )
 
 
