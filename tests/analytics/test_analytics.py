@@ -17,6 +17,7 @@ from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Lead, StageKind
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity, Member, Role
+from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.services.agents import agents
 from platform_app.services.analytics.outcome_figures import Approvals, Usage, WonLeads
 from platform_app.services.analytics.talk_figures import TalkFigures
@@ -177,12 +178,18 @@ def test_leads_won_and_who_touched_them(who: Identity) -> None:
     talked.answered(TEN)
     talked.answered(after(hours=1))
     talked.note(EventKind.TASK_CREATED, TEN, run_id="1" * 32)
+    with session_scope(who.tenant_id) as session:
+        sequence = Sequence(tenant_id=who.tenant_id, name="Follow-up")
+        session.add(sequence)
+        session.flush()
+        subject = {"lead_id": talked.lead_id, "subject_id": talked.lead_id}
+        session.add(Enrollment(tenant_id=who.tenant_id, sequence_id=sequence.id, version=1, entered_at=TEN, **subject))
     win("alone", 50, TEN)
     win("earlier", 7, TEN - timedelta(days=9))
     back = win("lost again", 1_000, TEN)
     call(who, leads.move_to_stage, back, new)
     made = report(who, *DAYS, NOW).now.won
-    assert made == WonLeads(2, Decimal("150.00"), 1, Decimal("100.00"), 1, Decimal("100.00"), 0, Decimal("0.00"))
+    assert made == WonLeads(2, Decimal("150.00"), 1, Decimal("100.00"), 1, Decimal("100.00"), 1, Decimal("100.00"))
     assert report(who, *DAYS, NOW, agent_id=agent_id).now.won.count == 1
     assert report(who, *DAYS, NOW, channel="telegram").now.won == WonLeads()
     assert breakdown(who, "agent", DAYS, NOW)["Vera"].won == 1

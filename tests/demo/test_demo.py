@@ -360,4 +360,4 @@ def test_an_emptied_demo_stays_empty(database: str) -> None:
 
 def test_files_of_the_demo_are_packed_with_the_code() -> None:
     folder = Path(demo.__file__).parents[2] / "demo"
-    assert {path.suffix for path in folder.glob("*/*") if path.parent.name != "__pycache__"} == {".py", ".md", ".toml"}
+    assert {path.suffix for path in folder.glob("*/*") if path.is_file()} == {".py", ".md", ".toml"}

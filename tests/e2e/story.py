@@ -71,6 +71,12 @@ def drag(thing: Locator, place: Locator) -> None:
     thing.page.mouse.up()
 
 
+def toasts_gone(page: Page) -> None:
+    """Wait until no toast is shown; a pointer that rests where they come would keep them there."""
+    page.mouse.move(0, 0)
+    expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+
+
 def connect_channel(page: Page, language: str, words: str, **values: str) -> Locator:
     """Choose a kind of channel to connect by its words; return the dialog."""
     page.get_by_role("button", name=lookup(language, "Connect a channel")).click()

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import free_port, wait_for
 from tests.e2e.conftest import NewPerson, Recorded
+from tests.e2e.story import toasts_gone
 from tests.e2e.test_pages import choose_theme, faults, keep
 from tests.e2e.test_rules import Builder
 from tests.mail_catcher import PASSWORD, USER, Catcher, text_of
@@ -34,7 +35,7 @@ def builder(request: pytest.FixtureRequest, recorded: Recorded, new_person: NewP
 def look(builder: Builder, name: str) -> None:
     """Look at the page in both themes and two widths: nothing that axe knows is wrong, nothing is cut off."""
     page = builder.page
-    expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+    toasts_gone(page)
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         place = f"mail-{name}-{builder.language}-{width}"

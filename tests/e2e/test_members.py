@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from platform_app.i18n import lookup
 from tests.e2e.conftest import PASSWORD, NewPerson, Recorded, sign_in
+from tests.e2e.story import toasts_gone
 from tests.e2e.test_pages import choose_theme, faults, keep
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +30,7 @@ class Owner:
     def look(self, name: str, page: Page | None = None) -> None:
         """Look at a page as it is, in two widths: nothing that axe knows is wrong, nothing is cut off."""
         page = page or self.page
-        expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+        toasts_gone(page)
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})
             place = f"members-{name}-{self.language}-{width}"

@@ -119,11 +119,12 @@ def won_leads(scope: Scope) -> WonLeads:
     """Return the leads that were won. Narrowed, those to which the agent replied, or somebody on the channel."""
     by_agent = _replied(scope).exists()
     tenant = scope.who.tenant_id
-    acts = owned(Event, tenant).where(Event.lead_id == Lead.id, col(Event.run_id).is_not(None))
-    ways = owned(Enrollment, tenant).where(Enrollment.lead_id == Lead.id)
+    automated = owned(Event, tenant).where(Event.lead_id == Lead.id, col(Event.run_id).is_not(None))
+    enrollments = owned(Enrollment, tenant).where(Enrollment.lead_id == Lead.id)
     touches = [
         by_agent,
-        *(one.with_only_columns(one.selected_columns.id).correlate(Lead).exists() for one in (acts, ways)),
+        automated.with_only_columns(Event.id).correlate(Lead).exists(),
+        enrollments.with_only_columns(Enrollment.id).correlate(Lead).exists(),
     ]
     columns: list[Any] = [func.count(), func.coalesce(func.sum(Lead.budget), 0)]
     for touch in touches:
