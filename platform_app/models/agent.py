@@ -62,6 +62,15 @@ class Effort(StrEnum):
         return "" if self == Effort.DEFAULT else self.value
 
 
+class FigureCheck(StrEnum):
+    """What an agent does with a reply whose figures stand in nothing that it cites or was given."""
+
+    OFF = "off"
+    MARK = "mark"  # it is sent; members see the figures marked
+    REWRITE = "rewrite"  # it is written once more, and held if that does not help
+    HOLD = "hold"  # it waits for approval
+
+
 Id = Annotated[str, StringConstraints(max_length=32, pattern="^[0-9a-z]*$")]
 StageText = Annotated[str, StringConstraints(max_length=4_000, pattern="^[^\\x00]*$")]
 ToolName = Annotated[str, StringConstraints(max_length=100, pattern="^[A-Za-z0-9_.-]+$")]
@@ -220,6 +229,20 @@ class AgentSettings(BaseModel):
         description="The question appears in the activity feed.",
         json_schema_extra=form_info("knowledge"),
     )
+    figures: FigureCheck = Setting(
+        FigureCheck.OFF,
+        title="Figures without a source",
+        description="Prices, amounts, dates, times and phone numbers that no cited source, script or message contains.",
+        json_schema_extra=form_info(
+            "knowledge",
+            options={
+                "off": "Don’t check",
+                "mark": "Send and mark for the team",
+                "rewrite": "Rewrite once, then hold for approval",
+                "hold": "Hold for approval",
+            },
+        ),
+    )
     works_in: Scope = Setting(  # ALL: every stage, CHOSEN: `stages`
         Scope.ALL,
         title="Active in stages",
@@ -260,6 +283,11 @@ class AgentSettings(BaseModel):
     seen_fields: list[FactName] = Setting(
         default_factory=list, title="Selected fields", max_length=200, json_schema_extra=form_info("pipelines")
     )
+
+    @property
+    def shows_unfinished_text(self) -> bool:
+        """Whether contacts may see a reply while it is written: nothing about it is decided when it is complete."""
+        return not self.check_before_sending and self.figures not in (FigureCheck.REWRITE, FigureCheck.HOLD)
 
 
 AGENT_FORM = form_fields(AgentSettings)

@@ -84,6 +84,7 @@ def test_a_new_agent_is_an_inactive_draft(who: Identity) -> None:
         ("categories", [[], ["a" * 32]], [[1], "a"]),
         ("no_answer_text", ["", "x" * 2000], ["x" * 2001]),
         ("no_answer_task", [True], ["perhaps"]),
+        ("figures", ["mark", "rewrite", "hold", "off"], ["sometimes", None]),
         ("works_in", ["chosen", "all"], ["some"]),
         ("stages", [[], ["a" * 32]], [["A/b"], "a", ["a"] * 801]),
         ("stage_instructions", [{}, {"a": "я" * 4_000}], [{"a": "x" * 4_001}, {"../": "x"}, {"a": "b\x00"}, []]),

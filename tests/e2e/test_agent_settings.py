@@ -138,6 +138,12 @@ def test_a_reply_waits_for_its_delay_and_for_a_person(editor: Editor) -> None:
     reply.get_by_role("textbox").fill("It is 4711, I have checked.")
     reply.get_by_role("button", name="Approve").click()
     expect(reply.locator(".bubble")).to_have_text("It is 4711, I have checked.")
+    editor.flip("check_before_sending", False)
+    editor.choose("figures", "Hold for approval", "hold")
+    editor.ask()
+    expect(reply).to_contain_text("Figures without a source: 4711.")
+    reply.get_by_role("button", name="Why this reply?").click()
+    expect(editor.page.locator(".reason-more").last).to_contain_text("because of its figures")
 
 
 def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
             row.error != "",
             rx.el.p(row.error, class_name=rx.cond(row.state == "held", "muted small", "problem-text"), role="status"),
         ),
+        figure_mark(row),
         rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),
@@ -131,6 +132,14 @@ def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
             class_name="chip",
             custom_attrs={"data-source": chip.number},
         )
+    )
+
+
+def figure_mark(row: rx.Var[Any]) -> rx.Component:
+    """Return the mark of a message whose figures stand in no source, which members alone see."""
+    return rx.cond(
+        row.figures != "",
+        rx.el.p(rx.icon("triangle-alert", size=14), row.figures, class_name="warning small reason"),
     )
 
 

@@ -220,6 +220,7 @@ def _suggestion() -> rx.Component:
             class_name="message-head",
         ),
         rx.cond(state.suggestion_text != "", rx.el.div(state.suggestion_text, class_name="bubble plain")),
+        rx.cond(state.suggestion_figures != "", rx.el.p(state.suggestion_figures, class_name="warning small")),
         rx.cond(state.suggestion_error != "", rx.el.p(state.suggestion_error, class_name="problem-text small")),
         rx.cond(
             state.suggestion_sources.length() > 0,

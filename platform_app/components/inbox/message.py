@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer, prose
-from platform_app.components.chat.message import icon_action, quiet_button, source_chip, state_badge
+from platform_app.components.chat.message import figure_mark, icon_action, quiet_button, source_chip, state_badge
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
@@ -31,6 +31,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
             rx.cond(row.attachments.length() > 0, _attachments(row)),
             rx.cond(row.reason != "", rx.el.p(row.reason, class_name="small reason")),
             rx.cond(row.delivery_reason != "", rx.el.p(row.delivery_reason, class_name="small reason")),
+            figure_mark(row),
             rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, source_chip), class_name="chips")),
             rx.cond(row.review != "", rx.el.p(row.review, class_name="muted small reason")),
             rx.cond(row.difference.length() > 0, _difference(row)),

@@ -174,7 +174,7 @@ def _begun(session: Transaction, who: Identity, said: Message) -> Begun:
         conversations.skip_delay(session, who, reply.id)
     row = conversation_rows.get(session, who, said.conversation_id)
     own, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    return Begun(row.id, reply.id, row.agent_id, is_hidden=own.check_before_sending)
+    return Begun(row.id, reply.id, row.agent_id, is_hidden=not own.shows_unfinished_text)
 
 
 def read(session: Transaction, who: Identity, begun: Begun) -> Completion:

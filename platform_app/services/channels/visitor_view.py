@@ -119,7 +119,7 @@ def live_text(session: Transaction, row: Conversation, reply: Message) -> LiveTe
         own, _ = agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)
     except PlatformError:  # the agent is deleted
         return None
-    return None if own.check_before_sending else LiveText(reply.id, reply.text)
+    return LiveText(reply.id, reply.text) if own.shows_unfinished_text else None
 
 
 def _sent_at(message: Message) -> datetime:

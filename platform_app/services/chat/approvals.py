@@ -43,6 +43,7 @@ def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, de
     changed = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != reply.text:
         reply.own_text, reply.text = reply.text, changed
+        reply.figures = [figure for figure in reply.figures if figure in changed]
     sending.send_for_member(session, row, reply, who, despite_opt_out=despite_opt_out)
     reply.review = sending.review_of(who, "edited" if reply.own_text else "approved")
     _record(session, who, row, reply, kind=EventKind.REPLY_APPROVED, sentence="Reply in “{title}” approved")

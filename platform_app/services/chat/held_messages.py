@@ -48,6 +48,7 @@ def release(
     changed = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != message.text:
         message.own_text, message.text = message.own_text or message.text, changed
+        message.figures = [figure for figure in message.figures if figure in changed]
     message.created_at = now()  # it is shown where it was sent
     sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
     message.review = sending.review_of(who, "released")

@@ -21,7 +21,15 @@ from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
 from platform_app.rag.search_query import Query, query_of
-from platform_app.services.chat import model_fallback, reply_budget, reply_conduct, reply_store, tool_calls, tool_turns
+from platform_app.services.chat import (
+    model_fallback,
+    reply_budget,
+    reply_conduct,
+    reply_figures,
+    reply_store,
+    tool_calls,
+    tool_turns,
+)
 from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_budget import BudgetSpent
 from platform_app.services.chat.reply_context import ReplyContext, ReplyStep, load_context
@@ -146,8 +154,7 @@ async def _generate(work: ReplyContext) -> None:
 async def _answer(work: ReplyContext, request: ModelRequest) -> None:
     """Read the reply of a model, and make the calls of tools that it asks for before, in a few rounds.
 
-    A reply that says that something was done, though no call did it, is written once more, and so is one that breaks a
-    line of the must and never list.
+    A reply is written once more if `_has_to_retell` says so.
 
     Raises ReplyParked if a call waits for a person.
     """
@@ -160,9 +167,22 @@ async def _answer(work: ReplyContext, request: ModelRequest) -> None:
         if work.outcome.tool_requests:
             work.on_step(ReplyStep.ACTING)
             await asyncio.to_thread(tool_turns.perform, work)
-        elif not (await asyncio.to_thread(tool_turns.has_to_retell, work) or await reply_conduct.has_to_retell(work)):
+        elif not await _has_to_retell(work):
             return
         work.marks = MarkerFilter(max((script.number for script in work.scripts), default=0))
+
+
+async def _has_to_retell(work: ReplyContext) -> bool:
+    """Return whether a reply is to be written once more.
+
+    It says that something was done, though no call did it; it breaks a line of the must and never list; or it has
+    figures without a source.
+    """
+    return (
+        await asyncio.to_thread(tool_turns.has_to_retell, work)
+        or await reply_conduct.has_to_retell(work)
+        or await asyncio.to_thread(reply_figures.has_to_retell, work)
+    )
 
 
 async def _ask_model(work: ReplyContext, request: ModelRequest) -> None:

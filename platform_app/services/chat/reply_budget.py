@@ -3,7 +3,7 @@
 from platform_app.db import session_scope
 from platform_app.llm import pricing, prompts
 from platform_app.llm.prompts import estimate_tokens
-from platform_app.models.agent import KnowledgeScope
+from platform_app.models.agent import FigureCheck, KnowledgeScope
 from platform_app.services.budgets import reservations
 from platform_app.services.budgets.reservations import Demand, SpentBudget
 from platform_app.services.chat import conversation_rows, hand_off, reply_store, sending
@@ -91,6 +91,8 @@ def _highest_cost(work: ReplyContext) -> float:
     prompt = sum(estimate_tokens(message["content"]) for message in prompts.build_messages(work.facts))
     prompt += PASSAGE_TOKENS if own.knowledge != KnowledgeScope.NONE else 0
     written = own.max_tokens
+    if own.figures == FigureCheck.REWRITE:
+        prompt, written = prompt * 2 + written, written * 2
     if work.guidance is not None:
         prompt, written = prompt * 2, written + EXTRACTION_TOKENS
     costs = [0.0]

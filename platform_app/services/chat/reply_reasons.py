@@ -86,7 +86,7 @@ def list_reasons(data: Mapping[str, Any], reply: Message) -> list[Reason]:
     basis = [_sources(data), *_scripts(data), _tools(data)]
     if data.get("no_answer"):
         basis.append(Reason("The agent said that it has no answer."))
-    told = [reason for reason in (ended, *basis, _ending(reply)) if reason is not None]
+    told = [reason for reason in (ended, *basis, *_figures(data), _ending(reply)) if reason is not None]
     return told or [Reason("It follows the agent’s instructions alone.")]
 
 
@@ -148,6 +148,18 @@ def _tools(data: Mapping[str, Any]) -> Reason | None:
     return Reason("Tools used: {names}.", names=done[:MAX_NAMED]) if done else None
 
 
+def _figures(data: Mapping[str, Any]) -> list[Reason]:
+    """Return what was found about the reply's figures."""
+    figures, before = data.get("figures", []), data.get("rewritten_figures", [])
+    reasons = []
+    if before:
+        sentence = "It was rewritten: its first text had figures without a source: {figures}."
+        reasons.append(Reason(sentence, {"figures": "; ".join(before)}))
+    if figures:
+        reasons.append(Reason("Figures without a source: {figures}.", {"figures": "; ".join(figures)}))
+    return reasons
+
+
 def _ending(reply: Message) -> Reason | None:
     """Return what became of a written reply, unless it was simply sent."""
     if reply.state != MessageState.TO_APPROVE:
@@ -156,4 +168,6 @@ def _ending(reply: Message) -> Reason | None:
         return Reason("It waits for a decision about the tool {names}.", names=[str(reply.gate.get("tool", ""))])
     if reply.gate.get("unfounded"):
         return Reason("It waits for approval: it says that something was done, but the agent has done nothing.")
+    if reply.gate.get("figures"):
+        return Reason("It waits for approval because of its figures without a source.")
     return Reason("It waits for approval: the agent’s settings have replies checked before sending.")

@@ -1,6 +1,7 @@
 """Reply store: updates of a reply's row while it is generated and at its end, one transaction each."""
 
 from datetime import timedelta
+from typing import Any
 
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
@@ -10,7 +11,7 @@ from platform_app.llm.reply_text import format_reply, normalize_citations
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind
-from platform_app.services.chat import conversation_rows, no_answer, sending
+from platform_app.services.chat import conversation_rows, no_answer, reply_figures, sending
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace
 from platform_app.services.scripts import script_usage
@@ -52,6 +53,7 @@ def _fill_sources(row: Message, work: ReplyContext, used: set[int]) -> None:
     for passage in work.retrieval.passages:
         passage.cited = passage.number in used
     script_usage.mark_used(work.scripts, work.marks.used, row.text, work.facts.question)
+    row.figures = work.figures
     row.sources = [p.as_json() for p in work.retrieval.passages if p.cited]
     row.without_vectors = work.retrieval.degraded
     row.finished_at = now()
@@ -92,9 +94,16 @@ def complete(work: ReplyContext) -> None:
             return
         if is_unanswered:
             no_answer.record(session, work)
-        sending.send(session, talk, row, needs_approval=own.check_before_sending or work.is_unfounded)
-        if work.is_unfounded and row.state == MessageState.TO_APPROVE:
-            row.gate = {"unfounded": True}
+        is_doubtful = work.is_unfounded or reply_figures.needs_approval(work)
+        sending.send(session, talk, row, needs_approval=own.check_before_sending or is_doubtful)
+        if row.state == MessageState.TO_APPROVE:
+            row.gate = _doubts(work)
+
+
+def _doubts(work: ReplyContext) -> dict[str, Any]:
+    """Return what is doubtful about a reply that waits for approval, as its `gate` stores it."""
+    doubts: dict[str, Any] = {"unfounded": True} if work.is_unfounded else {}
+    return doubts | ({"figures": work.figures} if reply_figures.needs_approval(work) else {})
 
 
 def fail(work: ReplyContext, sentence: str) -> None:

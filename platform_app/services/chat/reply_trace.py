@@ -127,6 +127,8 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "sent": work.outcome.sent,
         "spent_budget": work.spent_budget,
         "unfounded": work.is_unfounded,
+        "figures": work.figures,
+        "rewritten_figures": work.rewritten_figures,
         "fired": work.fired,
         "conduct": work.conduct_outcome.value if work.conduct_outcome else "",
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,

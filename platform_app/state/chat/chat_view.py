@@ -8,7 +8,7 @@ from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity
-from platform_app.state.console.send_gate_words import gate_words
+from platform_app.state.console.send_gate_words import figure_words, gate_words
 
 STATE_LABELS = {
     MessageState.PARTIAL: "Interrupted",
@@ -59,6 +59,7 @@ class MessageRow:
     can_retry: bool
     can_edit: bool
     has_trace: bool
+    figures: str  # those of a sent text that stand in no source, as a sentence
     task: str  # what the agent was asked to write, of a held message that it has not written
 
 
@@ -91,6 +92,7 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         can_retry=row.author == Author.AGENT and row.answers_id is not None,
         can_edit=row.author == Author.CONTACT,
         has_trace=is_generated and row.finished_at is not None and not (row.task and not row.text),
+        figures="" if row.gate.get("figures") else figure_words(row.figures, language),
         task=row.task if not row.text else "",
     )
 

@@ -97,6 +97,8 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
         ("Max tokens", _count(own.get("max_tokens"), language)),
         ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
+        ("Figures without a source", "; ".join(data.get("figures", []))),
+        ("Rewritten because of figures", "; ".join(data.get("rewritten_figures", []))),
         ("Broken lines", "; ".join(data.get("fired", []))),
         ("Spent budget", str(data.get("spent_budget") or "")),
         ("Failed models", _failed_calls(data, language)),

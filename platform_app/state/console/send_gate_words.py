@@ -1,6 +1,6 @@
 """Gate words: why the send gate kept a message back, in words for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,8 +47,13 @@ def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
         return translate(
             language, "The agent asks to do this: {sentence}. Its arguments can be changed.", sentence=asked
         )
+    doubts = []
     if gate.get("unfounded"):
-        return translate(language, "It says that something was done, but the agent has done nothing.")
+        doubts.append(translate(language, "It says that something was done, but the agent has done nothing."))
+    if gate.get("figures"):
+        doubts.append(figure_words(gate["figures"], language))
+    if doubts:
+        return " ".join(doubts)
     reason = gate.get("reason")
     if reason not in list(GateReason):
         return ""
@@ -57,6 +62,13 @@ def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
     if reason == GateReason.PERSON and not gate.get("by"):
         sentence = HANDED_OFF
     return translate(language, sentence, **{"until": "", "since": "", "by": "", "limit": ""} | values)
+
+
+def figure_words(figures: Sequence[str], language: str) -> str:
+    """Return the figures of a message that stand in no source as a sentence; "" if there are none."""
+    if not figures:
+        return ""
+    return translate(language, "Figures without a source: {figures}.", figures="; ".join(figures))
 
 
 def _shown(value: Any, language: str, zone: str) -> str:

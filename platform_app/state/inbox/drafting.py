@@ -16,6 +16,7 @@ from platform_app.services.inbox import member_scripts, suggestions
 from platform_app.state.chat.chat_view import SourceChip
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.send_gate_words import figure_words
 from platform_app.state.scripts.scripts import KINDS
 
 MAX_PREVIEW_CHARS = 120
@@ -42,6 +43,7 @@ class DraftingState(rx.State):
     suggestion_name: str = ""
     suggestion_text: str = ""
     suggestion_error: str = ""
+    suggestion_figures: str = ""  # those that stand in no source, as a sentence
     suggestion_sources: list[SourceChip] = []
     _conversation_id: str = ""
 
@@ -108,6 +110,7 @@ class DraftingState(rx.State):
     def _show(self, row: Message | None, language: str) -> None:
         if row is None:
             self.suggestion_id = self.suggestion_state = self.suggestion_text = self.suggestion_error = ""
+            self.suggestion_figures = ""
             self.suggestion_sources = []
             return
         live: Any = reply_streams.find(row.id)
@@ -115,4 +118,5 @@ class DraftingState(rx.State):
         self.suggestion_state = _STATES.get(row.state, "failed")
         self.suggestion_text = live.text if live and row.state == MessageState.STREAMING else row.text
         self.suggestion_error = translate(language, row.error) if row.error else ""
+        self.suggestion_figures = figure_words(row.figures, language)
         self.suggestion_sources = [SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources]

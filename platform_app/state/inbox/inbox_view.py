@@ -17,7 +17,7 @@ from platform_app.services.channels import channel_names
 from platform_app.services.inbox.inbox_list import ConversationLine
 from platform_app.services.inbox.open_conversation import OpenConversation
 from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip
-from platform_app.state.console.send_gate_words import gate_words
+from platform_app.state.console.send_gate_words import figure_words, gate_words
 
 CHANNELS = channel_names.CHANNELS
 STATES = {
@@ -92,6 +92,7 @@ class InboxMessage:
     sources: list[SourceChip]
     has_trace: bool
     review: str
+    figures: str  # those that stand in no source, as a sentence; "" where `reason` says so
     delivery: str = ""  # how far it has come on its channel: a value of OutboundState
     delivery_label: str = ""
     delivery_reason: str = ""  # why it has come no further
@@ -184,6 +185,7 @@ def _message(row: Message, heading: str, who: Identity, language: str) -> InboxM
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
         has_trace=row.author == Author.AGENT and row.finished_at is not None and row.origin == Origin.CONVERSATION,
         review=_review_words(row, language),
+        figures="" if row.gate.get("figures") else figure_words(row.figures, language),
         difference=_difference(row),
     )
 
