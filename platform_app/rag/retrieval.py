@@ -85,7 +85,7 @@ def retrieve(
     with session_scope(tenant_id, read_only=True) as session:
         matches = _by_word(session, tenant_id, asked, categories=categories, result=result)
         live = _live_chunks(session, tenant_id, {*matches.scores, *by_vector}, categories)
-        result.lost = result.lost and _has_knowledge(session, tenant_id)  # without knowledge there is no index yet
+        result.lost = result.lost and has_knowledge(session, tenant_id)  # without knowledge there is no index yet
         result.degraded |= result.lost
         by_word = {chunk: score for chunk, score in matches.scores.items() if chunk in live}
         by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in live}
@@ -182,7 +182,8 @@ def _live_chunks(session: Transaction, tenant_id: str, chunk_ids: set[str], cate
     return set(session.exec(query).all())
 
 
-def _has_knowledge(session: Transaction, tenant_id: str) -> bool:
+def has_knowledge(session: Transaction, tenant_id: str) -> bool:
+    """Return whether a tenant has anything that can be searched."""
     query = owned(Source, tenant_id).where(*_IS_LIVE, col(Source.chunk_count) > 0)
     return session.exec(query.limit(1)).first() is not None
 

@@ -23,7 +23,10 @@ class ModelChoice:
 
 @dataclass
 class ModelCall:
-    """A request to a model that has ended, with its retries. `purpose` is "reply", "extraction" or "rewriting"."""
+    """A request to a model that has ended, with its retries.
+
+    `purpose` is "reply", "extraction", "search query", "judge" or "rewriting".
+    """
 
     purpose: str
     provider: Provider

@@ -20,13 +20,13 @@ from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
-from platform_app.rag.search_query import Query, query_of
 from platform_app.services.chat import (
     model_fallback,
     reply_budget,
     reply_conduct,
     reply_figures,
     reply_store,
+    search_queries,
     tool_calls,
     tool_turns,
 )
@@ -233,6 +233,7 @@ async def _prepare_prompt(work: ReplyContext) -> None:
     if work.guidance is not None:
         await _extract_answers(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
+        work.query = await search_queries.choose_query(work)
         await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
     work.marks = MarkerFilter(max((script.number for script in work.scripts), default=0))
@@ -267,9 +268,8 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
 
 
 def _search(work: ReplyContext) -> None:
-    """Retrieve passages for the question and the messages before it; courtesies need none, tasks stand alone."""
-    facts, own = work.facts, work.settings
-    work.query = Query(facts.question) if facts.is_task else query_of(facts.question, facts.history)
+    """Retrieve passages for the query of a reply, if there is one."""
+    own = work.settings
     if not work.query.text:
         return
     work.on_step(ReplyStep.SEARCHING)

@@ -1,7 +1,7 @@
 """Reply budget: reserves what a reply may cost, settles what it did, and hands over when a budget is spent."""
 
 from platform_app.db import session_scope
-from platform_app.llm import pricing, prompts
+from platform_app.llm import pricing, prompts, query_rewriting
 from platform_app.llm.prompts import estimate_tokens
 from platform_app.models.agent import FigureCheck, KnowledgeScope
 from platform_app.services.budgets import reservations
@@ -12,6 +12,7 @@ from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace, reply_calls
 
 PASSAGE_TOKENS = 4_000  # of the passages that a prompt may hold, before they are known
+QUERY_PROMPT_TOKENS = 1_500  # of the request that rewrites a question
 EXTRACTION_TOKENS = 500  # written at most when the answers to a guided script are extracted
 SENTENCES = {
     "en": "I cannot answer right now. A colleague will write to you here.",
@@ -91,6 +92,8 @@ def _highest_cost(work: ReplyContext) -> float:
     prompt = sum(estimate_tokens(message["content"]) for message in prompts.build_messages(work.facts))
     prompt += PASSAGE_TOKENS if own.knowledge != KnowledgeScope.NONE else 0
     written = own.max_tokens
+    if own.knowledge != KnowledgeScope.NONE and work.facts.history:
+        prompt, written = prompt + QUERY_PROMPT_TOKENS, written + query_rewriting.MAX_TOKENS
     if own.figures == FigureCheck.REWRITE:
         prompt, written = prompt * 2 + written, written * 2
     if work.guidance is not None:

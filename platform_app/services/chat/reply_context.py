@@ -63,6 +63,7 @@ class ReplyContext:
     calls: list[ModelCall] = field(default_factory=list)  # that have ended, before the one of `outcome`
     failure: FailureReason | None = None  # of the last choice
     query: Query = field(default_factory=lambda: Query(""))
+    is_query_rewritten: bool = False  # by the model, from the conversation
     messages: list[dict[str, Any]] = field(default_factory=list)
     marks: MarkerFilter = field(default_factory=MarkerFilter)
     model: str = ""

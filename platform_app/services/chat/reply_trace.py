@@ -115,6 +115,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "no_answer": no_answer.is_no_answer(work),
         "degraded": work.retrieval.degraded,
         "search": work.query.shown,
+        "rewritten_query": work.is_query_rewritten,
         "history": len(prompts.recent_history(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
         "prompt": work.outcome.messages or work.messages,

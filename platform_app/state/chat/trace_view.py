@@ -110,7 +110,11 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Requests", _sum(data, "requests", language)),
         ("Cost", _cost(trace.cost, language)),
         ("Finish reason", _ending(data.get("finish_reason"), language)),
-        ("Searched for", str(data.get("search") or "")),
+        (
+            "Searched for, rewritten by the model" if data.get("rewritten_query") else "Searched for",
+            str(data.get("search") or ""),
+        ),
+        ("Query not rewritten", _query_failure(data, language)),
         ("Messages in context", _count(data.get("history"), language)),
         ("Removed or changed for this model", _adapted(data, language)),
         ("Attempts", _count(data.get("tries"), language)),
@@ -162,10 +166,16 @@ def _adapted(data: dict[str, Any], language: str) -> str:
 
 def _failed_calls(data: dict[str, Any], language: str) -> str:
     """Return the models that failed before their fallback was asked, each with the reason."""
-    failed = [call for call in data.get("calls", [])[:-1] if call["failure"] and call["purpose"] != "extraction"]
+    failed = [call for call in data.get("calls", [])[:-1] if call["failure"] and call["purpose"] in ("reply", "judge")]
     return "; ".join(
         f"{call['model'] or '—'} ({call['provider']}): {translate(language, call['failure'])}" for call in failed
     )
+
+
+def _query_failure(data: dict[str, Any], language: str) -> str:
+    """Return why the model made no search query of the message; empty if it was not asked or made one."""
+    failures = [call["failure"] for call in data.get("calls", []) if call["purpose"] == "search query"]
+    return translate(language, failures[-1]) if failures and failures[-1] else ""
 
 
 def _sent(data: dict[str, Any]) -> str:
