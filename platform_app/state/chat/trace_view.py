@@ -97,10 +97,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
         ("Max tokens", _count(own.get("max_tokens"), language)),
         ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
-        ("Figures without a source", "; ".join(data.get("figures", []))),
-        ("Rewritten because of figures", "; ".join(data.get("rewritten_figures", []))),
-        ("Broken lines", "; ".join(data.get("fired", []))),
-        ("Spent budget", str(data.get("spent_budget") or "")),
+        *_checks(data),
         ("Failed models", _failed_calls(data, language)),
         ("Sent to the model", _sent(data)),
         ("Prompt tokens", _count(trace.prompt_tokens, language)),
@@ -110,11 +107,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Requests", _sum(data, "requests", language)),
         ("Cost", _cost(trace.cost, language)),
         ("Finish reason", _ending(data.get("finish_reason"), language)),
-        (
-            "Searched for, rewritten by the model" if data.get("rewritten_query") else "Searched for",
-            str(data.get("search") or ""),
-        ),
-        ("Query not rewritten", _query_failure(data, language)),
+        *_search(data, language),
         ("Messages in context", _count(data.get("history"), language)),
         ("Removed or changed for this model", _adapted(data, language)),
         ("Attempts", _count(data.get("tries"), language)),
@@ -172,10 +165,22 @@ def _failed_calls(data: dict[str, Any], language: str) -> str:
     )
 
 
-def _query_failure(data: dict[str, Any], language: str) -> str:
-    """Return why the model made no search query of the message; empty if it was not asked or made one."""
+def _checks(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the checks of a reply have found."""
+    return [
+        ("Figures without a source", "; ".join(data.get("figures", []))),
+        ("Rewritten because of figures", "; ".join(data.get("rewritten_figures", []))),
+        ("Broken lines", "; ".join(data.get("fired", []))),
+        ("Spent budget", str(data.get("spent_budget") or "")),
+    ]
+
+
+def _search(data: dict[str, Any], language: str) -> list[tuple[str, str]]:
+    """Return what was searched for, and why the model made no query of the message, if it was asked and made none."""
+    name = "Searched for, rewritten by the model" if data.get("rewritten_query") else "Searched for"
     failures = [call["failure"] for call in data.get("calls", []) if call["purpose"] == "search query"]
-    return translate(language, failures[-1]) if failures and failures[-1] else ""
+    failure = translate(language, failures[-1]) if failures and failures[-1] else ""
+    return [(name, str(data.get("search") or "")), ("Query not rewritten", failure)]
 
 
 def _sent(data: dict[str, Any]) -> str:
