@@ -41,6 +41,19 @@ class TemplateUse:
 
 
 @dataclass(frozen=True)
+class MailEnvelope:
+    """The headers of an e-mail that is sent, beside sender and receiver."""
+
+    subject: str
+    message_id: str  # without angle brackets and domain
+    sender_name: str = ""
+    thread_id: str = ""  # as `message_id`; stands first in References, so that answers are recognized by it too
+    references: tuple[str, ...] = ()  # ids of the thread with their brackets, oldest first; the last is answered
+    is_automatic: bool = False  # no person has written or released it
+    unsubscribe_url: str = ""  # to which one request opts the contact out (RFC 8058)
+
+
+@dataclass(frozen=True)
 class OutgoingText:
     """A part of a message that is sent."""
 
@@ -48,3 +61,4 @@ class OutgoingText:
     is_markdown: bool = False
     reference: str = ""  # of this attempt; a channel that can returns it with the status
     template: TemplateUse | None = None  # sent in place of the text
+    mail: MailEnvelope | None = None  # on the channel e-mail

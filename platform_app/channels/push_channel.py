@@ -4,12 +4,14 @@ import hmac
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from platform_app.channels.mail_headers import ReceivedMail
 from platform_app.channels.outbound_content import OutgoingText, TemplateInfo
+from platform_app.integrations import smtp
 from platform_app.models.channel import OutboundState
 
 
@@ -115,6 +117,7 @@ class Update:
     phone: str = ""  # the contact's number, which the channel has verified
     account: str = ""  # the account's own id at the channel, where one address receives for several
     delivery: Delivery | None = None  # of a status
+    mail: ReceivedMail | None = None  # of an e-mail
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,9 @@ class AccessField:
     help_text: str = "Stored encrypted. You won’t see it again."
     is_secret: bool = True
     max_length: int = 200
+    is_required: bool = True
+    default: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)  # values that can be chosen, with their labels
 
 
 @dataclass(frozen=True)
@@ -167,10 +173,19 @@ class PushChannel(ABC):
     max_access_chars = 200
     always_polls = False  # what is posted to the webhook does not tell everything
     answers_when_asked = False  # each message goes to a `reply_address`
+    has_webhook = True  # else messages are always asked for
+    blocked_sentence = "The contact blocked this account. You can reply once they write again."  # a message id
 
     def join_access(self, values: Mapping[str, str]) -> str:
         """Return the secret of an account from the fields of its form. Raises Invalid at a field."""
         return values.get("token", "")
+
+    def complete(self, secret: str, server: smtp.Server | None) -> str:
+        """Return the secret of an account with what it takes from the tenant's mail server, None if there is none.
+
+        A channel that takes nothing from it returns the secret as it is.
+        """
+        return secret
 
     def is_genuine(self, post: ChannelPost, *, secret: str, key: str, account_id: str) -> bool:
         """Return whether a post to the webhook comes from the channel; `account_id` is the account's id there."""

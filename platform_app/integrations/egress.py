@@ -201,6 +201,14 @@ def connection(host: str, port: int, *, seconds: float, is_trusted: bool = False
             _cut(same)
 
 
+def connect(host: str, port: int) -> socket.socket:
+    """Return a socket that is connected to a server at the checked address; the caller closes it.
+
+    Raises Invalid if the server may not be reached, OSError if it does not answer.
+    """
+    return _connected(host, port, is_trusted=False)
+
+
 def _cut(opened: socket.socket) -> None:
     with suppress(OSError):  # the other side was first
         opened.shutdown(socket.SHUT_RDWR)

@@ -25,6 +25,7 @@ from platform_app.models.mail import MailSecurity
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,189}$)[\w-]{1,63}(\.[\w-]{1,63})+", re.ASCII)
 TOTAL_SECONDS = 60.0  # for one message
 VERDICT_SECONDS = 40.0  # for what the server says to it: some look long at what they are given
+REFUSED_RECIPIENT = "{host} refused {to}: {answer}"
 _MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server says
 
 
@@ -59,8 +60,11 @@ def checked(address: str, *, field: str) -> str:
     return known
 
 
-def written(server: Server, *, to: str, subject: str, text: str, key: str) -> EmailMessage:
-    """Return a message whose Message-ID is derived from `key`, so that duplicates can be recognized."""
+def written(server: Server, *, to: str, subject: str, text: str, key: str, unsubscribe_url: str = "") -> EmailMessage:
+    """Return a message whose Message-ID is derived from `key`, so that duplicates can be recognized.
+
+    `unsubscribe_url` is where one request opts the receiver out.
+    """
     sender, name = checked(server.sender_address, field="sender_address"), one_line(server.sender_name)
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(name, addr_spec=sender)
@@ -70,9 +74,17 @@ def written(server: Server, *, to: str, subject: str, text: str, key: str) -> Em
     domain = sender.rpartition("@")[2]
     message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # no machine answers it
+    if unsubscribe_url:
+        add_unsubscribe(message, unsubscribe_url)
     body = _sound(text)
     message.set_content(body, cte="quoted-printable" if body.isascii() else "base64")
     return message
+
+
+def add_unsubscribe(message: EmailMessage, address: str) -> None:
+    """Name the address to which one request opts the receiver out (RFC 8058)."""
+    message["List-Unsubscribe"] = f"<{address}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
 def one_line(text: str) -> str:
@@ -203,7 +215,7 @@ def _sign_in(server: Server, session: _Session) -> None:
 def _hand_over(server: Server, session: _Session, message: EmailMessage) -> str:
     sender, to = (str(message[name].addresses[0].addr_spec) for name in ("From", "To"))
     _accepted(server, session.mail(sender), "{host} refused the sender: {answer}")
-    _accepted(server, session.rcpt(to), "{host} refused {to}: {answer}", to=to)
+    _accepted(server, session.rcpt(to), REFUSED_RECIPIENT, to=to)
     _accepted(server, session.docmd("DATA"), "{host} refused the message: {answer}", wanted=3)
     session.send(re.sub(rb"(?m)^\.", b"..", message.as_bytes()))
     assert session.sock is not None

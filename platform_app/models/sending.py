@@ -110,6 +110,7 @@ class OptOutCause(StrEnum):
     MEMBER = "member"  # a member set it
     AUTOMATION = "automation"  # a rule or a sequence set it
     WORD = "word"  # the contact wrote one of the tenant's words
+    LINK = "link"  # the contact used the link to unsubscribe of an e-mail
 
 
 class Dispatch(Owned, table=True):

@@ -8,7 +8,7 @@ from reflex.plugins import Plugin
 from platform_app.config import settings
 
 _SERVER = "  server: {\n"
-_ROUTES = ("/api", "/auth", "/hooks", "/web-chat")
+_ROUTES = ("/api", "/auth", "/hooks", "/unsubscribe", "/web-chat")
 
 
 @dataclass

@@ -79,17 +79,27 @@ def access_fields(
 
 def _access_field(shown: AccessField, problem: Any, present: Callable[[str], Any] | None) -> rx.Component:
     value = {"default_value": present(shown.name)} if present is not None and not shown.is_secret else {}
-    control = rx.input(
+    value = value or ({"default_value": shown.default} if shown.default else {})
+    control = _choice(shown, value) if shown.options else _line(shown, value)
+    help_text = t(shown.help_text) if shown.help_text else None
+    return field(t(shown.label), control, name=shown.name, help_text=help_text, problem=problem)
+
+
+def _line(shown: AccessField, value: dict[str, Any]) -> rx.Component:
+    return rx.input(
         id=shown.name,
         name=shown.name,
         type="password" if shown.is_secret else "text",
-        required=True,
+        required=shown.is_required,
         max_length=shown.max_length,
         auto_complete="off",
         **value,
     )
-    help_text = t(shown.help_text) if shown.help_text else None
-    return field(t(shown.label), control, name=shown.name, help_text=help_text, problem=problem)
+
+
+def _choice(shown: AccessField, value: dict[str, Any]) -> rx.Component:
+    options = [rx.el.option(t(label), value=code) for code, label in shown.options.items()]
+    return rx.el.select(*options, id=shown.name, name=shown.name, class_name="native", **value)
 
 
 def _form(kind: ChannelKind) -> rx.Component:

@@ -27,7 +27,10 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
                 state_badge(row),
                 class_name="message-head",
             ),
+            rx.cond(row.subject != "", rx.el.p(t("Subject: {subject}", subject=row.subject), class_name="muted small")),
             rx.cond(row.state == "to_approve", _approval(row), _text(row)),
+            rx.cond(row.sender_check != "", _sender_check(row)),
+            rx.foreach(row.notes, lambda note: rx.el.p(note, class_name="muted small")),
             rx.cond(row.attachments.length() > 0, _attachments(row)),
             rx.cond(row.reason != "", rx.el.p(row.reason, class_name="small reason")),
             rx.cond(row.delivery_reason != "", rx.el.p(row.delivery_reason, class_name="small reason")),
@@ -39,6 +42,17 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
             class_name=f"message {row.side} is-{row.state}",
         ),
         key=row.id,
+    )
+
+
+def _sender_check(row: rx.Var[InboxMessage]) -> rx.Component:
+    """Return what the receiving mail server says of the sender of an e-mail; doubts stand out."""
+    badge = rx.badge(t("Sender not confirmed"), variant="surface", high_contrast=True, color_scheme="amber")
+    return rx.el.p(
+        rx.cond(row.is_doubtful, badge),
+        " ",
+        rx.el.span(row.sender_check),
+        class_name="muted small",
     )
 
 

@@ -9,6 +9,7 @@ from platform_app.engine.actions.outbound_calls import Signing, post_webhook, se
 from platform_app.errors import Conflict, Invalid
 from platform_app.integrations import egress, smtp
 from platform_app.models.person import Identity
+from platform_app.services.chat import unsubscribe_links
 from platform_app.services.chat.automatic_messages import AutomaticMessage
 from platform_app.services.mail import mail_servers
 
@@ -43,6 +44,8 @@ class SendEmail(Action):
         if not subject or not text:
             raise Invalid("Subject or text of the message is empty.", field="text")
         message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
+        if not self.is_exempt:
+            message["unsubscribe_url"] = unsubscribe_links.address_link(context.who.tenant_id, message["to"])
         values = {"to": to, "text": message["subject"]}
         sent = AutomaticMessage(self.is_exempt, address=to, is_test=context.follows_from_test_chat())
         return ActionPlan(

@@ -6,6 +6,7 @@ from platform_app.channels.api import API
 from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.account_parts import agent_field
 from platform_app.components.channels.bot_account import bot_account, kommo_account
+from platform_app.components.channels.email_account import email_account
 from platform_app.components.channels.visitor_secret import visitor_secret_card
 from platform_app.components.channels.whatsapp_account import whatsapp_account
 from platform_app.components.console.copy_field import copyable_line
@@ -45,6 +46,7 @@ def _account() -> rx.Component:
             ("api", _api()),
             ("kommo", kommo_account()),
             ("whatsapp", whatsapp_account()),
+            ("email", email_account()),
             bot_account(),
         ),
     )

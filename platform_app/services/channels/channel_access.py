@@ -12,17 +12,20 @@ from platform_app.channels.push_channel import (
     CredentialRefused,
     OutcomeUnknown,
     Profile,
+    PushChannel,
     TemporaryFailure,
 )
 from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound, Unavailable
+from platform_app.integrations import smtp
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import tenant_secrets
+from platform_app.services.mail import mail_servers
 
 UNREADABLE = "This account’s token couldn’t be read. Enter it again in Settings, Channels."
 UNKNOWN_TO_CHANNEL = (
@@ -51,8 +54,10 @@ class ShownAccess:
     verify_token: str = ""  # with which the channel verifies the webhook
 
 
-def verify(kind: Channel, token: str) -> VerifiedAccess:
+def verify(kind: Channel, token: str, *, tenant_id: str = "") -> VerifiedAccess:
     """Ask a channel whom a token belongs to; to be called outside a transaction.
+
+    `tenant_id` is needed by channels that send through the tenant's mail server.
 
     Raises Invalid at the field `token` if the channel does not know it, Unavailable if the channel does not answer, and
     NotFound if accounts of the channel have no token.
@@ -64,7 +69,7 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
     if not token or len(token) > push.max_access_chars:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
     try:
-        profile = push.profile(token)
+        profile = push.profile(_completed(push, token, tenant_id))
     except CredentialRefused as error:
         raise Invalid(error.sentence, field=error.field, **error.values) from None
     except AccountRefused:
@@ -74,6 +79,18 @@ def verify(kind: Channel, token: str) -> VerifiedAccess:
     except ChannelError as error:
         raise Unavailable(error.sentence, field="token", **error.values) from None
     return VerifiedAccess(token, profile, _connected_as(kind, profile.outside_id))
+
+
+def _completed(push: PushChannel, token: str, tenant_id: str) -> str:
+    """Return a token with what it takes from the tenant's mail server."""
+    if not tenant_id:
+        return push.complete(token, None)
+    with session_scope(tenant_id, read_only=True) as session:
+        return push.complete(token, _mail_server(session, tenant_id))
+
+
+def _mail_server(session: Transaction, tenant_id: str) -> smtp.Server | None:
+    return mail_servers.get_server(session, tenant_id) if mail_servers.has_server(session, tenant_id) else None
 
 
 def _connected_as(kind: Channel, outside_id: str) -> str:
@@ -131,18 +148,24 @@ def mode_of(session: Transaction, row: ChannelAccount) -> str:
 def shown(session: Transaction, who: Identity, row: ChannelAccount) -> ShownAccess:
     """Return what a page may show of an account's access; the verify token and the ids to admins alone."""
     push, mode = CHANNEL_KINDS[row.kind].push, mode_of(session, row)
-    if push is None or push.can_be_asked or not who.role.includes(Role.ADMIN):
+    if push is None or not who.role.includes(Role.ADMIN):
         return ShownAccess(mode)
     try:
-        fields = push.shown_access(get_token(session, row))
-        return ShownAccess(mode, fields, get_webhook_key(session, row))
+        fields = push.shown_access(_get(session, row, "token"))
+        return ShownAccess(mode, fields, "" if push.can_be_asked else get_webhook_key(session, row))
     except (ChannelError, Conflict):  # the secrets cannot be read: new ones have to be entered
         return ShownAccess(mode)
 
 
 def get_token(session: Transaction, row: ChannelAccount) -> str:
     """Return the token of an account. Raises Conflict if there is none or it cannot be decrypted."""
-    return _get(session, row, "token")
+    token, push = _get(session, row, "token"), CHANNEL_KINDS[row.kind].push
+    if push is None or row.kind != Channel.EMAIL:
+        return token
+    try:
+        return push.complete(token, _mail_server(session, row.tenant_id))
+    except AccountRefused:
+        raise Conflict(UNREADABLE) from None
 
 
 def get_webhook_key(session: Transaction, row: ChannelAccount) -> str:

@@ -45,6 +45,8 @@ class InboundText:
     needs_details: bool = False  # a new contact has to say name and e-mail address
     consent_text: str = ""  # what has to be agreed to before the first message
     consents: bool = False
+    title: str = ""  # of a new conversation
+    is_automatic: bool = False  # a machine wrote it: nothing answers, no rule runs
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     talk = conversation_of(session, who, account, identity=identity, sent=sent)
     if sent.wants_person:
         hand_off.hand_off(session, who, talk.id)
-    said, reply = conversations.receive(session, who, talk.id, text)
+    said, reply = conversations.receive(session, who, talk.id, text, is_automatic=sent.is_automatic)
     if reply is not None and channel_accounts.kind_of(account).push is not None:
         pending_replies.queue_reply(session, talk, reply)
     session.flush()
@@ -192,6 +194,7 @@ def conversation_of(
     assert account.agent_id is not None
     row = Conversation(tenant_id=account.tenant_id, agent_id=account.agent_id, use_draft=False, channel=account.kind)
     row.account_id, row.contact_id = account.id, _contact_id(session, who, identity, sent)
+    row.title = sent.title[:80]
     session.add(row)
     session.flush()
     identity.conversation_id, identity.contact_id = row.id, row.contact_id

@@ -27,11 +27,19 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import DeliverMessage, RunningJob
+from platform_app.models.agent import Channel
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelIdentity, OutboundPart, OutboundState
-from platform_app.models.conversation import Author, Conversation, Message
+from platform_app.models.conversation import Conversation
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
-from platform_app.services.channels import channel_access, channel_accounts, delivery_statuses, outbound_pace
+from platform_app.services.channels import (
+    channel_access,
+    channel_accounts,
+    delivery_statuses,
+    email_limits,
+    email_threads,
+    outbound_pace,
+)
 from platform_app.services.chat import conversation_rows, hand_off, service_windows
 from platform_app.services.jobs.effects import Postponed
 
@@ -43,7 +51,6 @@ INTERRUPTED = "The worker stopped while sending. We don’t know if the message 
 UNEXPECTED = "Something went wrong while sending. We don’t know if the message arrived."
 ACCOUNT_OFF = "The channel account is off or deleted. Turn it on in Settings, Channels, and send again."
 ACCOUNT_REFUSED = "The channel rejected the account. Enter a new token in Settings, Channels, and send again."
-CONTACT_BLOCKED = "The contact blocked this account. You can reply once they write again."
 NO_IDENTITY = "This contact has no identity on the channel."
 TURN_REQUESTED = "Waiting for the channel to ask for the message."
 TURN_PAUSE = timedelta(seconds=30)  # before a channel that does not ask is asked to again
@@ -93,6 +100,7 @@ def _next_chat(job: RunningJob) -> tuple[PushChannel, str, str] | None:
         account = session.get(ChannelAccount, waiting.account_id)
         identity = session.get(ChannelIdentity, waiting.identity_id) if waiting.identity_id else None
         problem = _problem(account, identity) or service_windows.late_problem(account, identity, waiting)
+        problem = problem or email_limits.problem(session, account, waiting)
         if problem or account is None or identity is None:
             _fail(session, parts, problem, {})
             return None
@@ -109,7 +117,8 @@ def _problem(account: ChannelAccount | None, identity: ChannelIdentity | None) -
         return ACCOUNT_REFUSED
     if identity is None:
         return NO_IDENTITY
-    return CONTACT_BLOCKED if identity.blocked_at is not None else ""
+    push = channel_accounts.kind_of(account).push
+    return push.blocked_sentence if push is not None and identity.blocked_at is not None else ""
 
 
 def _begin(job: RunningJob) -> _Request | None:
@@ -131,10 +140,14 @@ def _begin(job: RunningJob) -> _Request | None:
             return None
         part.state, part.attempts, part.next_at = OutboundState.SENDING, part.attempts + 1, None
         reply_address = _take_reply_address(session, push, identity)
-        by_agent = _is_by_agent(session, part)
+        by_agent = email_limits.is_automatic(session, part)
         chat = push.chat_address(identity.outside_id, reply_address, by_agent=by_agent)
         template = TemplateUse.from_json(part.template) if part.template else None
-        outgoing = OutgoingText(part.text, part.is_markdown, delivery_statuses.reference_of(part), template)
+        mail = None
+        if account.kind == Channel.EMAIL:
+            mail = email_threads.envelope_of(session, account, part, is_automatic=by_agent)
+            part.outside_id = mail.message_id  # a report may name it whatever becomes of the request
+        outgoing = OutgoingText(part.text, part.is_markdown, delivery_statuses.reference_of(part), template, mail)
         return _Request(part.id, part.attempts, push, token, chat, outgoing, reply_address)
 
 
@@ -153,12 +166,6 @@ def _take_reply_address(session: Transaction, push: PushChannel, identity: Chann
             raise Postponed(TURN_REQUESTED, seconds=TURN_SECONDS)
         identity.turn_requested_at = now()
     return reply_address
-
-
-def _is_by_agent(session: Transaction, part: OutboundPart) -> bool:
-    """Return whether no person has written or released a message."""
-    message = session.exec(owned(Message, part.tenant_id).where(Message.id == part.message_id)).one()
-    return message.author == Author.AGENT and not message.review
 
 
 def _call(request: _Request) -> tuple[str, ChannelError | None]:

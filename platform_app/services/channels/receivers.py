@@ -80,7 +80,7 @@ def wanted_mode(account: ChannelAccount) -> str:
     if not is_on or account.state == AccountState.REFUSED:
         return ""
     push = channel_accounts.kind_of(account).push
-    if push is not None and push.always_polls:
+    if push is not None and (push.always_polls or not push.has_webhook):
         return POLLING
     if push is not None and not push.can_be_asked:
         return webhook_address(account)

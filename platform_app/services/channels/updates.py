@@ -20,7 +20,14 @@ from platform_app.models.channel import ChannelAccount, ChannelIdentity, Inbound
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
-from platform_app.services.channels import attachments, channel_accounts, delivery_statuses, echoes, inbound
+from platform_app.services.channels import (
+    attachments,
+    channel_accounts,
+    delivery_statuses,
+    echoes,
+    email_threads,
+    inbound,
+)
 from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
 from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
 
@@ -82,6 +89,9 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
     _note_block(identity, update)
     _note_message(identity, update)
     identity.source = identity.source or update.source
+    if update.mail is not None:
+        _receive_mail(session, account, identity, update)
+        return
     text = _text(session, account, update)
     known = _find(session, account, identity, update.message_id)
     if update.reply_address and known is None and _takes_turn(session, identity, update):
@@ -146,8 +156,7 @@ def _note_message(identity: ChannelIdentity, update: Update) -> None:
 
 def _text(session: Transaction, account: ChannelAccount, update: Update) -> str:
     """Return the text of a message, which names what is attached in the language of the tenant."""
-    tenant = session.get(Tenant, account.tenant_id)
-    language = tenant.language if tenant else "en"
+    language = _tenant_language(session, account)
     attached = [f"[{translate(language, file.label)}]" for file in update.attachments]
     return to_storable("\n".join(filter(None, (*attached, update.text.strip()))))
 
@@ -181,6 +190,27 @@ def _receive(
     attachments.add(session, account, receipt.message.id, update.attachments)
     if update.attachments or update.wants_person:
         _hand_over(session, receipt, CANNOT_OPEN if update.attachments else PERSON_COMES)
+
+
+def _receive_mail(session: Transaction, account: ChannelAccount, identity: ChannelIdentity, update: Update) -> None:
+    """Store an e-mail in the conversation of its thread, unless it has come in before."""
+    assert update.mail is not None
+    if _find(session, account, identity, update.message_id) is not None:
+        return
+    email_threads.select_conversation(session, account, identity, update.mail)
+    text = _text(session, account, update) or f"[{translate(_tenant_language(session, account), 'Empty email')}]"
+    is_new = identity.conversation_id is None
+    sent = email_threads.inbound_text(account, update, text, is_new=is_new)
+    receipt = inbound.receive(session, account, identity.outside_id, sent)
+    attachments.add(session, account, receipt.message.id, update.attachments)
+    email_threads.note_received(session, account, identity, receipt.message, mail=update.mail)
+    if update.attachments and not sent.is_automatic:
+        _hand_over(session, receipt, CANNOT_OPEN)
+
+
+def _tenant_language(session: Transaction, account: ChannelAccount) -> str:
+    tenant = session.get(Tenant, account.tenant_id)
+    return tenant.language if tenant else "en"
 
 
 def _link(session: Transaction, account: ChannelAccount, key: str, message_id: str) -> None:

@@ -150,17 +150,20 @@ def get_trace(session: Transaction, who: Identity, message_id: str) -> Trace | N
     return row
 
 
-def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message | None]:
+def receive(
+    session: Transaction, who: Identity, conversation_id: str, text: str, *, is_automatic: bool = False
+) -> tuple[Message, Message | None]:
     """Store a message of a contact or tester; return it and the row of the reply, or None if no reply is sent.
 
     The caller streams a reply in state STREAMING; a reply in state DELAYED has a job. Pending replies to earlier
-    messages are replaced, so that a burst of messages is answered once. Raises Invalid if the text is empty or too
-    long, NotFound if there is no such conversation, Conflict if a test conversation is closed.
+    messages are replaced, so that a burst of messages is answered once. A message that `is_automatic` gets no reply and
+    emits no event. Raises Invalid if the text is empty or too long, NotFound if there is no such conversation, Conflict
+    if a test conversation is closed.
     """
     text = checked_text(text)
     session.enable_cache()  # fact snapshots are written from the same rows
     row = get(session, who, conversation_id, lock=True)  # concurrent messages are received one after another
-    if row.state == ConversationState.CLOSED:
+    if row.state == ConversationState.CLOSED and not is_automatic:
         if row.channel == Channel.TEST:
             raise Conflict("This conversation is closed.")
         reopen_locked(session, row, None)
@@ -170,18 +173,15 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     said = Message(tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=name, text=text)
     session.add(said)
     message_search.add(session, said)
-    row.contact_at, row.snoozed_until = said.created_at, None
     row.title = row.title or first_line(text)[:80]
+    if is_automatic:
+        update_last_message(session, row, said)
+        return said, None
+    row.contact_at, row.snoozed_until = said.created_at, None
     if is_first:
         _record_start(session, who, row, settings)
-    emit(
-        session,
-        who.tenant_id,
-        EventKind.MESSAGE_RECEIVED,
-        after={"text": text[:2000]},
-        message_id=said.id,
-        **event_links(row),
-    )
+    links = event_links(row)
+    emit(session, who.tenant_id, EventKind.MESSAGE_RECEIVED, after={"text": text[:2000]}, message_id=said.id, **links)
     _apply_opt_out(session, who, row, text)
     decision = sending.check(session, row, OutboundMessage(Sender.REPLY))
     if not decision.sends:

@@ -38,16 +38,19 @@ def _plain(text: str) -> str:
     return " ".join(_EDGES.sub("", fold(text)).split())
 
 
-def opt_out(session: Transaction, who: Identity, contact_id: str, *, word: str = "") -> Contact:
+def opt_out(
+    session: Transaction, who: Identity, contact_id: str, *, word: str = "", cause: OptOutCause | None = None
+) -> Contact:
     """Opt a contact out of messages and return it; does nothing if it is opted out already.
 
-    `word` is the opt-out word that the contact wrote; without it the cause is the member or automation in `who`. Raises
-    NotFound if there is no such contact.
+    `word` is the opt-out word that the contact wrote; without it and a `cause` it was the member or automation `who`.
+    Raises NotFound if there is no such contact.
     """
     row = _locked(session, who, contact_id)
     if row.opted_out_at is not None:
         return row
-    cause = OptOutCause.WORD if word else OptOutCause.MEMBER if who.user_id else OptOutCause.AUTOMATION
+    by_whom = OptOutCause.MEMBER if who.user_id else OptOutCause.AUTOMATION
+    cause = cause or (OptOutCause.WORD if word else by_whom)
     row.opted_out_at, row.opt_out_cause, row.opt_out_by = now(), cause, (word or who.name)[:200]
     after: dict[str, Any] = {"cause": cause.value, "by": row.opt_out_by}
     event = emit(session, row.tenant_id, EventKind.OPTED_OUT, after=after, contact_id=row.id)

@@ -10,8 +10,10 @@ from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.db import Transaction, owned
 from platform_app.errors import PlatformError
 from platform_app.jobs import DeliverMessage, enqueue
+from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelIdentity, OutboundPart, OutboundState
 from platform_app.models.conversation import Author, Conversation, Message
+from platform_app.models.email import EmailThread
 from platform_app.services.agents import agents
 
 _ORDER = (  # the state of a message is that of the part which comes first here
@@ -69,6 +71,11 @@ def enqueue_delivery(session: Transaction, row: Conversation, message_id: str) -
 def find_identity(session: Transaction, row: Conversation) -> ChannelIdentity | None:
     """Return who a conversation reaches on its account, or None if that is not known."""
     query = owned(ChannelIdentity, row.tenant_id).where(ChannelIdentity.account_id == row.account_id)
+    if row.channel == Channel.EMAIL:  # somebody may write in several threads
+        threads = owned(EmailThread, row.tenant_id).where(EmailThread.conversation_id == row.id)
+        thread: EmailThread | None = session.exec(threads).first()
+        if thread is not None:
+            return session.get(ChannelIdentity, thread.identity_id)
     by_conversation: ChannelIdentity | None = session.exec(
         query.where(ChannelIdentity.conversation_id == row.id)
     ).first()

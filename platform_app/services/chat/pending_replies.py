@@ -12,6 +12,7 @@ from platform_app.fact_snapshots import current_messages
 from platform_app.jobs import Reply, enqueue
 from platform_app.models.agent import AgentSettings, Channel
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.models.email import EmailDetails
 from platform_app.services.agents import agents
 from platform_app.services.chat import sending
 from platform_app.services.chat.conversation_rows import update_last_message
@@ -45,11 +46,18 @@ def answer_last(session: Transaction, row: Conversation) -> None:
     last: Message | None = session.exec(
         query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(1)
     ).first()
-    if last is None or last.author != Author.CONTACT:
+    if last is None or last.author != Author.CONTACT or _is_automatic_mail(session, last):
         return
     if not sending.check(session, row, OutboundMessage(Sender.REPLY)).sends:
         return
     queue_reply(session, row, start_reply(session, row, said=last, settings=agent_settings(session, row)))
+
+
+def _is_automatic_mail(session: Transaction, message: Message) -> bool:
+    """Return whether a machine wrote a message, such as an absence notice, which is not to be answered."""
+    query = owned(EmailDetails, message.tenant_id).where(EmailDetails.message_id == message.id)
+    details: EmailDetails | None = session.exec(query).first()
+    return details is not None and details.automatic != ""
 
 
 def queue_reply(session: Transaction, row: Conversation, reply: Message) -> None:

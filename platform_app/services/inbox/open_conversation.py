@@ -8,9 +8,11 @@ from platform_app.automation.send_gate import ServiceWindow
 from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
+from platform_app.models.agent import Channel
 from platform_app.models.channel import Attachment, InboundMessage, MessageTemplate
 from platform_app.models.conversation import Message
 from platform_app.models.crm import Contact, Holder
+from platform_app.models.email import EmailDetails
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.chat import (
@@ -42,6 +44,7 @@ class OpenConversation:
     is_unread: bool  # by the member: what the contact wrote, or a notification that leads to it
     attachments: dict[str, list[Attachment]]  # by the message's id
     window: ServiceWindow | None = None  # in which its channel takes free text; None: always
+    emails: dict[str, EmailDetails] = field(default_factory=dict)  # what e-mails say beside their text, by message
     templates: list[MessageTemplate] = field(default_factory=list)  # that can be sent where the window is closed
 
 
@@ -73,6 +76,7 @@ def read(session: Transaction, who: Identity, conversation_id: str, *, limit: in
         is_unread=line.is_unread or notifications.is_link_unread(session, who, conversation_rows.link_of(row)),
         attachments=_attachments(session, who, ids),
         window=window,
+        emails=_emails(session, who, ids) if row.channel == Channel.EMAIL else {},
         templates=message_templates.list_usable(session, who.tenant_id, row.account_id) if is_closed else [],
     )
 
@@ -83,6 +87,11 @@ def _attachments(session: Transaction, who: Identity, message_ids: list[str]) ->
     for row in session.exec(query.order_by(Attachment.id)).all():
         attached.setdefault(row.message_id, []).append(row)
     return attached
+
+
+def _emails(session: Transaction, who: Identity, message_ids: list[str]) -> dict[str, EmailDetails]:
+    query = owned(EmailDetails, who.tenant_id).where(col(EmailDetails.message_id).in_(message_ids))
+    return {row.message_id: row for row in session.exec(query).all()}
 
 
 def _edited(session: Transaction, who: Identity, message_ids: list[str]) -> frozenset[str]:

@@ -47,7 +47,8 @@ class BotConnectionState(rx.State):
             return None
         kind = Channel(self.channel)
         try:
-            access = await asyncio.to_thread(channel_access.verify, kind, joined_access(kind, form))
+            secret, tenant_id = joined_access(kind, form), (await current_identity(self)).tenant_id
+            access = await asyncio.to_thread(channel_access.verify, kind, secret, tenant_id=tenant_id)
             values["name"] = values["name"].strip() or access.profile.name
             row = await call(self, channel_accounts.create, kind, access=access, **values)
         except (Invalid, NotFound, Unavailable) as error:

@@ -94,7 +94,8 @@ class ChannelAccountState(FieldProblems, rx.State):
         """Check a new token at the channel and store it, or show the problem at the field."""
         row = await fetch(self, channel_accounts.get, self._id())
         try:
-            access = await asyncio.to_thread(channel_access.verify, row.kind, joined_access(row.kind, form))
+            secret = joined_access(row.kind, form)
+            access = await asyncio.to_thread(channel_access.verify, row.kind, secret, tenant_id=row.tenant_id)
             await call(self, channel_accounts.replace_access, row.id, access)
         except (Invalid, Unavailable) as error:
             words = translate((await current_user(self)).language, error.sentence, **error.values)

@@ -8,6 +8,7 @@ SENTENCES = {
     OptOutCause.MEMBER: "Opted out by {by} on {since}.",
     OptOutCause.AUTOMATION: "Opted out by “{by}” on {since}.",
     OptOutCause.WORD: "Opted out on {since} by writing “{by}”.",
+    OptOutCause.LINK: "Opted out on {since} by the link in an email.",
 }
 UNKNOWN_CAUSE = "Opted out on {since}."
 WANTS_MESSAGES = "Receives messages."

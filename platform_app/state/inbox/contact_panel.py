@@ -32,6 +32,7 @@ from platform_app.state.sequences.enrollments import (
 
 OPT_OUT_WORDS = {
     OptOutCause.WORD: "Wrote “{by}” on {at}",
+    OptOutCause.LINK: "By the link in an email on {at}",
     OptOutCause.MEMBER: "Set by {by} on {at}",
     OptOutCause.AUTOMATION: "Set by “{by}” on {at}",
 }

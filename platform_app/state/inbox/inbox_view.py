@@ -18,6 +18,7 @@ from platform_app.services.inbox.inbox_list import ConversationLine
 from platform_app.services.inbox.open_conversation import OpenConversation
 from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip
 from platform_app.state.console.send_gate_words import figure_words, gate_words
+from platform_app.state.inbox import email_words
 
 CHANNELS = channel_names.CHANNELS
 STATES = {
@@ -97,6 +98,10 @@ class InboxMessage:
     delivery_label: str = ""
     delivery_reason: str = ""  # why it has come no further
     is_edited: bool = False  # the contact has changed it
+    subject: str = ""  # of an e-mail
+    notes: list[str] = field(default_factory=list)  # what members should know of an e-mail
+    sender_check: str = ""  # what the receiving mail server found out about the sender
+    is_doubtful: bool = False  # the sender may be another one
     attachments: list[AttachmentLink] = field(default_factory=list)
     difference: list[str] = field(default_factory=list)  # lines of the agent's text and of what was sent
 
@@ -134,6 +139,10 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
         found[-1].is_plain = read.is_plain or row.author != Author.AGENT
         found[-1].is_edited = row.id in read.edited
         found[-1].attachments = [_attachment(file, who, language) for file in read.attachments.get(row.id, [])]
+        if (email := read.emails.get(row.id)) is not None:
+            found[-1].subject, found[-1].notes = email.subject, email_words.email_notes(email, language)
+            found[-1].sender_check = email_words.sender_check(email)
+            found[-1].is_doubtful = email_words.is_doubtful(email)
         if (delivery := read.deliveries.get(row.id)) is not None:
             found[-1].delivery = delivery.state.value
             found[-1].delivery_label = translate(language, _DELIVERIES[delivery.state])
