@@ -44,6 +44,8 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+# Each client reads the certificates anew, for 40 ms of processor time; tests ask servers on loopback again and again.
+vars(httpx._transports.default)["create_ssl_context"] = cache(httpx.create_ssl_context)
 FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))  # as `make test-full` sets it: every size and combination
 hypothesis.settings.register_profile("usual", max_examples=500, deadline=None)
 hypothesis.settings.register_profile("full", max_examples=10_000, deadline=None)

@@ -25,6 +25,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     _write({"chosen": [item.nodeid for item in session.items], "left": _left})
 
 
+def _processor() -> float:
+    """Return the seconds of processor time that this process took, and those of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+_before = _processor()
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Write how one phase of a test ended: its set-up, itself, or its tear-down."""
-    _write({"id": report.nodeid, "when": report.when, "outcome": report.outcome, "seconds": report.duration})
+    global _before
+    took, _before = _processor() - _before, _processor()
+    told = {"id": report.nodeid, "when": report.when, "outcome": report.outcome}
+    _write(told | {"seconds": report.duration, "processor": took})

@@ -70,6 +70,7 @@ class Result:
     outcomes: dict[str, str] = field(default_factory=dict)
     flaky: list[str] = field(default_factory=list)  # failed, and passed when run alone
     durations: dict[str, float] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)  # seconds of processor time
 
     def read(self, report: Path) -> None:
         """Take in the lines that the plugin wrote."""
@@ -80,6 +81,7 @@ class Result:
                 continue
             name = told["id"]
             self.durations[name] = self.durations.get(name, 0) + told["seconds"]
+            self.work[name] = self.work.get(name, 0) + told["processor"]
             self.outcomes[name] = max(self.outcomes.get(name, "passed"), told["outcome"], key=OUTCOMES.index)
 
     def count(self, outcome: str) -> int:
@@ -215,12 +217,18 @@ def meaning(code: int) -> str:
     return f"signal {-code}" if code < 0 else next((one.name for one in pytest.ExitCode if one == code), str(code))
 
 
+def list_most(what: str, seconds: list[tuple[str, dict[str, float]]]) -> None:
+    """Print the tests that took most seconds: groups with the seconds of each of their tests."""
+    most = sorted(((took, group, name) for group, each in seconds for name, took in each.items()), reverse=True)
+    print(f"\nThe {SLOWEST} {what}:")
+    for took, group, name in most[:SLOWEST]:
+        print(f"{took:7.1f} s  {group}  {name}")
+
+
 def tell(done: list[Result], known: set[str]) -> int:
     """Print the slowest tests, each group, what went wrong, and the sum on the last line; return the exit code."""
-    slow = sorted(((s, r.name, one) for r in done for one, s in r.durations.items()), reverse=True)[:SLOWEST]
-    print(f"\nThe slowest {len(slow)}:")
-    for seconds, group, name in slow:
-        print(f"{seconds:7.1f} s  {group}  {name}")
+    list_most("slowest", [(result.name, result.durations) for result in done])
+    list_most("busiest, by processor time", [(result.name, result.work) for result in done])
     print("\n" + "\n".join(result.line() for result in done))
     for result in done:
         print("".join(f"PASSED ON THE SECOND RUN {result.name} {one}\n" for one in result.flaky), end="")

@@ -5,12 +5,14 @@ import os
 import secrets
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from zlib import crc32
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
@@ -33,10 +35,40 @@ FLAGS = [
     "--disable-sync",
 ]
 MOTION: Literal["reduce", "no-preference"] = "no-preference" if FULL else "reduce"  # where all is pressed
+HERE = Path(__file__).parent
 FOLDERS: dict[str, Path] = {}  # the data folders of the platforms that were started, by address
 FAILED = pytest.StashKey[bool]()
 PASSWORD = "Correct horse 7 battery"
 expect.set_options(timeout=30_000)  # a busy machine is not a fault; what has to be quick says so itself
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell each story in one language, half of them in each; a run in full size, or of chosen tests, tells all in both.
+
+    The walk of pages and the press of every control have both languages all the same.
+    """
+    if FULL or "PLATFORM_TEST_REPORT" not in os.environ:
+        return
+    both = {name for name, count in Counter(story(item) for item in items if language_of(item)).items() if count > 1}
+    items[:] = [item for item in items if story(item) not in both or language_of(item) == usual_language(story(item))]
+
+
+def story(item: pytest.Item) -> str:
+    """Return the name of a test without its parameters."""
+    return item.nodeid.split("[")[0]
+
+
+def language_of(item: pytest.Item) -> str:
+    """Return the language in which a story is told, or "" of any other test."""
+    if not isinstance(item, pytest.Function) or item.path.parent != HERE or item.path.name == "test_pages.py":
+        return ""
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return next((value for value in given if value in ("en", "ru")), "")
+
+
+def usual_language(name: str) -> str:
+    """Return the language of a story in the usual size."""
+    return ("en", "ru")[crc32(name.encode()) % 2]
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +239,7 @@ def new_person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[New
 
     def make(language: str) -> BrowserContext:
         locale = {"ru": "ru-RU", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
+        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900}, reduced_motion=MOTION)
         context.set_default_timeout(30_000)
         context.on("page", watch)
         contexts.append(context)

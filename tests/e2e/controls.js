@@ -18,8 +18,11 @@
   const overlays = () => [...document.querySelectorAll(OVERLAY)].filter((one) => isShown(one) && !one.closest("[data-state=closed]"));
   const inOverlay = (one) => !!one.closest(OVERLAY);
   const props = (one) => {
-    const key = Object.keys(one).find((name) => name.startsWith("__reactProps$"));
-    return key ? one[key] : {};
+    for (const name in one) {
+      if (!Object.hasOwn(one, name)) break; // its own come first
+      if (name.startsWith("__reactProps$")) return one[name];
+    }
+    return {};
   };
 
   const nameOf = (one) => {
@@ -56,13 +59,13 @@
     if (scope === "main") return [document.querySelector("main") || document.body];
     return [document.querySelector("aside.sidebar")].filter(Boolean);
   };
-  const all = (scope) =>
-    within(scope).flatMap((root) => {
-      const found = [...root.querySelectorAll("*")].filter(
-        (one) => one.matches(PRESSABLE) || (props(one).onClick && !one.closest("a, button, label, [role]")),
-      );
-      return found.filter((one) => isShown(one) && (scope === "overlay" || !inOverlay(one)) && !one.closest("[aria-hidden=true]"));
-    });
+  /* Elements that can be pressed, whether or not they are shown now. */
+  const pressable = (root) =>
+    [...root.querySelectorAll("*")].filter(
+      (one) => one.matches(PRESSABLE) || (props(one).onClick && !one.closest("a, button, label, [role]")),
+    );
+  const isThere = (one, scope) => (scope === "overlay" || !inOverlay(one)) && !one.closest("[aria-hidden=true]") && isShown(one);
+  const all = (scope) => within(scope).flatMap((root) => pressable(root).filter((one) => isThere(one, scope)));
 
   const isCurrent = (one) => {
     const says = (name) => one.getAttribute(name);
@@ -102,8 +105,14 @@
     }
   };
 
-  const find = (scope, key) =>
-    all(scope).find((one) => keyOf(one) === key && !one.disabled && one.getAttribute("aria-disabled") !== "true");
+  const isOff = (one) => one.disabled || one.getAttribute("aria-disabled") === "true";
+  const find = (scope, key) => {
+    for (const root of within(scope)) {
+      const found = pressable(root).find((one) => keyOf(one) === key && !isOff(one) && isThere(one, scope));
+      if (found) return found;
+    }
+    return undefined;
+  };
   const aim = (scope, key) => {
     const one = find(scope, key);
     if (!one) return null;
@@ -189,13 +198,13 @@
     return "";
   };
   const still = () => (frames.got < frames.sent ? 0 : performance.now() - last); // the server has answered, too
-  /* Answer as soon as something is so, or nothing after some milliseconds. */
+  /* Answer as soon as something is so, or nothing after some milliseconds; asked ever less often while it is not. */
   const until = async (isSo, most) => {
     const end = performance.now() + most;
-    for (;;) {
+    for (let pause = 8; ; pause = Math.min(pause * 1.5, 60)) {
       const found = isSo();
       if (found || performance.now() >= end) return found;
-      await new Promise((resolve) => setTimeout(resolve, 8));
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
   const settled = (quiet, most) => until(() => still() > quiet, most);
