@@ -138,7 +138,7 @@ class Message(Owned, table=True):
     run_id: str | None = Field(default=None, max_length=32)  # the rule run that requested it
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message that it replies to
     replaced: bool = False  # replaced by a retry or an edit: kept, but neither shown nor in a prompt
-    sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.retrieval.Passage
+    sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.passages.Passage
     figures: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of its text that stand in no source
     without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
     is_suggestion: bool = False  # a draft for the member `author_id`, who asked for it; not part of the conversation

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from sqlmodel import col
 
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source, Visibility
-from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, vector_index
+from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, passages, vector_index
 from platform_app.rag.embedders import Calibration, Embedder
 from platform_app.rag.lexical_index import Matches
+from platform_app.rag.passages import Passage
 from platform_app.rag.search_query import Query
 
 POOL = 50  # candidates of each search
@@ -22,7 +22,7 @@ _IS_LIVE = (  # as Source.is_searched
     Source.visibility == Visibility.VISIBLE,
     col(Source.deleted_at).is_(None),
 )
-LIMIT = 8  # passages that a model is given
+LIMIT = 8  # chunks that a model is given, neighbours as one passage
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
 SHARE_OF_NEAREST = 0.6  # of the nearest passage's similarity, below which a passage is not given for its meaning
@@ -30,30 +30,8 @@ FEW_WORDS, ENOUGH_WORDS = 0.1, 0.25  # shares of a question's worth; between the
 
 
 @dataclass
-class Passage:
-    """A chunk found for a question."""
-
-    chunk_id: str
-    source_id: str
-    source_title: str
-    heading: str
-    text: str
-    score: float  # combined, 0 to 1
-    lexical_score: float  # share of the question's worth that the words hold
-    vector_score: float  # cosine similarity
-    rank: int
-    used: bool  # in the prompt
-    number: int = 0  # by which a reply cites it; 0 if not in the prompt
-    cited: bool = False  # cited by the reply
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the passage as JSON values."""
-        return asdict(self)
-
-
-@dataclass
 class Retrieval:
-    """The passages found and considered, and how the search went."""
+    """The passages for the prompt, the chunks considered for them, best first, and how the search went."""
 
     passages: list[Passage] = field(default_factory=list)
     considered: list[Passage] = field(default_factory=list)
@@ -122,15 +100,16 @@ def thresholds(considered: list[Passage], calibration: Calibration) -> tuple[flo
 
 
 def _given(result: Retrieval, limit: int) -> list[Passage]:
-    """Choose and number the passages for the prompt: those with words of the question, and those near in meaning."""
+    """Choose the passages for the prompt: chunks with words of the question, and those near in meaning.
+
+    Chunks whose text a better one has are passed over; neighbours of one source are joined.
+    """
     relevant = [
         p
-        for p in result.considered[:limit]
+        for p in passages.mark_doubles(result.considered)[:limit]
         if p.lexical_score >= result.word_threshold or p.vector_score >= result.vector_threshold
     ]
-    for number, passage in enumerate(relevant, 1):
-        passage.used, passage.number = True, number
-    return relevant
+    return passages.join_neighbours(relevant)
 
 
 def _by_vector(tenant_id: str, asked: Query, result: Retrieval, *, limit: int, embedder: Embedder) -> dict[str, float]:
@@ -228,6 +207,7 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
             vector_score=0.0,
             rank=0,
             used=False,
+            place=chunk.number,
         )
         for chunk, title in (rows[i] for i in chunk_ids if i in rows)
     ]

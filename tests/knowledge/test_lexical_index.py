@@ -109,7 +109,7 @@ def test_a_large_index_is_left_to_a_job(who: Identity, monkeypatch: pytest.Monke
     index_rebuild.request_rebuild(who.tenant_id)
     run_jobs(who)
     after = retrieve(who.tenant_id, "Is the frame under warranty?")
-    assert after.passages[0].text == ELSEWHERE[2] and not after.lost
+    assert after.considered[0].text == ELSEWHERE[2] and not after.lost
 
 
 def test_a_search_waits_for_no_writer(who: Identity) -> None:

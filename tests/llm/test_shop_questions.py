@@ -132,8 +132,9 @@ async def test_the_trace_tells_what_was_searched_for_given_and_cited(
     why = trace(who, await answered(who, opened, one.then)).data
     assert why["search"].startswith(f"{one.then} ← {one.before}")
     given = [passage for passage in why["passages"] if passage["used"]]
-    assert [passage["number"] for passage in given] == list(range(1, len(given) + 1)) and len(given) > 3
-    assert [one.then_answer in passage["text"] for passage in given if passage["cited"]] == [True]
+    numbers = {passage["number"] for passage in given}
+    assert numbers == set(range(1, len(numbers) + 1)) and len(given) > 3  # neighbours share the number of the whole
+    assert sum(one.then_answer in passage["text"] for passage in given if passage["cited"]) == 1
     assert not any(passage["cited"] for passage in why["passages"] if not passage["used"])
 
 

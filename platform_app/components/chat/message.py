@@ -127,7 +127,7 @@ def source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
         rx.el.button(
             rx.el.span(chip.number, class_name="chip-number"),
             chip.title,
-            on_click=ChatPanelState.show_passage(chip.chunk_id),
+            on_click=ChatPanelState.show_passage(chip.chunk_ids),
             type="button",
             class_name="chip",
             custom_attrs={"data-source": chip.number},

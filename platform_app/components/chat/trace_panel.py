@@ -183,6 +183,7 @@ def _passage_considered(passage: rx.Var[TracePassage]) -> rx.Component:
         rx.flex(
             rx.el.strong(passage.title),
             _usage_badge(passage.given_to_model, passage.cited, t("cited")),
+            rx.cond(passage.is_double, rx.el.span(t("a better passage has the same text"), class_name="muted small")),
             spacing="2",
             align="center",
             wrap="wrap",

@@ -50,7 +50,7 @@ def _fill_row(row: Message, work: ReplyContext) -> None:
 
 def _fill_sources(row: Message, work: ReplyContext, used: set[int]) -> None:
     work.final_text = row.text
-    for passage in work.retrieval.passages:
+    for passage in (*work.retrieval.considered, *work.retrieval.passages):
         passage.cited = passage.number in used
     script_usage.mark_used(work.scripts, work.marks.used, row.text, work.facts.question)
     row.figures = work.figures

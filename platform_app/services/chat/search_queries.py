@@ -6,7 +6,7 @@ from contextlib import aclosing
 import structlog
 
 from platform_app.db import session_scope
-from platform_app.llm import client, query_rewriting
+from platform_app.llm import client, model_limitations, prompt_trimming, query_rewriting
 from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest
 from platform_app.rag import retrieval
 from platform_app.rag.search_query import Query, query_of
@@ -30,10 +30,15 @@ async def choose_query(work: ReplyContext) -> Query:
         return Query(facts.question)
     query = query_of(facts.question, facts.history)
     is_needed = not work.provider.is_offline and query_rewriting.is_needed(facts.question, facts.history)
-    if not query.text or not is_needed or not await asyncio.to_thread(_has_knowledge, work.tenant_id):
+    messages = query_rewriting.build_messages(facts.question, facts.history)
+    most = model_limitations.known_limitations(work.provider, work.model).prompt_tokens
+    is_too_long = most is not None and prompt_trimming.prompt_size(messages) > most
+    if not query.text or not is_needed or is_too_long:
+        return query
+    if not await asyncio.to_thread(_has_knowledge, work.tenant_id):
         return query
     work.on_step(ReplyStep.SEARCHING)
-    rewritten = await _rewrite(work)
+    rewritten = await _rewrite(work, messages)
     work.is_query_rewritten = bool(rewritten)
     return Query(rewritten, ((query.text, MESSAGE_SHARE),)) if rewritten else query
 
@@ -43,10 +48,9 @@ def _has_knowledge(tenant_id: str) -> bool:
         return retrieval.has_knowledge(session, tenant_id)
 
 
-async def _rewrite(work: ReplyContext) -> str:
+async def _rewrite(work: ReplyContext, messages: list[dict[str, str]]) -> str:
     """Return the query that the model makes of the message, "" if it makes none in time."""
     facts, effort = work.facts, work.settings.effort.sent
-    messages = query_rewriting.build_messages(facts.question, facts.history)
     request = ModelRequest(
         model=work.model,
         messages=messages,

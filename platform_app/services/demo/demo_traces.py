@@ -9,7 +9,8 @@ from platform_app.models.knowledge import Source
 from platform_app.rag import embedders
 from platform_app.rag.chunking import Piece, chunk_id, indexed_text
 from platform_app.rag.hashed_vectors import embed_passage, embed_question
-from platform_app.rag.retrieval import Passage, thresholds
+from platform_app.rag.passages import Passage
+from platform_app.rag.retrieval import thresholds
 from platform_app.rag.search_terms import stems
 
 MODEL = "demo"  # these replies were written in advance

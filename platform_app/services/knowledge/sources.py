@@ -16,6 +16,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import knowledge_state
 from platform_app.rag.parsing import check_name
+from platform_app.rag.passages import MAX_JOINED
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import categories, source_replacement, uploads
@@ -203,20 +204,22 @@ def list_chunks(session: Transaction, who: Identity, source_id: str) -> list[Chu
     return list(session.exec(query.order_by(Chunk.number)).all())
 
 
-def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
-    """Return the source of a chunk, deleted or not, and the chunk with its neighbours in order.
+def get_passage(session: Transaction, who: Identity, *chunk_ids: str) -> tuple[Source, list[Chunk]]:
+    """Return the source of a passage, deleted or not, and the chunks of the passage with their neighbours in order.
 
-    Raises NotFound if there is no such chunk.
+    Chunks that do not adjoin the first one are left out. Raises NotFound if there is no such chunk.
     """
-    chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
-    if chunk is None:
+    query = owned(Chunk, who.tenant_id).where(col(Chunk.id).in_(chunk_ids)).order_by(Chunk.number)
+    found: list[Chunk] = list(session.exec(query).all())
+    if not found:
         raise NotFound("This passage is no longer in the knowledge base.")
+    chunk, last = found[0], min(found[-1].number, found[0].number + MAX_JOINED - 1)
     source = session.exec(owned(Source, who.tenant_id).where(Source.id == chunk.source_id)).one()
     near = owned(Chunk, who.tenant_id).where(
         Chunk.source_id == chunk.source_id,
         Chunk.generation == chunk.generation,
         Chunk.number >= chunk.number - 1,
-        Chunk.number <= chunk.number + 1,
+        Chunk.number <= last + 1,
     )
     return source, list(session.exec(near.order_by(Chunk.number)).all())
 

@@ -6,6 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.models.person import Role
+from platform_app.rag.passages import MAX_JOINED
 from platform_app.services.chat import reply_reasons
 from platform_app.services.knowledge import sources
 from platform_app.state.chat.trace_view import (
@@ -26,7 +27,7 @@ from platform_app.state.rules.proof_view import view_context
 
 @dataclass
 class PassageChunk:
-    """A chunk of a source: the one that was cited or a neighbour of it."""
+    """A chunk of a source: one that was cited or a neighbour of it."""
 
     heading: str
     text: str
@@ -73,12 +74,13 @@ class ChatPanelState(rx.State):
         return None
 
     @handler(Role.VIEWER)
-    async def show_passage(self, chunk_id: str) -> None:
-        """Open a cited chunk with its neighbours."""
-        source, chunks = await fetch(self, sources.get_passage, chunk_id[:64])
-        self.shown_id = chunk_id[:64]
+    async def show_passage(self, chunk_ids: str) -> None:
+        """Open the cited chunks, whose ids are separated by spaces, with their neighbours."""
+        ids = [chunk_id[:64] for chunk_id in chunk_ids.split()[:MAX_JOINED]]
+        source, chunks = await fetch(self, sources.get_passage, *ids)
+        self.shown_id = " ".join(ids)
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
-        self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
+        self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id in ids) for chunk in chunks]
         self.open_panel = "passage"
 
     @handler(Role.VIEWER)

@@ -39,7 +39,7 @@ class SourceChip:
 
     number: int
     title: str
-    chunk_id: str
+    chunk_ids: str  # of the passage, separated by spaces
 
 
 @dataclass
@@ -88,13 +88,20 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         error=translate(language, row.error) if row.error else gate_words(row.gate, language, who.time_zone),
         when=relative_time(language, row.created_at, now(), who.time_zone),
         exact=exact_time(language, row.created_at, who.time_zone),
-        sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
+        sources=source_chips(row),
         can_retry=row.author == Author.AGENT and row.answers_id is not None,
         can_edit=row.author == Author.CONTACT,
         has_trace=is_generated and row.finished_at is not None and not (row.task and not row.text),
         figures="" if row.gate.get("figures") else figure_words(row.figures, language),
         task=row.task if not row.text else "",
     )
+
+
+def source_chips(row: Message) -> list[SourceChip]:
+    """Return the sources under a message."""
+    return [
+        SourceChip(p["number"], p["source_title"], " ".join(p.get("joined") or [p["chunk_id"]])) for p in row.sources
+    ]
 
 
 def find_pending_reply(messages: list[Message], state: MessageState) -> Message | None:

@@ -33,6 +33,7 @@ class TracePassage:
     scores: list[ScoreBar]
     given_to_model: bool  # to the model
     cited: bool
+    is_double: bool  # another passage given to the model has its text
     source_id: str  # "" if the source is deleted
 
 
@@ -71,6 +72,7 @@ def _passage(passage: dict[str, Any], limits: dict[str, float], language: str, s
         ],
         given_to_model=bool(passage["used"]),
         cited=bool(passage.get("cited")),
+        is_double=bool(passage.get("is_double")),
         source_id=passage["source_id"] if passage.get("source_id") in source_ids else "",
     )
 

@@ -13,7 +13,7 @@ from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Role
 from platform_app.services.chat import reply_streams
 from platform_app.services.inbox import member_scripts, suggestions
-from platform_app.state.chat.chat_view import SourceChip
+from platform_app.state.chat.chat_view import SourceChip, source_chips
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.send_gate_words import figure_words
@@ -119,4 +119,4 @@ class DraftingState(rx.State):
         self.suggestion_text = live.text if live and row.state == MessageState.STREAMING else row.text
         self.suggestion_error = translate(language, row.error) if row.error else ""
         self.suggestion_figures = figure_words(row.figures, language)
-        self.suggestion_sources = [SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources]
+        self.suggestion_sources = source_chips(row)

@@ -16,7 +16,7 @@ from platform_app.models.person import Identity
 from platform_app.services.channels import channel_names
 from platform_app.services.inbox.inbox_list import ConversationLine
 from platform_app.services.inbox.open_conversation import OpenConversation
-from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip
+from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip, source_chips
 from platform_app.state.console.send_gate_words import figure_words, gate_words
 from platform_app.state.inbox import email_words
 
@@ -191,7 +191,7 @@ def _message(row: Message, heading: str, who: Identity, language: str) -> InboxM
         when=row.created_at.astimezone(ZoneInfo(who.time_zone)).strftime("%H:%M"),
         exact=exact_time(language, row.created_at, who.time_zone),
         day=heading,
-        sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
+        sources=source_chips(row),
         has_trace=row.author == Author.AGENT and row.finished_at is not None and row.origin == Origin.CONVERSATION,
         review=_review_words(row, language),
         figures="" if row.gate.get("figures") else figure_words(row.figures, language),
