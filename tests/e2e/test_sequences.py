@@ -44,6 +44,12 @@ class Builder(AtAgent):
         """Choose from a native list by the option's value."""
         self.page.get_by_label(label, exact=True).select_option(value)
 
+    def trigger(self, kind: str) -> None:
+        """Choose what starts the sequence."""
+        self.page.locator("#trigger").click()
+        self.page.locator(f'.picker-option[data-option="{kind}"]:visible').click()
+        wait_for(lambda: f'"trigger": "{kind}"' in self.draft())
+
     def draft(self) -> str:
         """Return the draft of the open sequence as it is kept."""
         return str(self.recorded.one("SELECT draft FROM sequence WHERE id = ?", self.page.url.rsplit("/", 1)[-1]))
@@ -70,8 +76,8 @@ class Builder(AtAgent):
         wait_for(lambda: f'"count": {days}' in self.draft())
 
     def condition(self, fact: str, operator: str, value: str) -> None:
-        """Fill the first line of the conditions that are open."""
-        self.page.get_by_role("button", name=self.t("Add condition"), exact=True).first.click()
+        """Fill the first line of the conditions of the open step."""
+        self.page.locator(".sequence-open").get_by_role("button", name=self.t("Add condition"), exact=True).click()
         self.pick(self.t("Field of condition {number}", number="1"), fact)
         self.select(self.t("Operator of condition {number}", number="1"), operator)
         box = self.page.get_by_label(self.t("Value of condition {number}", number="1"), exact=True)
@@ -114,8 +120,11 @@ def builder(request: pytest.FixtureRequest, moving: Recorded, new_person: NewPer
 def build(builder: Builder, name: str) -> str:
     """Build a sequence of five steps of different kinds; publish it and switch it on."""
     page, address = builder.page, builder.create(name)
-    builder.select(builder.t("Trigger"), "lead_created")
+    builder.trigger("lead_created")
     builder.add("do:create_task", "1")
+    page.get_by_role("button", name=builder.t("Publish")).click()
+    task = builder.t("{words} of step {number}", words=builder.t("Task"), number="1")
+    expect(page.get_by_label(task, exact=True)).to_be_focused()
     builder.fill("1", "Task", f"First {name}")
     builder.add("fork", "2")
     page.get_by_role("button", name=builder.t("Change: {what}", what=builder.t("If"))).last.click()
@@ -176,7 +185,7 @@ def test_simulated_nothing_happens_and_whoever_replies_leaves(builder: Builder) 
     page, name = builder.page, f"Quiet {builder.language}"
     address = builder.create(name)
     sequence_id = address.rsplit("/", 1)[-1]
-    builder.select(builder.t("Trigger"), "message_received")
+    builder.trigger("message_received")
     builder.select(builder.t("Re-enrollment"), "never")  # or the reply that takes it out lets it in anew
     builder.add("do:write_note", "1")
     builder.wait_days("1", "2")

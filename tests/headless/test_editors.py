@@ -11,7 +11,7 @@ from platform_app.models.person import Identity
 from platform_app.state.rules.named_variables import MARKS, named_variables, summary_parts
 from platform_app.state.rules.rule import RuleState, in_units
 from platform_app.state.rules.rule_words import describe_action
-from platform_app.state.sequences.sequence import SequenceState
+from platform_app.state.sequences.sequence import ExitConditions, SequenceState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_sequence_pages import opened
 from tests.rules.test_rules import a_rule
@@ -96,6 +96,8 @@ async def test_an_action_is_blamed_when_a_field_is_left_or_on_publish(who: Ident
         assert problems(tab, 2) == [] and not tab.get(RuleState, "tried")
         await tab.send(RuleState.publish)
         assert problems(tab, 2) == ["Required."] and tab.get(RuleState, "tried")
+        assert tab.get(RuleState, "opened_action") == "1" and '[data-row="1"]' in focused(tab)
+        assert ".field:has(.problem)" in focused(tab)
 
 
 async def test_a_condition_is_blamed_when_its_value_is_left_or_on_publish(who: Identity) -> None:
@@ -119,7 +121,7 @@ async def test_a_condition_is_blamed_when_its_value_is_left_or_on_publish(who: I
         await tab.send(RuleState.set_value("1", ""))
         assert said() == [False, False]
         await tab.send(RuleState.publish)
-        assert said() == [False, True]
+        assert said() == [False, True] and ".condition-line:has(> .problem)" in focused(tab)
         await tab.send(RuleState.move_condition("1", True))
         assert said() == [True, False] and '[data-row="0"]' in focused(tab) and "[data-menu]" in focused(tab)
         await tab.send(RuleState.add_condition("", True))
@@ -190,6 +192,7 @@ async def test_a_step_is_inserted_copied_and_moved_and_blamed_when_left(who: Ide
         assert said() == ("", [])
         await tab.send(SequenceState.publish)
         assert said() == ("Required.", ["Required."]) and tab.get(SequenceState, "tried")
+        assert f'[data-row="{made}"]' in focused(tab) and ".field:has(.problem)" in focused(tab)
         await tab.send(SequenceState.move_step(made, False))
         assert f'[data-row="{made}"]' in focused(tab) and "[data-menu]" in focused(tab)
         await tab.send(SequenceState.copy_step("a"))
@@ -199,6 +202,13 @@ async def test_a_step_is_inserted_copied_and_moved_and_blamed_when_left(who: Ide
         await tab.send(SequenceState.insert_step("nowhere", "do:create_task"))
         await tab.send(SequenceState.insert_step("a", "do:nothing"))
         assert len(shape()) == 2
+        await tab.send(ExitConditions.add_condition("", False))
+        key = tab.get(ExitConditions, "tree_key")
+        assert f'[data-area="exit-conditions"][data-drawn="{key}"] [data-row="0"]' in focused(tab)
+        await tab.send(SequenceState.publish)
+        assert '[data-area="exit-conditions"]' in focused(tab) and tab.get(ExitConditions, "lines")[1].problem
+        await tab.send(ExitConditions.remove_condition("0"))
+        assert call(who, DEFINITIONS.get, sequence).draft["leave_if"]["of"] == []
         icons = {line.icon for line in tab.get(SequenceState, "steps")}
         assert {"sticky-note", "split", "list-checks"} <= icons and "zap" not in icons
 

@@ -48,18 +48,16 @@ def builder(state: Any, *, empty: Any, of_events: bool = False) -> rx.Component:
     return rx.el.div(
         rx.cond(
             state.lines.length() > 1,
-            rx.el.div(
-                DragArea.create(
-                    rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events))),
-                    on_move=state.drop_condition,
-                    key=state.tree_key,
-                ),
-                custom_attrs={"data-area": "conditions", "data-drawn": state.tree_key},
+            DragArea.create(
+                rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events))),
+                on_move=state.drop_condition,
+                key=state.tree_key,
             ),
         ),
         rx.cond(state.lines.length() <= 1, rx.el.p(empty, class_name="muted small")),
         rx.cond(~READ_ONLY, _adders(state, "", (t("Add condition"), t("Add group")))),
         class_name="conditions",
+        custom_attrs={"data-area": state._area(), "data-drawn": state.tree_key},
     )
 
 

@@ -18,7 +18,7 @@ from platform_app.components.rules.card_menu import (
     numbered,
 )
 from platform_app.engine.actions.actions import ACTIONS
-from platform_app.state.rules.rule_actions import ActionLine
+from platform_app.state.rules.rule_actions import ADD_ACTION, ActionLine
 
 
 def rule_actions(state: Any) -> rx.Component:
@@ -29,6 +29,7 @@ def rule_actions(state: Any) -> rx.Component:
         shown=t("Add an action…"),
         value="",
         on_pick=state.add_action,
+        name=ADD_ACTION,
         class_name="adder",
     )
     return rx.el.div(

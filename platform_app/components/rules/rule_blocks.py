@@ -25,7 +25,7 @@ def limits() -> list[rx.Component]:
 
 def _daily_cap() -> rx.Component:
     is_on = RuleState.daily_cap > 0
-    before, after = _around("At most {field} times a day")
+    before, after = around("At most {field} times a day")
     given = rx.cond(is_on, RuleState.daily_cap, USUAL_LIMITS["daily_cap"]).to_string()
     field = _number(t("Times a day"), given, lambda value: RuleState.save("daily_cap", value), is_on=is_on)
     return rx.el.div(
@@ -38,7 +38,7 @@ def _daily_cap() -> rx.Component:
 
 def _cooldown() -> rx.Component:
     is_on = RuleState.has_cooldown
-    before, after = _around("Not again for the same lead or contact within {field}")
+    before, after = around("Not again for the same lead or contact within {field}")
     unit = rx.el.select(
         *[rx.el.option(t(unit), value=unit) for unit in COOLDOWN_UNITS],
         value=RuleState.cooldown_unit,
@@ -68,8 +68,8 @@ def _switch(label: Any, is_on: Any, on_change: Any) -> rx.Component:
     return rx.switch(checked=is_on, on_change=on_change, disabled=READ_ONLY, aria_label=label)
 
 
-def _around(sentence: str) -> tuple[rx.Component, rx.Component]:
-    """Return what stands before and after the field in a sentence."""
+def around(sentence: str) -> tuple[rx.Component, rx.Component]:
+    """Return what stands before and after the place "{field}" in a sentence, a message id."""
     parts = t(sentence).split(_PLACE)
     return rx.el.span(parts[0]), rx.el.span(parts[1])
 

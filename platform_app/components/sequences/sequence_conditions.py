@@ -1,4 +1,4 @@
-"""Sequence conditions: conditions as text with their editor; one editor of a page is open at a time."""
+"""Sequence conditions: the conditions of the open step as text with their editor; one editor is open at a time."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from platform_app.state.sequences.sequence import SequenceState
 STATE = SequenceState
 
 
-def conditions(name: Any, title: Any, words: Any, empty: Any, *, of_events: bool = False) -> rx.Component:
+def conditions(name: Any, title: Any, words: Any, empty: Any) -> rx.Component:
     """Return conditions as text, and their editor while it is open."""
     is_open = STATE.edited == name
     return rx.el.div(
@@ -32,6 +32,6 @@ def conditions(name: Any, title: Any, words: Any, empty: Any, *, of_events: bool
             align="center",
         ),
         rx.el.p(rx.cond(words != "", words, empty), class_name="small"),
-        rx.cond(is_open, builder(STATE, empty=empty, of_events=of_events)),
+        rx.cond(is_open, builder(STATE, empty=empty)),
         class_name="field",
     )

@@ -29,6 +29,7 @@ from platform_app.state.rules.action_fields import ActionFieldLine
 from platform_app.state.rules.condition_tree import UNITS
 from platform_app.state.sequences.sequence import SequenceState
 from platform_app.state.sequences.sequence_step_lines import SequenceStepLine
+from platform_app.state.sequences.sequence_steps import ADD_STEP
 from platform_app.state.sequences.sequence_words import ACTION_ICONS, ICONS
 
 STATE = SequenceState
@@ -48,6 +49,7 @@ def steps() -> rx.Component:
         shown=t("Add a step…"),
         value="",
         on_pick=lambda what: STATE.add_step("", what),
+        name=ADD_STEP,
         class_name="adder",
     )
     return rx.el.div(

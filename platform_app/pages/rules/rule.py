@@ -126,6 +126,7 @@ def _day(day: int, words: str) -> rx.Component:
     return rx.el.label(
         rx.el.input(
             type="checkbox",
+            id=f"weekday-{day}",
             checked=RuleState.weekdays.contains(day),
             on_change=lambda selected: RuleState.toggle_day(day, selected),
             disabled=READ_ONLY,

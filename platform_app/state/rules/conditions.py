@@ -23,7 +23,7 @@ from platform_app.state.rules.condition_tree import UNITS, ConditionLine, Tree
 from platform_app.state.rules.proof_view import LANGUAGES, WEEKDAYS
 from platform_app.state.rules.row_focus import focus_fields, focus_menu
 
-_AREA = "conditions"
+ConditionOffers = tuple[dict[str, list[Option]], Catalogue]  # options by kind, and the facts
 
 
 class ConditionBuilder(rx.State, mixin=True):
@@ -44,13 +44,18 @@ class ConditionBuilder(rx.State, mixin=True):
     async def _save_tree(self, tree: Tree) -> None:
         """Save the conditions after a change."""
 
-    async def _load_tree(self, tree: Tree) -> None:
-        """Set the conditions to edit and fetch facts and options."""
-        self._options, self._facts = await fetch(self, _load_options, (await current_user(self)).language)
+    @classmethod
+    def _area(cls) -> str:
+        """Return the name of the editor's place on the page, in which the focus is set."""
+        return "conditions"
+
+    async def _load_tree(self, tree: Tree, offered: ConditionOffers | None = None) -> None:
+        """Set the conditions to edit; facts and options are fetched unless they are given."""
+        language = (await current_user(self)).language
+        self._options, self._facts = offered or (await fetch(self, _load_options, language))
         own = [fact for fact in self._facts.values() if fact.is_custom]
         self.custom_facts = [Option(fact.name, fact.label) for fact in own if not fact.event_only]
         self.event_facts = [Option(fact.name, fact.label) for fact in own if fact.event_only]
-        language = (await current_user(self)).language
         self.variables = [
             Option(fact.name, fact.label if fact.is_custom else translate(language, fact.label))
             for fact in self._facts.values()
@@ -67,13 +72,13 @@ class ConditionBuilder(rx.State, mixin=True):
         made = await self._change_tree(lambda tree: condition_tree.add(tree, path, group=group))
         self._quiet_path = made
         await self._draw_lines()
-        return focus_fields(_AREA, self.tree_key, made)
+        return focus_fields(self._area(), self.tree_key, made)
 
     @handler(Role.OPERATOR)
     async def copy_condition(self, path: str) -> Any:
         """Insert a copy of a condition or a group after it, and focus it."""
         made = await self._change_tree(lambda tree: condition_tree.duplicate(tree, path))
-        return focus_fields(_AREA, self.tree_key, made)
+        return focus_fields(self._area(), self.tree_key, made)
 
     @handler(Role.VIEWER)
     async def leave_condition(self, path: str) -> None:
@@ -86,13 +91,13 @@ class ConditionBuilder(rx.State, mixin=True):
     async def remove_condition(self, path: str) -> Any:
         """Remove a condition or a group; the one that is next to it has the focus."""
         near = await self._change_tree(lambda tree: condition_tree.remove(tree, path))
-        return focus_menu(_AREA, self.tree_key, near) if near else None
+        return focus_menu(self._area(), self.tree_key, near) if near else None
 
     @handler(Role.OPERATOR)
     async def move_condition(self, path: str, up: bool) -> Any:
         """Move a condition or a group one line up or down; its menu keeps the focus."""
         moved = await self._change_tree(lambda tree: condition_tree.move(tree, path, up=up))
-        return focus_menu(_AREA, self.tree_key, moved)
+        return focus_menu(self._area(), self.tree_key, moved)
 
     @handler(Role.OPERATOR)
     async def drop_condition(self, path: str, onto: str) -> None:
@@ -189,6 +194,11 @@ class ConditionBuilder(rx.State, mixin=True):
         await self._draw_lines()
         return made
 
+    async def _reveal_conditions(self) -> None:
+        """Show also the problem of a condition whose value was not left yet."""
+        self._quiet_path = ""
+        await self._draw_lines()
+
     async def _draw_lines(self) -> None:
         lines = condition_tree.condition_lines(
             self._tree, self._facts, self._options, (await current_user(self)).language
@@ -199,7 +209,7 @@ class ConditionBuilder(rx.State, mixin=True):
         self.lines = lines
 
 
-def _load_options(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Option]], Catalogue]:
+def _load_options(session: Transaction, who: Identity, language: str) -> ConditionOffers:
     """Return the options by kind and the catalogue of facts."""
     choices = {
         "stage": stage_options(session, who),

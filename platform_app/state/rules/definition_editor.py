@@ -60,6 +60,10 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
         """Show also the problems of fields that were not left yet."""
 
     @abstractmethod
+    async def _show_problem_place(self) -> Any:
+        """Open what has the first problem; return the event that focuses it, or None."""
+
+    @abstractmethod
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
         """Return the value of a field as text, or as a value that `format_setting` formats."""
 
@@ -78,7 +82,7 @@ class DefinitionEditor(VersionedEditor, rx.State, mixin=True):
             self.tried = True
             await self._reveal_problems()
             await self._refresh()
-            return await error_toast(self, error)
+            return [await error_toast(self, error), *filter(None, [await self._show_problem_place()])]
         self.tried = False
         await self._refresh()
         return await success_toast(self, "Version {number} is published.", number=version.number)

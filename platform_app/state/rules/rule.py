@@ -21,13 +21,15 @@ from platform_app.models.rule import Rule, RuleRun, RuleVersion
 from platform_app.services.crm import leads
 from platform_app.services.webhooks import incoming_webhooks
 from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
+from platform_app.state.console.browser import focus
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
 from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_actions import ActionBuilder
+from platform_app.state.rules.row_focus import focus_faulty_condition
+from platform_app.state.rules.rule_actions import ADD_ACTION, ActionBuilder
 from platform_app.state.rules.rule_words import (
     STATES,
     TRIGGER_CODES,
@@ -39,6 +41,7 @@ from platform_app.state.rules.rule_words import (
 
 COOLDOWN_UNITS = {"minutes": 1, "hours": 60, "days": 1_440}  # minutes of each
 USUAL_LIMITS = {"daily_cap": 5, "cooldown_minutes": 30}
+WEEKDAYS_ID = "weekday-1"  # of the first day
 _MOST_MINUTES = 60 * 24 * 365
 NUMBER_FIELDS = tuple(name for name, shown in RULE_FORM.items() if shown.control == Control.NUMBER)
 
@@ -178,8 +181,16 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         await self._draw_actions(page.problems, page.warnings, page.names)
 
     async def _reveal_problems(self) -> None:
-        self._quiet, self._quiet_path = set(), ""
-        await self._draw_lines()
+        self._quiet = set()
+        await self._reveal_conditions()
+
+    async def _show_problem_place(self) -> Any:
+        for name, place in (("weekdays", WEEKDAYS_ID), ("webhook_id", "webhook_id")):
+            if name in self.problems:
+                return focus(place)
+        if "condition" in self.problems:
+            return focus_faulty_condition(self._area(), self.tree_key)
+        return focus(ADD_ACTION) if "actions" in self.problems else await self._show_faulty_action()
 
     async def _save_tree(self, tree: Tree) -> None:
         await self._save({"condition": tree})

@@ -20,10 +20,11 @@ from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.action_fields import ActionFieldLine, action_field_lines, field_options
 from platform_app.state.rules.named_variables import MARKS, SummaryPart, summary_parts
-from platform_app.state.rules.row_focus import focus_fields, focus_menu
+from platform_app.state.rules.row_focus import focus_faulty_field, focus_fields, focus_menu
 from platform_app.state.rules.rule_words import describe_action
 
 _AREA = "actions"
+ADD_ACTION = "add-action"  # id of the button that adds one
 _Actions = list[dict[str, Any]]
 
 
@@ -183,6 +184,15 @@ class ActionBuilder(rx.State, mixin=True):
         self.opened_action = "" if index is None else str(index)
         self.actions_key += 1
         self._quiet = set()
+
+    async def _show_faulty_action(self) -> Any:
+        """Open the first action with a problem; return the event that focuses its field, or None if there is none."""
+        place = next((line.index for line in self.action_lines if line.problem or line.closed_problem), "")
+        if not place:
+            return None
+        self._open(int(place))
+        await self._redraw()
+        return focus_faulty_field(_AREA, self.actions_key, place)
 
     async def _draw_actions(
         self, problems: Mapping[str, str], warnings: Mapping[str, str], named: Mapping[str, str]

@@ -16,10 +16,11 @@ from platform_app.engine.sequences import sequence_statistics, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
 from platform_app.errors import Invalid
 from platform_app.form_fields import field_labels
-from platform_app.i18n import sentence_case, translate
+from platform_app.i18n import sentence_case
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state.console.base import call, fetch, handler, success_toast
+from platform_app.state.console.browser import focus
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.console.setting_text import names_by_id
@@ -27,12 +28,12 @@ from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import ConditionBuilder
 from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
 from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.row_focus import focus_faulty_condition, focus_faulty_field
 from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.sequences import sequence_tree as tree
-from platform_app.state.sequences.sequence_steps import SequenceStepEditor
+from platform_app.state.sequences.sequence_steps import ADD_STEP, STEPS_AREA, SequenceStepEditor
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_view import (
-    TREES,
     StepMappingLine,
     describe_draft,
     describe_field,
@@ -41,7 +42,6 @@ from platform_app.state.sequences.sequence_view import (
 from platform_app.state.sequences.sequence_words import OFFERED
 
 SWITCHES = ("leave_on_reply", "leave_on_stage")
-TRUE_AT_ENTRY = "Already met for everyone who enrolls, so they exit before the first step."
 
 
 @dataclass
@@ -63,10 +63,11 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
     late: str = ""
     leave_on_reply: bool = True
     leave_on_stage: bool = False
-    descriptions: dict[str, str] = {}  # conditions in words, by field
-    edited: str = ""  # the conditions that are open: a field, or step.field of the open step
+    descriptions: dict[str, str] = {}  # conditions of the open step in words, by field
+    met_at_entry: dict[str, bool] = {}  # by field: conditions that are met for everyone who enrolls
+    agent_name: str = ""
+    edited: str = ""  # the conditions of the open step that are open, as step.field
     landings: list[StepMappingLine] = []
-    _conditions: dict[str, Tree] = {}
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
@@ -101,16 +102,13 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
 
     @handler(Role.VIEWER)
     async def edit_conditions(self, name: str) -> None:
-        """Open the editor of the conditions called `name`, of the sequence or the open step; close it if it is open."""
+        """Open the editor of the conditions called `name`, of the open step; close it if it is open."""
         self.edited = "" if name == self.edited else name
         if self.edited:
             await self._load_tree(self._tree_of(name))
 
     def _tree_of(self, name: str) -> Tree:
         step_id, _, field = name.rpartition(".")
-        if not step_id and field in TREES:
-            held: Tree = dict(self._conditions).get(field) or {}
-            return held
         if step_id and field in ("condition", "only_if"):
             step_tree: Tree = tree.find(self._steps, step_id).get(field) or {}
             return step_tree
@@ -139,6 +137,8 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         self.initial = {"name": row.name, "pace": str(own.pace)}
         self.edited = ""
         await self._load_tree({})
+        for name, editor in TREE_EDITORS.items():
+            await (await self.get_state(editor))._load_tree(getattr(own, name), (self._options, self._facts))
         await self._load_steps(own.steps)
 
     async def _refresh(self) -> None:
@@ -148,26 +148,41 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
         await self._set_status(data.row, data.versions)
         self.again, self.late = own.again.value, own.late.value
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
-        self._conditions = {name: getattr(own, name) for name in TREES}
-        self.descriptions = {
-            name: sentence_case(describe_conditions(held, context, data.names))
-            for name, held in self._conditions.items()
-        }
         entry = parse_conditions(own.condition)
-        for name in ("leave_if", "goal"):
-            if is_implied(parse_conditions(self._conditions[name]), entry):
-                self.descriptions[name] += f" · {translate(context.language, TRUE_AT_ENTRY)}"
+        self.met_at_entry = {
+            name: is_implied(parse_conditions(getattr(own, name)), entry) for name in ("leave_if", "goal")
+        }
+        self.agent_name = data.names.get(data.row.agent_id or "", "")
         self.sentence = describe_draft(data.row, context, data.names)
         self.agents, self.problems = data.agents, data.problems
         self.landings = step_mapping_lines(data.landings, data.versions, context, named=data.names)
         self._step_warnings = data.warnings
         await self._draw_steps(data.problems, data.standing)
         if self.opened:
-            self.descriptions = self.descriptions | self._step_words(context, data.names)
+            self.descriptions = self._step_words(context, data.names)
 
     async def _reveal_problems(self) -> None:
-        self._born = self._typed = self._quiet_path = ""
-        await self._draw_lines()
+        self._born = self._typed = ""
+        await self._reveal_conditions()
+        for editor in TREE_EDITORS.values():
+            await (await self.get_state(editor))._reveal_conditions()
+
+    async def _show_problem_place(self) -> Any:
+        for name, editor in TREE_EDITORS.items():
+            if name in self.problems:
+                conditions = await self.get_state(editor)
+                return focus_faulty_condition(conditions._area(), conditions.tree_key)
+        if "steps" in self.problems:
+            return focus(ADD_STEP)
+        step_id, field = self._first_problem()
+        if not step_id:
+            return None
+        await self._open(step_id)
+        if field not in ("condition", "only_if"):
+            return focus_faulty_field(STEPS_AREA, self.steps_key, step_id)
+        self.edited = f"{step_id}.{field}"
+        await self._load_tree(self._tree_of(self.edited))
+        return focus_faulty_condition(self._area(), self.tree_key)
 
     def _step_words(self, context: ViewContext, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)
@@ -179,14 +194,49 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
     async def _save_tree(self, tree_: Tree) -> None:
         step_id, _, field = self.edited.rpartition(".")
         if not step_id:
-            await self._save({field: tree_})
-            return
+            raise Invalid("This value isn’t allowed.")
         steps = copy.deepcopy(self._steps)
         tree.find(steps, step_id)[field] = tree_
         await self._keep(steps)
 
     async def _save_steps(self, steps: list[Data]) -> None:
         await self._save({"steps": steps})
+
+
+class EntryConditions(ConditionBuilder, rx.State):
+    """The conditions on which somebody is enrolled in the sequence in the address."""
+
+    @classmethod
+    def _area(cls) -> str:
+        return "entry-conditions"
+
+    async def _save_tree(self, tree: Tree) -> None:
+        await (await self.get_state(SequenceState))._save({"condition": tree})
+
+
+class ExitConditions(ConditionBuilder, rx.State):
+    """The conditions that end an enrollment in the sequence in the address."""
+
+    @classmethod
+    def _area(cls) -> str:
+        return "exit-conditions"
+
+    async def _save_tree(self, tree: Tree) -> None:
+        await (await self.get_state(SequenceState))._save({"leave_if": tree})
+
+
+class GoalConditions(ConditionBuilder, rx.State):
+    """The goal of the sequence in the address, which ends an enrollment as reached."""
+
+    @classmethod
+    def _area(cls) -> str:
+        return "goal-conditions"
+
+    async def _save_tree(self, tree: Tree) -> None:
+        await (await self.get_state(SequenceState))._save({"goal": tree})
+
+
+TREE_EDITORS: dict[str, Any] = {"condition": EntryConditions, "leave_if": ExitConditions, "goal": GoalConditions}
 
 
 def _read(session: Transaction, who: Identity, sequence_id: str) -> _PageData:
@@ -203,4 +253,4 @@ def _read(session: Transaction, who: Identity, sequence_id: str) -> _PageData:
     )
 
 
-__all__ = ["OFFERED", "SequenceState"]
+__all__ = ["OFFERED", "EntryConditions", "ExitConditions", "GoalConditions", "SequenceState"]

@@ -26,7 +26,8 @@ from platform_app.state.sequences.sequence_step_lines import SequenceStepLine, o
 from platform_app.state.sequences.sequence_timing import StepTimingEditor, offered_zones, timing_view
 from platform_app.state.sequences.sequence_tree import Data
 
-_AREA = "steps"
+STEPS_AREA = "steps"  # the place of the steps on the page, in which the focus is set
+ADD_STEP = "add-step"  # id of the button that adds one
 
 
 class SequenceStepEditor(StepTimingEditor, mixin=True):
@@ -82,7 +83,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         made = insert(steps, data)
         await self._keep(steps)
         await self._open(made, is_new=True)
-        return focus_fields(_AREA, self.steps_key, made)
+        return focus_fields(STEPS_AREA, self.steps_key, made)
 
     @handler(Role.OPERATOR)
     async def remove_step(self, step_id: str) -> Any:
@@ -92,7 +93,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         left = [step["id"] for step in tree.walk(self._steps)]
         self.steps_key += 1
         place = min(order.index(step_id), len(left) - 1)
-        return focus_menu(_AREA, self.steps_key, left[place]) if left else None
+        return focus_menu(STEPS_AREA, self.steps_key, left[place]) if left else None
 
     @handler(Role.OPERATOR)
     async def copy_step(self, step_id: str) -> Any:
@@ -103,7 +104,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         siblings.insert(index + 1, made)
         await self._keep(steps)
         await self._open(made["id"])
-        return focus_fields(_AREA, self.steps_key, made["id"])
+        return focus_fields(STEPS_AREA, self.steps_key, made["id"])
 
     @handler(Role.OPERATOR)
     async def move_step(self, step_id: str, up: bool) -> Any:
@@ -112,7 +113,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         number = next((line.number for line in self.steps if line.id == step_id), "")
         self.announcement = translate((await current_user(self)).language, "Now step {number}", number=number)
         self.steps_key += 1
-        return focus_menu(_AREA, self.steps_key, step_id)
+        return focus_menu(STEPS_AREA, self.steps_key, step_id)
 
     @handler(Role.OPERATOR)
     async def drop_step(self, step_id: str, other_id: str) -> None:
@@ -196,6 +197,13 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         self.steps_key += 1
         self._born, self._left, self._typed = step_id if is_new else "", set(), ""
         await self._redraw()
+
+    def _first_problem(self) -> tuple[str, str]:
+        """Return the id of the first step with a problem and the field that has it; ("", "") if there is none."""
+        steps = [step["id"] for step in tree.walk(self._steps)]
+        faulty = [(step_id, field) for step_id, _, field in (key.partition(".") for key in self._step_problems)]
+        ordered = [fault for step_id in steps for fault in faulty if fault[0] == step_id]
+        return ordered[0] if ordered else ("", "")
 
     def _visible_problems(self) -> dict[str, str]:
         return {
