@@ -92,6 +92,11 @@ def parse_rule(data: dict[str, Any]) -> RuleDefinition:
         raise Invalid("The rule can’t be read.") from error
 
 
+def is_off(action: dict[str, Any]) -> bool:
+    """Return whether an action of a definition is turned off: it is kept, and no run performs it."""
+    return action.get("off") is True
+
+
 class RunReason(StrEnum):
     """Why a rule runs or not."""
 

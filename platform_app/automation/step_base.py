@@ -54,10 +54,11 @@ class StepDecision:
     proof: Proof | None = None
     until: datetime | None = None
     is_skipped: bool = False
+    is_off: bool = False  # skipped because the step is turned off
 
 
 class Step(BaseModel, ABC, frozen=True):
-    """A step of a sequence, skipped unless its condition `only_if` is met.
+    """A step of a sequence, skipped if it is turned off or its condition `only_if` is not met.
 
     `sentence` is a message id with placeholders for its fields; `branch_labels` are the labels of its branches.
     """
@@ -69,6 +70,7 @@ class Step(BaseModel, ABC, frozen=True):
     id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
     timing: Timing = Timing()
     only_if: dict[str, Any] = Field(default_factory=dict)
+    off: bool = False  # it is passed when it is due, with its branches
 
     def branches(self) -> Mapping[str, list[Any]]:
         """Return the steps of each branch by its name."""

@@ -142,6 +142,15 @@ def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
     return steps
 
 
+def running_steps(steps: list[Any]) -> Iterator[Step]:
+    """Yield the steps that are not turned off, nor in a branch of one that is."""
+    for step in steps:
+        if not step.off:
+            yield step
+            for inner in step.branches().values():
+                yield from running_steps(inner)
+
+
 def label(kind: str) -> str:
     """Return the label of a kind of step, as a message id."""
     return (STEPS[kind].__doc__ or "").split("\n")[0]
@@ -156,7 +165,9 @@ def walk(steps: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any
 
 
 def decide(step: Step, context: StepContext) -> StepDecision:
-    """Return the decision at a step; one whose condition is not met is skipped."""
+    """Return the decision at a step; one that is turned off or whose condition is not met is skipped."""
+    if step.off:
+        return StepDecision(StepOutcome.CONTINUE, is_skipped=True, is_off=True)
     if step.only_if:
         proof = evaluate(parse_conditions(step.only_if), context.facts, context.known, context.moment)
         if not proof.holds:

@@ -35,6 +35,8 @@ def _walk(steps: list[Any], elapsed: timedelta | None, late: set[str], unbounded
     """Add the late ones of steps; return the longest time at their end, None if it may be any."""
     for step in steps:
         elapsed = _plus(elapsed, _longest_wait(step.timing))
+        if step.off:
+            continue
         if isinstance(step, ActionStep) and (elapsed is None or elapsed >= DAY):
             late.add(step.id)
         if isinstance(step, WaitStep):

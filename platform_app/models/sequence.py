@@ -117,6 +117,7 @@ class StepState(StrEnum):
 
     DONE = "done"
     SKIPPED = "skipped"  # its condition did not hold
+    OFF = "off"  # it was turned off in the version that ran
     HELD = "held"  # the send gate held its message; `gate` stores the reason
     LATE = "late"  # it was due while no worker ran, and was left out
     PASSED = "passed"  # a member skipped it

@@ -57,12 +57,17 @@ async def test_an_action_is_inserted_copied_and_moved_and_the_focus_goes_along(w
         await tab.send(RuleState.remove_action(3))
         assert kinds(who, rule) == ["create_task", "add_tag", "add_tag"]
         assert '[data-row="2"]' in focused(tab) and "[data-menu]" in focused(tab)
+        for on, shown in ((False, [False, True, False]), (True, [False, False, False])):
+            await tab.send(RuleState.switch_action(1, on))
+            assert [line.is_off for line in tab.get(RuleState, "action_lines")] == shown
+            assert [bool(one.get("off")) for one in call(who, rules.DEFINITIONS.get, rule).draft["actions"]] == shown
         before = kinds(who, rule)
         for event in (
             RuleState.insert_action(9, "add_tag"),
             RuleState.insert_action(0, "nothing"),
             RuleState.copy_action(-1),
             RuleState.open_action(99),
+            RuleState.switch_action(7, False),
         ):
             await tab.send(event)
             assert "isn’t allowed" in focused(tab)
@@ -197,6 +202,9 @@ async def test_a_step_is_inserted_copied_and_moved_and_blamed_when_left(who: Ide
         assert f'[data-row="{made}"]' in focused(tab) and "[data-menu]" in focused(tab)
         await tab.send(SequenceState.copy_step("a"))
         assert shape()[:2] == ["write_note", "write_note"]
+        await tab.send(SequenceState.switch_step("a", False))
+        assert [line.id for line in tab.get(SequenceState, "steps") if line.is_off] == ["a"]
+        assert call(who, DEFINITIONS.get, sequence).draft["steps"][0]["off"] is True
         await tab.send(SequenceState.remove_step("a"))
         assert "[data-menu]" in focused(tab)
         await tab.send(SequenceState.insert_step("nowhere", "do:create_task"))

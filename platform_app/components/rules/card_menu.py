@@ -6,6 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.parts import READ_ONLY, icon_button
+from platform_app.components.console.text import t
 from platform_app.state.rules.named_variables import SummaryPart
 
 
@@ -21,6 +22,16 @@ def card_menu(label: Any, *items: rx.Component) -> rx.Component:
 def menu_item(icon: str, words: Any, event: Any, *, disabled: Any = False) -> rx.Component:
     """Return an item of the menu."""
     return rx.menu.item(rx.icon(icon, size=16, aria_hidden="true"), words, on_select=event, disabled=disabled)
+
+
+def switch_item(is_off: Any, turn_on: tuple[Any, Any], turn_off: tuple[Any, Any]) -> rx.Component:
+    """Return the item that turns a row on or off, each given as its words and its event."""
+    return rx.cond(is_off, menu_item("play", *turn_on), menu_item("circle-off", *turn_off))
+
+
+def off_badge(is_off: Any) -> rx.Component:
+    """Return the badge of a row that is turned off."""
+    return rx.cond(is_off, rx.badge(t("Turned off"), variant="surface", color_scheme="gray", high_contrast=True))
 
 
 def delete_item(words: Any, event: Any) -> rx.Component:

@@ -16,6 +16,8 @@ from platform_app.components.rules.card_menu import (
     kind_icon,
     menu_item,
     numbered,
+    off_badge,
+    switch_item,
 )
 from platform_app.engine.actions.actions import ACTIONS
 from platform_app.state.rules.rule_actions import ADD_ACTION, ActionLine
@@ -64,13 +66,14 @@ def _action(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Compone
                 is_open=is_open,
                 on_click=state.open_action(place),
             ),
+            off_badge(line.is_off),
             _menu(state, line, at),
             class_name="card-head",
         ),
         problem_line(rx.cond(is_open, line.problem, line.closed_problem)),
         warning_line(line.warning),
         rx.cond(is_open, _fields(state, line)),
-        class_name="step-line",
+        class_name=rx.cond(line.is_off, "step-line is-off", "step-line"),
         custom_attrs=droppable(line.index),
     )
     between = rx.el.div(rx.cond(~READ_ONLY, insert), class_name="between")
@@ -97,6 +100,11 @@ def _menu(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Component
         menu_item("copy", t("Duplicate action {number}", number=number), state.copy_action(place)),
         menu_item("arrow-up", t("Move action {number} up", number=number), up, disabled=at == 0),
         menu_item("arrow-down", t("Move action {number} down", number=number), down, disabled=is_last),
+        switch_item(
+            line.is_off,
+            (t("Turn on action {number}", number=number), state.switch_action(place, True)),
+            (t("Turn off action {number}", number=number), state.switch_action(place, False)),
+        ),
         delete_item(t("Delete action {number}", number=number), state.remove_action(place)),
     )
 

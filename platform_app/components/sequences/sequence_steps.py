@@ -21,6 +21,8 @@ from platform_app.components.rules.card_menu import (
     kind_icon,
     menu_item,
     numbered,
+    off_badge,
+    switch_item,
 )
 from platform_app.components.rules.condition_values import native, option
 from platform_app.components.sequences.sequence_conditions import conditions
@@ -103,13 +105,14 @@ def _step(line: rx.Var[SequenceStepLine]) -> rx.Component:
                     title, is_open=is_open, on_click=STATE.open_step(line.id), custom_attrs=draggable(line.id)
                 ),
                 here,
+                off_badge(line.is_off),
                 _menu(line),
                 class_name="card-head",
             ),
             problem_line(rx.cond(is_open, line.own_problem, line.problem)),
             warning_line(line.warning),
             rx.cond(is_open, _open(line)),
-            class_name="step-line",
+            class_name=rx.cond(line.is_off, "step-line is-off", "step-line"),
             custom_attrs=droppable(line.id),
         ),
     )
@@ -141,6 +144,11 @@ def _menu(line: rx.Var[SequenceStepLine]) -> rx.Component:
         menu_item("copy", t("Duplicate step {number}", number=number), STATE.copy_step(line.id)),
         menu_item("arrow-up", t("Move step {number} up", number=number), up, disabled=line.first),
         menu_item("arrow-down", t("Move step {number} down", number=number), down, disabled=line.last),
+        switch_item(
+            line.is_off,
+            (t("Turn on step {number}", number=number), STATE.switch_step(line.id, True)),
+            (t("Turn off step {number}", number=number), STATE.switch_step(line.id, False)),
+        ),
         delete_item(t("Delete step {number}", number=number), STATE.remove_step(line.id)),
     )
 

@@ -9,6 +9,7 @@ from platform_app.automation import text_templates
 from platform_app.automation.condition_checks import INPUT_HINTS
 from platform_app.automation.facts import Catalogue
 from platform_app.automation.input_fields import InputField, input_fields
+from platform_app.automation.rules import is_off
 from platform_app.automation.values import parse, parse_whole
 from platform_app.automation.webhook_answers import WithAnswers
 from platform_app.db import Transaction, owned
@@ -64,12 +65,18 @@ def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
 
 
 def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str) -> dict[str, str]:
-    """Return a sentence for each invalid field by "action.{place}.{field}", or by "actions" if there are none."""
-    if not listed:
-        return {"actions": translate(language, "Add an action.")}
+    """Return a sentence for each invalid field by "action.{place}.{field}", or by "actions" if none would run.
+
+    Actions that are turned off are not checked.
+    """
+    if all(is_off(data) for data in listed):
+        sentence = "All actions are turned off. Turn one on." if listed else "Add an action."
+        return {"actions": translate(language, sentence)}
     sentences: dict[str, str] = {}
     names: Container[str] = choices.catalogue
     for place, data in enumerate(listed):
+        if is_off(data):
+            continue
         kind = actions.ACTIONS.get(str(data.get("kind")))
         if kind is None:
             sentences[f"action.{place}"] = translate(language, ("This action is no longer available. Remove it."))
@@ -96,7 +103,7 @@ def _field_problem(
 
 def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
     """Return a sentence for each action that needs a missing setting of the tenant, by "action.{place}"."""
-    kinds = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
+    kinds = [(at, actions.ACTIONS.get(str(data.get("kind")))) for at, data in enumerate(listed) if not is_off(data)]
     lacks = {place: kind.missing_setup(session, who) for place, kind in kinds if kind is not None}
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import col
 
+from platform_app.automation.rules import is_off
 from platform_app.automation.send_forecast import SendForecast
 from platform_app.automation.send_gate import Decision, OutboundMessage, SendContext, Sender, ServiceWindow
 from platform_app.db import Transaction, owned
@@ -72,9 +73,11 @@ class SendForecasts:
 
 
 def sending_actions(listed: list[dict[str, Any]]) -> list[Action]:
-    """Return the actions that send something to a contact; those that cannot be parsed are left out."""
+    """Return the actions that send something to a contact; those turned off or not parsable are left out."""
     sending = []
     for data in listed:
+        if is_off(data):
+            continue
         try:
             action = actions.parse_action(data)
         except Invalid:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from platform_app.automation import window_warnings
+from platform_app.automation.rules import is_off
 from platform_app.automation.sequences import SequenceDefinition
 from platform_app.automation.steps import parse_steps, walk
 from platform_app.channels.registry import CHANNEL_KINDS
@@ -25,7 +26,7 @@ def rule_warnings(session: Transaction, who: Identity, trigger: str, listed: lis
     """Return a sentence for each action that may be held back by a channel's window, by "action.{place}"."""
     if not window_warnings.rule_may_be_late(trigger):
         return {}
-    words = {f"action.{place}": _sentence(session, who, data) for place, data in enumerate(listed)}
+    words = {f"action.{at}": _sentence(session, who, data) for at, data in enumerate(listed) if not is_off(data)}
     return {key: sentence for key, sentence in words.items() if sentence}
 
 

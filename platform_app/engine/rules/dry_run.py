@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from platform_app import fact_snapshots
-from platform_app.automation.rules import evaluate_rule
+from platform_app.automation.rules import evaluate_rule, is_off
 from platform_app.automation.webhook_answers import UnknownAnswer
 from platform_app.clock import now
 from platform_app.db import Transaction
@@ -36,6 +36,7 @@ class ActionPreview:
     values: dict[str, str]
     possible: bool
     gate: dict[str, Any] = field(default_factory=dict)  # why the send gate would hold or drop its message now
+    is_off: bool = False  # it is turned off, so it would not run
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ def _preview_actions(
     sent: list[datetime] = []  # by the actions before
     for data in listed:
         kind = str(data.get("kind"))
+        if is_off(data):
+            previews.append(ActionPreview(kind, "", {}, True, is_off=True))
+            continue
         try:
             action = actions.parse_action(data)
             plan = action.plan(context)

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from platform_app import fact_snapshots
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.rules import CompiledRule, PriorRuns, compile_rule, evaluate_rule
+from platform_app.automation.rules import CompiledRule, PriorRuns, compile_rule, evaluate_rule, is_off
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import reference_names
 from platform_app.engine.event_matching import matches_trigger
@@ -70,7 +70,10 @@ def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, f
         rule_runs.finish_run(session, run, rule, RunState(verdict.reason.value))
         return False
     run.fired, run.state = True, RunState.RUNNING
-    run.actions = [{"kind": str(action.get("kind")), "state": "waiting"} for action in ready.definition.actions]
+    run.actions = [
+        {"kind": str(action.get("kind")), "state": rule_runs.OFF if is_off(action) else "waiting"}
+        for action in ready.definition.actions
+    ]
     return ready.definition.stop_after
 
 

@@ -23,6 +23,7 @@ from platform_app.services.jobs import effects
 
 PAGE_SIZE = 50
 HELD = "held"  # state of an action whose e-mail the send gate holds
+OFF = "off"  # state of an action that is turned off in the version that ran
 _SENTENCES = {
     RunState.DONE: (ActivityKind.RULE, "Rule “{name}” ran"),
     RunState.FAILED: (ActivityKind.FAILURE, "Rule “{name}” failed: {reason}"),
@@ -48,6 +49,11 @@ def rules_by_id(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
         return {}
     query = owned(Rule, runs[0].tenant_id).where(col(Rule.id).in_([run.rule_id for run in runs]))
     return {rule.id: rule for rule in session.exec(query).all()}
+
+
+def next_place(run: RuleRun) -> int | None:
+    """Return the place of the next action, or None if all are done or turned off."""
+    return next((at for at, line in enumerate(run.actions) if line["state"] not in (RunState.DONE, OFF)), None)
 
 
 def update_action(run: RuleRun, place: int, **values: Any) -> None:
@@ -177,7 +183,7 @@ def on_failure(
         link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
         activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
     for run, rule in _runs_of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
-        place = next((at for at, action in enumerate(run.actions) if action["state"] != RunState.DONE), None)
+        place = next_place(run)
         if place is not None:
             update_action(run, place, state=became, error=sentence, error_values=values, of_job=True)
         finish_run(session, run, rule, became)
@@ -206,7 +212,7 @@ def _reopen(session: Transaction, run: RuleRun) -> None:
         effects.allow_retry(session, run.tenant_id, idempotency_key(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
-        action if action["state"] == RunState.DONE else {"kind": action["kind"], "state": "waiting"}
+        action if action["state"] in (RunState.DONE, OFF) else {"kind": action["kind"], "state": "waiting"}
         for action in run.actions
     ]
     announce(session, run)

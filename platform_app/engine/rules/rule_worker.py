@@ -124,7 +124,7 @@ class _EventHandler:
         """Run the remaining actions of a run; return whether the transaction has to end before they are done."""
         rule = self._rules[run.rule_id]
         while run.id not in self.retried | self.held and run.state in _UNFINISHED:
-            place = _next_place(run)
+            place = rule_runs.next_place(run)
             key = rule_runs.idempotency_key(run.event_id, run.id, place or 0)
             if place is not None and effects.is_uncertain(session, run.tenant_id, key):  # even if it changed
                 self._fail_run(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
@@ -241,11 +241,6 @@ class _EventHandler:
         rule_runs.finish_run(session, run, self._rules[run.rule_id], state)
 
 
-def _next_place(run: RuleRun) -> int | None:
-    """Return the place of the next action, or None if all are done."""
-    return next((at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE), None)
-
-
 def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place: int) -> ActionPlan:
     is_current = run.version == rule.published_number
     wanted = (
@@ -265,7 +260,7 @@ def published_definition(session: Transaction, tenant_id: str, rule_id: str, num
 def _record_failure(
     run: RuleRun, state: RunState, began: float, *, sentence: str, values: dict[str, object] | None = None
 ) -> None:
-    place = _next_place(run)
+    place = rule_runs.next_place(run)
     assert place is not None
     told = {"error": sentence, "error_values": {name: str(value) for name, value in (values or {}).items()}}
     rule_runs.update_action(run, place, state=state, ms=round((time.monotonic() - began) * 1_000), **told)

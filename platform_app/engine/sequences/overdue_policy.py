@@ -29,7 +29,7 @@ def apply_policy(
     `began` is when the worker started its present drain of due steps.
     """
     due, own = row.due_at or now(), compiled.definition
-    if row.since is not None or not hasattr(step, "action"):
+    if row.since is not None or step.off or not hasattr(step, "action"):
         return False
     if row.planned_at is not None or (began or now()) - due <= OVERDUE_AFTER:
         return _postpone_closed(session, row, step, due)

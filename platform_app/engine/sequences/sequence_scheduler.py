@@ -243,7 +243,8 @@ def _run_action(
 
 
 def _record_step(session: Transaction, row: Enrollment, step: Step, decision: StepDecision) -> EnrollmentStep:
-    line = enrollment_progress.record_step(session, row, StepState.SKIPPED if decision.is_skipped else StepState.DONE)
+    skipped = StepState.OFF if decision.is_off else StepState.SKIPPED
+    line = enrollment_progress.record_step(session, row, skipped if decision.is_skipped else StepState.DONE)
     line.branch = decision.branch
     line.proof = decision.proof.as_json() if decision.proof else {}
     return line

@@ -12,6 +12,7 @@ from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.input_fields import input_fields
 from platform_app.automation.sequences import CompiledSequence, SequenceDefinition, compile_sequence
 from platform_app.automation.step_base import StepInput
+from platform_app.automation.steps import parse_steps, running_steps
 from platform_app.automation.values import parse_duration
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
@@ -38,7 +39,10 @@ BATCH_SIZE = 300  # enrollments moved per transaction
 
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
-    """Return what prevents a draft from being published: sentences by field, of steps by {id}.{field}."""
+    """Return what prevents a draft from being published: sentences by field, of steps by {id}.{field}.
+
+    Steps that are turned off are not checked.
+    """
     choices, language = action_checks.tenant_choices(session, who), who.language
     try:
         compiled = compile_sequence(row.draft)
@@ -48,9 +52,11 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
     for name in ("condition", "leave_if", "goal"):
         if not _is_complete(row.draft.get(name), choices):
             sentences[name] = translate(language, "Finish the conditions.")
-    if not compiled.steps:
-        sentences["steps"] = translate(language, "Add a step.")
-    for step in compiled.steps.values():
+    running = list(running_steps(parse_steps(compiled.definition.steps)))
+    if not running:
+        sentence = "All steps are turned off. Turn one on." if compiled.steps else "Add a step."
+        sentences["steps"] = translate(language, sentence)
+    for step in running:
         lacks = action_checks.missing_setup(session, who, [getattr(step, "action", {})])
         for field, sentence in {**_step_problems(step, choices, language), **_by_field(lacks, "action")}.items():
             sentences[f"{step.id}.{field}"] = sentence

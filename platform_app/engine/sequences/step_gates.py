@@ -33,7 +33,8 @@ class StepGates:
         self._replies, self._window = sorted(replies), window
         self._contexts: dict[str, SendContext] = {}
         self._usable: dict[str, bool] = {}  # whether the template of a step can be sent
-        listed = {step_id: getattr(step, "action", None) or {} for step_id, step in compiled.steps.items()}
+        running = {step_id: step for step_id, step in compiled.steps.items() if not step.off}
+        listed = {step_id: getattr(step, "action", None) or {} for step_id, step in running.items()}
         self._sending = {
             step_id: action for step_id, data in listed.items() for action in sending_actions([data] if data else [])
         }

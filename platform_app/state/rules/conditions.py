@@ -52,7 +52,9 @@ class ConditionBuilder(rx.State, mixin=True):
     async def _load_tree(self, tree: Tree, offered: ConditionOffers | None = None) -> None:
         """Set the conditions to edit; facts and options are fetched unless they are given."""
         language = (await current_user(self)).language
-        self._options, self._facts = offered or (await fetch(self, _load_options, language))
+        if offered is None:
+            offered = await fetch(self, _load_options, language)
+        self._options, self._facts = offered
         own = [fact for fact in self._facts.values() if fact.is_custom]
         self.custom_facts = [Option(fact.name, fact.label) for fact in own if not fact.event_only]
         self.event_facts = [Option(fact.name, fact.label) for fact in own if fact.event_only]

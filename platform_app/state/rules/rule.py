@@ -34,7 +34,7 @@ from platform_app.state.rules.rule_words import (
     STATES,
     TRIGGER_CODES,
     TRIGGERS,
-    describe_action,
+    describe_actions,
     describe_conditions,
     describe_rule,
 )
@@ -156,7 +156,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         if field == "condition":
             return sentence_case(describe_conditions(value or {}, context, named))
         if field == "actions":
-            return sentence_case("; ".join(describe_action(action, context.language, named) for action in value or []))
+            return sentence_case(describe_actions(value or [], context.language, named))
         return value
 
     async def _fill_form(self, row: Rule) -> None:

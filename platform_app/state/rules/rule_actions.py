@@ -10,7 +10,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.input_fields import input_fields
-from platform_app.automation.rules import MAX_ACTIONS
+from platform_app.automation.rules import MAX_ACTIONS, is_off
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
@@ -39,6 +39,7 @@ class ActionLine:
     problem: str  # of the action itself
     closed_problem: str  # what is shown while the action is closed: its first problem
     warning: str = ""
+    is_off: bool = False
     fields: list[ActionFieldLine] = field(default_factory=list)
 
 
@@ -107,6 +108,22 @@ class ActionBuilder(rx.State, mixin=True):
         await self._change_actions(lambda listed: listed.pop(index))
         last = len(self._actions) - 1
         return focus_menu(_AREA, self.actions_key, str(min(index, last))) if last >= 0 else None
+
+    @handler(Role.OPERATOR)
+    async def switch_action(self, index: int, on: bool) -> Any:
+        """Turn an action on or off; its menu keeps the focus. Raises Invalid if there is none."""
+
+        def change(listed: _Actions) -> None:
+            if on:
+                listed[index].pop("off", None)
+            else:
+                listed[index]["off"] = True
+
+        if not 0 <= index < len(self._actions):
+            raise Invalid("This value isn’t allowed.")
+        await self._apply(change)
+        self.actions_key += 1
+        return focus_menu(_AREA, self.actions_key, str(index))
 
     @handler(Role.OPERATOR)
     async def move_action(self, index: int, up: bool) -> Any:
@@ -218,6 +235,7 @@ class ActionBuilder(rx.State, mixin=True):
             shown.get(prefix, ""),
             next(first, ""),
             warnings.get(prefix, ""),
+            is_off(data),
             action_field_lines(data, self._field_options, language, problems=shown, prefix=f"{prefix}."),
         )
 

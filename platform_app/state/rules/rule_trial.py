@@ -168,6 +168,9 @@ def dry_run_view(result: DryRun, context: ViewContext) -> DryRunView:
 def _describe_preview(preview: ActionPreview, context: ViewContext) -> str:
     """Return what an action would do, and what the send gate would say to its message."""
     language = context.language
+    if preview.is_off:
+        action = translate(language, rule_runs.action_label(preview.kind))
+        return translate(language, "{words} (turned off)", words=action)
     if not preview.possible:
         return translate(
             language,

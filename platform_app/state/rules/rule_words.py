@@ -6,7 +6,7 @@ from typing import Any
 
 from platform_app.automation.conditions import Condition, Group, parse_conditions
 from platform_app.automation.input_fields import input_fields
-from platform_app.automation.rules import RuleDefinition
+from platform_app.automation.rules import RuleDefinition, is_off
 from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
@@ -168,6 +168,18 @@ def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str
     return f"{words}: {', '.join(shown)}" if shown else words
 
 
+def describe_actions(listed: list[dict[str, Any]], language: str, named: Mapping[str, str]) -> str:
+    """Return actions as clauses in a row; those that are turned off say so."""
+    return "; ".join(
+        mark_off(describe_action(action, language, named), language, is_off=is_off(action)) for action in listed
+    )
+
+
+def mark_off(words: str, language: str, *, is_off: bool) -> str:
+    """Return the words of an action or a step, with the remark that it is turned off if it is."""
+    return translate(language, "{words} (turned off)", words=words) if is_off else words
+
+
 def _value(value: str, ask: str, named: Mapping[str, str], *, language: str, marks: str) -> str:
     if ask in (ActionInput.STAGE, ActionInput.MEMBER, ActionInput.SEQUENCE):
         return named.get(value, "")
@@ -196,9 +208,7 @@ def describe_rule(rule: RuleDefinition, context: ViewContext, named: Mapping[str
     """Return a rule as a sentence, with its limits as further ones."""
     language = context.language
     condition = describe_conditions(rule.condition, context, named)
-    done = "; ".join(describe_action(action, language, named) for action in rule.actions) or translate(
-        language, "nothing yet"
-    )
+    done = describe_actions(rule.actions, language, named) or translate(language, "nothing yet")
     parts = [translate(language, "When {trigger},", trigger=describe_trigger(rule, language, named))]
     if condition:
         parts.append(translate(language, "if {condition},", condition=condition))

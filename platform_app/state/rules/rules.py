@@ -21,7 +21,7 @@ from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.definition_list import DefinitionList, definition_status
 from platform_app.state.rules.proof_view import ViewContext, view_context
-from platform_app.state.rules.rule_words import describe_action, describe_conditions, describe_trigger
+from platform_app.state.rules.rule_words import describe_actions, describe_conditions, describe_trigger
 
 
 @dataclass
@@ -112,9 +112,7 @@ def _row(row: Rule, data: _PageData, identity: Identity, *, context: ViewContext
         name=row.name,
         trigger=sentence_case(describe_trigger(rule, language, data.names)),
         condition=sentence_case(describe_conditions(rule.condition, context, data.names))[:300],
-        actions=sentence_case("; ".join(describe_action(action, language, data.names) for action in rule.actions))[
-            :300
-        ],
+        actions=sentence_case(describe_actions(rule.actions, language, data.names))[:300],
         priority=str(row.position),
         agent=data.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=definition_status(row),

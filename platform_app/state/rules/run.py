@@ -27,6 +27,7 @@ ACTION_COLOURS = {
     "waiting": "",
     "held": "amber",
     "cancelled": "",
+    "off": "",
 }
 ACTION_STATES = {
     "done": "Completed",
@@ -36,6 +37,7 @@ ACTION_STATES = {
     "waiting": "Not done",
     "held": "Held",
     "cancelled": "Not done",
+    "off": "Turned off",
 }
 
 

@@ -35,6 +35,7 @@ class SequenceStepLine:
     problem: str = ""  # the first one, of the step itself or of a field
     own_problem: str = ""  # of the step itself
     warning: str = ""
+    is_off: bool = False
     first: bool = False  # in its branch: it cannot go up
     last: bool = False
 
@@ -75,6 +76,7 @@ def step_line(
         words = translate(language, BRANCHES[place.branch])
         return SequenceStepLine(f"{step['id']}.{place.branch}", True, place.depth, place.number, words)
     line = SequenceStepLine(step["id"], False, place.depth, place.number, "", icon=step_icon(step))
+    line.is_off = step.get("off") is True
     wrong = {key.partition(".")[2]: said for key, said in problems.items() if key.startswith(f"{step['id']}.")}
     line.problem = next(iter(wrong.values()), "")
     line.own_problem = next((said for name, said in wrong.items() if name not in _action_fields(step)), "")

@@ -107,6 +107,13 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         return focus_fields(STEPS_AREA, self.steps_key, made["id"])
 
     @handler(Role.OPERATOR)
+    async def switch_step(self, step_id: str, on: bool) -> Any:
+        """Turn a step with its branches on or off; its menu keeps the focus. Raises Invalid if there is none."""
+        await self._change(lambda steps: tree.find(steps, step_id).update(off=not on))
+        self.steps_key += 1
+        return focus_menu(STEPS_AREA, self.steps_key, step_id)
+
+    @handler(Role.OPERATOR)
     async def move_step(self, step_id: str, up: bool) -> Any:
         """Swap a step with its neighbour; its menu keeps the focus."""
         await self._change(lambda steps: tree.move(steps, step_id, up=up))

@@ -236,7 +236,9 @@ def _simulated_line(
         sentence, values, possible = tried.previews[line.step_id]
         result = translate(language, sentence, **values)
     outcome, colour = "", "" if possible else "red"
-    if line.decision.is_skipped:
+    if line.decision.is_off:
+        outcome = translate(language, STEP_STATES["off"][0])
+    elif line.decision.is_skipped:
         outcome = translate(language, STEP_STATES["skipped"][0])
     elif line.decision.branch:
         outcome = translate(language, BRANCHES[line.decision.branch])

@@ -12,7 +12,7 @@ from platform_app.i18n import sentence_case, translate
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state.rules.proof_view import ViewContext
-from platform_app.state.rules.rule_words import describe_conditions
+from platform_app.state.rules.rule_words import describe_conditions, mark_off
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_words import (
@@ -60,7 +60,8 @@ def _one(data: Data, context: ViewContext, named: dict[str, str]) -> tuple[str, 
         (step,) = read_steps([data])
     except Invalid:
         return "", str(data.get("kind"))
-    return describe_timing(step.timing, context.language), sentence_case(describe_step(step, context, named))
+    words = mark_off(sentence_case(describe_step(step, context, named)), context.language, is_off=step.off)
+    return describe_timing(step.timing, context.language), words
 
 
 def describe_draft(row: Sequence, context: ViewContext, named: dict[str, str]) -> str:

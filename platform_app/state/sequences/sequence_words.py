@@ -17,7 +17,7 @@ from platform_app.i18n import clause, plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.rules.named_variables import BRACKETS
 from platform_app.state.rules.proof_view import ViewContext
-from platform_app.state.rules.rule_words import CLAUSES, TRIGGERS, describe_action, describe_conditions
+from platform_app.state.rules.rule_words import CLAUSES, TRIGGERS, describe_action, describe_conditions, mark_off
 
 _WITHOUT_SUBJECT = ("member_invited", "invitation_revoked", "member_joined", "member_changed", "member_removed")
 OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply", *_WITHOUT_SUBJECT)]
@@ -52,6 +52,7 @@ EXIT_REASONS = {
 STEP_STATES = {
     "done": ("Completed", "green"),
     "skipped": ("Skipped: condition not met", ""),
+    "off": ("Skipped: turned off", ""),
     "held": ("Not sent: stopped before sending", "amber"),
     "late": ("Skipped: due during downtime", "amber"),
     "passed": ("Skipped by a teammate", ""),
@@ -201,7 +202,9 @@ def describe_sequence(
     if condition := describe_conditions(own.condition, context, named):
         parts.append(translate(language, "if {condition},", condition=condition))
     told = "; ".join(
-        f"{describe_timing(step.timing, language)} — {describe_step(step, context, named)}" for step in steps
+        f"{describe_timing(step.timing, language)} — "
+        f"{mark_off(describe_step(step, context, named), language, is_off=step.off)}"
+        for step in steps
     )
     parts.append(translate(language, "then {actions}.", actions=told or translate(language, "nothing yet")))
     out = [
