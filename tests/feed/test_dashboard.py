@@ -15,6 +15,7 @@ from platform_app.services.agents import agents
 from platform_app.services.crm import leads
 from platform_app.services.feed import dashboard
 from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
+from platform_app.state.feed.dashboard_view import stage_bars, statistic_cards
 
 
 def replied(who: Identity, *moments: datetime) -> None:
@@ -136,7 +137,40 @@ def test_leads_stand_in_the_order_of_pipelines_and_stages(who: Identity) -> None
     service = make_pipeline(who, "Service", "Asked", "Done", position=1)
     sales = make_pipeline(who, "Sales", "New", "Won", position=0)
     with session_scope(who.tenant_id) as session:
-        for stage in (sales[1], sales[1], service[0]):
-            leads.create(session, who, title="x", stage_id=stage)
+        for stage, budget in ((sales[1], "5"), (sales[1], "6"), (service[0], "5")):
+            leads.create(session, who, title="x", stage_id=stage, budget=budget)
     found = count(who, datetime(2026, 7, 10, 12, tzinfo=UTC))
-    assert found.stages == [("New", 0), ("Won", 2), ("Asked", 1), ("Done", 0)]
+    shown = [(stage.name, stage.leads, stage.budget) for stage in found.stages]
+    assert shown == [("New", 0, 0), ("Won", 2, 11), ("Asked", 1, 5), ("Done", 0, 0)]
+    bars = stage_bars(found, "en", who)
+    assert [(bar.leads, bar.width) for bar in bars] == [("—", 0), ("2", 100), ("1", 50), ("—", 0)]
+    assert bars[1].link.endswith(f"/leads?view=list&pipeline={found.stages[1].pipeline_id}&stage={sales[1]}")
+
+
+def test_each_tile_has_its_fourteen_days_and_zero_in_words(who: Identity) -> None:
+    now = datetime(2026, 7, 10, 12, tzinfo=UTC)
+    cards = statistic_cards(count(who, now), "en", "/manage/acme")
+    assert [card.value for card in cards] == ["None"] * 5
+    assert {card.bars_words for card in cards} == {"Nothing in 14 days"} and not any(card.bars for card in cards)
+    assert (cards[0].note, cards[4].note) == ("none yesterday", "none opened or closed today")
+    with session_scope(who.tenant_id) as session:
+        for days, agent, kind in (
+            (0, "a", EventKind.REPLY_SENT),
+            (0, "b", EventKind.REPLY_SENT),
+            (0, "b", EventKind.REPLY_SENT),
+            (11, "a", EventKind.REPLY_SENT),
+            (0, "a", EventKind.CONVERSATION_STARTED),
+            (0, "a", EventKind.CONVERSATION_REOPENED),
+            (0, "a", EventKind.CONVERSATION_CLOSED),
+            (1, "a", EventKind.CONVERSATION_CLOSED),
+        ):
+            emit(session, who.tenant_id, kind, agent_id=agent).at = now - timedelta(days=days, hours=1)
+    found = count(who, now)
+    assert found.month_so_far() == [0, 0, 1, 1, 0, *[0] * 8, 3], "June ends, July begins anew"
+    assert (found.answering[-1], found.answering[2], found.started[-1]) == (2, 1, 1)
+    assert (found.opened_today, found.closed_today) == (2, 1)
+    cards = statistic_cards(found, "en", "/manage/acme")
+    assert [len(card.bars) for card in cards] == [14] * 5
+    assert [sum(bar.is_strong for bar in card.bars) for card in cards] == [1, 7, 10, 1, 1]
+    assert cards[0].bars_words == f"Replies by day, 14 days: 0, 0, 1, {'0, ' * 10}3"
+    assert (cards[0].change, cards[1].change, cards[4].change) == ("+3", "+2", "+1")

@@ -1,8 +1,10 @@
 """Recent updates: what happens to leads, contacts and settings, repeats in one row, names as they are now."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from platform_app.db import owned, session_scope
 from platform_app.models.crm import FieldKind, Holder, StageKind
@@ -14,6 +16,7 @@ from platform_app.services.chat import hand_off
 from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines, tasks
 from platform_app.services.feed import activity
 from platform_app.services.feed.activity import FeedRow
+from platform_app.state.feed.feed_view import feed_days
 from tests.talking import a_stage, begin, call
 
 
@@ -72,6 +75,21 @@ def test_repeats_in_one_conversation_are_one_row(who: Identity) -> None:
     rows = [row for row in feed(who) if "handed off to a person" in row.newest.sentence]
     assert [(row.newest.link[-32:], row.count) for row in rows] == [(talks[1], 1), (talks[0], 3)]
     assert len(feed(who, limit=2)) == 2
+
+
+def test_updates_are_shown_by_day_and_by_what_they_are_about(who: Identity) -> None:
+    stage, moment = a_stage(who), datetime(2026, 7, 10, 12, tzinfo=UTC)
+    with time_machine.travel(moment - timedelta(days=1), tick=False):
+        lead = call(who, leads.create, title="Tyres", stage_id=stage).id
+    with time_machine.travel(moment, tick=False):
+        call(who, leads.move_to_stage, lead, a_stage(who))
+        call(who, tasks.create, text="Call back", lead_id=lead)
+        call(who, contacts.create, name="Anna")
+        today, before = feed_days(feed(who), who, "en", moment)
+    assert (today.name, before.name) == ("Today", "Yesterday")
+    assert [(group.words, len(group.more)) for group in today.groups] == [("", 0), ("1 earlier update", 1)]
+    assert [group.newest.sentence for group in before.groups] == ["Lead “Tyres” created"]
+    assert {group.newest.actor for group in today.groups} == {who.name}
 
 
 def test_names_are_those_of_now(who: Identity, other: Identity) -> None:

@@ -255,7 +255,8 @@ async def test_a_change_at_the_console_runs_its_rule_once_and_is_seen(who: Ident
         (run,) = runs(who)
         await desk.open(f"rules/runs?rule={desk.rule}&state=fired&kind={kind.value}", RunsState, "rows")
         assert [row.id for row in desk.seen(RunsState, "rows")] == [run.id]
-        await desk.open("", DashboardState, "updates")
-        told = [row.sentence for row in desk.seen(DashboardState, "updates")]
+        await desk.open("", DashboardState, "feed")
+        groups = [group for day in desk.seen(DashboardState, "feed") for group in day.groups]
+        told = [row.sentence for group in groups for row in (group.newest, *group.more)]
         assert "Rule “Told” ran" in told and "Told: Seen" in notifying.told(who)
         assert tab.errors == []

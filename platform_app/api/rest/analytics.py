@@ -165,7 +165,7 @@ def get_analytics(call: Call) -> AnalyticsView:
         active_agents=summary.active_agents,
         all_agents=summary.all_agents,
         open_conversations=summary.open_conversations,
-        stages=[StageCount(stage=name, leads=count) for name, count in summary.stages],
+        stages=[StageCount(stage=stage.name, leads=stage.leads) for stage in summary.stages],
         days=[DayCount(day=day, replies=count) for day, count in summary.days],
         months=[DayCount(day=day, replies=count) for day, count in summary.months],
         report=_report(call) if is_asked else None,

@@ -3,7 +3,6 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
-from platform_app.components.console.listing import row_filter, select_filter
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import (
     IS_ADMIN,
@@ -14,14 +13,14 @@ from platform_app.components.console.parts import (
     row_link,
     skeleton_rows,
     status,
-    time_ago,
 )
 from platform_app.components.console.text import t
 from platform_app.components.feed.checklist import checklist
 from platform_app.components.feed.demo_button import load_demo_button
+from platform_app.components.feed.updates import updates
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, UpdateRow
-from platform_app.state.feed.dashboard_view import ATTENTION, AttentionRow, Bar, StatisticCard
+from platform_app.state.feed.dashboard import DashboardState, Figure
+from platform_app.state.feed.dashboard_view import ATTENTION, AttentionRow, Bar, StageBar, StatisticCard
 
 
 def show() -> rx.Component:
@@ -78,7 +77,7 @@ def _content() -> rx.Component:
                 margin_top="16px",
             ),
         ),
-        _updates(),
+        updates(),
         _worker(),
     )
 
@@ -112,7 +111,7 @@ def _attention_row(row: rx.Var[AttentionRow]) -> rx.Component:
     )
 
 
-def _card(card: rx.Var[StatisticCard], at: rx.Var[int]) -> rx.Component:
+def _card(card: rx.Var[StatisticCard]) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.cond(card.link != "", row_link(card.label, card.link), card.label),
@@ -124,13 +123,17 @@ def _card(card: rx.Var[StatisticCard], at: rx.Var[int]) -> rx.Component:
             class_name="figure-line",
         ),
         rx.el.div(card.note, class_name="muted small"),
-        rx.cond(at == 1, rx.el.div(rx.foreach(DashboardState.bars, _bar), class_name="day-bars", aria_hidden="true")),
+        rx.cond(
+            card.bars.length() > 0,
+            rx.el.div(rx.foreach(card.bars, _bar), class_name="day-bars", role="img", aria_label=card.bars_words),
+            rx.el.div(card.bars_words, class_name="day-bars none"),
+        ),
         class_name="card",
     )
 
 
 def _bar(bar: rx.Var[Bar]) -> rx.Component:
-    return rx.el.span(style={"height": f"{bar.height}%"}, key=bar.day)
+    return rx.el.span(style={"height": f"{bar.height}%"}, class_name=rx.cond(bar.is_strong, "strong", ""), key=bar.day)
 
 
 def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var[str]) -> rx.Component:
@@ -193,67 +196,20 @@ def _stages() -> rx.Component:
         rx.el.h2(t("Leads by stage")),
         rx.cond(
             DashboardState.stages.length() > 0,
-            rx.el.dl(
-                rx.foreach(
-                    DashboardState.stages,
-                    lambda stage: rx.el.div(rx.el.dt(stage["name"].to(str)), rx.el.dd(stage["leads"].to(str))),
-                ),
-                class_name="figures",
-            ),
+            rx.el.ul(rx.foreach(DashboardState.stages, _stage), class_name="stage-bars"),
             rx.el.p(t("No pipelines yet."), class_name="muted"),
         ),
         class_name="card",
     )
 
 
-def _updates() -> rx.Component:
-    return rx.el.section(
-        rx.flex(
-            rx.el.h2(t("Activity|feed"), margin="0"),
-            rx.flex(
-                select_filter(
-                    t("Kind"),
-                    DashboardState.kind,
-                    [("all", t("All kinds")), *((code, t(words)) for code, (_, words) in KINDS.items())],
-                    DashboardState.filter_kind,
-                ),
-                row_filter(
-                    t("Agent"),
-                    t("All agents"),
-                    DashboardState.agents,
-                    value=DashboardState.agent,
-                    on_change=DashboardState.filter_agent,
-                ),
-                spacing="2",
-                wrap="wrap",
-            ),
-            justify="between",
-            align="center",
-            wrap="wrap",
-            spacing="3",
-        ),
-        rx.cond(
-            DashboardState.updates.length() > 0,
-            rx.el.ul(rx.foreach(DashboardState.updates, _update), class_name="updates"),
-            rx.el.p(t("No activity yet."), class_name="muted"),
-        ),
-        class_name="card section",
-        margin_top="16px",
-    )
-
-
-def _update(row: rx.Var[UpdateRow]) -> rx.Component:
+def _stage(stage: rx.Var[StageBar]) -> rx.Component:
+    budget = rx.el.span(" · ", stage.budget, class_name="muted")
     return rx.el.li(
-        rx.el.span(class_name=f"dot {row.colour}", role="img", aria_label=row.kind),
-        rx.el.span(
-            rx.cond(row.link != "", rx.link(row.sentence, href=row.link, underline="hover"), rx.el.span(row.sentence)),
-            rx.cond(row.count != "", rx.el.span(" · ", row.count, class_name="muted")),
-            rx.cond(row.actor != "", rx.el.span(" · ", row.actor, class_name="muted")),
-            class_name="update-words",
-        ),
-        rx.cond(row.event != "", rx.link(t("Event"), href=row.event, size="1", class_name="muted")),
-        time_ago(row.when, row.exact),
-        key=row.id,
+        row_link(stage.name, stage.link),
+        rx.el.span(stage.leads, rx.cond(stage.budget != "", budget), class_name="sum"),
+        rx.el.span(rx.el.span(style={"width": f"{stage.width}%"}), class_name="stage-bar", aria_hidden="true"),
+        key=stage.id,
     )
 
 

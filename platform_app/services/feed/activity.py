@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import col
 
@@ -75,7 +76,7 @@ def record_crm(session: Transaction, who: Identity, event: Event, sentence: str,
 
 @dataclass
 class FeedRow:
-    """Activities of one kind about one subject: the newest, their number, and `values` with current names."""
+    """Activities of one kind about one subject on one day: the newest, their number, values with current names."""
 
     newest: Activity
     count: int
@@ -84,13 +85,24 @@ class FeedRow:
 
 
 def list_feed(
-    session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
+    session: Transaction,
+    tenant_id: str,
+    *,
+    kind: str = "",
+    agent_id: str = "",
+    user_id: str = "",
+    limit: int = 30,
+    zone: str = "UTC",
 ) -> list[FeedRow]:
-    """Return the newest activities; repeated ones about one subject are one row, with current names."""
+    """Return the newest activities with current names.
+
+    Those repeated about one subject on one day of a time zone are one row.
+    """
     options = {"kind": kind, "agent_id": agent_id, "user_id": user_id}
     grouped: dict[Any, FeedRow] = {}
     for row in list_activities(session, tenant_id, **options, limit=limit * _READ_FACTOR):
-        key = (row.kind, row.sentence, row.link, row.actor) if row.link else row.id
+        day = row.at.astimezone(ZoneInfo(zone)).date()
+        key = (day, row.kind, row.sentence, row.link, row.actor) if row.link else row.id
         if key in grouped:
             grouped[key].count += 1
         elif len(grouped) < limit:

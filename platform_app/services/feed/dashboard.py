@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, case, func
@@ -27,6 +29,17 @@ class PeriodCount:
 
 
 @dataclass
+class StageLeads:
+    """The leads of a stage, and the sum of their budgets."""
+
+    stage_id: str
+    pipeline_id: str
+    name: str
+    leads: int
+    budget: Decimal
+
+
+@dataclass
 class DashboardSummary:
     """The figures of a tenant's dashboard."""
 
@@ -36,9 +49,21 @@ class DashboardSummary:
     active_agents: int
     all_agents: int
     open_conversations: int
-    stages: list[tuple[str, int]] = field(default_factory=list)  # name and leads, in the order of the pipelines
+    opened_today: int = 0  # conversations started or reopened
+    closed_today: int = 0
+    stages: list[StageLeads] = field(default_factory=list)  # in the order of the pipelines
     days: list[tuple[date, int]] = field(default_factory=list)  # the last 14, oldest first
     months: list[tuple[date, int]] = field(default_factory=list)  # first days of the last 6, oldest first
+    answering: list[int] = field(default_factory=list)  # agents that replied, for each of `days`
+    started: list[int] = field(default_factory=list)  # conversations started, for each of `days`
+
+    def month_so_far(self) -> list[int]:
+        """Return for each of `days` the replies of its month up to its end."""
+        totals, so_far = {(day.year, day.month): count for day, count in self.months}, []
+        for day, count in reversed(self.days):
+            so_far.append(totals[day.year, day.month])
+            totals[day.year, day.month] -= count
+        return so_far[::-1]
 
 
 def get_summary(session: Transaction, who: Identity, now: datetime) -> DashboardSummary:
@@ -53,10 +78,15 @@ def get_summary(session: Transaction, who: Identity, now: datetime) -> Dashboard
         *_with_previous_period(today - timedelta(days=6), today - timedelta(days=13), now, zone),
         *_with_previous_period(month, _months_before(month, 1), now, zone),
     ]
-    counts = _count_replies(
-        session, who, [*compared, *_consecutive_periods(days, now, zone), *_consecutive_periods(months, now, zone)]
-    )
+    periods = [*compared, *_consecutive_periods(days, now, zone), *_consecutive_periods(months, now, zone)]
+    counts = _count_events(session, who, periods, EventKind.REPLY_SENT)
     first, rest = counts[: len(compared)], counts[len(compared) :]
+    by_day = _consecutive_periods(days, now, zone)
+    started = _count_events(session, who, by_day, EventKind.CONVERSATION_STARTED)
+    reopened, closed = (
+        _count_events(session, who, by_day[-1:], kind)[0]
+        for kind in (EventKind.CONVERSATION_REOPENED, EventKind.CONVERSATION_CLOSED)
+    )
     return DashboardSummary(
         today=PeriodCount(*first[0:2]),
         week=PeriodCount(*first[2:4]),
@@ -64,9 +94,13 @@ def get_summary(session: Transaction, who: Identity, now: datetime) -> Dashboard
         active_agents=_count_agents(session, who, active=True),
         all_agents=_count_agents(session, who, active=False),
         open_conversations=_count_open_conversations(session, who),
+        opened_today=started[-1] + reopened,
+        closed_today=closed,
         stages=_leads_by_stage(session, who),
         days=list(zip(days, rest[:DAYS], strict=True)),
         months=list(zip(months, rest[DAYS:], strict=True)),
+        answering=_count_answering_agents(session, who, by_day),
+        started=started,
     )
 
 
@@ -93,18 +127,33 @@ def _consecutive_periods(starts: list[date], now: datetime, zone: ZoneInfo) -> l
     return list(zip(begins, [*begins[1:], now], strict=True))
 
 
-def _count_replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
-    """Return the number of replies in each period, with one query."""
+def _count_events(session: Transaction, who: Identity, ranges: list[Range], kind: EventKind) -> list[int]:
+    """Return the number of events of a kind in each period, with one query."""
     columns = [
         func.coalesce(func.sum(case((and_(col(Event.at) >= start, col(Event.at) < end), 1), else_=0)), 0)
         for start, end in ranges
     ]
-    query = owned(Event, who.tenant_id).where(
-        Event.kind == EventKind.REPLY_SENT,
+    query = _events_in(who, ranges, kind).with_only_columns(*columns)
+    return [int(count) for count in session.execute(query).one()]
+
+
+def _count_answering_agents(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
+    """Return the number of agents that replied in each period, with one query."""
+    columns = [
+        func.count(case((and_(col(Event.at) >= start, col(Event.at) < end), col(Event.agent_id))).distinct())
+        for start, end in ranges
+    ]
+    query = _events_in(who, ranges, EventKind.REPLY_SENT).with_only_columns(*columns)
+    return [int(count) for count in session.execute(query).one()]
+
+
+def _events_in(who: Identity, ranges: list[Range], kind: EventKind) -> Any:
+    """Return the query of the events of a kind from the first period to the last."""
+    return owned(Event, who.tenant_id).where(
+        Event.kind == kind,
         Event.at >= min(start for start, _ in ranges),
         Event.at < max(end for _, end in ranges),
     )
-    return [int(count) for count in session.execute(query.with_only_columns(*columns)).one()]
 
 
 def _count_agents(session: Transaction, who: Identity, *, active: bool) -> int:
@@ -123,15 +172,15 @@ def _count_open_conversations(session: Transaction, who: Identity) -> int:
     return int(session.exec(query.with_only_columns(func.count())).one())
 
 
-def _leads_by_stage(session: Transaction, who: Identity) -> list[tuple[str, int]]:
-    """Return every stage by name with its number of leads, in the order of pipelines and stages."""
+def _leads_by_stage(session: Transaction, who: Identity) -> list[StageLeads]:
+    """Return every stage with its leads, in the order of pipelines and stages."""
     query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
-    query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
-    counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
+    query = query.with_only_columns(Lead.stage_id, func.count(), func.sum(Lead.budget)).group_by(Lead.stage_id)
+    counted = {stage_id: (count, Decimal(budget or 0)) for stage_id, count, budget in session.execute(query).all()}
     pipelines = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
     stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
     return [
-        (stage.name, counts.get(stage.id, 0))
+        StageLeads(stage.id, pipeline.id, stage.name, *counted.get(stage.id, (0, Decimal(0))))
         for pipeline in pipelines
         for stage in stages
         if stage.pipeline_id == pipeline.id

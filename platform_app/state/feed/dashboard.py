@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import reflex as rx
 from babel.dates import format_date
 
 from platform_app.clock import now
-from platform_app.i18n import exact_time, plural, relative_time, translate, translate_stored
-from platform_app.models.event import ActivityKind
+from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
+from platform_app.services.accounts import members
 from platform_app.services.agents import agents
 from platform_app.services.attention import attention
 from platform_app.services.demo import demo
@@ -25,41 +26,14 @@ from platform_app.state.console.option_lists import Option
 from platform_app.state.feed.checklist import StepRow, progress_words, step_rows
 from platform_app.state.feed.dashboard_view import (
     AttentionRow,
-    Bar,
+    StageBar,
     StatisticCard,
     attention_row,
-    day_bars,
     replies_words,
+    stage_bars,
     statistic_cards,
 )
-
-KINDS = {
-    "agent": ("green", "Agents"),
-    "knowledge": ("green", "Knowledge"),
-    "conversation": ("blue", "Conversations"),
-    "reply": ("blue", "Replies"),
-    "rule": ("purple", "Rules"),
-    "sequence": ("purple", "Sequences"),
-    "integration": ("green", "Integrations"),
-    "person": ("", "People"),
-    "failure": ("amber", "Failures"),
-}
-
-
-@dataclass
-class UpdateRow:
-    """An activity in the list of recent updates."""
-
-    id: str
-    colour: str
-    kind: str
-    sentence: str
-    count: str  # number of occurrences that are shown as one
-    actor: str
-    link: str
-    event: str  # path of the event page
-    when: str
-    exact: str
+from platform_app.state.feed.feed_view import KINDS, FeedDay, feed_days
 
 
 @dataclass
@@ -76,16 +50,17 @@ class DashboardState(rx.State):
     loaded: bool = False
     attention: list[AttentionRow] = []
     cards: list[StatisticCard] = []
-    bars: list[Bar] = []
-    stages: list[dict[str, Any]] = []
+    stages: list[StageBar] = []
     days: list[dict[str, Any]] = []
     months: list[dict[str, Any]] = []
     days_description: str = ""
     months_description: str = ""
-    updates: list[UpdateRow] = []
+    feed: list[FeedDay] = []
     kind: str = "all"
     agent: str = "all"
     agents: list[Option] = []
+    member: str = "all"
+    members: list[Option] = []
     worker_ok: bool = False
     worker_status: str = ""
     worker_reason: str = ""
@@ -102,7 +77,7 @@ class DashboardState(rx.State):
         """Set the filters from the address; fetch statistics and updates."""
         asked = self.router.url.query_parameters
         self.kind = asked.get("kind", "all") if asked.get("kind") in KINDS else "all"
-        self.agent = asked.get("agent", "all")[:32]
+        self.agent, self.member = asked.get("agent", "all")[:32], asked.get("member", "all")[:32]
         await self._load_statistics()
         await self._load_updates()
         self.loaded = True
@@ -121,12 +96,17 @@ class DashboardState(rx.State):
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show the updates of a kind, or all."""
-        return self._open_filtered(kind, self.agent)
+        return self._open_filtered(kind=kind)
 
     @handler(Role.VIEWER)
     async def filter_agent(self, agent: str) -> Any:
         """Show the updates of an agent, or all."""
-        return self._open_filtered(self.kind, agent)
+        return self._open_filtered(agent=agent)
+
+    @handler(Role.VIEWER)
+    async def filter_member(self, member: str) -> Any:
+        """Show the updates of a member, or all."""
+        return self._open_filtered(member=member)
 
     @handler(Role.ADMIN)
     async def load_demo(self) -> AsyncIterator[Any]:
@@ -155,17 +135,16 @@ class DashboardState(rx.State):
         await call(self, checklist.hide)
         await self._load_statistics()
 
-    def _open_filtered(self, kind: str, agent: str) -> Any:
-        kept = [f"kind={kind}" if kind in KINDS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
-        query = "&".join(part for part in kept if part)
+    def _open_filtered(self, **changed: str) -> Any:
+        chosen = {"kind": self.kind, "agent": self.agent, "member": self.member} | changed
+        query = urlencode({name: value[:32] for name, value in chosen.items() if value.isalnum() and value != "all"})
         return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
 
     async def _load_statistics(self) -> None:
         language = (await current_user(self)).language
         found = await fetch(self, dashboard.get_summary, now())
         self.cards = statistic_cards(found, language, f"/manage/{(await current_identity(self)).slug}")
-        self.bars = day_bars(found.days)
-        self.stages = [{"name": name, "leads": count} for name, count in found.stages]
+        self.stages = stage_bars(found, language, await current_identity(self))
         pattern = "d MMM" if language == "ru" else "MMM d"
         self.days = [{"name": format_date(day, pattern, language), "replies": n} for day, n in found.days]
         self.months = [{"name": format_date(day, "LLL", language), "replies": n} for day, n in found.months]
@@ -174,6 +153,7 @@ class DashboardState(rx.State):
         self.has_months = sum(1 for _, n in found.months if n) > 1
         rows, count = await fetch(self, agents.list_agents, page_size=100)
         self.agents = [Option(row.id, row.name) for row in rows]
+        self.members = [Option(user.id, user.name) for user, _ in await fetch(self, members.list_members)]
         self.is_empty = count == 0
         self.has_demo = await fetch(self, demo.is_loaded)
         below = f"/manage/{(await current_identity(self)).slug}"
@@ -185,12 +165,13 @@ class DashboardState(rx.State):
 
     async def _load_updates(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
+        kind, agent, member = ("" if value == "all" else value for value in (self.kind, self.agent, self.member))
 
         def read_feed(session: Any, asking: Identity) -> list[FeedRow]:
-            return activity.list_feed(session, asking.tenant_id, kind=kind, agent_id=agent)
+            zone = asking.time_zone
+            return activity.list_feed(session, asking.tenant_id, kind=kind, agent_id=agent, user_id=member, zone=zone)
 
-        self.updates = [_update_row(row, identity, language) for row in await fetch(self, read_feed)]
+        self.feed = feed_days(await fetch(self, read_feed), identity, language, now())
 
     async def _load_worker(self) -> None:
         language = (await current_user(self)).language
@@ -198,22 +179,6 @@ class DashboardState(rx.State):
         self.worker_ok = card.is_healthy
         self.worker_status, self.worker_reason = _worker_status(card, language)
         self.worker_figures = _worker_figures(card, language)
-
-
-def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
-    row, kind, below = found.newest, ActivityKind(found.newest.kind).value, f"/manage/{identity.slug}"
-    return UpdateRow(
-        id=row.id,
-        colour=KINDS[kind][0],
-        kind=translate(language, KINDS[kind][1]),
-        sentence=translate_stored(language, row.sentence, found.values),
-        count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
-        actor=found.actor,
-        link=f"{below}{row.link}" if row.link else "",
-        event=f"{below}/events/{row.event_id}" if row.event_id else "",
-        when=relative_time(language, row.at, now(), identity.time_zone),
-        exact=exact_time(language, row.at, identity.time_zone),
-    )
 
 
 def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
