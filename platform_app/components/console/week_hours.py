@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.parts import field, icon_button
 from platform_app.components.console.text import t
 from platform_app.state.console.week_hours import DayRow, DaysOffRow
@@ -89,9 +90,8 @@ def _zone(state: Any) -> rx.Component:
 
 
 def _days_off(state: Any) -> rx.Component:
-    def date_input(name: str, label: str, *, required: bool) -> rx.Component:
-        control = rx.el.input(type="date", id=name, name=name, required=required, class_name="native")
-        return field(t(label), control, name=name)
+    def day(name: str, label: str, *, required: bool) -> rx.Component:
+        return field(t(label), date_input(field_id=name, name=name, required=required), name=name)
 
     return rx.el.form(
         rx.el.h3(t("Days off"), class_name="outcome-head"),
@@ -100,8 +100,8 @@ def _days_off(state: Any) -> rx.Component:
             rx.el.ul(rx.foreach(state.days_off, lambda row: _days_off_row(state, row)), class_name="updates"),
         ),
         rx.flex(
-            date_input("first", "First day", required=True),
-            date_input("last", "Last day", required=False),
+            day("first", "First day", required=True),
+            day("last", "Last day", required=False),
             rx.button(t("Add days off"), type="submit", variant="soft", color_scheme="gray", high_contrast=True),
             spacing="3",
             align="end",

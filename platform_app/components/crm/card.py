@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, field, no_results, status, time_ago
 from platform_app.components.console.text import t
@@ -40,15 +41,18 @@ def _custom_field_input(state: Any, line: rx.Var[CustomFieldLine]) -> rx.Compone
     problem = rx.cond(state.problems.contains(line.name), state.problems[line.name], "")
     control = rx.match(
         line.kind,
-        ("date", _text_input(state, line, "date")),
-        ("number", _text_input(state, line, "text", mode="decimal")),
-        ("money", _text_input(state, line, "text", mode="decimal")),
+        (
+            "date",
+            date_input(field_id=line.name, value=line.value, on_change=lambda value: state.save(line.name, value)),
+        ),
+        ("number", _text_input(state, line, mode="decimal")),
+        ("money", _text_input(state, line, mode="decimal")),
         ("yes_no", _select_input(state, line, rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
         (
             "choice",
             _select_input(state, line, rx.foreach(line.options, lambda option: rx.el.option(option, value=option))),
         ),
-        _text_input(state, line, "text"),
+        _text_input(state, line),
     )
     return rx.el.div(
         rx.el.label(line.label, html_for=line.name),
@@ -58,12 +62,11 @@ def _custom_field_input(state: Any, line: rx.Var[CustomFieldLine]) -> rx.Compone
     )
 
 
-def _text_input(state: Any, line: rx.Var[CustomFieldLine], kind: str, *, mode: str = "text") -> rx.Component:
+def _text_input(state: Any, line: rx.Var[CustomFieldLine], *, mode: str = "text") -> rx.Component:
     return rx.el.input(
         id=line.name,
         default_value=line.value,
         on_change=debounced(lambda value: state.save(line.name, value)),
-        type=kind,
         input_mode=mode,
         read_only=READ_ONLY,
         max_length=500,
@@ -132,7 +135,7 @@ def _new_task(state: Any) -> rx.Component:
             problem=rx.cond(state.problems.contains("task"), state.problems["task"], ""),
         ),
         rx.flex(
-            rx.el.input(type="datetime-local", name="due", aria_label=t("Due"), class_name="native"),
+            date_input(name="due", label=t("Due"), with_time=True),
             rx.el.select(
                 rx.el.option(t("Me"), value=""),
                 rx.foreach(state.members, lambda member: rx.el.option(member.name, value=member.id)),

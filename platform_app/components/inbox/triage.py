@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.components.chat.message import quiet_button
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, icon_button
 from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
@@ -46,13 +47,7 @@ def snooze_dialog() -> rx.Component:
             rx.dialog.title(t("Snooze until"), size="4"),
             rx.dialog.description(t("The conversation returns then, or as soon as the contact writes."), size="2"),
             rx.el.form(
-                rx.el.input(
-                    type="datetime-local",
-                    name="until",
-                    required=True,
-                    aria_label=t("Snooze until"),
-                    class_name="native",
-                ),
+                date_input(name="until", label=t("Snooze until"), with_time=True, required=True),
                 _buttons(t("Snooze")),
                 on_submit=InboxState.snooze_until,
             ),

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
@@ -38,7 +39,7 @@ def value(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         line.input,
         ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
         ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
-        ("date", _input(line.value, label, lambda value: state.set_value(line.path, value), type="datetime-local")),
+        ("date", _moment(line.value, label, lambda value: state.set_value(line.path, value))),
         ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
         ("lines", _with_known(state, line, chips)),
         ("choice", selected),
@@ -75,6 +76,10 @@ def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str 
     )
 
 
+def _moment(value: Any, label: Any, event: Any) -> rx.Component:
+    return date_input(value=value, label=label, with_time=True, on_change=event)
+
+
 def _choices(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
     def one(option: rx.Var[Option]) -> rx.Component:
         return rx.el.label(
@@ -95,7 +100,7 @@ def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         label = t(words, number=line.number)
         return rx.match(
             line.kind,
-            ("date", _input(value, label, lambda v: state.set_part(line.path, place, v), type="datetime-local")),
+            ("date", _moment(value, label, lambda v: state.set_part(line.path, place, v))),
             ("time", _input(value, label, lambda v: state.set_part(line.path, place, v), type="time")),
             _input(value, label, lambda v: state.set_part(line.path, place, v), kind="decimal"),
         )

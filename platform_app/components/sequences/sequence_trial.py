@@ -4,7 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import problem_line, status
+from platform_app.components.console.date_input import date_input
+from platform_app.components.console.parts import field, problem_line, status
 from platform_app.components.console.text import t
 from platform_app.components.rules.backtest import backtest_card
 from platform_app.components.rules.conditions import proof
@@ -20,9 +21,10 @@ def simulate() -> rx.Component:
         rx.el.h2(t("Simulate")),
         rx.el.p(t("Dry run: nothing is changed or sent."), class_name="muted small"),
         rx.el.form(
-            _labelled(
+            field(
                 t("Enrolled at"),
-                rx.el.input(type="datetime-local", name="at", default_value=STATE.at, class_name="native wide"),
+                date_input(field_id="enrolled-at", name="at", value=STATE.at, with_time=True),
+                name="enrolled-at",
             ),
             _labelled(t("Lead or contact"), _choice("lead", t("Any lead"), STATE.leads)),
             _labelled(t("Replies after (days)"), _days_input("reply_day")),

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, field, no_results
 from platform_app.components.console.text import t
 from platform_app.services.crm.tasks import MAX_CHARS
@@ -46,14 +47,7 @@ def _form() -> rx.Component:
         ),
         field(
             t("Due"),
-            rx.el.input(
-                id="due",
-                name="due",
-                type="datetime-local",
-                default_value=TaskDialogState.due,
-                read_only=READ_ONLY,
-                class_name="native",
-            ),
+            date_input(field_id="due", name="due", value=TaskDialogState.due, with_time=True),
             name="due",
             problem=_problem("due"),
         ),
@@ -148,7 +142,7 @@ def date_dialog() -> rx.Component:
             rx.form(
                 field(
                     t("Due"),
-                    rx.el.input(id="until", name="due", type="datetime-local", required=True, class_name="native"),
+                    date_input(field_id="until", name="due", with_time=True, required=True),
                     name="until",
                     problem=TasksState.date_problem,
                 ),

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import framed_table, row_filter, select_filter
 from platform_app.components.console.page import tenant_page
@@ -49,15 +50,7 @@ def _dates() -> rx.Component:
 
 
 def _day(label: Any, value: Any, on_change: Any) -> rx.Component:
-    return rx.el.input(
-        type="date",
-        default_value=value,
-        key=value,
-        max=STATE.today,
-        aria_label=label,
-        on_blur=on_change,
-        class_name="native",
-    )
+    return date_input(value=value, label=label, latest=STATE.today, required=True, on_change=on_change)
 
 
 def _content() -> rx.Component:

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.console.date_input import date_input
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, icon_button, problem_line, row_link, skeleton_rows
@@ -64,7 +65,7 @@ def _step(step: rx.Var[DueLine]) -> rx.Component:
 
 def _holidays() -> rx.Component:
     form = rx.el.form(
-        rx.el.input(type="date", name="day", required=True, aria_label=t("Day"), class_name="native wide"),
+        date_input(name="day", label=t("Day"), required=True),
         rx.el.input(
             name="name",
             max_length=100,

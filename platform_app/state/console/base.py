@@ -37,6 +37,7 @@ class CurrentUser(rx.State):
     role: str = ""
     slug: str = ""
     tenant_name: str = ""
+    time_zone: str = ""  # of the tenant
     view: str = "loading"  # loading, ok, not_found
     not_found: bool = False  # the page's address names no row of the tenant
     _identity: Identity | None = None
@@ -47,7 +48,7 @@ class CurrentUser(rx.State):
         self.view = view
         if identity is None:
             return
-        for field in ("language", "theme", "name", "email", "slug", "tenant_name"):
+        for field in ("language", "theme", "name", "email", "slug", "tenant_name", "time_zone"):
             if getattr(self, field) != getattr(identity, field):
                 setattr(self, field, getattr(identity, field))
         if self.role != identity.role.value:
