@@ -35,6 +35,21 @@ class DateInput(rx.Component):
     on_change: rx.EventHandler[_changed]
 
 
+def _words() -> dict[str, Any]:
+    return {
+        "open": t("Choose a date"),
+        "date": t("Date"),
+        "hint": t("Nov 29, 2026"),
+        "hintTime": t("Nov 29, 2026, 13:24"),
+        "wrong": t("Enter a date, for example Nov 29, 2026."),
+        "wrongTime": t("Enter a date and a time, for example Nov 29, 2026, 13:24."),
+        "previous": t("Previous month"),
+        "next": t("Next month"),
+        "today": t("Today"),
+        "clear": t("Clear"),
+    }
+
+
 def date_input(
     *,
     field_id: Any = "",
@@ -50,18 +65,6 @@ def date_input(
 
     `label` is its name for screen readers where no label names `field_id`; `latest` is the last day that may be chosen.
     """
-    words = {
-        "open": t("Choose a date"),
-        "date": t("Date"),
-        "hint": t("Nov 29, 2026"),
-        "hintTime": t("Nov 29, 2026, 13:24"),
-        "wrong": t("Enter a date, for example Nov 29, 2026."),
-        "wrongTime": t("Enter a date and a time, for example Nov 29, 2026, 13:24."),
-        "previous": t("Previous month"),
-        "next": t("Next month"),
-        "today": t("Today"),
-        "clear": t("Clear"),
-    }
     events = {} if on_change is None else {"on_change": on_change}
     return DateInput.create(
         field_id=field_id,
@@ -74,6 +77,6 @@ def date_input(
         read_only=READ_ONLY,
         required=required,
         max=latest,
-        words=words,
+        words=_words(),
         **events,
     )
