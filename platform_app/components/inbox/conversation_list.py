@@ -7,6 +7,7 @@ from platform_app.components.console.parts import status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.inbox.keys import keys
 from platform_app.components.rules.condition_values import option
+from platform_app.components.views.saved_views import saved_views
 from platform_app.state.inbox.conversation import InboxState
 from platform_app.state.inbox.inbox_list import ALL, InboxListState, ViewLink
 from platform_app.state.inbox.inbox_view import InboxRow
@@ -17,6 +18,7 @@ def conversation_list() -> rx.Component:
     return rx.el.section(
         rx.el.div(
             search_box(t("Search contacts and messages"), InboxListState.search, InboxListState.set_search),
+            saved_views(small=True),
             keys(),
             class_name="inbox-search",
         ),
@@ -39,18 +41,23 @@ def conversation_list() -> rx.Component:
                 class_name="muted small",
             ),
         ),
-        rx.cond(
-            (InboxListState.newer_href != "") | (InboxListState.older_href != ""),
-            rx.flex(
-                rx.cond(InboxListState.newer_href != "", _turn("chevron-left", t("Newest"), InboxListState.newer_href)),
-                rx.cond(InboxListState.older_href != "", _turn("chevron-right", t("Older"), InboxListState.older_href)),
-                spacing="4",
-                justify="between",
-                class_name="inbox-pages",
-            ),
-        ),
+        _pages(),
         class_name="inbox-list",
         aria_label=t("Conversations"),
+    )
+
+
+def _pages() -> rx.Component:
+    """Return the links to the newest and the older conversations, if there are other pages."""
+    return rx.cond(
+        (InboxListState.newer_href != "") | (InboxListState.older_href != ""),
+        rx.flex(
+            rx.cond(InboxListState.newer_href != "", _turn("chevron-left", t("Newest"), InboxListState.newer_href)),
+            rx.cond(InboxListState.older_href != "", _turn("chevron-right", t("Older"), InboxListState.older_href)),
+            spacing="4",
+            justify="between",
+            class_name="inbox-pages",
+        ),
     )
 
 

@@ -16,9 +16,11 @@ from platform_app.components.console.listing import (
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, link_button, pager, row_link, time_ago
 from platform_app.components.console.text import t
+from platform_app.components.views.saved_views import saved_views
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
 from platform_app.state.crm.contacts import ContactRow, ContactsState
+from platform_app.state.views.saved_views import SavedViewsState
 
 
 def show() -> rx.Component:
@@ -27,6 +29,7 @@ def show() -> rx.Component:
         ContactsState,
         t("Contacts"),
         t("People your agents talk to."),
+        saved_views(),
         rx.cond(~READ_ONLY, _first_ways()),
         section="Contacts",
         filters=_filters(),
@@ -93,4 +96,4 @@ def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/contacts", "Contacts", show, ContactsState.load, ContactsState.watch)]
+PAGES = [tenant_page("/contacts", "Contacts", show, ContactsState.load, ContactsState.watch, SavedViewsState.load)]

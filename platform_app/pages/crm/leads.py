@@ -25,8 +25,10 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.crm.board import board
+from platform_app.components.views.saved_views import saved_views
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.leads import LeadRow, LeadsState
+from platform_app.state.views.saved_views import SavedViewsState
 
 
 def show() -> rx.Component:
@@ -36,6 +38,7 @@ def show() -> rx.Component:
         LeadsState,
         t("Leads"),
         t("Your deals, stage by stage."),
+        saved_views(),
         _views(),
         rx.cond(~READ_ONLY, create),
         section="Leads",
@@ -133,4 +136,4 @@ def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/leads", "Leads", show, LeadsState.load, LeadsState.watch)]
+PAGES = [tenant_page("/leads", "Leads", show, LeadsState.load, LeadsState.watch, SavedViewsState.load)]

@@ -17,6 +17,7 @@ from platform_app.state.inbox.drafting import DraftingState
 from platform_app.state.inbox.inbox_list import InboxListState
 from platform_app.state.inbox.presence import PresenceState
 from platform_app.state.inbox.rewriting import RewritingState
+from platform_app.state.views.saved_views import SavedViewsState
 
 
 def show() -> rx.Component:
@@ -57,6 +58,7 @@ PAGES = [
         PresenceState.load,
         ChatPanelState.load,
         RewritingState.load,
+        SavedViewsState.load,
         InboxState.watch,
         InboxListState.watch,
         ContactPanelState.watch,

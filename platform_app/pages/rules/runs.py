@@ -26,17 +26,19 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.components.rules.rule_trial import smallest_change
+from platform_app.components.views.saved_views import saved_views
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 from platform_app.state.rules.run import ActionRunLine, RunPageState
 from platform_app.state.rules.runs import FILTER_STATES, RunRow, RunsState
+from platform_app.state.views.saved_views import SavedViewsState
 
 
 def show() -> rx.Component:
     """Return the page on which members look for runs by rule, outcome and kind of event."""
     return frame(
         rx.fragment(
-            page_head(t("Run history"), t("Every rule check: what happened and why.")),
+            page_head(t("Run history"), t("Every rule check: what happened and why."), saved_views()),
             _filters(),
             listing(
                 loaded=RunsState.loaded,
@@ -181,6 +183,6 @@ def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
 
 
 PAGES = [
-    tenant_page("/rules/runs", "Run history", show, RunsState.load, RunsState.watch),
+    tenant_page("/rules/runs", "Run history", show, RunsState.load, RunsState.watch, SavedViewsState.load),
     tenant_page("/rules/runs/[run_id]", "Run", show_one, RunPageState.load, RunPageState.watch),
 ]

@@ -151,17 +151,19 @@ class _Series:
         return translate(language, "{what}, 14 days: {numbers}", what=translate(language, self.what), numbers=numbers)
 
 
-def _card(label: str, count: int, note: str, series: _Series, language: str, **more: Any) -> StatisticCard:
+def _card(label: str, count: int, note: str, series: _Series, *, language: str, **more: Any) -> StatisticCard:
     value = str(count) if count else translate(language, "None|figures")
     words = series.words(language)
     return StatisticCard(translate(language, label), value, note, bars=series.bars(), bars_words=words, **more)
 
 
-def _period_card(label: str, count: PeriodCount, language: str, series: _Series, link: str = "") -> StatisticCard:
+def _period_card(label: str, count: PeriodCount, language: str, series: _Series, *, link: str = "") -> StatisticCard:
     words, nothing = PERIODS[label]
     note = translate(language, words, count=count.before) if count.before else translate(language, nothing)
     change = _signed(count.now - count.before)
-    return _card(label, count.now, note, series, language, change=change, is_up=count.now > count.before, link=link)
+    return _card(
+        label, count.now, note, series, language=language, change=change, is_up=count.now > count.before, link=link
+    )
 
 
 def _agents_card(found: DashboardSummary, language: str, below: str) -> StatisticCard:
@@ -171,7 +173,7 @@ def _agents_card(found: DashboardSummary, language: str, below: str) -> Statisti
     replied = plural(language, one, many, today) if today else ""
     note = " · ".join(filter(None, (total, replied)))
     series = _Series("Agents that replied, by day", found.answering, 1)
-    return _card("Active agents", found.active_agents, note, series, language, link=f"{below}/agents")
+    return _card("Active agents", found.active_agents, note, series, language=language, link=f"{below}/agents")
 
 
 def _conversations_card(found: DashboardSummary, language: str, below: str) -> StatisticCard:
@@ -181,7 +183,7 @@ def _conversations_card(found: DashboardSummary, language: str, below: str) -> S
         note = translate(language, "none opened or closed today")
     series = _Series("Conversations started, by day", found.started, 1)
     more = {"change": _signed(opened - closed), "is_up": opened > closed, "link": f"{below}/inbox"}
-    return _card("Open conversations", found.open_conversations, note, series, language, **more)
+    return _card("Open conversations", found.open_conversations, note, series, language=language, **more)
 
 
 def _signed(number: int) -> str:
