@@ -43,6 +43,7 @@ DATA_LAYER = {
     ),
     "the guard, row security and the cost of statements": (
         "test_agents",
+        "test_analytics_plans",
         "test_db",
         "test_row_security",
         "test_sequence_query_plans",
@@ -51,6 +52,7 @@ DATA_LAYER = {
     "the ledger of jobs": ("test_job_callbacks", "test_ledger"),
     "migrations": ("test_migrations", "test_backup_on_postgresql"),
     "search, sums, unique names and values as columns hold them": (
+        "test_analytics",
         "test_categories",
         "test_contacts",
         "test_conversations",

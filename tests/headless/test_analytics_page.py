@@ -68,11 +68,13 @@ async def test_tiles_chart_and_table(who: Identity, vera: str) -> None:
         assert [row["agents"] for row in seen(tab, "chart")][-1] + seen(tab, "chart")[-2]["agents"] == 3
         (row,) = seen(tab, "rows")
         assert (row.name, row.link) == ("=Vera", f"/manage/acme/inbox?agent={vera}")
-        assert row.cells[:5] == ["3", "3", "1", "67%", "1"]
+        assert [cell.words for cell in row.cells[:5]] == ["3", "3", "1", "67%", "1"]
+        assert [bool(cell.link) for cell in row.cells[:6]] == [True, False, False, False, True, False]
+        assert row.cells[4].link == f"{row.link}&view=person"
         await tab.goto(f"{PAGE}?period=7&by=tag")
-        assert [(row.name, row.cells[0]) for row in seen(tab, "rows")] == [("vip", "2")]
+        assert [(row.name, row.cells[0].words) for row in seen(tab, "rows")] == [("vip", "2")]
         await tab.goto(f"{PAGE}?period=7&by=member")
-        assert [(row.name, row.cells[1]) for row in seen(tab, "rows")] == [(who.name, "1")]
+        assert [(row.name, row.cells[1].words) for row in seen(tab, "rows")] == [(who.name, "1")]
         await tab.goto(f"{PAGE}?channel=telegram")
         assert figures(tab)["Conversations"] == ("2", "") and figures(tab)["Cost"] == ("None", "")
         assert tab.errors == []

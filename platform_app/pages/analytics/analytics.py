@@ -11,7 +11,7 @@ from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import download_link, empty_state, problem_line, row_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.analytics.analytics import DATES, AnalyticsState
-from platform_app.state.analytics.analytics_view import LeadLine, TableRow, Tile
+from platform_app.state.analytics.analytics_view import LeadLine, TableCell, TableRow, Tile
 
 STATE = AnalyticsState
 SPANS = [("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days"), ("year", "Last 52 weeks")]
@@ -186,10 +186,15 @@ def _head(words: rx.Var[str], at: rx.Var[int]) -> rx.Component:
 def _row(row: rx.Var[TableRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(rx.cond(row.link != "", row_link(row.name, row.link), rx.el.span(row.name))),
-        rx.foreach(row.cells, lambda words: rx.table.cell(words, class_name="number")),
+        rx.foreach(row.cells, _cell),
         align="center",
         key=row.key,
     )
+
+
+def _cell(cell: rx.Var[TableCell]) -> rx.Component:
+    linked = rx.link(cell.words, href=cell.link, aria_label=cell.label, underline="hover", class_name="cell-link")
+    return rx.table.cell(rx.cond(cell.link != "", linked, cell.words), class_name="number")
 
 
 PAGES = [tenant_page("/analytics", "Analytics", show, STATE.load)]

@@ -25,6 +25,8 @@ HELPED = ("{count} reply by people", "{count} replies by people")
 AUTOMATIC = ("and {count} message from rules and sequences", "and {count} messages from rules and sequences")
 UNPRICED = ("{count} reply without a known price", "{count} replies without a known price")
 RATED = ("{count} conversation rated", "{count} conversations rated")
+# Columns of figures that a list shows: its filters beside that of the row.
+LISTS: dict[str, dict[str, str]] = {"Conversations": {}, "Handed over": {"view": "person"}}
 APPROVED = ("{count} reply approved", "{count} replies approved")
 
 
@@ -51,13 +53,22 @@ class LeadLine:
 
 
 @dataclass
+class TableCell:
+    """A figure of the breakdown, with the link to the list of what it counts, if there is one."""
+
+    words: str
+    link: str = ""
+    label: str = ""  # of the link: the row and the column
+
+
+@dataclass
 class TableRow:
     """A row of the breakdown."""
 
     key: str
     name: str
     link: str
-    cells: list[str]
+    cells: list[TableCell]
 
 
 class Tiles:
@@ -214,18 +225,21 @@ def chart_words(report: Report, language: str) -> str:
 
 
 def table_rows(rows: list[BreakdownRow], dimension: Dimension, language: str, below: str) -> list[TableRow]:
-    """Return the rows of a breakdown; what is still there links to its page, or to its conversations."""
-    return [
-        TableRow(
-            key=row.key,
-            name=analytics_table.row_name(language, dimension, row),
-            link=_link(row, dimension, below),
-            cells=[
-                cell_words(language, column.kind, column.read(row)) for column in analytics_table.COLUMNS[dimension]
-            ],
-        )
-        for row in rows
-    ]
+    """Return the rows of a breakdown; figures of what is still there link to the lists that show it."""
+    return [_table_row(row, dimension, language, below) for row in rows]
+
+
+def _table_row(row: BreakdownRow, dimension: Dimension, language: str, below: str) -> TableRow:
+    name, link = analytics_table.row_name(language, dimension, row), _link(row, dimension, below)
+    cells = []
+    for column in analytics_table.COLUMNS[dimension]:
+        value = column.read(row)
+        cell = TableCell(cell_words(language, column.kind, value))
+        if link and value and column.head in LISTS:
+            cell.link = f"{link}&{urlencode(LISTS[column.head])}" if LISTS[column.head] else link
+            cell.label = f"{name}, {translate(language, column.head)}: {cell.words}"
+        cells.append(cell)
+    return TableRow(key=row.key, name=name, link=link, cells=cells)
 
 
 def _link(row: BreakdownRow, dimension: Dimension, below: str) -> str:
