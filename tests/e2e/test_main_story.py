@@ -127,7 +127,9 @@ def test_from_registration_to_the_source_of_a_reply(
     reply = lookup(language, "“{agent}” replied in “{title}”").format(agent="Portier", title=QUESTIONS[language][0])
     twice = plural(language, "{count} time", "{count} times", 2)
     expect(updates.filter(has_text=reply)).to_contain_text(twice, timeout=4_000)
-    words = updates.all_inner_texts()
+    earlier = updates.filter(has_text=reply).locator("summary")
+    earlier.click()
+    words = dashboard.locator(".update-line").all_inner_texts()
     started = lookup(language, "Conversation with “{agent}” started").format(agent="Portier")
     indexed = lookup(language, "Source “{title}” indexed").format(title="Sauna")
     created = lookup(language, "Agent “{name}” created").split("{name}")[0]

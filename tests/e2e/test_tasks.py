@@ -22,7 +22,16 @@ def test_a_task_is_created_completed_taken_back_and_postponed(
     page.get_by_role("button", name=desk.t("Create task")).first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label(desk.t("Task")).fill(text)
-    dialog.get_by_label(desk.t("Due")).fill("2020-05-06T17:30")
+    due = dialog.get_by_label(desk.t("Due"))
+    due.fill("31.02.2020")
+    due.press("Tab")
+    wrong = desk.t("Enter a date and a time, for example Nov 29, 2026, 13:24.")
+    expect(dialog.get_by_role("alert")).to_have_text(wrong)
+    due.fill({"ru": "5 мая 2020 17:30", "en": "May 5, 2020 17:30"}[language])
+    for key in ("ArrowDown", "ArrowRight", "Enter"):  # opens the calendar, goes a day on, takes it
+        page.keyboard.press(key)
+    expect(due).to_be_focused()
+    expect(due).to_have_value({"ru": "6 мая 2020, 17:30", "en": "May 6, 2020, 17:30"}[language])
     dialog.get_by_label(desk.t("Contact or lead")).fill("lucy")
     dialog.locator(".plain-list button").first.click()
     assert faults(page, f"form {language}") == []

@@ -52,7 +52,7 @@ def _filters() -> rx.Component:
 def _day(day: rx.Var[FeedDay]) -> rx.Component:
     return rx.el.div(
         rx.el.h3(day.name, class_name="feed-day"),
-        rx.el.ul(rx.foreach(day.groups, _group), class_name="feed"),
+        rx.el.ul(rx.foreach(day.groups, _group), class_name="updates feed"),
         key=day.name,
     )
 
@@ -64,7 +64,7 @@ def _group(group: rx.Var[UpdateGroup]) -> rx.Component:
             group.words != "",
             rx.el.details(
                 rx.el.summary(group.words),
-                rx.el.ul(rx.foreach(group.more, lambda row: rx.el.li(_line(row), key=row.id)), class_name="feed"),
+                rx.foreach(group.more, lambda row: rx.box(_line(row), key=row.id)),
                 class_name="feed-more small",
             ),
         ),
