@@ -1,7 +1,7 @@
 """Lists have saved views: their filters under a name.
 
 Revision ID: 0052
-Revises: 0049
+Revises: 0051
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from platform_app.models.base import Instant
 
 revision = "0052"
-down_revision = "0049"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
