@@ -208,7 +208,7 @@ def _stage(stage: rx.Var[StageBar]) -> rx.Component:
     return rx.el.li(
         row_link(stage.name, stage.link),
         rx.el.span(stage.leads, rx.cond(stage.budget != "", budget), class_name="sum"),
-        rx.el.span(rx.el.span(style={"width": f"{stage.width}%"}), class_name="stage-bar", aria_hidden="true"),
+        rx.el.span(rx.el.span(style={"width": f"{stage.width}%"}), class_name="stage-length", aria_hidden="true"),
         key=stage.id,
     )
 
