@@ -18,11 +18,15 @@ def conversation_list() -> rx.Component:
     return rx.el.section(
         rx.el.div(
             search_box(t("Search contacts and messages"), InboxListState.search, InboxListState.set_search),
-            saved_views(small=True),
             keys(),
             class_name="inbox-search",
         ),
-        rx.el.nav(rx.foreach(InboxListState.views, _view), class_name="inbox-views", aria_label=t("Views")),
+        rx.el.nav(
+            rx.foreach(InboxListState.views, _view),
+            saved_views(small=True),
+            class_name="inbox-views",
+            aria_label=t("Views"),
+        ),
         _filters(),
         rx.cond(
             InboxListState.rows.length() > 0,
