@@ -39,8 +39,8 @@ def _words() -> dict[str, Any]:
     return {
         "open": t("Choose a date"),
         "date": t("Date"),
-        "hint": t("Nov 29, 2026"),
-        "hintTime": t("Nov 29, 2026, 13:24"),
+        "hint": t("Date"),
+        "hintTime": t("Date and time"),
         "wrong": t("Enter a date, for example Nov 29, 2026."),
         "wrongTime": t("Enter a date and a time, for example Nov 29, 2026, 13:24."),
         "previous": t("Previous month"),

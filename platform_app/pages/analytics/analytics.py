@@ -193,7 +193,7 @@ def _row(row: rx.Var[TableRow]) -> rx.Component:
 
 
 def _cell(cell: rx.Var[TableCell]) -> rx.Component:
-    linked = rx.link(cell.words, href=cell.link, aria_label=cell.label, underline="hover", class_name="cell-link")
+    linked = rx.link(cell.words, href=cell.link, aria_label=cell.label, underline="always", class_name="cell-link")
     return rx.table.cell(rx.cond(cell.link != "", linked, cell.words), class_name="number")
 
 
