@@ -26,18 +26,20 @@ USER, PASSWORD = "sender@shop.test", "canary-smtp-password"
 
 
 class Catcher:
-    """Takes e-mail of anybody, or of USER alone when `signs_in`; `letters` holds it, `faults` says what goes wrong.
+    """Takes e-mail of anybody, or of `user` alone when `signs_in`; `letters` holds it, `faults` says what goes wrong.
 
     A fault is an answer for MAIL, RCPT or DATA; for DATA also "drop" (it has the message and hangs up) and "hang".
     """
 
-    def __init__(self, *, signs_in: bool = False, tls: ssl.SSLContext | None = None, starttls: bool = False) -> None:
+    def __init__(
+        self, *, signs_in: bool = False, user: str = USER, tls: ssl.SSLContext | None = None, starttls: bool = False
+    ) -> None:
         self.letters: list[EmailMessage] = []
         self.envelopes: list[tuple[str, list[str]]] = []
         self.faults: dict[str, str] = {}
         self.tries = 0  # messages that arrived whole, also those that were not kept
         given: dict[str, Any] = {"auth_require_tls": False, "timeout": 60}
-        self.signs_in = signs_in
+        self.signs_in, self.user = signs_in, user
         if signs_in:
             given["authenticator"] = self._authenticate
         if tls:
@@ -52,9 +54,8 @@ class Catcher:
     def __exit__(self, *error: object) -> None:
         self.controller.stop()
 
-    @staticmethod
-    def _authenticate(server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
-        known = (given.login, given.password) == (USER.encode(), PASSWORD.encode())
+    def _authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        known = (given.login, given.password) == (self.user.encode(), PASSWORD.encode())
         return AuthResult(success=known, handled=False)
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:

@@ -2,7 +2,6 @@
 
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
@@ -22,7 +21,7 @@ def compose(sender: str, to: str, part: OutgoingText) -> EmailMessage:
     """Return an e-mail from the address of a mailbox. Raises Invalid if one of the addresses is none."""
     envelope = part.mail or MailEnvelope("", part.reference)
     domain = smtp.checked(sender, field="address").rpartition("@")[2]
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=smtp.POLICY)
     message["From"] = Address(smtp.one_line(envelope.sender_name), addr_spec=smtp.checked(sender, field="address"))
     message["To"] = Address(addr_spec=smtp.checked(to, field="to"))
     message["Subject"] = smtp.one_line(envelope.subject)
@@ -39,7 +38,6 @@ def compose(sender: str, to: str, part: OutgoingText) -> EmailMessage:
     if envelope.unsubscribe_url:
         smtp.add_unsubscribe(message, envelope.unsubscribe_url)
     _set_text(message, part)
-    message.policy = SMTP.clone(max_line_length=200)  # some programs read no Message-ID on a line of its own
     return message
 
 

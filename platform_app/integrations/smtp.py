@@ -14,8 +14,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
+from typing import Any
 
 from platform_app.clock import now
 from platform_app.errors import Invalid, Unavailable
@@ -27,6 +28,30 @@ TOTAL_SECONDS = 60.0  # for one message
 VERDICT_SECONDS = 40.0  # for what the server says to it: some look long at what they are given
 REFUSED_RECIPIENT = "{host} refused {to}: {answer}"
 _MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server says
+
+
+_IDS = frozenset(("message-id", "in-reply-to", "references", "list-unsubscribe"))
+
+
+class _MailPolicy(EmailPolicy):
+    """Keeps ids and addresses in headers as they are: the library would write long ones as encoded words."""
+
+    def fold(self, name: str, value: Any) -> str:
+        """Return a header with its lines; an id is never broken."""
+        if name.lower() in _IDS:
+            return f"{name}: {f'{self.linesep} '.join(str(value).split())}{self.linesep}"
+        folded: str = super().fold(name, value)
+        return folded
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Return the same as bytes."""
+        if name.lower() in _IDS:
+            return self.fold(name, value).encode("ascii")
+        folded: bytes = super().fold_binary(name, value)
+        return folded
+
+
+POLICY = _MailPolicy(linesep="\r\n")
 
 
 class UnconfirmedError(Exception):
@@ -66,7 +91,7 @@ def written(server: Server, *, to: str, subject: str, text: str, key: str, unsub
     `unsubscribe_url` is where one request opts the receiver out.
     """
     sender, name = checked(server.sender_address, field="sender_address"), one_line(server.sender_name)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     message["From"] = Address(name, addr_spec=sender)
     message["To"] = Address(addr_spec=checked(to, field="to"))
     message["Subject"] = one_line(subject)

@@ -93,3 +93,16 @@ def answer_to(sent: EmailMessage, text: str, *, sender: str = CUSTOMER, **header
     quoted = "\n".join(f"> {line}" for line in str(sent.get_body(("plain",)).get_content()).splitlines())  # type: ignore[union-attr]
     said = f"{text}\n\nOn Mon, 2 Nov 2026 at 10:00, Shop <{USER}> wrote:\n{quoted}"
     return letter(said, sender=sender, **(threaded | {"Message-ID": f"<{abs(hash(said))}@people.test>"} | headers))
+
+
+@pytest.fixture
+def account(who: Identity, mailbox: FakeMailbox, catcher: Catcher) -> ChannelAccount:
+    """A connected mailbox."""
+    return connected(who, form(mailbox, catcher.port))
+
+
+def plain(mail: EmailMessage) -> str:
+    """Return the plain text of what was sent."""
+    body = mail.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    return str(body.get_content()).strip()

@@ -26,7 +26,8 @@ from platform_app.models.person import Identity
 from platform_app.services.channels import attachments, channel_accounts, email_limits, receivers
 from platform_app.services.chat import agent_messages, hand_off, member_messages
 from tests.channels.bots import lease_of, parts, states, work
-from tests.channels.mailboxes import CUSTOMER, answer_to, connected, form, letter, read, verified
+from tests.channels.mailboxes import CUSTOMER, answer_to, connected, form, letter, plain, read, verified
+from tests.channels.mailboxes import account as account
 from tests.channels.mailboxes import catcher as catcher
 from tests.channels.mailboxes import mailbox as mailbox
 from tests.fakes.imap import FakeMailbox
@@ -38,22 +39,9 @@ from tests.visiting import rows, texts, the_talk
 SENT, FAILED, UNCERTAIN = OutboundState.SENT, OutboundState.FAILED, OutboundState.UNCERTAIN
 
 
-@pytest.fixture
-def account(who: Identity, mailbox: FakeMailbox, catcher: Catcher) -> ChannelAccount:
-    """A connected mailbox."""
-    return connected(who, form(mailbox, catcher.port))
-
-
 def said(who: Identity) -> list[str]:
     """Return what customers have said."""
     return texts(who, lambda row: row.author == Author.CONTACT)
-
-
-def plain(mail: EmailMessage) -> str:
-    """Return the plain text of what was sent."""
-    body = mail.get_body(("plain",))
-    assert isinstance(body, EmailMessage)
-    return str(body.get_content()).strip()
 
 
 def send(who: Identity, talk: str, text: str = "Hello") -> None:

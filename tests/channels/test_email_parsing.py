@@ -144,11 +144,13 @@ def test_pictures_within_the_text_and_signatures_are_no_files() -> None:
 
 def test_what_is_sent_has_text_and_a_page_without_scripts() -> None:
     text = "**Price:** 60\n\n- <script>alert(1)</script>\n- [site](javascript:alert(1)) ![x](https://t.test/p.png)"
-    envelope = MailEnvelope("Re: Ünï\r\nBcc: x@x.test", "a.1.b", "Shop", "c.thread.d", ("<1@people.test>",), True)
+    others, link = ("<1@people.test>", f"<{'2' * 200}@people.test>"), f"https://x.test/{'v' * 300}"
+    envelope = MailEnvelope("Re: Ünï\r\nBcc: x@x.test", "a.1.b", "Shop", "c.thread.d", others, True, link)
     sent = email_compose.compose("shop@shop.test", "anna@people.test", OutgoingText(text, True, mail=envelope))
     again = email_message.parse(sent.as_bytes())
     assert again["Bcc"] is None and again["Message-ID"] == "<a.1.b@shop.test>"
-    assert again["References"] == "<c.thread.d@shop.test> <1@people.test>" and again["In-Reply-To"] == "<1@people.test>"
+    assert again["References"].split() == ["<c.thread.d@shop.test>", *others] and again["In-Reply-To"] == others[1]
+    assert again["List-Unsubscribe"] == f"<{link}>"  # no encoded words, which are not allowed in ids and addresses
     plain, page = (part.get_content() for part in sent.iter_parts())
     assert "Price: 60" in plain and "<strong>Price:</strong>" in page
     assert "<script" not in page and "javascript:" not in page.replace("(javascript:", "") and "<img" not in page
