@@ -11,7 +11,7 @@ from platform_app.services.channels import visitor_view
 from platform_app.services.chat import approvals, reply_figures, reply_reasons
 from platform_app.state.chat.chat_view import build_message_row
 from platform_app.state.chat.trace_view import reason_sentences, trace_facts
-from tests.fake_provider import FakeProvider, calls, says, serving
+from tests.fake_provider import FakeProvider, calls, refuses, says, serving
 from tests.headless.harness import Tab, sign_in
 from tests.talking import (
     ELSEWHERE,
@@ -88,6 +88,16 @@ async def test_it_is_held_for_approval(provider: FakeProvider, who: Identity, ch
     call(who, approvals.approve, reply.id, "It costs 40 euros.")
     sent = row(who, reply)
     assert (sent.state, sent.text, sent.figures) == (MessageState.COMPLETE, "It costs 40 euros.", [])
+
+
+async def test_a_text_that_cannot_be_rewritten_is_held(provider: FakeProvider, who: Identity) -> None:
+    opened = with_prices(who, figures="rewrite")
+    provider.will(says(WRONG), refuses(401, "no"))
+    reply = await answered(who, opened)
+    assert (reply.state, reply.text, reply.gate) == (MessageState.TO_APPROVE, WRONG, {"figures": ["45 euros"]})
+    calls_made = trace(who, reply).data["calls"]
+    assert [bool(one["failure"]) for one in calls_made] == [True, False]
+    assert sum(one["requests"] for one in calls_made) == len(provider.asked)
 
 
 async def test_what_was_said_called_and_told_is_a_source(provider: FakeProvider, who: Identity) -> None:

@@ -161,7 +161,12 @@ async def _answer(work: ReplyContext, request: ModelRequest) -> None:
     while True:
         tools = work.tools if work.tool_round < tool_calls.MAX_ROUNDS else ()
         messages = [*work.messages, *work.tool_messages]
-        await _ask_model(work, replace(request, model=work.model, tools=tools, messages=messages))
+        try:
+            await _ask_model(work, replace(request, model=work.model, tools=tools, messages=messages))
+        except ModelFailure as failure:
+            if reply_figures.keep_first_text(work, failure.reason):
+                return
+            raise
         if work.outcome.tool_requests and work.tool_round >= tool_calls.MAX_ROUNDS:
             raise ModelFailure(FailureReason.TOO_MANY_CALLS)
         if work.outcome.tool_requests:

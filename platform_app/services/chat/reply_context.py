@@ -86,6 +86,7 @@ class ReplyContext:
     conduct_outcome: LineOutcome | None = None  # what happens to it in place of being sent
     figures: list[str] = field(default_factory=list)  # of its text, as written, that stand in no source
     rewritten_figures: list[str] = field(default_factory=list)  # because of which it was written again
+    first_call: ModelCall | None = None  # of the text that had them
     spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end

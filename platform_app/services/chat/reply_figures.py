@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from platform_app.llm import prompts
-from platform_app.llm.client import ModelResult
+from platform_app.llm.client import FailureReason, ModelResult
 from platform_app.llm.reply_text import format_reply
 from platform_app.models.agent import FigureCheck
 from platform_app.services.chat.model_calls import ModelCall
@@ -35,8 +35,23 @@ def has_to_retell(work: ReplyContext) -> bool:
         {"role": "assistant", "content": work.outcome.text},
         {"role": "user", "content": RETELL.format(figures="; ".join(work.rewritten_figures))},
     ]
-    work.calls.append(ModelCall("reply", work.provider, work.model, work.outcome, messages=work.messages))
+    work.first_call = ModelCall("reply", work.provider, work.model, work.outcome, messages=work.messages)
+    work.calls.append(work.first_call)
     work.outcome, work.raw_text = ModelResult(), ""
+    return True
+
+
+def keep_first_text(work: ReplyContext, failure: FailureReason) -> bool:
+    """Take the first text back if it cannot be written again, since a member can decide on it; return whether it is so.
+
+    The failed request stands among the calls of the reply.
+    """
+    if work.first_call is None:
+        return False
+    work.calls.remove(work.first_call)
+    work.calls.append(ModelCall("reply", work.provider, work.model, work.outcome, failure, messages=work.messages))
+    work.outcome, work.provider, work.model = work.first_call.result, work.first_call.provider, work.first_call.model
+    work.figures, work.rewritten_figures, work.first_call = work.rewritten_figures, [], None
     return True
 
 
