@@ -13,6 +13,7 @@ from pathlib import Path
 from platform_app.config import settings
 from platform_app.errors import Unavailable
 from platform_app.install_paths import CLONE, FRONTEND, PACKAGE
+from platform_app.runtime.style_reduction import reduce_files, used_scales
 
 BUN = "1.4.4"
 DEV_PAGE = "http://localhost:3000/"
@@ -34,6 +35,12 @@ def project_dir() -> Path:
 def web_dir() -> Path:
     """Return the directory of the generated JavaScript project, in which the built pages lie too."""
     return project_dir() / os.environ.get("REFLEX_WEB_WORKDIR", ".web")
+
+
+def _files(patterns: tuple[tuple[Path, str], ...]) -> list[Path]:
+    """Return the text files of patterns, each (directory, glob)."""
+    found = (path for base, glob in patterns for path in base.glob(glob))
+    return [path for path in found if path.suffix in (".py", ".css", ".js", ".jsx")]
 
 
 def digest(patterns: tuple[tuple[Path, str], ...]) -> str:
@@ -127,6 +134,7 @@ def build(log: Path, say: Callable[[str], None]) -> None:
         )
         if failed or not (web_dir() / "build" / "client").is_dir():
             raise Unavailable("The console could not be built. The end of {log} says why.", log=log)
+        reduce_files(web_dir() / "build" / "client" / "assets", used_scales(_files(_CODE)))
         stamp.write_text(f"{code_before} {digest(_PACKAGES)}")  # a build completes the list of packages
 
 
