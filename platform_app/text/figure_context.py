@@ -22,7 +22,7 @@ _LABEL = re.compile(
     r"|част[ьи]|parts?|рис\.|таблиц\w*|tables?|вопрос\w*|questions?|раздел\w*|sections?|тариф\w*|plans?|уров\w*|levels?"
     r"|класс\w*|class|кабинет\w*|каб\.|rooms?|офис\w*|оф\.|offices?|suite|apt\.?|кв\.|квартир\w*|дом\w*|д\.|корп\w*\.?"
     r"|строени\w*|этаж\w*|floors?|подъезд\w*|faq|iso|гост\w*|id|коды?|codes?|договор\w*|сч[её]т\w*|invoices?|tickets?"
-    r"|заявк\w*|билет\w*|день|days?|урок\w*|lessons?|топ|top|инн|огрн|кпп|бик)[\s:#.-]{0,3}$",
+    r"|заявк\w*|билет\w*|день|days?|урок\w*|lessons?|топ|top|инн|огрн|кпп|бик|стать\w*|ст\.|articles?)[\s:#.-]{0,3}$",
     re.IGNORECASE,
 )
 _STREET = re.compile(
@@ -34,7 +34,9 @@ _STREET_AFTER = re.compile(
     r"[A-Za-z]?(?: [A-Z][\w'-]{1,20}){1,3}"
     r" (?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Drive|Dr|Square|Way)\b"
 )
-_NAME = re.compile(r"([A-Za-z][\w-]{0,30}) ?-?$")
+_NAME = re.compile(r"(?<!\w)([^\W\d_][\w-]{0,30}) ?-?$")
+_ACRONYM_CHARS = 4  # of a Cyrillic name such as ВАЗ or СНиП; longer words in capitals are emphasis
+_EMPHASIS = frozenset({"цена", "есть", "срок", "ещё", "еще", "вес", "на", "до", "от", "за", "по", "или"})
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;•\n])[\s\"'“«(*_>-]*$")
 _PREPOSITION = re.compile(
     r"(?<!\w)(?:с|со|в|до|к|после|около|на|from|to|at|till|until|by|after|before|um|bis|ab|von|las|з|о|після) {1,2}$",
@@ -85,15 +87,17 @@ def is_span(text: str, start: int, end: int, later: int) -> bool:
 
 
 def follows_name(text: str, start: int) -> bool:
-    """Return whether the word before a number is a name in Latin letters, such as that of a product: iPhone 15."""
+    """Return whether the word before a number is a name, such as that of a product: iPhone 15, ВАЗ 2107."""
     before = _before(text, start)
     match = _NAME.search(before)
     if match is None:
         return False
     word = match[1]
+    if not word.isascii() and (len(word) > _ACRONYM_CHARS or word.casefold() in _EMPHASIS):
+        return False
     if any(char.isupper() or char.isdigit() for char in word[1:]):
         return True
-    return word[0].isupper() and not _SENTENCE_START.search(before[: match.start()])
+    return word.isascii() and word[0].isupper() and not _SENTENCE_START.search(before[: match.start()])
 
 
 def is_label(text: str, start: int, end: int) -> bool:

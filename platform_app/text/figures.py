@@ -156,7 +156,8 @@ def _read(text: str, match: re.Match[str]) -> _Number:
         number.add(f"slash:{token}")
         for day, month, _ in _orders(first, second, 0):
             _add_date(number, day, month, 0)
-        number.states = max(first, second) >= LEAST and first != second
+        number.is_label = figure_context.is_label(text, number.start, number.end)
+        number.states = max(first, second) >= LEAST and first != second and not number.is_label
     elif match["version"]:
         number.is_label = True
     else:
