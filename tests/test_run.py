@@ -25,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "tests" / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # half of the time of such a small run
     monkeypatch.setattr(run, "PYTEST", (*run.PYTEST, "--rootdir", ".", "--import-mode", "importlib"))
     monkeypatch.setattr(run, "GROUPS", {"one": ("tests/one",), "two": ("tests/two",)})
     monkeypatch.setattr(run, "MODULES", frozenset())

@@ -33,8 +33,8 @@ CONVERSATION = (
 MESSAGE = (
     "INSERT INTO message (id, created_at, tenant_id, conversation_id, author, author_name, author_id, origin, "
     "origin_name, text, state, error, task, depth, replaced, sources, without_vectors, is_exempt, is_suggestion, gate, "
-    "own_text, review, mentions, template) VALUES (:message, :at, :tenant, :talk, :author, 'Vera', :by, "
-    "'conversation', '', :text, 'complete', '', '', 0, :no, '[]', :no, :no, :no, '{}', '', '{}', '[]', '{}')"
+    "own_text, review, mentions, template, figures) VALUES (:message, :at, :tenant, :talk, :author, 'Vera', :by, "
+    "'conversation', '', :text, 'complete', '', '', 0, :no, '[]', :no, :no, :no, '{}', '', '{}', '[]', '{}', '[]')"
 )
 EVENT = (
     "INSERT INTO event (id, created_at, tenant_id, kind, at, agent_id, conversation_id, message_id, before, after, "

@@ -113,7 +113,7 @@ async def test_the_offline_model_says_why_it_cannot(who: Identity) -> None:
     talk = real_talk(who)
     async with Tab(sign_in(who)) as tab:
         await loaded(tab, talk)
-        assert tab.get(RewritingState, "is_available") is False
+        await tab.until(lambda: not seen(tab, RewritingState, "is_available"))
         await tab.send(RewritingState.explain())
         assert "offline model can’t rewrite" in tab.get(RewritingState, "problem")
 
