@@ -10,77 +10,88 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, text
+from sqlmodel import SQLModel
 
 from platform_app import config, db, migrations
 from platform_app.clock import new_id, now
 from platform_app.db import session_scope
 from platform_app.models.agent import Agent, Channel
+from platform_app.models.conversation import Author, Conversation, ConversationTag, Message, Trace
+from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services.analytics import analytics, periods
 from platform_app.services.analytics.selection import Dimension, Narrowing
 
 ROUNDS, EACH, BATCH, DAYS = 7, 10, 500, 364  # EACH: messages of a conversation
 MAX_FILL_SECONDS = 300
-CONVERSATION = (
-    "INSERT INTO conversation (id, created_at, tenant_id, agent_id, use_draft, channel, title, last_line, "
-    "last_message_at, state, created_by, is_live, in_charge, contact_at, is_demo, rating_comment) VALUES "
-    "(:id, :at, :tenant, :agent, :no, :channel, '', '', :at, 'open', '', :yes, '', :at, :no, '')"
-)
-MESSAGE = (
-    "INSERT INTO message (id, created_at, tenant_id, conversation_id, author, author_name, author_id, origin, "
-    "origin_name, text, state, error, task, depth, replaced, sources, without_vectors, is_exempt, is_suggestion, gate, "
-    "own_text, review, mentions, template, figures) VALUES (:message, :at, :tenant, :talk, :author, 'Vera', :by, "
-    "'conversation', '', :text, 'complete', '', '', 0, :no, '[]', :no, :no, :no, '{}', '', '{}', '[]', '{}', '[]')"
-)
-EVENT = (
-    "INSERT INTO event (id, created_at, tenant_id, kind, at, agent_id, conversation_id, message_id, before, after, "
-    "facts, depth) VALUES (:id, :at, :tenant, :kind, :at, :agent, :talk, :message, '{}', :after, :facts, 0)"
-)
-TRACE = (
-    "INSERT INTO trace (id, created_at, tenant_id, message_id, agent_id, model, prompt_tokens, cached_tokens, "
-    "completion_tokens, cost, total_ms, first_token_ms, is_unanswered, data) VALUES (:id, :at, :tenant, :message, "
-    ":agent, 'm', 900, 300, 80, 0.001, 900, 300, :no, :data)"
-)
-TAG = (
-    "INSERT INTO conversationtag (id, created_at, tenant_id, conversation_id, tag, key) "
-    "VALUES (:id, :at, :tenant, :talk, 'vip', 'vip')"
-)
-KINDS = {"contact": "message_received", "agent": "reply_sent", "member": "member_replied"}
-FACTS = '{"facts": "' + "x" * 2_000 + '"}'  # as wide as snapshots and traces are
-TRACED = '{"prompt": "' + "x" * 8_000 + '"}'
-Batch = dict[str, list[dict[str, Any]]]
+KINDS = {
+    "contact": EventKind.MESSAGE_RECEIVED,
+    "agent": EventKind.REPLY_SENT,
+    "member": EventKind.MEMBER_REPLIED,
+}
+FACTS = {"facts": "x" * 2_000}  # as wide as snapshots and traces are
+TRACED = {"prompt": "x" * 8_000}
+TABLES: tuple[type[SQLModel], ...] = (Conversation, Message, Event, Trace, ConversationTag)
+Row = dict[str, Any]
+Batch = dict[type[SQLModel], list[Row]]
+
+
+@cache
+def _defaults(table: type[SQLModel]) -> Row:
+    return table().model_dump()
+
+
+def row(table: type[SQLModel], **values: Any) -> Row:
+    """Return a row with the defaults of its class, so that a new column needs no change here."""
+    return _defaults(table) | values
 
 
 def batches(who: Identity, agents: list[str], messages: int) -> Iterator[Batch]:
-    """Yield rows by statement: conversations over a year, the oldest first."""
+    """Yield rows by table: conversations over a year, the oldest first."""
     chance, talks = random.Random(5), messages // EACH
     begin = now() - timedelta(days=DAYS)
     for start in range(0, talks, BATCH):
-        rows: Batch = {CONVERSATION: [], MESSAGE: [], EVENT: [], TRACE: [], TAG: []}
+        rows: Batch = {table: [] for table in TABLES}
         for number in range(start, min(start + BATCH, talks)):
-            at = (begin + timedelta(days=DAYS * number / talks)).replace(tzinfo=None)
-            agent, channel = chance.choice(agents), chance.choice(list(Channel)).value
-            same = {"tenant": who.tenant_id, "agent": agent, "no": False, "yes": True, "talk": new_id()}
-            rows[CONVERSATION].append(same | {"id": same["talk"], "at": at, "channel": channel})
+            at = begin + timedelta(days=DAYS * number / talks)
+            talk, agent = new_id(), chance.choice(agents)
+            same = {"tenant_id": who.tenant_id, "created_at": at}
+            times = {"last_message_at": at, "contact_at": at}
+            kept = {"agent_id": agent, "channel": chance.choice(list(Channel)), "use_draft": False}
+            rows[Conversation].append(row(Conversation, id=talk, **same, **times, **kept))
             if chance.random() < 0.2:
-                rows[TAG].append(same | {"id": new_id(), "at": at})
+                tag = {"conversation_id": talk, "tag": "vip", "key": "vip"}
+                rows[ConversationTag].append(row(ConversationTag, id=new_id(), **same, **tag))
             for place in range(EACH):
-                _message(rows, same | {"at": at + timedelta(seconds=place * 40)}, place, who, chance)
+                same["created_at"] = at + timedelta(seconds=place * 40)
+                _message(rows, same | {"agent_id": agent, "conversation_id": talk}, place, who, chance)
         yield rows
 
 
-def _message(rows: Batch, same: dict[str, Any], place: int, who: Identity, chance: random.Random) -> None:
+def _message(rows: Batch, same: Row, place: int, who: Identity, chance: random.Random) -> None:
     author = "contact" if place % 2 == 0 else "member" if chance.random() < 0.1 else "agent"
-    one = same | {"id": new_id(), "message": new_id(), "author": author, "kind": KINDS[author]}
-    one |= {"text": "Hello " * 20, "by": who.user_id if author == "member" else None, "after": '{"text": "Hello"}'}
-    rows[MESSAGE].append(one)
-    rows[EVENT].append(one | {"facts": FACTS})
+    message, told = new_id(), {"author": Author(author), "text": "Hello " * 20}
+    told |= {"author_name": "Vera", "author_id": who.user_id if author == "member" else None}
+    talk = {name: same[name] for name in ("tenant_id", "created_at", "conversation_id")}
+    rows[Message].append(row(Message, id=message, **talk, **told))
+    event = {"kind": KINDS[author], "at": same["created_at"], "message_id": message}
+    rows[Event].append(row(Event, id=new_id(), **same, **event, after={"text": "Hello"}, facts=FACTS))
     if author == "agent":
-        rows[TRACE].append(one | {"data": TRACED})
+        used = {
+            "model": "m",
+            "prompt_tokens": 900,
+            "cached_tokens": 300,
+            "completion_tokens": 80,
+            "cost": Decimal("0.001"),
+        }
+        traced = {name: same[name] for name in ("tenant_id", "created_at", "agent_id")} | used
+        rows[Trace].append(row(Trace, id=new_id(), message_id=message, **traced, total_ms=900, data=TRACED))
 
 
 def fill(who: Identity, agents: list[str], messages: int) -> int:
@@ -90,10 +101,10 @@ def fill(who: Identity, agents: list[str], messages: int) -> int:
         with engine.begin() as connection:
             if connection.dialect.name != "sqlite":
                 connection.exec_driver_sql("SELECT set_config('app.tenant', '*', true)")
-            for statement, given in rows.items():
+            for table, given in rows.items():
                 if given:
-                    connection.execute(text(statement), given)
-        written += len(rows[MESSAGE])
+                    connection.execute(insert(table), given)
+        written += len(rows[Message])
         if time.monotonic() > end:
             print("the time to fill is over")
             break

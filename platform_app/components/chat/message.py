@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer, Countdown, prose
-from platform_app.components.console.parts import READ_ONLY, icon_button, time_ago
+from platform_app.components.console.parts import READ_ONLY, avatar, icon_button, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.chat_view import MessageRow, SourceChip
@@ -17,6 +17,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
     mine = row.author == "contact"
     return rx.el.article(
         rx.el.header(
+            avatar(row.name, row.author),
             rx.el.strong(row.name),
             time_ago(row.when, row.exact),
             state_badge(row),
@@ -67,7 +68,7 @@ def live_reply() -> rx.Component:
     is_empty = (state.tail == "") & (state.done_blocks.length() == 0)
     blocks = rx.foreach(state.done_blocks, lambda block, place: rx.box(prose(block, is_plain=plain), key=place))
     return rx.el.article(
-        rx.el.header(rx.el.strong(state.live_name), class_name="message-head"),
+        rx.el.header(avatar(state.live_name, "agent"), rx.el.strong(state.live_name), class_name="message-head"),
         rx.el.div(
             rx.cond(is_empty, rx.fragment(), rx.fragment(blocks, rx.box(prose(state.tail, is_plain=plain)))),
             rx.el.span(

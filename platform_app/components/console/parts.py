@@ -207,6 +207,11 @@ def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
     return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
 
 
+def avatar(name: rx.Var[str], kind: Any) -> rx.Component:
+    """Return the first letter of a name in a circle; `kind` is "agent", "member" or "contact"."""
+    return rx.el.span(name[0:1].upper(), class_name=f"avatar {kind}", aria_hidden="true")
+
+
 def warning_line(words: Any) -> rx.Component:
     """Return the line with something to consider that prevents nothing, while there is something."""
     return rx.cond(

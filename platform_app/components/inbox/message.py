@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.chat.composer import Composer, prose
 from platform_app.components.chat.message import figure_mark, icon_action, quiet_button, source_chip, state_badge
-from platform_app.components.console.parts import READ_ONLY
+from platform_app.components.console.parts import READ_ONLY, avatar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.inbox.conversation import InboxState
@@ -19,6 +19,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
         rx.cond(row.day != "", rx.el.h3(row.day, class_name="day")),
         rx.el.article(
             rx.el.header(
+                avatar(row.name, row.author),
                 rx.el.strong(row.name),
                 rx.el.span(row.label, class_name="muted small"),
                 rx.el.time(row.when, title=row.exact, class_name="muted small"),

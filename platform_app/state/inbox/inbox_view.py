@@ -82,6 +82,7 @@ class InboxMessage:
     side: str  # in, out, internal
     name: str
     label: str  # what kind of author: "Agent", "Rule “Welcome”"
+    author: str  # contact, agent, member
     text: str
     is_plain: bool  # not Markdown
     state: str
@@ -183,6 +184,7 @@ def _message(row: Message, heading: str, who: Identity, language: str) -> InboxM
         side="internal" if row.state in _INTERNAL else "in" if row.author == Author.CONTACT else "out",
         name=row.author_name,
         label=_author_label(row, language),
+        author=row.author.value,
         text=row.text or (translate(language, "Not written yet: {task}", task=row.task) if row.task else ""),
         is_plain=False,
         state=row.state.value,
