@@ -107,6 +107,9 @@ async def test_a_view_is_saved_from_the_address_opened_and_removed_with_undo(who
         await tab.until(lambda: len(tab.get(SavedViewsState, "rows")) == 1)
         await tab.goto("/manage/acme/contacts")
         assert tab.get(SavedViewsState, "rows") == []
+        await tab.goto("/manage/acme/settings")
+        await tab.send(SavedViewsState.note_query("?tag=a"))
+        assert "isn’t allowed" not in tab.scripts()
     viewer = make_member(who, Role.VIEWER)
     async with Tab(sign_in(viewer)) as tab:
         await tab.goto("/manage/acme/leads")

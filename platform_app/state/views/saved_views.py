@@ -59,6 +59,8 @@ class SavedViewsState(Undo, rx.State):
     @handler(Role.VIEWER)
     async def note_query(self, query: str) -> None:
         """Take the query of the address as the browser shows it, and fetch the views again."""
+        if self._path() not in LISTS:  # the member has gone to another page meanwhile
+            return
         self._query = saved_views.filters_of(self._list(), query)
         await self._fetch()
 
@@ -84,10 +86,13 @@ class SavedViewsState(Undo, rx.State):
 
     def _list(self) -> ViewedList:
         """Return the list in the address. Raises Invalid if it has no views."""
-        below = "/".join(self.router.url.path.strip("/").split("/")[2:])
-        if below not in LISTS:
+        if self._path() not in LISTS:
             raise Invalid("This value isn’t allowed.")
-        return LISTS[below]
+        return LISTS[self._path()]
+
+    def _path(self) -> str:
+        """Return the path of the page below the tenant's."""
+        return "/".join(self.router.url.path.strip("/").split("/")[2:])
 
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(saved_views.remove, saved_views.restore)
