@@ -21,13 +21,8 @@ def conversation_list() -> rx.Component:
             keys(),
             class_name="inbox-search",
         ),
-        rx.el.nav(
-            rx.foreach(InboxListState.views, _view),
-            saved_views(small=True),
-            class_name="inbox-views",
-            aria_label=t("Views"),
-        ),
-        _filters(),
+        rx.el.nav(rx.foreach(InboxListState.views, _view), class_name="inbox-views", aria_label=t("Views")),
+        rx.el.div(_filters(), saved_views(small=True), class_name="inbox-filter-row"),
         rx.cond(
             InboxListState.rows.length() > 0,
             rx.el.ul(rx.foreach(InboxListState.rows, _conversation), class_name="conversations"),
