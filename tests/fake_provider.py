@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from platform_app.llm import model_limitations
+from platform_app.llm.query_rewriting import PROMPT_START as QUERY_PROMPT
 from tests.conftest import forget_process_state
 
 KEY = "sk-canary-7f3a"
@@ -203,6 +204,7 @@ class FakeProvider:
     asked: list[Asked] = field(default_factory=list)
     models: list[Any] = field(default_factory=lambda: ["fake-1", "fake-2"])
     listing: Any = None  # in place of the usual list of models
+    plays_queries: bool = False  # a request for a search query takes a step; else it gets an empty answer, unrecorded
     connections: int = 0
     port: int = 0
 
@@ -231,6 +233,9 @@ class FakeProvider:
                     await answer.send(json.dumps(self.listing or {"object": "list", "data": listed}).encode())
                     await answer.end()
                     continue
+                if not self.plays_queries and _asks_for_query(request):
+                    await says("")(answer)
+                    continue
                 self.asked.append(request)
                 step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
                 await step(answer)
@@ -246,6 +251,12 @@ class FakeProvider:
         ready.set()
         await stop.wait()
         server.close()
+
+
+def _asks_for_query(request: Asked) -> bool:
+    """Return whether the platform asks for what to search for, which depends on what was said before."""
+    messages = request.body.get("messages")
+    return bool(messages) and str(messages[0].get("content", "")).startswith(QUERY_PROMPT)
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked | None:

@@ -20,7 +20,9 @@ EN = [("user", "How much is a full tune-up of a bicycle?"), ("assistant", "40 eu
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env)
+    for made in serving(env):
+        made.plays_queries = True
+        yield made
 
 
 @pytest.mark.parametrize(

@@ -341,4 +341,4 @@ def test_accounts_are_limited_deleted_and_restored(who: Identity, monkeypatch: p
     with pytest.raises(NotFound):
         call(who, channel_accounts.restore, chat.id)
     with pytest.raises(NotFound):
-        call(who, channel_accounts.create, Channel.EMAIL, name="x", agent_id=chat.agent_id)
+        call(who, channel_accounts.create, Channel.TEST, name="x", agent_id=chat.agent_id)

@@ -239,7 +239,7 @@ def new_person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[New
 
     def make(language: str) -> BrowserContext:
         locale = {"ru": "ru-RU", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900}, reduced_motion=MOTION)
+        context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
         context.set_default_timeout(30_000)
         context.on("page", watch)
         contexts.append(context)
