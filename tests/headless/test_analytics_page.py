@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -120,7 +121,7 @@ async def get(cookie: str, path: str) -> httpx.Response:
 
 
 async def test_the_table_as_csv(who: Identity, other: Identity, vera: str) -> None:
-    cookie, today = sign_in(who), now().date().isoformat()
+    cookie, today = sign_in(who), now().astimezone(ZoneInfo(who.time_zone)).date().isoformat()
     answer = await get(cookie, "/api/analytics/acme/table.csv?period=7")
     assert answer.content.startswith(b"\xef\xbb\xbf") and f"{today}.csv" in answer.headers["content-disposition"]
     head, line = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
