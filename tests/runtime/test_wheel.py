@@ -29,13 +29,6 @@ def pip(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", *words, *quiet], cwd=ROOT, check=True)
 
 
-COMMAND = """#!{python}
-from importlib.metadata import entry_points
-(found,) = entry_points(group="console_scripts", name="{name}")
-found.load()()
-"""
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
@@ -52,9 +45,10 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "present.pth").write_text("\n".join(site.getsitepackages()))
     pip("--python", str(folder / "bin" / "python"), "install", "--no-deps", "--no-index", "--no-compile", str(wheel))
-    for name in ("chroma", "granian"):  # commands of packages, as their installation makes them
+    for name in ("chroma", "granian"):  # commands of packages, with the Python of this environment
+        _, rest = (Path(sys.executable).parent / name).read_text().split("\n", 1)
         script = folder / "bin" / name
-        script.write_text(COMMAND.format(python=folder / "bin" / "python", name=name))
+        script.write_text(f"#!{folder / 'bin' / 'python'}\n{rest}")
         script.chmod(0o755)
     return folder / "bin" / "gpt-agents"
 
