@@ -7,8 +7,6 @@ Revises: 0051
 import sqlalchemy as sa
 from alembic import op
 
-from platform_app.models.base import Instant
-
 revision = "0052"
 down_revision = "0051"
 branch_labels = None
@@ -20,17 +18,19 @@ def upgrade() -> None:
     op.create_table(
         "savedview",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("created_at", Instant(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("tenant_id", sa.String(length=32), nullable=False),
         sa.Column("viewed", lists, nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("query", sa.String(length=1000), nullable=False),
         sa.Column("is_shared", sa.Boolean(), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
-        sa.Column("removed_at", Instant(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id"),
+        sa.Column("removed_at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_savedview_tenant_id_tenant"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_savedview_user_id_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_savedview")),
     )
     with op.batch_alter_table("savedview", schema=None) as batch_op:
         batch_op.create_index("ix_savedview_list", ["tenant_id", "viewed", "name", "id"], unique=False)
