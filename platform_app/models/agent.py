@@ -286,8 +286,14 @@ class AgentSettings(BaseModel):
 
     @property
     def shows_unfinished_text(self) -> bool:
-        """Whether contacts may see a reply while it is written: nothing about it is decided when it is complete."""
-        return not self.check_before_sending and self.figures not in (FigureCheck.REWRITE, FigureCheck.HOLD)
+        """Whether contacts may see a reply while it is written: nothing that is checked when it is complete changes it.
+
+        A person, the check of figures, a line of the must and never list, and, of an agent with tools, the check that
+        what it says to have done was done may each have it written again, held back or stopped.
+        """
+        changes_figures = self.figures in (FigureCheck.REWRITE, FigureCheck.HOLD)
+        has_tools = any(mode != ToolMode.NEVER for mode in self.tools.values())
+        return not (self.check_before_sending or changes_figures or self.conduct or has_tools)
 
 
 AGENT_FORM = form_fields(AgentSettings)

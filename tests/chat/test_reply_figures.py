@@ -117,11 +117,26 @@ async def test_without_the_setting_nothing_is_checked(provider: FakeProvider, wh
     assert (reply.state, reply.figures) == (MessageState.COMPLETE, [])
 
 
-@pytest.mark.parametrize(("check", "is_shown"), [("off", True), ("mark", True), ("rewrite", False), ("hold", False)])
+NEVER_DISCOUNTS = {"kind": "never", "check": "words", "value": "discount"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_shown"),
+    [
+        ({"figures": "off"}, True),
+        ({"figures": "mark"}, True),
+        ({"tools": {"change_stage": "never"}}, True),
+        ({"figures": "rewrite"}, False),
+        ({"figures": "hold"}, False),
+        ({"check_before_sending": True}, False),
+        ({"conduct": [NEVER_DISCOUNTS]}, False),
+        ({"tools": {"change_stage": "ask"}}, False),
+    ],
+)
 def test_contacts_see_no_text_that_may_not_be_sent(
-    provider: FakeProvider, who: Identity, check: str, is_shown: bool
+    provider: FakeProvider, who: Identity, settings: dict[str, Any], is_shown: bool
 ) -> None:
-    opened = real_talk(who, published(who, figures=check))
+    opened = real_talk(who, published(who, **settings))
     reply = say(who, opened)
     assert (call(who, _live_text, opened, reply) is not None) is is_shown
 

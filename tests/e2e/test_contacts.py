@@ -96,6 +96,42 @@ def test_several_are_deleted_together_and_come_back(desk: Desk) -> None:
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
+def test_filters_are_saved_as_a_view_opened_and_removed(desk: Desk) -> None:
+    page, name = desk.page, f"Viewed {desk.language}"
+    desk.create_contact(name)
+    desk.open("/contacts")
+    opener = page.get_by_role("button", name=desk.t("Saved views"))
+    opener.click()
+    views = page.get_by_role("dialog", name=desk.t("Saved views"))
+    expect(views).to_contain_text(desk.t("Set filters, a search or an order to save them as a view."))
+    page.keyboard.press("Escape")
+    page.get_by_role("textbox", name=desk.t("Search by name, phone or email")).fill(name)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    opener.click()
+    for given in ("", name):
+        views.get_by_label(desk.t("Name")).fill(given)
+        views.get_by_role("button", name=desk.t("Save these filters")).click()
+        if not given:
+            expect(views.get_by_role("alert")).to_be_visible()
+    expect(views.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")
+    expect(views.get_by_label(desk.t("Name"))).to_have_value("")
+
+    desk.open("/contacts")
+    expect(page.locator("tbody tr").nth(1)).to_be_visible()
+    opener.click()
+    views.get_by_role("link", name=name).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"[?&]q="))
+    if not views.is_visible():
+        opener.click()
+    views.get_by_role("button", name=desk.t("Remove the view “{name}”", name=name)).click()
+    expect(views.get_by_role("link", name=name)).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=desk.t("Undo")).click()
+    opener.click()
+    expect(views.get_by_role("link", name=name)).to_be_visible()
+
+
 def test_deleted_ones_come_back_from_the_bin_or_go_for_good(desk: Desk) -> None:
     page, name = desk.page, f"Binned {desk.language}"
     for number in ("first", "second"):

@@ -152,7 +152,7 @@ def test_each_tile_has_its_fourteen_days_and_zero_in_words(who: Identity) -> Non
     cards = statistic_cards(count(who, now), "en", "/manage/acme")
     assert [card.value for card in cards] == ["None"] * 5
     assert {card.bars_words for card in cards} == {"Nothing in 14 days"} and not any(card.bars for card in cards)
-    assert (cards[0].note, cards[4].note) == ("none yesterday", "none opened or closed today")
+    assert (cards[0].note, cards[4].note) == ("none by this time yesterday", "none opened or closed today")
     with session_scope(who.tenant_id) as session:
         for days, agent, kind in (
             (0, "a", EventKind.REPLY_SENT),

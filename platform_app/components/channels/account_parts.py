@@ -5,6 +5,8 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.channels.push_channel import PushChannel
+from platform_app.components.channels.bot_dialog import access_fields
 from platform_app.components.console.form import autosaved_field
 from platform_app.components.console.parts import IS_ADMIN, form_card, notice, status
 from platform_app.components.console.text import t
@@ -30,6 +32,18 @@ def agent_field(form: dict[str, FormField]) -> rx.Component:
     """Return the select of the agent that answers on the account."""
     agents = [rx.foreach(ChannelAccountState.agents, lambda option: rx.select.item(option.name, value=option.id))]
     return autosaved_field(form["agent_id"], ChannelAccountState, options=agents)
+
+
+def access_form(push: PushChannel, words: Any, **properties: Any) -> rx.Component:
+    """Return the form with which admins replace the access of the account; `words` are those of its button."""
+    state = ChannelAccountState
+    return rx.form(
+        *access_fields(push, lambda name: state.problems.get(name, ""), lambda name: state.shown_access.get(name, "")),
+        rx.box(rx.button(words, type="submit", variant="soft", high_contrast=True)),
+        on_submit=state.replace_token,
+        class_name="form",
+        **properties,
+    )
 
 
 def connection_card(what: Any) -> rx.Component:

@@ -4,10 +4,8 @@ import reflex as rx
 
 from platform_app.channels.bot_settings import BotSettings
 from platform_app.channels.kommo_bridge import KOMMO
-from platform_app.channels.push_channel import PushChannel
 from platform_app.channels.telegram import TELEGRAM
-from platform_app.components.channels.account_parts import account_page, agent_field, connection_card
-from platform_app.components.channels.bot_dialog import access_fields
+from platform_app.components.channels.account_parts import access_form, account_page, agent_field, connection_card
 from platform_app.components.channels.kommo_chats import own_chats_card
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_section
@@ -25,7 +23,10 @@ def bot_account() -> rx.Component:
     """Return what the page of a bot shows below its heading."""
     own = autosaved_section(FORM, "account", ChannelAccountState, {"agent_id": lambda: agent_field(FORM)})
     return account_page(
-        [form_card(t("Account"), *own), form_card(t("Bot token"), _access(_BOT))],
+        [
+            form_card(t("Account"), *own),
+            form_card(t("Bot token"), access_form(_BOT, t("Replace token"), reset_on_submit=True)),
+        ],
         [connection_card(t("Bot")), _link()],
     )
 
@@ -34,7 +35,10 @@ def kommo_account() -> rx.Component:
     """Return what the page of a Salesbot of Kommo shows below its heading."""
     own = autosaved_section(KOMMO.form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(FORM)})
     return account_page(
-        [form_card(t("Account"), *own), form_card(t("Access"), _access(_SALESBOT))],
+        [
+            form_card(t("Account"), *own),
+            form_card(t("Access"), access_form(_SALESBOT, t("Replace token"), reset_on_submit=True)),
+        ],
         [connection_card(t("Bot")), _widget(), own_chats_card()],
     )
 
@@ -55,16 +59,6 @@ def _widget() -> rx.Component:
                 t("Kommo reaches public https addresses only. Set PLATFORM_PUBLIC_URL."), class_name="small reason"
             ),
         ),
-    )
-
-
-def _access(push: PushChannel) -> rx.Component:
-    return rx.form(
-        *access_fields(push, lambda name: ChannelAccountState.problems.get(name, "")),
-        rx.box(rx.button(t("Replace token"), type="submit", variant="soft", high_contrast=True)),
-        on_submit=ChannelAccountState.replace_token,
-        reset_on_submit=True,
-        class_name="form",
     )
 
 

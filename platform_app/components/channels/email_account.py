@@ -3,8 +3,7 @@
 import reflex as rx
 
 from platform_app.channels.email import EMAIL
-from platform_app.components.channels.account_parts import account_page, agent_field, connection_card
-from platform_app.components.channels.bot_dialog import access_fields
+from platform_app.components.channels.account_parts import access_form, account_page, agent_field, connection_card
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.parts import form_card
@@ -20,18 +19,8 @@ def email_account() -> rx.Component:
     form = EMAIL.form
     own = autosaved_section(form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(form)})
     return account_page(
-        [form_card(t("Account"), *own), form_card(t("Access"), _access())],
+        [form_card(t("Account"), *own), form_card(t("Access"), access_form(PUSH, t("Replace access")))],
         [connection_card(t("Mailbox")), _address()],
-    )
-
-
-def _access() -> rx.Component:
-    state = ChannelAccountState
-    return rx.form(
-        *access_fields(PUSH, lambda name: state.problems.get(name, ""), lambda name: state.shown_access.get(name, "")),
-        rx.box(rx.button(t("Replace access"), type="submit", variant="soft", high_contrast=True)),
-        on_submit=state.replace_token,
-        class_name="form",
     )
 
 

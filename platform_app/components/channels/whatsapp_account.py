@@ -3,8 +3,7 @@
 import reflex as rx
 
 from platform_app.channels.whatsapp import WHATSAPP
-from platform_app.components.channels.account_parts import account_page, agent_field, connection_card
-from platform_app.components.channels.bot_dialog import access_fields
+from platform_app.components.channels.account_parts import access_form, account_page, agent_field, connection_card
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.listing import columns, framed_table
@@ -23,7 +22,7 @@ def whatsapp_account() -> rx.Component:
     own = autosaved_section(form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(form)})
     return rx.fragment(
         account_page(
-            [form_card(t("Account"), *own), form_card(t("Access"), _credentials())],
+            [form_card(t("Account"), *own), form_card(t("Access"), access_form(PUSH, t("Replace access")))],
             [connection_card(t("WhatsApp number")), rx.cond(IS_ADMIN, _webhook()), _link()],
         ),
         _templates(),
@@ -68,16 +67,6 @@ def _template(row: rx.Var[TemplateRow]) -> rx.Component:
             rx.cond(row.problem != "", rx.el.p(row.problem, class_name="small reason")),
         ),
         key=row.id,
-    )
-
-
-def _credentials() -> rx.Component:
-    state = ChannelAccountState
-    return rx.form(
-        *access_fields(PUSH, lambda name: state.problems.get(name, ""), lambda name: state.shown_access.get(name, "")),
-        rx.box(rx.button(t("Replace access"), type="submit", variant="soft", high_contrast=True)),
-        on_submit=state.replace_token,
-        class_name="form",
     )
 
 

@@ -1,5 +1,6 @@
 """Rule blocks: the blocks of the rule editor, and the limits of a rule as sentences."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import reflex as rx
@@ -7,8 +8,11 @@ import reflex as rx
 from platform_app.automation.rules import RULE_FORM
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, problem_line
+from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
+from platform_app.state.rules.definition_editor import ALL
 from platform_app.state.rules.rule import COOLDOWN_UNITS, USUAL_LIMITS, RuleState
+from platform_app.state.rules.rule_words import TRIGGERS
 
 _PLACE = "{field}"  # of the field in a sentence
 
@@ -16,6 +20,28 @@ _PLACE = "{field}"  # of the field in a sentence
 def block(title: Any, *parts: rx.Component) -> rx.Component:
     """Return a block of the editor: the word that begins its sentence, and what follows."""
     return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="rule-part"), class_name="rule-block")
+
+
+def when_row(state: Any, kinds: Iterable[str]) -> rx.Component:
+    """Return what starts a rule or sequence, one of these kinds of events, and for which agent."""
+    trigger = picker(
+        *(choice(kind, t(TRIGGERS[kind])) for kind in kinds),
+        label=t("Trigger"),
+        shown=rx.match(state.trigger, *((kind, t(words)) for kind, words in TRIGGERS.items()), state.trigger),
+        value=state.trigger,
+        on_pick=lambda kind: state.save("trigger", kind),
+        name="trigger",
+    )
+    agent = picker(
+        choice(ALL, t("All agents")),
+        rx.foreach(state.agents, lambda agent: choice(agent.id, agent.name)),
+        label=t("Agents"),
+        shown=rx.cond(state.agent == ALL, t("All agents"), state.agent_name),
+        value=state.agent,
+        on_pick=lambda selected: state.save("agent_id", selected),
+        name="agent_id",
+    )
+    return rx.el.div(trigger, rx.el.span(t("for|agents")), agent, class_name="sentence-row")
 
 
 def limits() -> list[rx.Component]:

@@ -7,14 +7,11 @@ import reflex as rx
 from platform_app.automation.sequences import SEQUENCE_FORM
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, problem_line, warning_line
-from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
 from platform_app.components.rules.conditions import builder
-from platform_app.components.rules.rule_blocks import around, block
-from platform_app.state.rules.rule_words import TRIGGERS
+from platform_app.components.rules.rule_blocks import around, block, when_row
 from platform_app.state.sequences.sequence import (
-    ALL,
     EntryConditions,
     ExitConditions,
     GoalConditions,
@@ -27,24 +24,7 @@ STATE = SequenceState
 
 def when_block() -> rx.Component:
     """Return the block that says what starts the sequence, and for which agent."""
-    trigger = picker(
-        *(choice(kind, t(TRIGGERS[kind])) for kind in OFFERED),
-        label=t("Trigger"),
-        shown=rx.match(STATE.trigger, *((kind, t(TRIGGERS[kind])) for kind in OFFERED), STATE.trigger),
-        value=STATE.trigger,
-        on_pick=lambda kind: STATE.save("trigger", kind),
-        name="trigger",
-    )
-    agent = picker(
-        choice(ALL, t("All agents")),
-        rx.foreach(STATE.agents, lambda agent: choice(agent.id, agent.name)),
-        label=t("Agents"),
-        shown=rx.cond(STATE.agent == ALL, t("All agents"), STATE.agent_name),
-        value=STATE.agent,
-        on_pick=lambda selected: STATE.save("agent_id", selected),
-        name="agent_id",
-    )
-    return block(t("When"), rx.el.div(trigger, rx.el.span(t("for|agents")), agent, class_name="sentence-row"))
+    return block(t("When"), when_row(STATE, OFFERED))
 
 
 def if_block() -> rx.Component:

@@ -66,8 +66,8 @@ def _form() -> rx.Component:
         rx.el.label(rx.el.input(type="checkbox", name="shared"), t("For everyone in the company"), class_name="check"),
         rx.box(rx.button(t("Save these filters"), type="submit", size="2", variant="soft")),
         on_submit=STATE.save,
-        reset_on_submit=True,
         class_name="card-form",
+        key=STATE.saved_count,
     )
     hint = rx.el.p(t("Set filters, a search or an order to save them as a view."), class_name="muted small")
     return rx.cond(STATE.can_save, form, hint)

@@ -9,7 +9,6 @@ from platform_app.components.console.form import autosaved_field, chosen_field
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, problem_line, skeleton_rows, status, time_ago
-from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict, history
 from platform_app.components.rules import rule_blocks
@@ -21,7 +20,7 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.proof_view import WEEKDAYS
 from platform_app.state.rules.rule import ALL, RuleState, RunLine
 from platform_app.state.rules.rule_trial import RuleTrialState
-from platform_app.state.rules.rule_words import TRIGGER_CODES, TRIGGERS
+from platform_app.state.rules.rule_words import TRIGGER_CODES
 
 
 def show() -> rx.Component:
@@ -50,7 +49,7 @@ def _fields() -> rx.Component:
         name_field(RuleState),
         rule_blocks.block(
             t("When"),
-            rx.el.div(_trigger(), rx.el.span(t("for|agents")), _agent(), class_name="sentence-row"),
+            rule_blocks.when_row(RuleState, TRIGGER_CODES),
             rx.match(
                 RuleState.trigger,
                 ("no_reply", autosaved_field(RULE_FORM["minutes"], RuleState)),
@@ -72,29 +71,6 @@ def _fields() -> rx.Component:
         ),
         rule_blocks.block(t("Limits|rule"), *rule_blocks.limits()),
         class_name="form rule-form",
-    )
-
-
-def _trigger() -> rx.Component:
-    return picker(
-        *(choice(kind, t(TRIGGERS[kind])) for kind in TRIGGER_CODES),
-        label=t("Trigger"),
-        shown=rx.match(RuleState.trigger, *((kind, t(words)) for kind, words in TRIGGERS.items()), RuleState.trigger),
-        value=RuleState.trigger,
-        on_pick=lambda kind: RuleState.save("trigger", kind),
-        name="trigger",
-    )
-
-
-def _agent() -> rx.Component:
-    return picker(
-        choice(ALL, t("All agents")),
-        rx.foreach(RuleState.agents, lambda agent: choice(agent.id, agent.name)),
-        label=t("Agents"),
-        shown=rx.cond(RuleState.agent == ALL, t("All agents"), RuleState.agent_name),
-        value=RuleState.agent,
-        on_pick=lambda selected: RuleState.save("agent_id", selected),
-        name="agent_id",
     )
 
 

@@ -163,7 +163,7 @@ def _when(task: rx.Var[TaskRow]) -> rx.Component:
     return rx.cond(
         task.is_done,
         status("green", task.done),
-        rx.fragment(
+        rx.el.div(
             rx.el.time(task.due, title=task.exact, class_name="whole"),
             rx.cond(task.overdue != "", rx.el.div(status("red", task.overdue), class_name="small")),
         ),
@@ -176,7 +176,7 @@ def _about(task: rx.Var[TaskRow]) -> rx.Component:
         (task.contact, task.contact_link),
         (t("Conversation"), task.conversation_link),
     )
-    return rx.fragment(*(rx.cond(link != "", _link(words, link)) for words, link in links))
+    return rx.el.div(*(rx.cond(link != "", _link(words, link)) for words, link in links))
 
 
 def _link(words: Any, href: Any) -> rx.Component:

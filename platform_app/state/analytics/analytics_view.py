@@ -130,7 +130,7 @@ class Tiles:
     def _cost(self) -> Tile:
         now, then, language = self.now.usage, self.then.usage, self.language
         unpriced = plural(language, *UNPRICED, now.unpriced) if now.unpriced else ""
-        value = dollar_words(language, now.cost) if now.cost else self._say("None|figures")
+        value = dollar_words(language, now.cost) if now.cost else NOTHING
         return Tile(
             label=self._say("Cost"),
             value=value,

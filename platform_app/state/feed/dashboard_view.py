@@ -24,10 +24,10 @@ ATTENTION = {
     "uncertain": ("cloud-alert", "job with an unknown outcome", "jobs with an unknown outcome"),
     "sources": ("file-x", "source failed", "sources failed"),
 }
-PERIODS = {  # what the period before had, and that it had nothing
-    "Replies today": ("vs {count} yesterday", "none yesterday"),
+PERIODS = {  # what the same part of the period before had, and that it had nothing
+    "Replies today": ("vs {count} by this time yesterday", "none by this time yesterday"),
     "Last 7 days": ("vs {count} in the 7 days before", "none in the 7 days before"),
-    "This month": ("vs {count} last month", "none last month"),
+    "This month": ("vs {count} by this time last month", "none by this time last month"),
 }
 
 

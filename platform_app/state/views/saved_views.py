@@ -42,6 +42,7 @@ class SavedViewsState(Undo, rx.State):
     can_save: bool = False  # the address has filters
     is_open: bool = False
     problem: str = ""
+    saved_count: int = 0  # changes with every view that is saved, which empties the form
     _query: str = ""  # the filters of the address when the list of views was opened
 
     @handler(Role.VIEWER)
@@ -80,7 +81,7 @@ class SavedViewsState(Undo, rx.State):
         except PlatformError as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             return None
-        self.problem = ""
+        self.problem, self.saved_count = "", self.saved_count + 1
         await self._fetch()
         return await success_toast(self, "View saved.")
 
