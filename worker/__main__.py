@@ -24,7 +24,7 @@ from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
-from platform_app.services.tasks import task_reminders, task_retention
+from platform_app.services.tasks import task_reminders
 from platform_app.services.webhooks import outgoing_log
 from worker import health
 from worker.channel_poller import ChannelPoller
@@ -60,7 +60,6 @@ EVERY_HOUR = (
     retention.delete_old_jobs,
     call_log.delete_old,
     notification_retention.delete_old,
-    task_retention.delete_old,
     idempotency.delete_old,
     outgoing_log.delete_old,
     unused_uploads.delete_unused,

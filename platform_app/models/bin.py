@@ -19,6 +19,7 @@ class BinKind(StrEnum):
     SEQUENCE = "sequence"
     CONTACT = "contact"
     LEAD = "lead"
+    TASK = "task"
     CONVERSATION = "conversation"
     SOURCE = "source"
     CATEGORY = "category"

@@ -14,7 +14,7 @@ from platform_app.engine.sequences import sequences
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from platform_app.models.bin import BinEntry, BinKind
 from platform_app.models.conversation import Author, Conversation
-from platform_app.models.crm import Contact, Holder
+from platform_app.models.crm import Contact, Holder, Task
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
@@ -95,6 +95,22 @@ def test_a_contact_and_a_lead_come_back_with_all_they_had(who: Identity) -> None
         card = cards.get_card(session, who, Holder.LEAD, lead.id)
     assert ([task.text for task in card.tasks], [note.text for note in card.notes]) == (["Call back"], ["Likes red"])
     assert {"Contact “{name}” restored", "Lead “{name}” restored"} <= set(activities(who))
+
+
+def test_a_task_comes_back_with_its_lead_and_goes_for_good_with_its_contact(who: Identity) -> None:
+    contact = call(who, contacts.create, name="Anna")
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    task = call(who, tasks.create, text="Call back", lead_id=lead.id)
+    alone = call(who, tasks.create, text="Ask Anna", contact_id=contact.id)
+    call(who, tasks.delete, task.id)
+    assert names(who, kind="task") == ["Call back"]
+    restore(who)
+    assert call(who, tasks.get, task.id).lead_id == lead.id and "Task “{name}” restored" in activities(who)
+    call(who, tasks.delete, alone.id)
+    call(who, contacts.delete, contact.id)
+    with at(now() + timedelta(days=31)):
+        bin.remove_expired()
+    assert [row.text for row in rows(who, Task)] == ["Call back"] and rows(who, BinEntry) == []
 
 
 def test_a_rule_comes_back_as_it_was_and_fires(who: Identity) -> None:

@@ -26,6 +26,7 @@ SMALL_FIRST = (
     BinKind.WEBHOOK,
     BinKind.CATEGORY,
     BinKind.CHANNEL_ACCOUNT,
+    BinKind.TASK,
     BinKind.LEAD,
     BinKind.CONTACT,
     BinKind.CONVERSATION,

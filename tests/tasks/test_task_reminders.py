@@ -7,9 +7,12 @@ from threading import Thread
 import pytest
 
 from platform_app.clock import now
+from platform_app.db import session_scope
+from platform_app.models.bin import BinKind
 from platform_app.models.event import EventKind
 from platform_app.models.notification import NotificationKind
 from platform_app.models.person import Identity, Role
+from platform_app.services.bin import row_removal
 from platform_app.services.crm import contacts, leads, tasks
 from platform_app.services.notifications import notifications
 from platform_app.services.tasks import task_reminders
@@ -104,6 +107,39 @@ def test_nobody_is_reminded_of_what_is_over(who: Identity, change: Callable[[Ide
     with at(now() + HOUR):
         task_reminders.remind_due()
     assert due_events(who) == []
+
+
+@pytest.mark.parametrize("kind", ["task", "contact", "lead"])
+def test_what_fell_due_in_the_bin_is_reminded_of_once_after_the_restore(who: Identity, kind: str) -> None:
+    contact = call(who, contacts.create, name="Anna")
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    task = call(who, tasks.create, text="Call", due_at=now() + HOUR, lead_id=lead.id)
+    service, row_id = {"task": (tasks, task.id), "contact": (contacts, contact.id), "lead": (leads, lead.id)}[kind]
+    call(who, service.delete, row_id)
+    with at(now() + 2 * HOUR):
+        task_reminders.remind_due()
+        assert due_events(who) == []
+        call(who, service.restore, row_id)
+        for _ in range(2):
+            task_reminders.remind_due()
+        assert due_events(who) == ["Call"]
+        call(who, service.delete, row_id)
+        call(who, service.restore, row_id)
+        task_reminders.remind_due()
+    assert due_events(who) == ["Call"]
+
+
+def test_what_waits_for_a_contact_is_dropped_when_that_is_removed(who: Identity) -> None:
+    contact = call(who, contacts.create, name="Anna")
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    call(who, tasks.create, text="Past", due_at=now() + HOUR, lead_id=lead.id)
+    call(who, tasks.create, text="To come", due_at=now() + 5 * HOUR, lead_id=lead.id)
+    call(who, contacts.delete, contact.id)
+    with at(now() + 2 * HOUR), session_scope(who.tenant_id) as session:
+        row_removal.remove(session, who.tenant_id, BinKind.CONTACT, [contact.id])
+    with at(now() + 6 * HOUR):
+        task_reminders.remind_due()
+    assert due_events(who) == ["To come"]
 
 
 def test_a_task_that_is_opened_again_is_reminded_of(who: Identity) -> None:

@@ -24,7 +24,7 @@ from platform_app.services.bin import bin_entries, row_removal
 from platform_app.services.bin.bin_kinds import KINDS
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import conversations
-from platform_app.services.crm import contacts, leads
+from platform_app.services.crm import contacts, leads, tasks
 from platform_app.services.knowledge import categories, sources
 from platform_app.services.scripts import scripts
 from platform_app.services.webhooks import incoming_webhooks, outgoing_webhooks
@@ -38,6 +38,7 @@ RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
     BinKind.SEQUENCE: sequences.DEFINITIONS.restore,
     BinKind.CONTACT: contacts.restore,
     BinKind.LEAD: leads.restore,
+    BinKind.TASK: tasks.restore,
     BinKind.CONVERSATION: conversations.restore,
     BinKind.SOURCE: sources.restore,
     BinKind.CATEGORY: categories.restore,

@@ -25,7 +25,8 @@ def kind_of(row: Any) -> BinKind:
 
 def put(session: Transaction, row: Any, *, by: str, with_id: str = "") -> BinEntry:
     """Add an entry for a row that was just deleted; `with_id` is the agent that it was deleted with, if any."""
-    name = str(getattr(row, "title", "") or getattr(row, "name", ""))[:300]
+    names = (getattr(row, column, "") for column in ("title", "name", "text"))
+    name = str(next(filter(None, names), ""))[:300]
     entry = BinEntry(
         tenant_id=row.tenant_id,
         kind=kind_of(row),

@@ -69,6 +69,14 @@ KINDS: Mapping[BinKind, DeletableKind] = {
         removed="Lead “{name}” permanently deleted",
         columns=("lead_id", "subject_id"),
     ),
+    BinKind.TASK: DeletableKind(
+        "Task",
+        ActivityKind.PERSON,
+        "/tasks?task={id}",
+        restored="Task “{name}” restored",
+        removed="Task “{name}” permanently deleted",
+        columns=(),
+    ),
     BinKind.CONVERSATION: DeletableKind(
         "Conversation",
         ActivityKind.CONVERSATION,

@@ -20,6 +20,7 @@ from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.secret import Secret
 from platform_app.models.sequence import Enrollment, Sequence
+from platform_app.services.bin import waiting_reminders
 from platform_app.services.bin.bin_kinds import KINDS
 
 BATCH_SIZE = 200  # rows removed by one statement
@@ -120,10 +121,18 @@ def _remove_history(
     session: Transaction, tenant_id: str, ids: list[str], column: str, *, others: tuple[str, ...]
 ) -> None:
     """Delete events, notes, tasks and enrollments of these rows that concern none of the `others` as well."""
-    for model in (Event, Note, Task):
+    for model in (Event, Note):
         if hasattr(model, column):
             alone = (getattr(model, other).is_(None) for other in others if hasattr(model, other))
             session.execute(owned_delete(model, tenant_id).where(getattr(model, column).in_(ids), *alone))
+    own_tasks = owned(Task, tenant_id).where(getattr(Task, column).in_(ids))
+    remove(
+        session,
+        tenant_id,
+        BinKind.TASK,
+        _ids(session, own_tasks.where(*(getattr(Task, other).is_(None) for other in others))),
+    )
+    waiting_reminders.drop(session, tenant_id, column, ids)
     session.execute(owned_delete(Enrollment, tenant_id).where(col(Enrollment.subject_id).in_(ids)))
     locks = [f"event:{row_id}" for row_id in ids]
     waiting = owned_delete(Job, tenant_id).where(col(Job.lock_key).in_(locks), col(Job.state) != JobState.RUNNING)

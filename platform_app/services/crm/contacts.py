@@ -16,7 +16,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.bin import bin_entries
+from platform_app.services.bin import bin_entries, waiting_reminders
 from platform_app.services.crm import crm_changes, crm_values, phone_numbers, search_text, tags
 from platform_app.services.crm.person_matching import similar_names
 from platform_app.services.feed import activity
@@ -295,5 +295,6 @@ def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
         raise NotFound("Contact not found. It may have been deleted.")
     row.deleted_at = None
     bin_entries.remove_restored(session, who, row)
+    waiting_reminders.resume_of(session, who.tenant_id, "contact_id", row.id)
     _publish_change(session, row)
     return row

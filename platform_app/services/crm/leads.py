@@ -16,7 +16,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Member
-from platform_app.services.bin import bin_entries
+from platform_app.services.bin import bin_entries, waiting_reminders
 from platform_app.services.crm import contacts, crm_changes, crm_values, pipelines, search_text, tags
 from platform_app.services.feed import activity
 
@@ -266,5 +266,6 @@ def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
         raise NotFound("Lead not found. It may have been deleted.")
     row.deleted_at = None
     bin_entries.remove_restored(session, who, row)
+    waiting_reminders.resume_of(session, who.tenant_id, "lead_id", row.id)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
     return row

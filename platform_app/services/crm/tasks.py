@@ -15,6 +15,7 @@ from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.notification import NotificationKind
 from platform_app.models.person import Identity, Member
+from platform_app.services.bin import bin_entries, waiting_reminders
 from platform_app.services.crm import contacts, crm_changes, crm_values, leads, search_text
 from platform_app.services.feed import activity
 from platform_app.services.notifications import event_notifications, notifications
@@ -105,7 +106,7 @@ def publish(session: Transaction, row: Task) -> None:
 
 def set_reminder(row: Task) -> None:
     """Set when the assignee is reminded: when the task becomes due, if that is still to come and it is open."""
-    is_waiting = row.due_at is not None and row.due_at > now() and row.done_at is None and row.deleted_at is None
+    is_waiting = row.due_at is not None and row.due_at > now() and row.done_at is None
     row.remind_at = row.due_at if is_waiting else None
 
 
@@ -179,23 +180,27 @@ def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -
 
 
 def delete(session: Transaction, who: Identity, task_id: str) -> Task:
-    """Mark a task as deleted; `restore` brings it back. Raises NotFound if there is none."""
+    """Move a task to the bin; `restore` brings it back. Its reminder waits. Raises NotFound if there is none."""
     row = get(session, who, task_id, lock=True)
     row.deleted_at = now()
-    set_reminder(row)
+    bin_entries.put(session, row, by=who.name)
     _record(session, who, row, "Task “{text}” deleted")
     publish(session, row)
     return row
 
 
 def restore(session: Transaction, who: Identity, task_id: str) -> Task:
-    """Restore a deleted task. Raises NotFound if it does not exist or is not deleted."""
+    """Restore a deleted task; a reminder that fell due meanwhile comes at once.
+
+    Raises NotFound if it does not exist, is not deleted, or is being removed for good.
+    """
     query = owned(Task, who.tenant_id).where(Task.id == task_id, col(Task.deleted_at).is_not(None))
     row: Task | None = session.exec(query.with_for_update()).first()
     if row is None:
         raise NotFound("Task not found.")
     row.deleted_at = None
-    set_reminder(row)
+    bin_entries.remove_restored(session, who, row)
+    waiting_reminders.resume(row)
     publish(session, row)
     return row
 

@@ -9,6 +9,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.event import ActivityKind, EventKind
+from platform_app.services.bin import waiting_reminders
 from platform_app.services.crm import tasks
 from platform_app.services.feed import activity
 from platform_app.services.notifications import event_notifications
@@ -47,8 +48,11 @@ def _remind(session: Transaction, tenant_id: str, task_id: str) -> None:
     row: Task | None = session.exec(query).first()
     if row is None or row.remind_at is None or row.remind_at > now():
         return  # handled by another worker, or changed meanwhile
+    if row.deleted_at is not None or _is_subject_deleted(session, row):
+        row.remind_at = now() + waiting_reminders.PAUSE  # restoring sets it again
+        return
     row.remind_at = None
-    if row.done_at is not None or row.deleted_at is not None or _is_subject_deleted(session, row):
+    if row.done_at is not None:
         return
     event = tasks.emit_task(session, row, EventKind.TASK_DUE)
     told = activity.record(
@@ -67,6 +71,6 @@ def _is_subject_deleted(session: Transaction, row: Task) -> bool:
     """Return whether the contact or the lead of a task is deleted."""
     for model, row_id in ((Lead, row.lead_id), (Contact, row.contact_id)):
         subject = session.exec(owned(model, row.tenant_id).where(model.id == row_id)).first() if row_id else None
-        if row_id and (subject is None or subject.deleted_at is not None):
+        if subject is not None and subject.deleted_at is not None:
             return True
     return False
