@@ -3,10 +3,16 @@
 from datetime import timedelta
 
 import pyotp
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.models.person import Identity
+from platform_app.db import session_scope, unscoped_update
+from platform_app.models.person import Identity, User
 from platform_app.services.accounts import two_factor
+from tests.inviting import PASSWORD
+
+_HASH = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # cheap to verify
 
 
 class App:
@@ -20,7 +26,17 @@ class App:
         return self._totp.at(now() + timedelta(seconds=30 * steps))
 
 
+def use_password(who: Identity) -> None:
+    """Let PASSWORD be the password of a person."""
+    with session_scope(reason="tests") as session:
+        session.execute(unscoped_update(User).where(col(User.id) == who.user_id).values(password_hash=_HASH))
+
+
 def set_up(who: Identity) -> tuple[App, list[str]]:
-    """Turn two-factor on for a person, with the code of a step ago; return the app and the recovery codes."""
+    """Turn two-factor on for a person, whose password is PASSWORD then, with the code of a step ago.
+
+    Return the app and the recovery codes.
+    """
+    use_password(who)
     app = App(two_factor.begin(who).text)
-    return app, two_factor.confirm(who, app.code(steps=-1))
+    return app, two_factor.confirm(who, app.code(steps=-1), password=PASSWORD)

@@ -28,7 +28,7 @@ from tests.inviting import PASSWORD, use_platform_mail
 from tests.mail_catcher import PASSWORD as MAIL_PASSWORD
 from tests.mail_catcher import USER as MAIL_USER
 from tests.mail_catcher import Catcher, text_of
-from tests.second_factor import set_up
+from tests.second_factor import App, set_up, use_password
 from tests.talking import activities, call, events, run_jobs
 
 HOME = "198.51.100.7"
@@ -67,8 +67,9 @@ def test_it_is_on_once_a_code_confirms_it_and_ends_the_other_sessions(who: Ident
     here, elsewhere = sign_in(who), sign_in(who)
     mine = sessions.get_identity(here, "acme")
     assert mine is not None and challenge(who) == ""
+    use_password(who)
     assert two_factor.begin(mine) == two_factor.begin(mine)  # a reload shows the same
-    assert refusal(lambda: two_factor.confirm(mine, "000 000")) == (Forbidden, two_factor.WRONG_CODE)
+    assert refusal(lambda: two_factor.confirm(mine, "000 000", password=PASSWORD)) == (Forbidden, two_factor.WRONG_CODE)
     assert not is_on(who) and challenge(who) == ""
     _, codes = set_up(mine)
     assert is_on(who) and challenge(who) != ""
@@ -128,7 +129,7 @@ def test_a_recovery_code_works_once_and_says_how_many_are_left(who: Identity) ->
     assert second_step(who, codes[0].upper().replace("-", " ")) == 9
     assert refusal(lambda: second_step(who, codes[0]))[0] is Forbidden
     assert second_step(who, codes[9]) == 8
-    new = two_factor.renew_recovery_codes(who, codes[1])
+    new = two_factor.renew_recovery_codes(who, PASSWORD)
     assert refusal(lambda: second_step(who, codes[2]))[0] is Forbidden
     assert second_step(who, new[0]) == 9
 
@@ -178,17 +179,29 @@ def test_hostile_codes_are_refused_in_words(who: Identity, code: str) -> None:
     assert refusal(lambda: two_factor.turn_off(who, code))[0] is Forbidden
 
 
-def test_it_is_turned_off_with_a_code_or_the_password(who: Identity) -> None:
-    with session_scope(reason="tests") as session:
-        token = password_resets.issue_token(session, who.user_id)
-    password_resets.reset(token, PASSWORD)
-    for proof in (None, PASSWORD):
-        app, _ = set_up(who)
-        assert refusal(lambda: two_factor.turn_off(who, "wrong 7 plotů"))[0] is Forbidden
-        assert refusal(lambda: two_factor.turn_off(who, "000000"))[0] is Forbidden
-        two_factor.turn_off(who, proof or app.code())
-        assert not is_on(who) and call(who, two_factor.get_status).recovery_codes == 0
+WRONG_PASSWORD = (Forbidden, "Current password is incorrect.")
+
+
+def test_only_the_password_turns_it_on_and_off_and_makes_new_codes(who: Identity) -> None:
+    use_password(who)
+    app = App(two_factor.begin(who).text)
+    assert refusal(lambda: two_factor.confirm(who, app.code(), password="wrong")) == WRONG_PASSWORD
+    assert not is_on(who)
+    app, codes = set_up(who)
+    for proof in (app.code(), codes[0]):
+        for work in (two_factor.turn_off, two_factor.renew_recovery_codes):
+            assert refusal(lambda work=work, proof=proof: work(who, proof)) == WRONG_PASSWORD  # type: ignore[misc]
+    two_factor.turn_off(who, PASSWORD)
+    assert not is_on(who) and call(who, two_factor.get_status).recovery_codes == 0
     assert refusal(lambda: two_factor.renew_recovery_codes(who, PASSWORD)) == (Conflict, "Two-factor is off.")
+
+
+def test_wrong_passwords_are_limited_like_a_sign_in(who: Identity) -> None:
+    set_up(who)
+    with time_machine.travel(now(), tick=False):
+        for _ in range(5):
+            assert refusal(lambda: two_factor.turn_off(who, "wrong")) == WRONG_PASSWORD
+        assert refusal(lambda: two_factor.turn_off(who, PASSWORD))[0] is LimitReached
 
 
 def test_a_tenant_requires_it(who: Identity) -> None:
@@ -206,13 +219,13 @@ def test_a_tenant_requires_it(who: Identity) -> None:
     set_up(unenrolled)
     enrolled = sessions.get_identity(token, "acme")
     assert enrolled is not None and not enrolled.must_enroll
-    app, _ = set_up(who)
-    assert refusal(lambda: two_factor.turn_off(who, app.code())) == (
+    set_up(who)
+    assert refusal(lambda: two_factor.turn_off(who, PASSWORD)) == (
         Conflict,
         "Acme requires two-factor for its members.",
     )
     call(who, two_factor_policy.set_required, False)
-    two_factor.turn_off(who, app.code())
+    two_factor.turn_off(who, PASSWORD)
     assert sessions.get_identity(sign_in(who), "acme") is not None
 
 

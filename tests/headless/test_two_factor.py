@@ -18,7 +18,7 @@ from tests.api_client import client
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.inviting import PASSWORD
-from tests.second_factor import App, set_up
+from tests.second_factor import App, set_up, use_password
 from tests.talking import call
 
 CODES = re.compile(r"(?:[a-z0-9]{4}-){3}[a-z0-9]{4}")
@@ -48,9 +48,12 @@ async def test_it_is_set_up_and_leads_back(who: Identity) -> None:
         assert tab.get(TwoFactorState, "view") == "setup"
         secret = two_factor.begin(who).text
         assert secret in tab.scripts() and "data:image/svg+xml" in tab.scripts()
-        await tab.send(TwoFactorState.confirm({"code": "000 000 "}))
+        use_password(who)
+        await tab.send(TwoFactorState.confirm({"code": App(secret).code(), "password": "wrong"}))
+        assert (tab.get(TwoFactorState, "problem_field"), tab.get(TwoFactorState, "view")) == ("password", "setup")
+        await tab.send(TwoFactorState.confirm({"code": "000 000 ", "password": PASSWORD}))
         assert tab.get(TwoFactorState, "problem") == two_factor.WRONG_CODE
-        await tab.send(TwoFactorState.confirm({"code": App(secret).code()}))
+        await tab.send(TwoFactorState.confirm({"code": App(secret).code(), "password": PASSWORD}))
         codes = set(CODES.findall(tab.scripts()))
         assert tab.get(TwoFactorState, "view") == "codes" and len(codes) == 10
         assert not any(word in str(tab.seen) for word in (secret, *codes))
@@ -106,23 +109,23 @@ async def test_another_tab_does_not_go_on_with_the_challenge(who: Identity) -> N
 
 
 async def test_a_person_turns_it_off_and_gets_new_codes(who: Identity) -> None:
-    app, codes = set_up(who)
+    _, codes = set_up(who)
     async with Tab(sign_in(who)) as tab:
         await tab.goto("/manage/acme/settings/security")
         assert tab.get(SecurityState, "is_on") is True
         assert tab.get(SecurityState, "recovery_words") == "10 recovery codes are left."
         await tab.send(SecurityState.ask("renew"))
-        await tab.send(SecurityState.prove({"proof": "nothing 7"}))
+        await tab.send(SecurityState.confirm({"password": codes[0]}))
         assert tab.get(SecurityState, "problem") == "Current password is incorrect."
-        await tab.send(SecurityState.prove({"proof": codes[0]}))
+        await tab.send(SecurityState.confirm({"password": PASSWORD}))
         assert tab.get(SecurityState, "asked") == "codes"
         new = CODES.findall(tab.scripts())
         assert len(new) == 10 and not set(new) & set(codes) and new[0] not in str(tab.seen)
         await tab.send(SecurityState.close(False))
-        await tab.send(SecurityState.prove({"proof": app.code()}))  # a raw socket may try: no dialog is open
+        await tab.send(SecurityState.confirm({"password": PASSWORD}))  # a raw socket may try: no dialog is open
         assert tab.get(SecurityState, "is_on") is True
         await tab.send(SecurityState.ask("turn_off"))
-        await tab.send(SecurityState.prove({"proof": app.code()}))
+        await tab.send(SecurityState.confirm({"password": PASSWORD}))
         assert tab.get(SecurityState, "is_on") is False and tab.errors == []
 
 
@@ -154,7 +157,9 @@ async def test_the_requirement_leads_members_to_the_set_up_and_routes_refuse(who
         assert "/two-factor" in tab.scripts()
         await tab.goto("/two-factor?next=/manage/acme")
         assert tab.get(TwoFactorState, "required_by") == "Acme"
-        await tab.send(TwoFactorState.confirm({"code": App(two_factor.begin(member).text).code()}))
+        use_password(member)
+        code = App(two_factor.begin(member).text).code()
+        await tab.send(TwoFactorState.confirm({"code": code, "password": PASSWORD}))
         tab.said.clear()
         await tab.goto("/manage/acme/settings/security")
         assert tab.get(SecurityState, "is_on") is True and "/two-factor" not in tab.scripts()

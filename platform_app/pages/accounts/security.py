@@ -106,7 +106,7 @@ def _dialog() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(rx.match(SecurityState.asked, *titles, ""), size="4"),
             rx.dialog.description(rx.match(SecurityState.asked, *sentences, ""), size="2", margin_bottom="16px"),
-            rx.cond(codes, _new_codes(), _proof()),
+            rx.cond(codes, _new_codes(), _password()),
             max_width="480px",
             on_close_auto_focus=RETURN_FOCUS,
         ),
@@ -115,13 +115,13 @@ def _dialog() -> rx.Component:
     )
 
 
-def _proof() -> rx.Component:
+def _password() -> rx.Component:
     verb = rx.cond(SecurityState.asked == "renew", t("Create"), t("Turn off"))
     return rx.el.form(
         field(
-            t("Your password or a code from the app"),
-            rx.input(id="proof", name="proof", type="password", required=True, auto_complete="off"),
-            name="proof",
+            t("Current password"),
+            rx.input(id="password", name="password", type="password", required=True, auto_complete="current-password"),
+            name="password",
             problem=SecurityState.problem,
         ),
         rx.flex(
@@ -130,7 +130,7 @@ def _proof() -> rx.Component:
             spacing="3",
             justify="end",
         ),
-        on_submit=SecurityState.prove,
+        on_submit=SecurityState.confirm,
         class_name="form",
         no_validate=True,
     )

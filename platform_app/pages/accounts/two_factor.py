@@ -52,6 +52,13 @@ def _setup() -> rx.Component:
                 input_mode="numeric",
                 max_length=12,
             ),
+            entry_input(
+                TwoFactorState,
+                "password",
+                t("Current password"),
+                kind="password",
+                complete="current-password",
+            ),
             entry_problem(TwoFactorState),
             entry_submit(TwoFactorState, t("Turn on")),
             on_submit=TwoFactorState.confirm,

@@ -14,7 +14,7 @@ from sqlmodel import col
 from platform_app import encryption
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete, unscoped_update
-from platform_app.errors import Conflict, Forbidden, PlatformError
+from platform_app.errors import Conflict, Forbidden
 from platform_app.models.person import Identity
 from platform_app.models.second_factor import RecoveryCode, SecondFactor
 from platform_app.services.accounts import (
@@ -78,12 +78,13 @@ def begin(who: Identity) -> AppSecret:
     return AppSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=who.email, issuer_name=ISSUER))
 
 
-def confirm(who: Identity, code: str) -> list[str]:
+def confirm(who: Identity, code: str, *, password: str) -> list[str]:
     """Switch two-factor on with a code of the app, end the user's other sessions, and return the recovery codes.
 
-    Raises Forbidden if the code is wrong, Conflict if two-factor is on already or was not begun, and LimitReached after
-    too many wrong codes.
+    Raises Forbidden at the field `password` or `code` if that is wrong, Conflict if two-factor is on already or was not
+    begun, LimitReached after too many wrong passwords or codes, and Unavailable if too many passwords are being hashed.
     """
+    accounts.check_password(who, password, field="password")
     place = f"session of {who.user_id}"
     sign_in_throttle.count_code(who.user_id, place)
     with session_scope(reason="set-up of a second factor") as session:
@@ -100,26 +101,27 @@ def confirm(who: Identity, code: str) -> list[str]:
     return codes
 
 
-def turn_off(who: Identity, proof: str) -> None:
-    """Switch two-factor off; `proof` is the password, a code of the app or a recovery code.
+def turn_off(who: Identity, password: str) -> None:
+    """Switch two-factor off for a user who gives the password.
 
-    Raises Forbidden if the proof is wrong, Conflict if a tenant of the user requires two-factor, and LimitReached after
-    too many wrong proofs.
+    Raises Forbidden if it is wrong, Conflict if a tenant of the user requires two-factor, LimitReached after too many
+    wrong passwords, and Unavailable if too many passwords are being hashed.
     """
     with session_scope(reason="a second factor is turned off", read_only=True) as session:
         two_factor_policy.check_not_required(session, who.user_id)
-    _prove(who, proof)
+    accounts.check_password(who, password, field="password")
     with session_scope(reason="a second factor is turned off") as session:
         delete(session, who.user_id)
         member_records.record(session, who.user_id, "{name} turned two-factor off", {"two_factor": False})
 
 
-def renew_recovery_codes(who: Identity, proof: str) -> list[str]:
-    """Replace the recovery codes of the user and return the new ones; `proof` is as for `turn_off`.
+def renew_recovery_codes(who: Identity, password: str) -> list[str]:
+    """Replace the recovery codes of a user who gives the password, and return the new ones.
 
-    Raises Forbidden if the proof is wrong, Conflict if two-factor is off, and LimitReached after too many wrong proofs.
+    Raises Forbidden if it is wrong, Conflict if two-factor is off, LimitReached after too many wrong passwords, and
+    Unavailable if too many passwords are being hashed.
     """
-    _prove(who, proof)
+    accounts.check_password(who, password, field="password")
     with session_scope(reason="new recovery codes") as session:
         return _replace_recovery_codes(session, who.user_id)
 
@@ -154,25 +156,6 @@ def delete(session: Transaction, user_id: str) -> None:
     """Delete the second factor of a user with its recovery codes."""
     session.execute(unscoped_delete(RecoveryCode).where(col(RecoveryCode.user_id) == user_id))
     session.execute(unscoped_delete(SecondFactor).where(col(SecondFactor.user_id) == user_id))
-
-
-def _prove(who: Identity, proof: str) -> None:
-    """Check a code of the app, a recovery code or the password. Raises Forbidden if it is none of them."""
-    with session_scope(reason="check of a code", read_only=True) as session:
-        query = unscoped(RecoveryCode).where(RecoveryCode.user_id == who.user_id)
-        is_code = session.exec(query.where(RecoveryCode.code_hash == _hash(proof))).first() is not None
-    if not is_code and not re.fullmatch(r"\d{6}", proof.replace(" ", "")):
-        accounts.check_password(who, proof, field="proof")
-        return
-    place = f"session of {who.user_id}"
-    sign_in_throttle.count_code(who.user_id, place)
-    try:
-        with session_scope(reason="check of a code") as session:
-            _use_code(session, who.user_id, proof)
-    except PlatformError as error:
-        error.field = "proof"
-        raise
-    sign_in_throttle.record_right_code(who.user_id, place)
 
 
 def _use_code(session: Transaction, user_id: str, code: str) -> int | None:

@@ -51,20 +51,21 @@ class SecurityState(rx.State):
             self.asked = ""
 
     @handler(Role.VIEWER)
-    async def prove(self, form: dict[str, Any]) -> Any:
-        """Do what the dialog is for, if its field holds the password or a right code."""
-        identity, action, proof = await current_identity(self), self.asked, str(form.get("proof", ""))[:1000]
+    async def confirm(self, form: dict[str, Any]) -> Any:
+        """Do what the dialog is for, if its field holds the user's password."""
+        identity, action = await current_identity(self), self.asked
+        password = str(form.get("password", ""))[:1000]
         if action not in ACTIONS:
             return
         self.busy, self.problem = True, ""
         yield
         work = two_factor.turn_off if action == "turn_off" else two_factor.renew_recovery_codes
         try:
-            codes = await passwords.run_in_hash_threads(lambda: work(identity, proof))
+            codes = await passwords.run_in_hash_threads(lambda: work(identity, password))
         except PlatformError as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.busy = False
-            yield browser.focus("proof")
+            yield browser.focus("password")
             return
         self.busy, self.asked = False, "codes" if codes else ""
         await self._fetch()

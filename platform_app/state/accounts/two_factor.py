@@ -11,7 +11,7 @@ from platform_app.api.sign_in import safe_redirect
 from platform_app.errors import Conflict, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.services.accounts import sessions, two_factor
+from platform_app.services.accounts import passwords, sessions, two_factor
 from platform_app.state.console import browser
 from platform_app.state.console.authorization import tenant_slug
 from platform_app.state.console.base import current_identity, current_user, handler
@@ -50,16 +50,17 @@ class TwoFactorState(rx.State):
 
     @handler(Role.VIEWER, before_enrollment=True)
     async def confirm(self, form: dict[str, Any]) -> Any:
-        """Switch two-factor on with the first code of the app, and show the recovery codes once."""
+        """Switch two-factor on with the first code of the app and the password, and show the recovery codes once."""
         identity, code = await current_identity(self), str(form.get("code", ""))[:100]
+        password = str(form.get("password", ""))[:1000]
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
-            codes = await asyncio.to_thread(two_factor.confirm, identity, code)
+            codes = await passwords.run_in_hash_threads(lambda: two_factor.confirm(identity, code, password=password))
         except PlatformError as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field, self.busy = error.field or "code", False
-            yield browser.focus("code")
+            yield browser.focus(self.problem_field)
             return
         self.view, self.busy = "codes", False
         yield [reveal_once("\n".join(codes), CODES_ID), browser.focus("codes-title")]
