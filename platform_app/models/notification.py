@@ -54,6 +54,7 @@ class Notification(Owned, table=True):
     sentence: str = Field(max_length=200)  # a message id with {places}
     values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     link: str = Field(default="", max_length=300)  # path below /manage/{tenant}
+    message_id: str | None = Field(default=None, max_length=32, index=True)  # the message that it is about, if any
     in_console: bool = True
     in_browser: bool = True
     read_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -90,6 +90,16 @@ def test_approvals_are_told_until_somebody_decides(who: Identity, boris: Identit
     assert unread(boris) == unread(who) == 0
 
 
+def test_a_decision_on_one_reply_leaves_the_others_of_its_conversation_unread(who: Identity, boris: Identity) -> None:
+    talk = real_talk(who)
+    first, second = wait_for_approval(who, talk), wait_for_approval(who, talk)
+    assert unread(boris) == 2
+    call(who, approvals.approve, first, "")
+    assert [row.message_id for row in rows(boris) if row.read_at is None] == [second]
+    call(who, approvals.reject, second, "Not true")
+    assert unread(boris) == unread(who) == 0
+
+
 def test_a_held_message_is_told_to_who_is_in_charge(who: Identity, boris: Identity) -> None:
     talk = real_talk(who)
     call(boris, hand_off.take_over, talk)

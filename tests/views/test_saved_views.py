@@ -116,5 +116,14 @@ async def test_a_view_is_saved_from_the_address_opened_and_removed_with_undo(who
         (row,) = tab.get(SavedViewsState, "rows")
         assert not row.may_remove
         await tab.send(SavedViewsState.delete(row.id))
+        await tab.send(SavedViewsState.note_query("?tag=small"))
+        await tab.send(SavedViewsState.save({"name": "Theirs", "shared": "on"}))
+        assert "can’t save views for everyone" in tab.get(SavedViewsState, "problem")
         await tab.send(SavedViewsState.save({"name": "Theirs"}))
+        assert names(viewer) == ["Big", "Theirs"]
+        own = next(row for row in tab.get(SavedViewsState, "rows") if not row.is_shared)
+        await tab.send(SavedViewsState.delete(own.id), settle=False)
+        await tab.until(lambda: names(viewer) == ["Big"])
+        await tab.send(SavedViewsState.undo, settle=False)
+        await tab.until(lambda: names(viewer) == ["Big", "Theirs"])
     assert names(who) == ["Big"]

@@ -27,7 +27,7 @@ def saved_views(*, small: bool = False) -> rx.Component:
                     rx.el.ul(rx.foreach(STATE.rows, _row), class_name="plain-list saved-views"),
                     rx.el.p(t("No saved views yet."), class_name="muted small"),
                 ),
-                rx.cond(~READ_ONLY, _form()),
+                _form(),
                 width="300px",
                 max_width="calc(100vw - 24px)",
                 aria_label=t("Saved views"),
@@ -52,7 +52,7 @@ def _row(row: rx.Var[SavedViewRow]) -> rx.Component:
             class_name="grow break",
         ),
         rx.cond(row.is_shared, rx.badge(t("Company"), variant="surface", color_scheme="gray", high_contrast=True)),
-        rx.cond(~READ_ONLY & row.may_remove, remove),
+        rx.cond(row.may_remove, remove),
         class_name="card-line",
         key=row.id,
     )
@@ -61,9 +61,11 @@ def _row(row: rx.Var[SavedViewRow]) -> rx.Component:
 def _form() -> rx.Component:
     """Return the form that saves the filters of the address, or how to come to some."""
     name = rx.el.input(id="view-name", name="name", max_length=60, auto_complete="off", class_name="native")
+    box = rx.el.input(type="checkbox", name="shared")
+    shared = rx.el.label(box, t("For everyone in the company"), class_name="check")
     form: Any = rx.form(
         field(t("Name"), name, name="view-name", problem=STATE.problem),
-        rx.el.label(rx.el.input(type="checkbox", name="shared"), t("For everyone in the company"), class_name="check"),
+        rx.cond(~READ_ONLY, shared),
         rx.box(rx.button(t("Save these filters"), type="submit", size="2", variant="soft")),
         on_submit=STATE.save,
         class_name="card-form",

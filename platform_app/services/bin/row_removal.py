@@ -16,6 +16,7 @@ from platform_app.models.event import Event
 from platform_app.models.integration import CrmLink
 from platform_app.models.job import Job, JobState
 from platform_app.models.message_search import messagesearch
+from platform_app.models.notification import Notification
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.secret import Secret
@@ -145,6 +146,10 @@ def _remove_messages(session: Transaction, tenant_id: str, ids: list[str]) -> No
     for some in _batches(messages):
         keys = [f"reply:{message_id}" for message_id in some]
         session.execute(owned_delete(Job, tenant_id).where(col(Job.dedupe_key).in_(keys)))
+        told = (
+            owned_update(Notification, tenant_id).where(col(Notification.message_id).in_(some)).values(message_id=None)
+        )
+        session.execute(told.execution_options(synchronize_session=False))
         session.execute(owned_delete(Message, tenant_id).where(col(Message.id).in_(some)))
     if session.get_bind().dialect.name == "sqlite":
         for row_id in ids:

@@ -78,7 +78,8 @@ _TOLD: dict[EventKind, _Told] = {
 }
 UNASSIGNED = "“{title}” isn’t assigned: no member is available"
 SENTENCES = [*(told.sentence for told in _TOLD.values()), UNASSIGNED]
-# What somebody has done needs nobody else any more: by event, the kind that is read then by everybody.
+# What somebody has done needs nobody else any more: by event, the kind that is read then by everybody: approvals of the
+# event's message, others of its conversation.
 _SETTLES = {
     EventKind.TAKEN_OVER: NotificationKind.HANDED_OFF,
     EventKind.HANDED_BACK: NotificationKind.HANDED_OFF,
@@ -97,7 +98,9 @@ def notify_of_event(session: Transaction, event: Event, *, by: str = "", link: s
         return
     link = link or (f"/inbox?c={conversation.id}" if conversation else "")
     if event.kind in _SETTLES:
-        notifications.settle(session, event.tenant_id, _SETTLES[event.kind], link=link)
+        kind = _SETTLES[event.kind]
+        subject = {"message_id": event.message_id or ""} if kind == NotificationKind.APPROVAL else {"link": link}
+        notifications.settle(session, event.tenant_id, kind, **subject)
     if event.kind not in _TOLD:
         return
     told = _TOLD[event.kind]
@@ -109,6 +112,7 @@ def notify_of_event(session: Transaction, event: Event, *, by: str = "", link: s
         notice=Notice(told.sentence, link, _values(session, event, conversation)),
         cause=event.id,
         by=by,
+        message_id=event.message_id,
     )
 
 

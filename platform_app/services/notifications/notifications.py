@@ -48,12 +48,13 @@ def notify(
     notice: Notice,
     cause: str,
     by: str = "",
+    message_id: str | None = None,
 ) -> list[Notification]:
     """Tell members something in the transaction of the change; return the notifications that were added.
 
     `user_ids` are users; who is not an active member of the tenant, and `by`, the user who did it, is not told.
     `cause` is the id of the event, or another text of at most 64 characters: of one cause and kind a member is told
-    once.
+    once. `message_id` is the message that it is about, if any.
     """
     wanted = sorted(set(user_ids) & active_members(session, tenant_id).keys() - {by})
     told = _already_told(session, tenant_id, kind, cause) if wanted else set()
@@ -68,6 +69,7 @@ def notify(
             sentence=notice.sentence,
             values=bounded,
             link=notice.link,
+            message_id=message_id,
             in_console=preference.in_console,
             in_browser=preference.in_browser,
         )

@@ -1,4 +1,7 @@
-"""Saved views: named filters of the leads, contacts, inbox and rule runs, of one member or of the company."""
+"""Saved views: named filters of the leads, contacts, inbox and rule runs, of one member or of the company.
+
+Every member has own views; those of the company are saved by operators and above.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -41,9 +44,11 @@ def create(
 ) -> SavedView:
     """Save the filters in a query under a name.
 
-    Raises Invalid at "name" for a bad name or at "query" without a filter, Conflict if the name is taken, LimitReached
-    if there are MAX_VIEWS.
+    Raises Forbidden if a viewer saves one for the company, Invalid at "name" for a bad name or at "query" without a
+    filter, Conflict if the name is taken, LimitReached if there are MAX_VIEWS.
     """
+    if shared and not who.role.includes(Role.OPERATOR):
+        raise Forbidden("Your role can’t save views for everyone. Save it for yourself.")
     words, filters = " ".join(name.split()), filters_of(viewed, query)
     if not words or len(words) > 60 or "\x00" in words:
         raise Invalid("Enter a name of up to {count} characters.", field="name", count=60)
@@ -62,8 +67,10 @@ def create(
 
 
 def may_remove(who: Identity, row: SavedView) -> bool:
-    """Return whether a member may remove a view: its own, or as an admin one of the company."""
-    return row.user_id == who.user_id or (row.is_shared and who.role in (Role.ADMIN, Role.OWNER))
+    """Return whether a member may remove a view: an own one, or as an admin one of the company."""
+    if not row.is_shared:
+        return row.user_id == who.user_id
+    return who.role.includes(Role.ADMIN) or (row.user_id == who.user_id and who.role.includes(Role.OPERATOR))
 
 
 def remove(session: Transaction, who: Identity, view_id: str) -> SavedView:

@@ -49,15 +49,21 @@ class Undo(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def delete(self, row_id: str) -> Any:
         """Delete a row and offer to undo it; return the event that ends the offer."""
+        return await self._delete_one(row_id)
+
+    @handler(Role.OPERATOR)
+    async def undo(self) -> Any:
+        """Restore the rows that were deleted last."""
+        return await self._restore_last()
+
+    async def _delete_one(self, row_id: str) -> Any:
         row = await call(self, self._soft_delete().delete, row_id)
         self._deselect(row_id)
         await self._fetch()
         titles = (getattr(row, column, "") for column in ("title", "name", "text"))
         return await self._offer_undo(row_id, next(filter(None, titles), ""))
 
-    @handler(Role.OPERATOR)
-    async def undo(self) -> Any:
-        """Restore the rows that were deleted last."""
+    async def _restore_last(self) -> Any:
         self.undo_sentence = ""
         await call(self, _for_each, self._soft_delete().restore, [self._undo_id, *self._undo_others])
         await self._fetch()
@@ -82,6 +88,9 @@ class Undo(rx.State, mixin=True):
     @handler(Role.OPERATOR, background=True)
     async def expire_undo(self, subject_id: str) -> None:
         """Hide the offer for a row after SECONDS."""
+        await self._expire(subject_id)
+
+    async def _expire(self, subject_id: str) -> None:
         await asyncio.sleep(SECONDS)
         async with self:
             if self._undo_id == subject_id:

@@ -65,7 +65,7 @@ class SavedViewsState(Undo, rx.State):
         self._query = saved_views.filters_of(self._list(), query)
         await self._fetch()
 
-    @handler(Role.OPERATOR)
+    @handler(Role.VIEWER)
     async def save(self, form: dict[str, Any]) -> Any:
         """Save the filters of the address under a name, or show the problem."""
         shared = form.get("shared") in ("on", True, "true")
@@ -84,6 +84,21 @@ class SavedViewsState(Undo, rx.State):
         self.problem, self.saved_count = "", self.saved_count + 1
         await self._fetch()
         return await success_toast(self, "View saved.")
+
+    @handler(Role.VIEWER)
+    async def delete(self, row_id: str) -> Any:
+        """Remove a view and offer to undo it; return the event that ends the offer."""
+        return await self._delete_one(row_id[:32])
+
+    @handler(Role.VIEWER)
+    async def undo(self) -> Any:
+        """Restore the view that was removed last."""
+        return await self._restore_last()
+
+    @handler(Role.VIEWER, background=True)
+    async def expire_undo(self, subject_id: str) -> None:
+        """Hide the offer to restore a view after a while."""
+        await self._expire(subject_id)
 
     def _list(self) -> ViewedList:
         """Return the list in the address. Raises Invalid if it has no views."""
