@@ -6,16 +6,21 @@ Nothing here reads a clock.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from platform_app.automation.calendar import Period, time_zone_names
+from platform_app.automation.calendar import EVERY_DAY, Period, time_zone_names
 from platform_app.errors import Invalid
 
 IDLE_AFTER = timedelta(minutes=30)  # without an open page
 MAX_DAYS_OFF = 50
+MAX_PERIODS = 6  # on one day of the week
+EMPTY, BACKWARDS = "Set at least one day.", "Enter two times: working hours end after they start."
+OVERLAPPING = "These hours overlap with others of the same day."
+TOO_MANY = "You can add up to {count} periods a day."
 
 
 class Availability(StrEnum):
@@ -46,7 +51,7 @@ class WorkingHours(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    periods: list[Period] = Field(default_factory=list, max_length=14)
+    periods: list[Period] = Field(default_factory=list, max_length=7 * MAX_PERIODS)
     zone: str = Field(default="", max_length=64)  # "": the tenant's
     days_off: list[DaysOff] = Field(default_factory=list, max_length=MAX_DAYS_OFF)
 
@@ -92,17 +97,35 @@ def reason_closed(hours: WorkingHours, tenant_zone: str, at: datetime) -> Availa
 
 
 def parse_hours(data: dict[str, Any]) -> WorkingHours:
-    """Return working hours from JSON values. Raises Invalid at the field "periods", "zone" or "days_off"."""
+    """Return working hours from JSON values.
+
+    Raises Invalid at the field "periods.N" for the period at place N, "periods" for all, "zone" or "days_off".
+    """
     try:
-        return WorkingHours.model_validate(data)
+        hours = WorkingHours.model_validate(data)
     except ValidationError as error:
-        field = str(error.errors()[0]["loc"][0])
+        place = error.errors()[0]["loc"]
+        if place[0] == "periods" and len(place) > 1 and place[2:3] != ("days",):
+            raise Invalid(BACKWARDS, field=f"periods.{place[1]}") from error
         sentences = {
-            "periods": "Set at least one day. Working hours must end after they start.",
+            "periods": EMPTY,
             "zone": "Unknown time zone.",
             "days_off": "Days off must end on or after the first day. You can add up to 50 entries.",
         }
-        raise Invalid(sentences.get(field, "This value isn’t allowed."), field=field) from error
+        raise Invalid(sentences.get(str(place[0]), "This value isn’t allowed."), field=str(place[0])) from error
+    _check_days(hours.periods)
+    return hours
+
+
+def _check_days(periods: list[Period]) -> None:
+    """Raise Invalid at a period that overlaps an earlier one of a day, or is one too many."""
+    for day in EVERY_DAY:
+        own = sorted((period.start, period.end, place) for place, period in enumerate(periods) if day in period.days)
+        if len(own) > MAX_PERIODS:
+            raise Invalid(TOO_MANY, field=f"periods.{own[-1][2]}", count=MAX_PERIODS)
+        for earlier, later in pairwise(own):
+            if later[0] < earlier[1]:
+                raise Invalid(OVERLAPPING, field=f"periods.{max(earlier[2], later[2])}")
 
 
 def _holds(period: Period, there: datetime) -> bool:

@@ -15,8 +15,10 @@ from platform_app.automation.availability import (
     Presence,
     WorkingHours,
     availability_at,
+    parse_hours,
 )
 from platform_app.automation.calendar import Period
+from platform_app.errors import Invalid
 
 ZONES = ["UTC", "Europe/Moscow", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 ZONES += ["Pacific/Apia", "America/St_Johns"]
@@ -78,7 +80,7 @@ def test_days_off_are_those_of_the_members_calendar() -> None:
     [
         {"periods": [{"days": [1], "start": "18:00", "end": "09:00"}]},
         {"periods": [{"days": [8]}]},
-        {"periods": [{}] * 15},
+        {"periods": [{}] * 43},
         {"zone": "Mars/Olympus"},
         {"days_off": [{"first": "2026-12-02", "last": "2026-12-01"}]},
         {"days_off": [{"first": "x", "last": "y"}]},
@@ -88,6 +90,35 @@ def test_days_off_are_those_of_the_members_calendar() -> None:
 def test_what_is_no_working_hours_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         WorkingHours.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    ("periods", "field"),
+    [
+        ([("1", "09:00", "13:00"), ("1", "13:00", "18:00"), ("2", "09:00", "18:00")], ""),
+        ([("12", "09:00", "13:00"), ("2", "12:59", "18:00")], "periods.1"),
+        ([("1", "14:00", "18:00"), ("1", "09:00", "24:00")], "periods.1"),
+        ([("1", "09:00", "13:00"), ("1", "14:00", "14:00")], "periods.1"),
+        ([("3", f"0{hour}:00", f"0{hour}:30") for hour in range(7)], "periods.6"),
+    ],
+)
+def test_hours_of_a_day_do_not_overlap(periods: list[tuple[str, str, str]], field: str) -> None:
+    data = {"periods": [{"days": [*map(int, days)], "start": start, "end": end} for days, start, end in periods]}
+    if not field:
+        lunch = datetime(2026, 11, 30, 13, tzinfo=UTC)  # Monday; the first period ends as the second begins
+        assert state(lunch, parse_hours(data), zone="UTC") == Availability.AVAILABLE
+        return
+    with pytest.raises(Invalid) as refused:
+        parse_hours(data)
+    assert refused.value.field == field
+
+
+def test_nobody_is_available_between_two_periods() -> None:
+    split = [Period(days=[1], start="09:00", end="13:00"), Period(days=[1], start="14:00", end="18:00")]
+    at = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
+    states = [state(at + timedelta(hours=hour), WorkingHours(periods=split), zone="UTC") for hour in range(11)]
+    works = [found == Availability.AVAILABLE for found in states]
+    assert works == [False, *[True] * 4, False, *[True] * 4, False]
 
 
 @given(

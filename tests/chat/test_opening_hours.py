@@ -66,7 +66,7 @@ async def test_visitors_are_told_and_the_agent_answers(
 @pytest.mark.parametrize(
     ("hours", "field"),
     [
-        ({"periods": [{"days": [1], "start": "10:00", "end": "09:00"}]}, "periods"),
+        ({"periods": [{"days": [1], "start": "10:00", "end": "09:00"}]}, "periods.0"),
         ({"periods": [{"days": []}]}, "periods"),
         ({"zone": "Mars/Olympus"}, "zone"),
         ({"days_off": [{"first": "2026-12-02", "last": "2026-12-01"}]}, "days_off"),

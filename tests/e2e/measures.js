@@ -31,5 +31,8 @@
       note(`height ${round(box.height)}`, element);
     }
   }
+  for (const element of document.querySelectorAll("input")) {
+    if (["time", "date", "datetime-local"].includes(element.type)) note(`${element.type} of the browser`, element);
+  }
   return [...seen].map(([line, count]) => `${line} (${count})`);
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.availability import Availability
+from platform_app.automation.availability import BACKWARDS, EMPTY, MAX_PERIODS, OVERLAPPING, Availability
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.hub import hub
@@ -21,7 +21,17 @@ from tests.headless.harness import Tab, sign_in
 from tests.talking import call
 
 PAGE = "/manage/acme/settings"
-WEEK = {f"start_{day}": "09:00" for day in range(1, 8)} | {f"end_{day}": "18:00" for day in range(1, 8)}
+
+
+def week(tab: Tab, **periods: str) -> dict[str, object]:
+    """Return the form with hours such as day_1="09:00-13:00 14:00-18:00"; days without any are not ticked."""
+    form: dict[str, object] = {}
+    for day in tab.get(WorkingHoursState, "days"):
+        wanted = periods.get(f"day_{day.number}", "").split()
+        form |= {f"works_{day.number}": "on"} if wanted else {}
+        for row, hours in zip(day.periods, wanted, strict=False):
+            form[f"start_{row.key}"], form[f"end_{row.key}"] = hours.split("-")
+    return form
 
 
 def states(who: Identity) -> dict[str, Availability]:
@@ -50,21 +60,47 @@ async def test_a_member_says_when_they_work(who: Identity) -> None:
         await tab.goto(PAGE)
         assert tab.get(WorkingHoursState, "always") is True
         await tab.send(WorkingHoursState.set_always(False))
-        await tab.send(WorkingHoursState.save({**WEEK, "works_1": "on", "works_6": True, "hours_zone": "Asia/Omsk"}))
+        await tab.send(WorkingHoursState.add_period(1))
+        form = week(tab, day_1="09:00-13:00 14:00-00:00", day_6="10:00-12:00")
+        await tab.send(WorkingHoursState.save(form | {"hours_zone": "Asia/Omsk"}))
         hours = call(who, availability.get_own).hours
         periods = [(one.days, one.start, one.end) for one in hours.periods]
-        assert periods == [([1], "09:00", "18:00"), ([6], "09:00", "18:00")]
+        assert periods == [([1], "09:00", "13:00"), ([1], "14:00", "24:00"), ([6], "10:00", "12:00")]
         assert hours.zone == "Asia/Omsk"
-        for wrong in ({"end_1": "08:00", "works_1": "on"}, {}, {"start_1": "x" * 99, "works_1": "on"}):
-            await tab.send(WorkingHoursState.set_always(False))
-            await tab.send(WorkingHoursState.save(WEEK | wrong))
-            assert tab.get(WorkingHoursState, "problem_field") == "periods"
+        for wrong, said in (
+            ("09:00-13:00 12:59-18:00", OVERLAPPING),
+            ("09:00-13:00 18:00-14:00", BACKWARDS),
+            ("09:00-13:00 soon-later", BACKWARDS),
+        ):
+            await tab.send(WorkingHoursState.save(week(tab, day_1=wrong)))
+            second = tab.get(WorkingHoursState, "days")[0].periods[1].key
+            assert (tab.get(WorkingHoursState, "problem"), tab.get(WorkingHoursState, "problem_key")) == (said, second)
+        await tab.send(WorkingHoursState.save(week(tab)))
+        assert tab.get(WorkingHoursState, "problem") == EMPTY and tab.get(WorkingHoursState, "problem_key") == ""
         assert call(who, availability.get_own).hours == hours
-        await tab.send(WorkingHoursState.save({**WEEK, "works_1": "on", "hours_zone": "Mars/Olympus"}))
+        await tab.send(WorkingHoursState.save({**week(tab, day_1="09:00-18:00"), "hours_zone": "Mars/Olympus"}))
         assert tab.get(WorkingHoursState, "problem") == "Unknown time zone."
         await tab.send(WorkingHoursState.set_always(True))
         await tab.send(WorkingHoursState.save({"hours_zone": ""}))
         assert call(who, availability.get_own).hours.periods == []
+
+
+async def test_periods_are_added_and_removed(who: Identity) -> None:
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(PAGE)
+
+        def periods(place: int = 0) -> list[Any]:
+            return list(tab.get(WorkingHoursState, "days")[place].periods)
+
+        for _ in range(MAX_PERIODS):
+            await tab.send(WorkingHoursState.add_period(1))
+        assert len(periods()) == MAX_PERIODS and tab.get(WorkingHoursState, "days")[0].is_full
+        assert "You can add up to 6 periods a day." in tab.scripts()
+        for row in periods():
+            await tab.send(WorkingHoursState.remove_period(1, row.key))
+        assert [row.number for row in periods()] == ["1"] and len(periods(1)) == 1
+        await tab.send(WorkingHoursState.add_period(8))
+        assert "isn’t allowed" in tab.scripts()
 
 
 async def test_days_off_are_added_and_removed(who: Identity) -> None:

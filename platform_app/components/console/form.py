@@ -8,6 +8,7 @@ import reflex as rx
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, field
 from platform_app.components.console.text import t
+from platform_app.components.console.time_input import time_input
 from platform_app.form_fields import Control, FormField
 
 
@@ -94,6 +95,13 @@ def _typed(shown: FormField, state: Any) -> rx.Component:
         "read_only": READ_ONLY,
         "custom_attrs": {"aria-describedby": f"{shown.name}-help"} if shown.help_text else {},
     }
+    if shown.control == Control.TIME:
+        return time_input(
+            field_id=shown.name,
+            value=state.initial[shown.name],
+            described_by=f"{shown.name}-help" if shown.help_text else "",
+            on_change=lambda value: state.save(shown.name, value),
+        )
     if shown.control == Control.TEXT_AREA:
         return rx.text_area(**given, rows=f"{shown.rows}", max_length=shown.max_length, resize="vertical")
     if shown.control == Control.NUMBER:
@@ -125,6 +133,10 @@ def submitted_field(shown: FormField, state: Any, *, help_text: Any = None) -> r
         control = rx.text_area(
             **given, default_value=state.initial[shown.name], rows=f"{shown.rows}", max_length=shown.max_length
         )
+    elif shown.control == Control.TIME:
+        control = time_input(
+            field_id=shown.name, name=shown.name, value=state.initial[shown.name], is_invalid=is_wrong, read_only=False
+        )
     else:
         control = rx.input(
             **given,
@@ -144,5 +156,5 @@ def submitted_field(shown: FormField, state: Any, *, help_text: Any = None) -> r
 def _input_kind(shown: FormField) -> dict[str, Any]:
     if shown.control == Control.NUMBER:
         return {"input_mode": "numeric"}
-    kind = {"type": shown.control.value} if shown.control in (Control.EMAIL, Control.TIME) else {}
+    kind = {"type": "email"} if shown.control == Control.EMAIL else {}
     return kind if shown.max_length is None else kind | {"max_length": shown.max_length}

@@ -7,7 +7,8 @@ import reflex as rx
 from platform_app.components.console.date_input import date_input
 from platform_app.components.console.parts import field, icon_button
 from platform_app.components.console.text import t
-from platform_app.state.console.week_hours import DayRow, DaysOffRow
+from platform_app.components.console.time_input import time_input
+from platform_app.state.console.week_hours import DayRow, DaysOffRow, PeriodRow
 
 _DAYS = {1: "Monday", 2: "Tuesday", 3: "Wednesday", 4: "Thursday", 5: "Friday", 6: "Saturday", 7: "Sunday"}
 
@@ -15,7 +16,8 @@ _DAYS = {1: "Monday", 2: "Tuesday", 3: "Wednesday", 4: "Thursday", 5: "Friday", 
 def week_hours(state: Any, *, always: Any, zone: Any, save: Any) -> tuple[rx.Component, ...]:
     """Return the switch "at any time", the hours of the week with their time zone, and the days off.
 
-    `state` is a WeekHours with the handlers set_always, save, add_days_off and remove_days_off; the others are labels.
+    `state` is a WeekHours with the handlers set_always, add_period, remove_period, save, add_days_off and
+    remove_days_off; the others are labels.
     """
     switch = rx.el.label(
         rx.switch(checked=state.always, on_change=state.set_always, id="works-always"), always, class_name="status"
@@ -30,11 +32,11 @@ def _week(state: Any, zone: Any, save: Any) -> rx.Component:
             rx.fragment(),
             rx.el.fieldset(
                 rx.el.legend(t("Weekly hours"), class_name="visually-hidden"),
-                rx.foreach(state.days, _day),
+                rx.foreach(state.days, lambda row: _day(state, row)),
                 class_name="week-hours",
             ),
         ),
-        _problem(state, "periods"),
+        rx.cond(state.problem_key == "", _problem(state, "periods")),
         field(
             zone,
             _zone(state),
@@ -48,33 +50,54 @@ def _week(state: Any, zone: Any, save: Any) -> rx.Component:
     )
 
 
-def _day(row: rx.Var[DayRow]) -> rx.Component:
+def _day(state: Any, row: rx.Var[DayRow]) -> rx.Component:
     name = rx.match(row.number, *((number, t(words)) for number, words in _DAYS.items()), "")
-    times = (
-        rx.el.input(
-            type="time",
-            id=f"{part}_{row.number}",
-            name=f"{part}_{row.number}",
-            default_value=value,
-            aria_label=rx.Var.create(f"{name}, {words}"),
-            class_name="native",
-        )
-        for part, value, words in (("start", row.start, t("from")), ("end", row.end, t("until")))
+    box = rx.el.input(
+        type="checkbox", id=f"works_{row.number}", name=f"works_{row.number}", default_checked=row.works, key=row.ticks
     )
+    add = icon_button("plus", t("Add hours on {day}", day=name), state.add_period(row.number), disabled=row.is_full)
     return rx.el.div(
-        rx.el.label(
-            rx.el.input(
-                type="checkbox",
-                id=f"works_{row.number}",
-                name=f"works_{row.number}",
-                default_checked=row.works,
-            ),
-            name,
-            class_name="status",
+        rx.el.label(box, name, class_name="status"),
+        rx.el.div(
+            rx.foreach(row.periods, lambda period: _period(state, row, period, name)),
+            class_name="week-periods",
         ),
-        *times,
+        add,
         key=row.number,
         class_name="week-day",
+    )
+
+
+def _period(state: Any, day: rx.Var[DayRow], period: rx.Var[PeriodRow], name: Any) -> rx.Component:
+    is_wrong = state.problem_key == period.key
+
+    def time(part: str, value: Any, words: rx.Var[str]) -> rx.Component:
+        return time_input(
+            field_id=f"{part}_{period.key}",
+            name=f"{part}_{period.key}",
+            value=value,
+            label=rx.Var.create(f"{name}, {period.number}, {words}"),
+            described_by=rx.cond(is_wrong, "hours-problem", ""),
+            is_invalid=is_wrong,
+            read_only=False,
+        )
+
+    remove = icon_button(
+        "x",
+        t("Remove hours {number} on {day}", number=period.number, day=name),
+        state.remove_period(day.number, period.key),
+        small=True,
+    )
+    return rx.el.div(
+        rx.el.div(
+            time("start", period.start, t("from")),
+            rx.el.span("–", aria_hidden="true"),
+            time("end", period.end, t("until")),
+            rx.cond(day.periods.length() > 1, remove),
+            class_name="week-period",
+        ),
+        rx.cond(is_wrong, rx.el.p(state.problem, class_name="problem-text", role="alert", id="hours-problem")),
+        key=period.key,
     )
 
 

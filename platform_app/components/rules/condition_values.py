@@ -8,6 +8,7 @@ from platform_app.components.console.date_input import date_input
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
+from platform_app.components.console.time_input import time_input
 from platform_app.components.rules.value_chips import value_chips
 from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.condition_tree import UNITS, ConditionLine
@@ -40,7 +41,7 @@ def value(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
         ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
         ("date", _moment(line.value, label, lambda value: state.set_value(line.path, value))),
-        ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
+        ("time", time_input(value=line.value, label=label, on_change=lambda value: state.set_value(line.path, value))),
         ("lines", _with_known(state, line, chips)),
         ("choice", selected),
         ("choices", _choices(state, line, label)),
@@ -63,11 +64,10 @@ def _with_known(state: Any, line: rx.Var[ConditionLine], field: rx.Component) ->
     return rx.flex(field, rx.cond(is_offered, known), spacing="2", align="start", wrap="wrap")
 
 
-def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str = "text") -> rx.Component:
+def _input(value: Any, label: Any, event: Any, *, kind: str = "text") -> rx.Component:
     return rx.el.input(
         default_value=value,
         on_change=debounced(lambda typed: event(typed)),
-        type=type,
         input_mode=kind,
         max_length=1000,
         read_only=READ_ONLY,
@@ -101,7 +101,7 @@ def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         return rx.match(
             line.kind,
             ("date", _moment(value, label, lambda v: state.set_part(line.path, place, v))),
-            ("time", _input(value, label, lambda v: state.set_part(line.path, place, v), type="time")),
+            ("time", time_input(value=value, label=label, on_change=lambda v: state.set_part(line.path, place, v))),
             _input(value, label, lambda v: state.set_part(line.path, place, v), kind="decimal"),
         )
 

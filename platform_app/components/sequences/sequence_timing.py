@@ -7,6 +7,7 @@ import reflex as rx
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.parts import READ_ONLY, icon_button, problem_line
 from platform_app.components.console.text import t
+from platform_app.components.console.time_input import time_input
 from platform_app.components.rules.condition_values import native
 from platform_app.state.sequences.sequence_timing import PeriodLine
 from platform_app.state.sequences.sequence_words import DELAYS, SHORT_DAYS, UNITS, ZONES
@@ -65,7 +66,9 @@ def _span(state: Any, number: Any) -> rx.Component:
 def _until(state: Any, number: Any) -> rx.Component:
     label = t("Time of day of step {number}", number=number)
     return rx.fragment(
-        _input(state.timing.time, label, lambda v: state.set_timing("time", v), type="time"),
+        time_input(
+            value=state.timing.time, label=label, required=True, on_change=lambda v: state.set_timing("time", v)
+        ),
         _check(
             t("Allow later the same day"), state.timing.may_be_today, lambda on: state.switch_timing("may_be_today", on)
         ),
@@ -122,18 +125,18 @@ def _periods(state: Any, number: Any) -> rx.Component:
 def _period(state: Any, period: rx.Var[PeriodLine], number: Any) -> rx.Component:
     named = {"number": number, "place": period.number}
     return rx.flex(
-        _input(
-            period.start,
-            t("Beginning of hours {place} of step {number}", **named),
-            lambda v: state.set_period(period.place, "start", v),
-            type="time",
+        time_input(
+            value=period.start,
+            label=t("Beginning of hours {place} of step {number}", **named),
+            required=True,
+            on_change=lambda v: state.set_period(period.place, "start", v),
         ),
         rx.el.span("–", aria_hidden="true"),
-        _input(
-            period.end,
-            t("End of hours {place} of step {number}", **named),
-            lambda v: state.set_period(period.place, "end", v),
-            type="time",
+        time_input(
+            value=period.end,
+            label=t("End of hours {place} of step {number}", **named),
+            required=True,
+            on_change=lambda v: state.set_period(period.place, "end", v),
         ),
         _days(
             t("Days of hours {place} of step {number}", **named),

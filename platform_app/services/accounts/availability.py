@@ -40,8 +40,7 @@ def set_away(session: Transaction, who: Identity, away: bool) -> None:
 def save_hours(session: Transaction, who: Identity, data: dict[str, Any]) -> WorkingHours:
     """Store the working hours of the acting member and return them.
 
-    `data` is that of a WorkingHours. Raises Invalid if a value is not accepted, at the field "periods", "zone" or
-    "days_off".
+    `data` is that of a WorkingHours. Raises Invalid as `parse_hours` does.
     """
     hours = parse_hours(data)
     member = _own(session, who)

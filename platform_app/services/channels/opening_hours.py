@@ -34,7 +34,7 @@ def get_hours(session: Transaction, who: Identity, account_id: str) -> WorkingHo
 def save_hours(session: Transaction, who: Identity, account_id: str, data: dict[str, Any]) -> WorkingHours:
     """Store the hours of a web chat and return them; `data` is that of a WorkingHours.
 
-    Raises NotFound if there is no such web chat, Invalid at the field "periods", "zone" or "days_off".
+    Raises NotFound if there is no such web chat, Invalid as `parse_hours` does.
     """
     hours = parse_hours(data)
     account = _get(session, who, account_id, lock=True)

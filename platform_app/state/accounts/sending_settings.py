@@ -57,6 +57,6 @@ class SendingSettingsState(rx.State):
         except PlatformError as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
-            return browser.focus(error.field) if error.field in NUMBERS else None
+            return browser.focus(error.field) if error.field in (*NUMBERS, "quiet_from", "quiet_to") else None
         await self.load()
         return await success_toast(self, "Settings saved.")

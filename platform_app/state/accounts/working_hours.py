@@ -27,6 +27,16 @@ class WorkingHoursState(WeekHours, rx.State):
         self.always = always
 
     @handler(Role.VIEWER)
+    async def add_period(self, number: int) -> Any:
+        """Add a period to a day of the week, 1 for Monday; it is stored with the form."""
+        return self._add_period(number)
+
+    @handler(Role.VIEWER)
+    async def remove_period(self, number: int, key: str) -> None:
+        """Remove a period from a day of the week."""
+        self._remove_period(number, key)
+
+    @handler(Role.VIEWER)
     async def save(self, form: dict[str, Any]) -> Any:
         """Save the working hours of the week and their time zone."""
         return await self._save_week(form, _SAVED)

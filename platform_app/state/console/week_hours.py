@@ -8,15 +8,26 @@ from typing import Any
 import reflex as rx
 from babel.dates import format_date
 
-from platform_app.automation.availability import WorkingHours
+from platform_app.automation.availability import MAX_PERIODS, TOO_MANY, WorkingHours
 from platform_app.automation.calendar import time_zone_names
-from platform_app.errors import PlatformError
+from platform_app.errors import Invalid, LimitReached, PlatformError
 from platform_app.i18n import translate
 from platform_app.state.console import browser
 from platform_app.state.console.base import current_user, success_toast
 
 DAY_NUMBERS = range(1, 8)  # 1 is Monday
 MIDNIGHT, END_OF_DAY = "00:00", "24:00"
+USUAL_HOURS = ("09:00", "18:00")  # where a member has said none
+
+
+@dataclass
+class PeriodRow:
+    """A period of a day, as the form shows it."""
+
+    key: str  # part of the names of its fields
+    number: str  # from "1" within its day
+    start: str
+    end: str
 
 
 @dataclass
@@ -25,8 +36,9 @@ class DayRow:
 
     number: int
     works: bool
-    start: str
-    end: str
+    periods: list[PeriodRow]
+    is_full: bool = False  # no period can be added
+    ticks: int = 0  # changes when a period is added, which ticks the box
 
 
 @dataclass
@@ -48,7 +60,9 @@ class WeekHours(rx.State, mixin=True):
     days_off: list[DaysOffRow] = []
     problem: str = ""
     problem_field: str = ""
+    problem_key: str = ""  # the period with the problem; "": none
     form_key: int = 0
+    _last_key: int = 0
 
     @abstractmethod
     async def _read_hours(self) -> WorkingHours:
@@ -56,7 +70,7 @@ class WeekHours(rx.State, mixin=True):
 
     @abstractmethod
     async def _write_hours(self, data: dict[str, Any]) -> WorkingHours:
-        """Store hours and return them. Raises Invalid at the field "periods", "zone" or "days_off"."""
+        """Store hours and return them. Raises Invalid as `parse_hours` does."""
 
     async def _show_hours(self) -> None:
         hours = await self._read_hours()
@@ -67,14 +81,50 @@ class WeekHours(rx.State, mixin=True):
 
     async def _save_week(self, form: dict[str, Any], told: str) -> Any:
         """Store the hours of the week and their time zone from a form; return what the browser does."""
-        periods = [] if self.always else [_period(number, form) for number in DAY_NUMBERS if _works(number, form)]
+        keys, periods = self._read_periods(form)
         if not self.always and not periods:
             periods = [{"days": []}]  # refused
         hours = await self._store(periods=periods, zone=str(form.get("hours_zone", ""))[:64])
         if hours is None:
-            return browser.focus("hours_zone" if self.problem_field == "zone" else "start_1")
+            field, _, place = self.problem_field.partition(".")
+            self.problem_key = keys[int(place)] if place and keys else ""
+            self.problem_field = field
+            first = f"start_{self.problem_key}" if self.problem_key else "works_1"
+            return browser.focus("hours_zone" if field == "zone" else first)
         self._show_week(hours)
         return await success_toast(self, told)
+
+    def _read_periods(self, form: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return the periods of the days that are ticked in a form, and the keys of their rows."""
+        days = [] if self.always else [day for day in self.days if _works(day.number, form)]
+        found = {row.key: _period(day.number, row.key, form) for day in days for row in day.periods}
+        return list(found), list(found.values())
+
+    def _add_period(self, number: int) -> Any:
+        """Add a period to a day of the week, after its last one; return what the browser does."""
+        day = self._day(number)
+        if len(day.periods) >= MAX_PERIODS:
+            raise LimitReached(TOO_MANY, count=MAX_PERIODS)
+        row = self._row(len(day.periods) + 1, "", "")
+        day.works, day.ticks = True, day.ticks + 1
+        _set_periods(day, [*day.periods, row])
+        return browser.focus(f"start_{row.key}")
+
+    def _remove_period(self, number: int, key: str) -> None:
+        """Remove a period from a day of the week; the last one stays."""
+        day = self._day(number)
+        left = [row for row in day.periods if row.key != key]
+        if left:
+            _set_periods(day, left)
+
+    def _day(self, number: int) -> DayRow:
+        if number not in DAY_NUMBERS or not self.days:
+            raise Invalid("This value isn’t allowed.")
+        return self.days[number - 1]
+
+    def _row(self, number: int, start: str, end: str) -> PeriodRow:
+        self._last_key += 1
+        return PeriodRow(str(self._last_key), str(number), start, end)
 
     async def _add_days_off(self, form: dict[str, Any], told: str) -> Any:
         first = str(form.get("first", ""))[:10]
@@ -98,7 +148,7 @@ class WeekHours(rx.State, mixin=True):
 
     async def _store(self, **changes: Any) -> WorkingHours | None:
         """Store changed parts of the hours over those that are stored; show what is wrong with them and return None."""
-        self.problem = self.problem_field = ""
+        self.problem = self.problem_field = self.problem_key = ""
         own = await self._read_hours()
         try:
             return await self._write_hours(own.model_dump(mode="json") | changes)
@@ -108,18 +158,19 @@ class WeekHours(rx.State, mixin=True):
             return None
 
     def _show_week(self, hours: WorkingHours) -> None:
-        by_day = {day: period for period in hours.periods for day in period.days}
-        self.always, self.zone = not hours.periods, hours.zone
-        self.days = [
-            DayRow(
-                number,
-                number in by_day if hours.periods else number <= 5,
-                by_day[number].start if number in by_day else "09:00",
-                by_day[number].end.replace(END_OF_DAY, MIDNIGHT) if number in by_day else "18:00",
-            )
-            for number in DAY_NUMBERS
-        ]
+        self.always, self.zone, self.problem_key = not hours.periods, hours.zone, ""
+        self._last_key = 0
+        self.days = [self._day_row(number, hours) for number in DAY_NUMBERS]
         self.form_key += 1
+
+    def _day_row(self, number: int, hours: WorkingHours) -> DayRow:
+        own = sorted((period.start, period.end) for period in hours.periods if number in period.days)
+        works = bool(own) if hours.periods else number <= 5
+        shown = [
+            self._row(place, start, end.replace(END_OF_DAY, MIDNIGHT))
+            for place, (start, end) in enumerate(own or [USUAL_HOURS], 1)
+        ]
+        return DayRow(number, works, shown, is_full=len(shown) >= MAX_PERIODS)
 
     async def _show_days_off(self, hours: WorkingHours) -> None:
         language = (await current_user(self)).language
@@ -129,8 +180,14 @@ class WeekHours(rx.State, mixin=True):
         ]
 
 
-def _period(number: int, form: dict[str, Any]) -> dict[str, Any]:
-    start, end = (str(form.get(f"{name}_{number}", ""))[:5] for name in ("start", "end"))
+def _set_periods(day: DayRow, rows: list[PeriodRow]) -> None:
+    """Set the periods of a day, counted anew; what is typed in their fields stays."""
+    day.periods = [PeriodRow(row.key, str(place), row.start, row.end) for place, row in enumerate(rows, 1)]
+    day.is_full = len(rows) >= MAX_PERIODS
+
+
+def _period(number: int, key: str, form: dict[str, Any]) -> dict[str, Any]:
+    start, end = (str(form.get(f"{name}_{key}", ""))[:20] for name in ("start", "end"))
     return {"days": [number], "start": start, "end": END_OF_DAY if end == MIDNIGHT else end}
 
 
