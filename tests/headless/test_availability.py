@@ -78,7 +78,9 @@ async def test_a_member_says_when_they_work(who: Identity) -> None:
         await tab.send(WorkingHoursState.save(week(tab)))
         assert tab.get(WorkingHoursState, "problem") == EMPTY and tab.get(WorkingHoursState, "problem_key") == ""
         assert call(who, availability.get_own).hours == hours
-        await tab.send(WorkingHoursState.save({**week(tab, day_1="09:00-18:00"), "hours_zone": "Mars/Olympus"}))
+        await tab.send(
+            WorkingHoursState.save({**week(tab, day_1="09:00-13:00 14:00-18:00"), "hours_zone": "Mars/Olympus"})
+        )
         assert tab.get(WorkingHoursState, "problem") == "Unknown time zone."
         await tab.send(WorkingHoursState.set_always(True))
         await tab.send(WorkingHoursState.save({"hours_zone": ""}))
