@@ -5,18 +5,27 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, cast
 
 from platform_app.db import owned, owned_tables, session_scope
+from platform_app.engine.rules import rules
+from platform_app.errors import Invalid
 from platform_app.models.bin import BinKind
 from platform_app.models.message_search import messagesearch
 from platform_app.models.person import Identity
+from platform_app.models.saved_view import ViewedList
 from platform_app.services.bin import row_removal
+from platform_app.services.bin.json_references import RECORDS, REMOVED_ID, SETTINGS
 from platform_app.services.crm import contacts, leads, merge_contacts
 from platform_app.services.demo import demo
 from platform_app.services.knowledge import categories
+from platform_app.services.views import saved_views
 from platform_app.services.webhooks import incoming_webhooks
-from tests.talking import a_stage, call, run_jobs
+from platform_app.state.console.setting_text import names_by_id
+from platform_app.state.rules.rule_words import describe_actions
+from tests.automation.test_condition_tree import leaf
+from tests.sequencing import a_sequence, do
+from tests.talking import a_stage, add_agent, call, run_jobs
 from tests.visiting import a_chat, the_talk, write
 
 SMALL_FIRST = (
@@ -35,15 +44,22 @@ SMALL_FIRST = (
 
 
 def mentions(who: Identity, row_id: str) -> list[str]:
-    """Return the columns of every table, apart from JSON, that have an id as a value or at the end."""
+    """Return the columns of every table that have an id as a value or at the end, or in JSON that is no record."""
     found = []
     with session_scope(who.tenant_id, read_only=True) as session:
         for name, model in owned_tables().items():
             for column in model.__table__.columns:  # type: ignore[attr-defined]
-                if isinstance(column.type, String) and not isinstance(column.type, JSON):
-                    ending = getattr(model, column.name).endswith(row_id)
-                    if session.exec(owned(model, who.tenant_id).where(ending).limit(1)).first() is not None:
-                        found.append(f"{name}.{column.name}")
+                held = getattr(model, column.name)
+                if isinstance(column.type, JSON):
+                    if column.name in RECORDS.get(name, ()):
+                        continue
+                    names_it = cast(held, String).contains(row_id)
+                elif isinstance(column.type, String):
+                    names_it = held.contains(row_id) if name == "savedview" else held.endswith(row_id)
+                else:
+                    continue
+                if session.exec(owned(model, who.tenant_id).where(names_it).limit(1)).first() is not None:
+                    found.append(f"{name}.{column.name}")
     return found
 
 
@@ -143,3 +159,45 @@ def test_many_conversations_of_an_agent_go_in_parts(who: Identity, monkeypatch: 
         with session_scope(who.tenant_id) as session:
             sizes.append(row_removal.remove_some_conversations(session, who.tenant_id, chat.agent_id))
     assert sizes == [2, 1] and counts(who)["message"] == 0
+
+
+def test_every_column_of_settings_and_records_exists() -> None:
+    for table, names in [*SETTINGS.items(), *RECORDS.items()]:
+        columns = owned_tables()[table].__table__.columns  # type: ignore[attr-defined]
+        assert all(isinstance(columns[name].type, JSON) for name in names), table
+    assert not set(SETTINGS) & set(RECORDS)
+
+
+def test_rules_say_that_what_they_name_was_deleted_and_are_not_published(who: Identity) -> None:
+    sequence, hook = a_sequence(who, do("a")), call(who, incoming_webhooks.create, name="Shop").id
+    agent = add_agent(who)
+    start = {"kind": "start_sequence", "sequence_id": sequence}
+    condition = {"kind": "group", "of": [leaf("agent.name", "in_list", [agent])]}
+    draft = {"trigger": "webhook_received", "webhook_id": hook, "actions": [start], "condition": condition}
+    rule = call(who, rules.DEFINITIONS.create, name="Shop", draft=draft)
+    call(who, rules.DEFINITIONS.publish, rule.id)
+    view = {"name": "Runs", "shared": False}
+    for query in (f"rule={rule.id}", f"rule={rule.id}&state=failed"):
+        call(who, saved_views.create, ViewedList.RUNS, query=query, **view | {"name": query[-9:]})
+    for kind, row_id in ((BinKind.SEQUENCE, sequence), (BinKind.WEBHOOK, hook), (BinKind.AGENT, agent)):
+        with session_scope(who.tenant_id) as session:
+            row_removal.remove(session, who.tenant_id, kind, [row_id])
+        assert mentions(who, row_id) == [], kind
+    row = call(who, rules.DEFINITIONS.get, rule.id)
+    for held in (row.draft, row.published):
+        assert held["webhook_id"] == held["actions"][0]["sequence_id"] == REMOVED_ID
+        assert held["condition"]["of"][0]["value"] == [REMOVED_ID]
+    assert row.revision > rule.revision
+    with session_scope(who.tenant_id, read_only=True) as session:
+        problems = rules.problems(session, who, row)
+        words = describe_actions(row.draft["actions"], "en", names_by_id(session, who))
+    assert problems.keys() == {"condition", "webhook_id", "action.0.sequence_id"}
+    assert problems["action.0.sequence_id"] == "This item was deleted. Choose another."
+    assert words == "start a sequence: deleted item"
+    call(who, rules.DEFINITIONS.save, rule.id, {"daily_cap": 5}, revision=row.revision)
+    with pytest.raises(Invalid):
+        call(who, rules.DEFINITIONS.publish, rule.id)
+    with session_scope(who.tenant_id) as session:
+        row_removal.remove(session, who.tenant_id, BinKind.RULE, [rule.id])
+    assert mentions(who, rule.id) == []
+    assert [one.query for one in call(who, saved_views.list_views, ViewedList.RUNS)] == ["state=failed"]

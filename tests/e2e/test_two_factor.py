@@ -26,13 +26,7 @@ def test_a_code_of_the_app_is_asked_for(recorded: Recorded, new_person: NewPerso
     expect(page.locator("#two-factor-qr")).to_have_attribute("src", re.compile("^data:image/svg"))
     look(page, f"two-factor-{language}")
     app = pyotp.TOTP(key.input_value())
-    page.fill("#code", app.now())
-    page.fill("#password", "wrong")
-    press(page, language, "Turn on")
-    expect(page.get_by_role("alert")).to_have_text(lookup(language, "Current password is incorrect."))
-    expect(page.locator("#password")).to_be_focused()
-    page.fill("#password", PASSWORD)
-    press(page, language, "Turn on")
+    turn_on(page, language, app.now())
     codes = page.locator("#recovery-codes")
     expect(codes).to_have_value(re.compile(r"^(?:\S+\n){9}\S+$"))
     look(page, f"recovery-codes-{language}")
@@ -57,6 +51,17 @@ def test_a_code_of_the_app_is_asked_for(recorded: Recorded, new_person: NewPerso
     expect(page.get_by_text("9")).to_be_visible()
     press(page, language, "Continue")
     expect(page.locator(".page h1")).to_be_visible()
+
+
+def turn_on(page: Page, language: str, code: str) -> None:
+    """Turn two-factor on with a code of the app, after a password that is wrong."""
+    page.fill("#code", code)
+    page.fill("#password", "wrong")
+    press(page, language, "Turn on")
+    expect(page.get_by_role("alert")).to_have_text(lookup(language, "Current password is incorrect."))
+    expect(page.locator("#password")).to_be_focused()
+    page.fill("#password", PASSWORD)
+    press(page, language, "Turn on")
 
 
 def register(page: Page, address: str, email: str, tenant: str) -> str:

@@ -110,6 +110,10 @@ async def test_a_view_is_saved_from_the_address_opened_and_removed_with_undo(who
         await tab.goto("/manage/acme/settings")
         await tab.send(SavedViewsState.note_query("?tag=a"))
         assert "isn’t allowed" not in tab.scripts()
+
+
+async def test_viewers_save_own_views_and_remove_only_those(who: Identity) -> None:
+    save(who, "Big", shared=True)
     viewer = make_member(who, Role.VIEWER)
     async with Tab(sign_in(viewer)) as tab:
         await tab.goto("/manage/acme/leads")

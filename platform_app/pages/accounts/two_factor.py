@@ -41,32 +41,36 @@ def _setup() -> rx.Component:
             class_name="muted small",
         ),
         rx.el.img(id=QR_ID, alt=t("QR code for the authenticator app"), class_name="qr-code"),
-        rx.el.form(
-            one_time_field(t("Key"), t("Copy the key"), t("If your app can’t scan.")),
-            entry_input(
-                TwoFactorState,
-                "code",
-                t("Code from the app"),
-                t("Six digits."),
-                complete="one-time-code",
-                input_mode="numeric",
-                max_length=12,
-            ),
-            entry_input(
-                TwoFactorState,
-                "password",
-                t("Current password"),
-                kind="password",
-                complete="current-password",
-            ),
-            entry_problem(TwoFactorState),
-            entry_submit(TwoFactorState, t("Turn on")),
-            on_submit=TwoFactorState.confirm,
-            method="post",
-            class_name="form",
-        ),
+        _setup_form(),
         _ways_out(),
         class_name="stack-small",
+    )
+
+
+def _setup_form() -> rx.Component:
+    return rx.el.form(
+        one_time_field(t("Key"), t("Copy the key"), t("If your app can’t scan.")),
+        entry_input(
+            TwoFactorState,
+            "code",
+            t("Code from the app"),
+            t("Six digits."),
+            complete="one-time-code",
+            input_mode="numeric",
+            max_length=12,
+        ),
+        entry_input(
+            TwoFactorState,
+            "password",
+            t("Current password"),
+            kind="password",
+            complete="current-password",
+        ),
+        entry_problem(TwoFactorState),
+        entry_submit(TwoFactorState, t("Turn on")),
+        on_submit=TwoFactorState.confirm,
+        method="post",
+        class_name="form",
     )
 
 

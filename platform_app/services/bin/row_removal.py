@@ -21,7 +21,7 @@ from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.secret import Secret
 from platform_app.models.sequence import Enrollment, Sequence
-from platform_app.services.bin import waiting_reminders
+from platform_app.services.bin import json_references, waiting_reminders
 from platform_app.services.bin.bin_kinds import KINDS
 
 BATCH_SIZE = 200  # rows removed by one statement
@@ -42,6 +42,7 @@ def remove(session: Transaction, tenant_id: str, kind: BinKind, row_ids: list[st
     for ids in _batches(row_ids):
         _remove_dependents(session, tenant_id, kind, ids)
         _unlink(session, tenant_id, kind, ids)
+        json_references.clear(session, tenant_id, kind, ids)
         _forget_crm_values(session, tenant_id, ids)
         entries = owned_delete(BinEntry, tenant_id).where(col(BinEntry.kind) == kind, col(BinEntry.row_id).in_(ids))
         session.execute(entries)

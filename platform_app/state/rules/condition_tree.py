@@ -12,6 +12,7 @@ from platform_app.automation.operators import OPERATORS, Operand, Operator
 from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
+from platform_app.services.bin.json_references import REMOVED_ID
 from platform_app.state.console.option_lists import Option
 
 Tree = dict[str, Any]  # a group as JSON values
@@ -216,6 +217,8 @@ def _set_inputs(line: ConditionLine, fact: Fact | None, choices: Mapping[str, li
     takes = op.operand if op else Operand.NOTHING
     line.kind = _INPUTS.get(fact.type, "text")
     line.options = _options(fact, choices, language)
+    if REMOVED_ID in (line.value, *line.selected):
+        line.options = [*line.options, Option(REMOVED_ID, translate(language, "Deleted item"))]
     line.input = _SINGLE.get(takes, "")
     is_closed = bool(line.options) and fact.choices_from != "tag" and fact.type != FactType.LIST
     if takes == Operand.ONE:

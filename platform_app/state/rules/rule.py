@@ -175,6 +175,8 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
         self.has_cooldown = rule.cooldown_minutes > 0
         self.agent_name = page.names.get(page.rule.agent_id or "", "")
         self.webhook, self.webhooks = rule.webhook_id or ALL, page.webhooks
+        if rule.webhook_id and rule.webhook_id not in {option.id for option in page.webhooks}:
+            self.webhooks = [*page.webhooks, Option(rule.webhook_id, translate(context.language, "Deleted webhook"))]
         self.sentence = describe_rule(rule, context, page.names)
         self.agents, self.leads, self.problems = page.agents, page.leads, page.problems
         self.runs = [run_line(run, identity, context.language) for run, _, _ in page.runs[:10]]
