@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 import platform_app
+from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.config import ENV_FILE, settings
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE, import_path
-from platform_app.runtime import backup_commands
+from platform_app.runtime import audit_commands, backup_commands
 
 app = typer.Typer(
     help="Build, test and run AI agents.",
@@ -35,6 +36,7 @@ kommo = typer.Typer(help="Kommo and amoCRM.", no_args_is_help=True)
 secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_help=True)
 for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets"), (kommo, "kommo")):
     app.add_typer(group, name=name)
+app.add_typer(audit_commands.audit, name="audit")
 app.command()(backup_commands.backup)
 app.command()(backup_commands.restore)
 
@@ -63,6 +65,7 @@ def main(
     if CLONE:
         os.chdir(CLONE)
         os.environ["PYTHONPATH"] = import_path()
+    set_actor(Actor(ActorKind.COMMAND_LINE))
     os.environ.setdefault(ENV_FILE, os.path.abspath(".env"))
     try:
         settings()

@@ -150,9 +150,11 @@ class Transaction(Session):
         return held
 
     def run_before_commit(self) -> None:
-        """Run the callbacks for before the commit, also those added meanwhile."""
+        """Run the callbacks for before the commit, also those that they add, or that writing their rows adds."""
+        self.flush()
         while self.before_commit:
             self.before_commit.pop(0)()
+            self.flush()
 
     def exec(self, statement: Any, **options: Any) -> Any:
         """Run a statement; unlike SQLModel's overloads it accepts a select narrowed to columns."""
@@ -162,14 +164,13 @@ class Transaction(Session):
         """Return for each query whether it finds a row. Raises TenantIsolationError for queries of columns."""
         if any(query.column_descriptions[0].get("entity") is None for query in queries):
             raise TenantIsolationError("rows are looked for by their models")
-        found = self.execute(Select(*(query.exists() for query in queries))).one()
-        return [bool(one) for one in found]
+        return [bool(found) for found in self.execute(Select(*(query.exists() for query in queries))).one()]
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Open a savepoint: if the block raises, its changes and callbacks are undone, and the transaction goes on."""
-        before, self.before_commit = self.before_commit, []
-        sends, info = len(self.after_commit), dict(self.info)
+        self.flush()  # what this records stays, also if the block is undone
+        before, self.before_commit, sends, info = self.before_commit, [], len(self.after_commit), dict(self.info)
         try:
             with self.begin_nested():
                 yield
@@ -339,7 +340,6 @@ def session_scope(
                 session.expunge_all()
                 session.rollback()
             else:
-                session.flush()
                 session.run_before_commit()
                 session.commit()
         except Exception as error:

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import pyotp
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import session_scope, unscoped_update
+from platform_app.db import session_scope, unscoped
 from platform_app.models.person import Identity, User
 from platform_app.services.accounts import two_factor
 from tests.inviting import PASSWORD
@@ -29,7 +28,7 @@ class App:
 def use_password(who: Identity) -> None:
     """Let PASSWORD be the password of a person."""
     with session_scope(reason="tests") as session:
-        session.execute(unscoped_update(User).where(col(User.id) == who.user_id).values(password_hash=_HASH))
+        session.exec(unscoped(User).where(User.id == who.user_id)).one().password_hash = _HASH
 
 
 def set_up(who: Identity) -> tuple[App, list[str]]:

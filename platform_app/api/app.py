@@ -5,6 +5,7 @@ from starlette.applications import Starlette
 from platform_app.api import resources
 from platform_app.api.analytics import analytics_csv
 from platform_app.api.attachments import attachment
+from platform_app.api.audit import audit_csv
 from platform_app.api.channel_webhooks import receive_update, verify_webhook
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.crm_webhooks import receive_crm_post
@@ -41,6 +42,7 @@ api = Starlette(
         upload_contacts,
         refused_rows,
         analytics_csv,
+        audit_csv,
         receive,
         receive_update,
         receive_crm_post,

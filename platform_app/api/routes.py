@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.api.security import is_https, preferred_language
 from platform_app.config import settings
 from platform_app.errors import PlatformError
@@ -93,6 +94,8 @@ def open_application(path: str, application: ASGIApp) -> Route:
 
 
 async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> Response:
+    address = client_address(request)
+    set_actor(Actor(ActorKind.VISITOR, address=address))
     if role == ANYONE:
         return await endpoint(request)
     token, slug = cookie_token(request), request.path_params["tenant"]
@@ -107,6 +110,7 @@ async def _authorize(request: Request, endpoint: Endpoint, role: Role | str) -> 
         return problem(403, two_factor_policy.REQUIRED, who.language)
     if not who.role.includes(Role(role)):
         return problem(403, "Your role doesn’t allow this.", who.language)
+    set_actor(Actor(ActorKind.MEMBER, who.user_id, who.name, address))
     return await endpoint(request, who)
 
 

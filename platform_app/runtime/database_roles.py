@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from platform_app.config import settings
 
 log = structlog.get_logger()
+_APPEND_ONLY = ("auditentry", "platformauditentry")
 _PATIENCE = 5  # seconds for the database to answer
 ADVICE = (
     "Give PLATFORM_DATABASE_URL a role that is no superuser and has no BYPASSRLS, "
@@ -68,6 +69,8 @@ def warn() -> None:
 def grant_access(owner: str, application: str) -> None:
     """Grant the application's role reads and writes of all tables of the owner, also future ones.
 
+    Of the audit log it may read and add entries alone; those of a tenant are deleted with its row, by the foreign key.
+
     Both arguments are database addresses. Does nothing if they name the same role, or on SQLite.
     """
     role = make_url(application).username
@@ -82,5 +85,6 @@ def grant_access(owner: str, application: str) -> None:
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {name}",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {name}",
             f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
+            *(f"REVOKE UPDATE, DELETE ON {table} FROM {name}" for table in _APPEND_ONLY),
         ):
             connection.exec_driver_sql(statement)

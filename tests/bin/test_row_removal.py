@@ -10,6 +10,7 @@ from sqlalchemy import JSON, String, cast
 from platform_app.db import owned, owned_tables, session_scope
 from platform_app.engine.rules import rules
 from platform_app.errors import Invalid
+from platform_app.models.audit import AuditEntry
 from platform_app.models.bin import BinKind
 from platform_app.models.message_search import messagesearch
 from platform_app.models.person import Identity
@@ -48,6 +49,8 @@ def mentions(who: Identity, row_id: str) -> list[str]:
     found = []
     with session_scope(who.tenant_id, read_only=True) as session:
         for name, model in owned_tables().items():
+            if model is AuditEntry:  # the audit log keeps the ids of what is gone
+                continue
             for column in model.__table__.columns:  # type: ignore[attr-defined]
                 held = getattr(model, column.name)
                 if isinstance(column.type, JSON):

@@ -34,6 +34,7 @@ MORE = {
     "settings-tool-new": "/settings/tools/new",
     "settings-mcp-new": "/settings/tools/mcp/new",
     "settings-budgets": "/settings/budgets",
+    "settings-audit": "/settings/audit",
     "settings-providers": "/settings/providers",
     "settings-provider-new": "/settings/providers/new",
     "leads-list": "/leads?view=list",

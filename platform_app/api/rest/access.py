@@ -10,6 +10,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 
+from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.api.rest.problems import Refusal
 from platform_app.api.routes import client_address
 from platform_app.clock import now
@@ -63,6 +64,7 @@ async def find_holder(request: Request) -> KeyHolder:
         raise _unauthorized()
     if holder.who.must_enroll:
         raise Refusal(403, two_factor_policy.REQUIRED)
+    set_actor(Actor(ActorKind.API_KEY, holder.key_id, holder.who.name, client_address(request)))
     return holder
 
 

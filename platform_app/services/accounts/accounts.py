@@ -12,7 +12,7 @@ from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services.accounts import passwords, sessions, sign_in_throttle
+from platform_app.services.accounts import passwords, sessions, sign_in_audit, sign_in_throttle
 from platform_app.services.crm import phone_numbers, pipelines
 from platform_app.services.feed import activity
 
@@ -99,6 +99,7 @@ def authenticate(email: str, password: str, address: str) -> User:
     user = _find_by_email(email) if email_addresses.is_email(email) else None
     fits = passwords.verify_password(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
+        sign_in_audit.record_failure(user.id if user else "", address)
         raise Forbidden("Incorrect email or password.", field="password")
     sign_in_throttle.record_success(email, address)
     return user

@@ -11,11 +11,13 @@ from sqlmodel import col
 from platform_app import encryption
 from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
 from platform_app.errors import Conflict
+from platform_app.models.audit import AuditAction, AuditObject
 from platform_app.models.oauth_grant import OAuthGrant
 from platform_app.models.outgoing_webhook import OUTGOING_SECRET_COLUMNS, OutgoingWebhook
 from platform_app.models.second_factor import SecondFactor
 from platform_app.models.secret import Secret
 from platform_app.models.webhook import WEBHOOK_SECRET_COLUMNS, IncomingWebhook
+from platform_app.services.audit import audit_trail, chain
 
 SECOND_FACTOR_PURPOSE = "second factor"
 _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
@@ -78,6 +80,10 @@ def rotate() -> int:
     be decrypted; all others are encrypted by then.
     """
     found = [_rotate_column(place) for place in _SECRET_COLUMNS]
+    with session_scope(reason="secrets are sealed anew") as session:
+        chain.sign_again(session)
+        changes = {"count": {"to": sum(done for done, _ in found)}}
+        audit_trail.record(session, None, AuditAction.SECRET_CHANGED, AuditObject.ENCRYPTION_KEYS, changes=changes)
     if lost := sum(lost for _, lost in found):
         raise Conflict("Secrets that can’t be read with the current keys: {count}.", count=lost)
     return sum(done for done, _ in found)
@@ -88,6 +94,7 @@ def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
     done, lost, after = 0, 0, ""
     while True:
         with session_scope(reason="secrets are sealed anew") as session:
+            audit_trail.pause(session)
             rows = _rows_to_rotate(session, place, after)
             for row in rows:
                 try:

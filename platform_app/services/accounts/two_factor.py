@@ -15,6 +15,7 @@ from platform_app import encryption
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Conflict, Forbidden
+from platform_app.models.audit import AuditObject
 from platform_app.models.person import Identity
 from platform_app.models.second_factor import RecoveryCode, SecondFactor
 from platform_app.services.accounts import (
@@ -22,6 +23,7 @@ from platform_app.services.accounts import (
     link_tokens,
     member_records,
     sessions,
+    sign_in_audit,
     sign_in_throttle,
     two_factor_policy,
 )
@@ -143,13 +145,21 @@ def redeem_challenge(challenge: str, code: str, address: str) -> tuple[str, int 
     with session_scope(reason="second step of a sign-in", read_only=True) as session:
         user_id = sessions.find_ticket(session, challenge, needs_code=True).user_id
     sign_in_throttle.count_code(user_id, address)
+    try:
+        ticket, left = _redeem(challenge, user_id, code)
+    except Forbidden:
+        sign_in_audit.record_failure(user_id, address, kind=AuditObject.SECOND_FACTOR)
+        raise
+    sign_in_throttle.record_right_code(user_id, address)
+    return ticket, left
+
+
+def _redeem(challenge: str, user_id: str, code: str) -> tuple[str, int | None]:
     with session_scope(reason="second step of a sign-in") as session:
         sessions.consume_ticket(session, sessions.find_ticket(session, challenge, needs_code=True))
         left = _use_code(session, user_id, code)
         lifetime = sessions.TICKET_LIFETIME if left is None else CHALLENGE_LIFETIME  # people read how many are left
-        ticket = sessions.issue_ticket(session, user_id, lifetime=lifetime)
-    sign_in_throttle.record_right_code(user_id, address)
-    return ticket, left
+        return sessions.issue_ticket(session, user_id, lifetime=lifetime), left
 
 
 def delete(session: Transaction, user_id: str) -> None:

@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 # Columns that tell what has happened, by table; what they name may have been removed since.
 RECORDS: Mapping[str, tuple[str, ...]] = {
     "activity": ("values",),
+    "auditentry": ("changes",),
     "effect": ("outcome",),
     "enrollment": ("proof",),
     "enrollmentstep": ("proof", "values", "error_values", "gate"),

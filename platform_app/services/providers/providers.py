@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from platform_app import encryption, notifier
 from platform_app.clock import now
-from platform_app.db import Transaction, owned, owned_delete, owned_update
+from platform_app.db import Transaction, owned, owned_delete
 from platform_app.errors import Forbidden, Invalid, LimitReached, NotFound
 from platform_app.form_fields import parse_typed
 from platform_app.integrations import egress
@@ -116,7 +116,8 @@ def set_default(session: Transaction, who: Identity, provider_id: str) -> None:
     """
     _require_admin(who)
     row = get(session, who, provider_id, lock=True) if provider_id else None
-    session.execute(owned_update(ModelProvider, who.tenant_id).values(is_default=False))
+    for other in session.exec(owned(ModelProvider, who.tenant_id).where(col(ModelProvider.is_default).is_(True))).all():
+        other.is_default = False
     sentence, name = "Agents that name no provider use that of the installation", ""
     if row is not None:
         row.is_default = True

@@ -9,6 +9,7 @@ from reflex.state import BaseState, StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
+from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.api.security import preferred_language, session_token
 from platform_app.api.token_bucket import TokenBuckets
 from platform_app.i18n import translate
@@ -68,6 +69,7 @@ class AuthorizationMiddleware(rx.Middleware):
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
         open_tabs.note(state.router.session.client_token, identity)
         background_access.set_caller(identity, token, user._binding or "")
+        set_actor(_actor(identity, source))
         if role == ANYONE or (is_own and event.name.endswith(_REFLEX_HANDLERS)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
@@ -112,6 +114,12 @@ async def _identity(token: str, slug: str) -> Identity | None:
     if not token:
         return None
     return await asyncio.to_thread(sessions.get_identity, token, slug or None, unenrolled=True)
+
+
+def _actor(identity: Identity | None, address: str) -> Actor:
+    if identity is None:
+        return Actor(ActorKind.VISITOR, address=address)
+    return Actor(ActorKind.MEMBER, identity.user_id, identity.name, address)
 
 
 def _view(identity: Identity | None, slug: str, token: str) -> str:

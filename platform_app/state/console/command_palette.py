@@ -49,6 +49,7 @@ DESTINATIONS = [
     ("API keys", "/settings/api-keys"),
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
+    ("Audit log", "/settings/audit"),
     ("Notifications", "/settings/notifications"),
 ]
 CREATED = {"agent": "Create agent", "contact": "Create contact", "lead": "Create lead", "rule": "Create rule"}

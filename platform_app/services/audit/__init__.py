@@ -1,0 +1,1 @@
+"""Audit: the log of what was done to accounts, access, secrets and settings, which shows when it was altered."""

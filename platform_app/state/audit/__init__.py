@@ -1,0 +1,1 @@
+"""Audit: state of the audit log."""

@@ -1,0 +1,307 @@
+"""Audit log: what is recorded, that no change of it goes unseen, and that concurrent writers keep the chain whole."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, delete, insert, update
+from sqlmodel import SQLModel
+from typer.testing import CliRunner
+
+from platform_app import cli
+from platform_app.actor import Actor, ActorKind, acting_as
+from platform_app.clock import new_id
+from platform_app.config import settings
+from platform_app.db import owned, owned_delete, owned_tables, session_scope, unscoped
+from platform_app.errors import Forbidden
+from platform_app.models.audit import (
+    FIRST_HASH,
+    AuditAction,
+    AuditEntry,
+    AuditHead,
+    AuditObject,
+    PlatformAuditEntry,
+)
+from platform_app.models.person import Identity, Member, Role, Session, SignInTicket, User
+from platform_app.services.accounts import (
+    accounts,
+    invitations,
+    member_changes,
+    passwords,
+    sessions,
+    tenant_secrets,
+    two_factor_policy,
+)
+from platform_app.services.agents import agents
+from platform_app.services.api_keys import api_keys
+from platform_app.services.audit import audit_trail, chain, verification
+from platform_app.services.audit.audited_rows import AUDITED
+from platform_app.services.audit.capture import AuditLogChanged
+from platform_app.services.audit.verification import Fault
+from platform_app.services.crm import contacts
+from platform_app.services.webhooks import incoming_webhooks
+from tests.budgets.test_budgets import set_budget
+from tests.conftest import make_member
+from tests.second_factor import set_up
+from tests.talking import add_agent, call
+
+HOME = "198.51.100.7"
+# Columns with secrets or access that no entry tells of, each with its reason.
+UNRECORDED = {
+    "auditentry": "it is the log itself",
+    "audithead": "it is the log itself",
+    "job": "its token is that of a lease",
+    "trace": "its hash is that of a prompt",
+    "oauthgrant": "its tokens are renewed every hour; connecting and disconnecting are recorded with the connection",
+    "signinticket": "it lives for a minute and becomes a session, which is recorded",
+}
+
+
+def entries(who: Identity) -> list[AuditEntry]:
+    with session_scope(who.tenant_id, read_only=True) as session:
+        return list(session.exec(owned(AuditEntry, who.tenant_id).order_by(AuditEntry.number)).all())
+
+
+def said(who: Identity, since: int = 0) -> list[tuple[str, str]]:
+    return [(row.action, row.object_kind) for row in entries(who) if row.number > since]
+
+
+def note(who: Identity, name: str = "") -> None:
+    with session_scope(who.tenant_id) as session:
+        audit_trail.record(session, who.tenant_id, AuditAction.EXPORTED, AuditObject.ANALYTICS, name=name)
+
+
+def tamper(statement: Any) -> None:
+    """Run a statement as somebody does who has the database and nothing else."""
+    plain = create_engine(settings().database)
+    with plain.begin() as connection:
+        connection.execute(statement)
+    plain.dispose()
+
+
+def change_role(who: Identity) -> None:
+    call(who, member_changes.set_role, make_member(who, Role.OPERATOR).user_id, Role.ADMIN)
+
+
+def change_password(who: Identity) -> None:
+    with session_scope(reason="tests") as session:
+        session.exec(unscoped(User).where(User.id == who.user_id)).one().password_hash = passwords.hash_password("old")
+    accounts.change_password(who, "old", "a long enough one 42")
+
+
+def sign_in_wrongly(who: Identity) -> None:
+    with pytest.raises(Forbidden):
+        accounts.authenticate(who.email, "wrong", HOME)
+
+
+def sign_in(who: Identity) -> None:
+    with session_scope(reason="tests") as session:
+        sessions.redeem_ticket(session, sessions.issue_ticket(session, who.user_id), "")
+    with session_scope(reason="tests") as session:
+        sessions.end_all_sessions(session, who.user_id)
+
+
+def require_two_factor(who: Identity) -> None:
+    set_up(who)
+    call(who, two_factor_policy.set_required, True)
+
+
+def invite(who: Identity) -> None:
+    call(who, invitations.invite, email="new@acme.test", role=Role.ADMIN, by_mail=False)
+
+
+def publish(who: Identity) -> None:
+    agent_id = add_agent(who)
+    call(who, agents.publish, agent_id, switch_on=True)
+
+
+def delete_contact(who: Identity) -> None:
+    row = call(who, contacts.create, name="Ann Secret")
+    call(who, contacts.delete, row.id)
+    call(who, contacts.restore, row.id)
+
+
+CHANGES: list[tuple[Callable[[Identity], Any], set[tuple[str, str]]]] = [
+    (change_role, {("created", "member"), ("changed", "member")}),
+    (change_password, {("password_changed", "user")}),
+    (sign_in_wrongly, {("sign_in_failed", "user")}),
+    (sign_in, {("signed_in", "session"), ("signed_out", "session")}),
+    (
+        lambda who: call(who, invitations.invite, email="new@acme.test", role=Role.ADMIN, by_mail=False),
+        {("created", "invitation")},
+    ),
+    (require_two_factor, {("turned_on", "secondfactor"), ("secret_changed", "recoverycode"), ("changed", "tenant")}),
+    (lambda who: call(who, accounts.update_tenant, name="Acme 2", time_zone="UTC"), {("changed", "tenant")}),
+    (lambda who: call(who, incoming_webhooks.create, name="Shop"), {("created", "incomingwebhook")}),
+    (set_budget, {("created", "budget")}),
+    (delete_contact, {("deleted", "contact"), ("restored", "contact")}),
+    (publish, {("published", "agent"), ("turned_on", "agent")}),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES, ids=[str(sorted(words)) for _, words in CHANGES])
+def test_services_are_recorded_with_who_acted(
+    who: Identity, change: Callable[[Identity], Any], expected: set[tuple[str, str]]
+) -> None:
+    before = len(entries(who))
+    with acting_as(Actor(ActorKind.MEMBER, who.user_id, who.name, HOME)):
+        change(who)
+    assert expected <= set(said(who, before))
+    rows = entries(who)[before:]
+    assert {row.address for row in rows} == {HOME}
+    assert not any(word in str([row.changes, row.object_name]) for row in rows for word in ("$argon2", "Ann Secret"))
+    assert verification.verify(who.tenant_id).fault is None
+
+
+def test_secrets_and_keys_are_recorded_without_their_values(who: Identity) -> None:
+    before = len(entries(who))
+    with session_scope(who.tenant_id) as session:
+        tenant_secrets.store(session, who.tenant_id, "smtp password", "hunter2")
+    with session_scope(who.tenant_id) as session:
+        tenant_secrets.store(session, who.tenant_id, "smtp password", "hunter3")
+    with session_scope(who.tenant_id) as session:
+        tenant_secrets.delete(session, who.tenant_id, "smtp password")
+    assert said(who, before) == [("secret_changed", "secret"), ("secret_changed", "secret"), ("removed", "secret")]
+    assert "hunter" not in str([row.model_dump() for row in entries(who)])
+
+
+def test_every_table_with_a_secret_or_a_role_is_audited() -> None:
+    words = {"secret", "sealed", "hash", "role", "token"}
+    left = set()
+    for model in {*owned_tables().values(), User, Session, SignInTicket}:
+        columns = SQLModel.metadata.tables[str(model.__tablename__)].columns.keys()
+        if model not in AUDITED and any(words & set(column.split("_")) for column in columns):
+            left.add(str(model.__tablename__))
+    assert left == set(UNRECORDED)
+
+
+def test_a_savepoint_that_is_undone_leaves_no_entry_and_what_was_before_stays(who: Identity) -> None:
+    before = len(entries(who))
+    with session_scope(who.tenant_id) as session:
+        member = session.exec(owned(Member, who.tenant_id)).first()
+        member.role = Role.ADMIN
+        with pytest.raises(ZeroDivisionError), session.savepoint():
+            audit_trail.record(session, who.tenant_id, AuditAction.EXPORTED, AuditObject.ANALYTICS)
+            raise ZeroDivisionError
+        with session.savepoint():
+            audit_trail.record(session, who.tenant_id, AuditAction.EXPORTED, AuditObject.AUDIT_LOG)
+    assert said(who, before) == [("changed", "member"), ("exported", "audit_log")]
+
+
+def test_the_application_cannot_change_or_delete_entries(who: Identity) -> None:
+    note(who)
+    for change in (
+        lambda session, row: session.delete(row),
+        lambda session, row: setattr(row, "actor_name", "Nobody"),
+        lambda session, row: session.execute(owned_delete(AuditEntry, who.tenant_id)),
+    ):
+        with pytest.raises(AuditLogChanged), session_scope(who.tenant_id) as session:
+            change(session, session.exec(owned(AuditEntry, who.tenant_id)).first())
+
+
+def test_writers_at_one_time_keep_one_chain(who: Identity) -> None:
+    before = len(entries(who))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: note(who, str(number)), range(40)))
+    verdict = verification.verify(who.tenant_id)
+    assert (verdict.fault, verdict.count) == (None, before + 40)
+
+
+def of(who: Identity, number: int) -> Any:
+    return (AuditEntry.tenant_id == who.tenant_id) & (AuditEntry.number == number)
+
+
+def rebuild(who: Identity) -> None:
+    """Compute the hashes of a chain anew and point its head to the end, without the key of the installation."""
+    with session_scope(who.tenant_id, read_only=True) as session:
+        rows = list(session.exec(owned(AuditEntry, who.tenant_id).order_by(AuditEntry.number)).all())
+    previous = FIRST_HASH
+    for row in rows:
+        row.previous_hash = previous
+        previous = chain.entry_hash(row, who.tenant_id)
+        values = {"previous_hash": row.previous_hash, "hash": previous}
+        tamper(update(AuditEntry).where(of(who, row.number)).values(values))
+    tamper(update(AuditHead).where(AuditHead.tenant_id == who.tenant_id).values(number=len(rows), hash=previous))
+
+
+def alter_and_rebuild(who: Identity) -> None:
+    tamper(update(AuditEntry).where(of(who, 3)).values(actor_name="Nobody"))
+    rebuild(who)
+
+
+def move(who: Identity) -> None:
+    for number, to in ((2, 9_000), (3, 2), (9_000, 3)):
+        tamper(update(AuditEntry).where(of(who, number)).values(number=to))
+
+
+def add(who: Identity) -> None:
+    last = entries(who)[-1]
+    tamper(insert(AuditEntry).values(last.model_dump() | {"id": new_id(), "number": last.number + 1}))
+
+
+FAULTS: list[tuple[Callable[[Identity], None], Fault, int]] = [
+    (lambda who: tamper(update(AuditEntry).where(of(who, 3)).values(actor_name="Nobody")), Fault.ALTERED, 3),
+    (lambda who: tamper(update(AuditEntry).where(of(who, 3)).values(changes={"role": 1})), Fault.ALTERED, 3),
+    (lambda who: tamper(delete(AuditEntry).where(of(who, 3))), Fault.MISSING, 3),
+    (lambda who: tamper(delete(AuditEntry).where(of(who, 6))), Fault.CUT, 6),
+    (move, Fault.ALTERED, 2),
+    (alter_and_rebuild, Fault.HEAD, 6),
+    (lambda who: tamper(update(AuditHead).values(signature="x")), Fault.HEAD, 6),
+    (lambda who: tamper(delete(AuditHead)), Fault.ADDED, 1),
+    (add, Fault.ADDED, 7),
+]
+
+
+@pytest.mark.parametrize(("attack", "fault", "number"), FAULTS, ids=[f"{fault}-{n}" for _, fault, n in FAULTS])
+def test_verify_names_the_first_entry_that_is_not_as_written(
+    who: Identity, attack: Callable[[Identity], None], fault: Fault, number: int
+) -> None:
+    while len(entries(who)) < 6:
+        note(who)
+    good = verification.verify(who.tenant_id)
+    assert (good.fault, good.number) == (None, 6)
+    attack(who)
+    verdict = verification.verify(who.tenant_id)
+    assert (verdict.fault, verdict.fault_number) == (fault, number)
+
+
+def test_a_log_that_was_put_back_whole_is_found_with_what_was_noted_down(who: Identity) -> None:
+    note(who)
+    with session_scope(who.tenant_id, read_only=True) as session:
+        old = chain.head_of(session, who.tenant_id)
+    assert old is not None
+    note(who)
+    noted = verification.verify(who.tenant_id)
+    tamper(delete(AuditEntry).where(of(who, noted.number)))
+    back = {"number": old.number, "hash": old.hash, "signature": old.signature}
+    tamper(update(AuditHead).where(AuditHead.tenant_id == who.tenant_id).values(back))
+    assert verification.verify(who.tenant_id).fault is None
+    verdict = verification.verify(who.tenant_id, expected=(noted.number, noted.hash))
+    assert (verdict.fault, verdict.fault_number) == (Fault.CUT, noted.number)
+
+
+def test_the_command_verifies_and_says_what_is_wrong(who: Identity, other: Identity) -> None:
+    note(who)
+    run = CliRunner()
+    result = run.invoke(cli.app, ["audit", "verify"])
+    assert result.exit_code == 0 and result.output.count("verified") == 3, result.output
+    tamper(update(AuditEntry).where(of(who, 1)).values(address="x"))
+    result = run.invoke(cli.app, ["audit", "verify", "--tenant", who.slug])
+    assert result.exit_code == 1 and "entry 1 was altered" in result.output
+    assert run.invoke(cli.app, ["audit", "verify", "--tenant", other.slug]).exit_code == 0
+    assert run.invoke(cli.app, ["audit", "verify", "--tenant", "nobody"]).exit_code == 1
+
+
+def test_failures_of_unknown_accounts_are_the_installations_and_heads_survive_a_rotation(
+    who: Identity, env: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Forbidden):
+        accounts.authenticate("nobody@else.test", "wrong", HOME)
+    with session_scope(reason="tests", read_only=True) as session:
+        rows = list(session.exec(unscoped(PlatformAuditEntry)).all())
+    assert rows[-1].action == "sign_in_failed" and rows[-1].object_name == "" and rows[-1].address == HOME
+    assert verification.verify(None).fault is None
+    call(who, api_keys.list_keys)
+    tenant_secrets.rotate()
+    assert verification.verify(None).fault is None and verification.verify(who.tenant_id).fault is None
