@@ -25,6 +25,7 @@ from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders
+from platform_app.services.tenants import tenant_removal
 from platform_app.services.webhooks import outgoing_log
 from worker import health
 from worker.channel_poller import ChannelPoller
@@ -55,6 +56,7 @@ EVERY_FIVE_SECONDS = (  # each looks into the database, which a worker without w
     timers.emit_no_replies,
     task_reminders.remind_due,
 )
+EVERY_THIRTY_SECONDS = (digests.enqueue_due, chat_answer_mail.enqueue_due, tenant_removal.remove_due)
 EVERY_HOUR = (
     retention.delete_old_runs,
     retention.delete_old_jobs,
@@ -110,7 +112,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
 def periodic_duties() -> list[Periodic]:
     """Return the duties that run less often than each second."""
     often = [Periodic(duty, FIVE_SECONDS) for duty in EVERY_FIVE_SECONDS]
-    digest = [Periodic(duty, DIGEST_SECONDS) for duty in (digests.enqueue_due, chat_answer_mail.enqueue_due)]
+    digest = [Periodic(duty, DIGEST_SECONDS) for duty in EVERY_THIRTY_SECONDS]
     hourly = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     return [*often, Periodic(job_counts.merge_tallies, MERGE_SECONDS), *digest, *hourly]
 

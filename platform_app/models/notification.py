@@ -25,6 +25,7 @@ class NotificationKind(StrEnum):
     IMPORT_DONE = "import_done"
     BUDGET = "budget"
     FAILURE = "failure"
+    COMPANY = "company"  # the company is to be deleted, or no longer
 
 
 class EmailDelivery(StrEnum):

@@ -45,6 +45,9 @@ class Tenant(Row, table=True):
     hides_checklist: bool = False  # an admin has hidden the first steps on the dashboard
     run_days: int = 180  # days for which rule runs are kept; 0: for ever
     sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
+    deletion_at: datetime | None = Field(default=None, sa_type=Instant, index=True)  # when all of its data is deleted
+    deletion_by: str = Field(default="", max_length=200)  # who asked for it
+    deleted_rows: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # what was deleted, by table
 
 
 TENANT_FORM = form_fields(Tenant)
@@ -125,3 +128,4 @@ class Identity:
     currency: str = ""  # of the tenant
     session_id: str = ""
     must_enroll: bool = False  # the tenant requires a second factor, which this user has not set up
+    deletion_at: datetime | None = None  # when the tenant is deleted, if an owner asked for it

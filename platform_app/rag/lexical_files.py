@@ -55,6 +55,12 @@ def locked(tenant_id: str, *, wait: bool = True) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def remove(tenant_id: str) -> None:
+    """Delete the index of a tenant that is deleted, with its folder."""
+    with locked(tenant_id):
+        shutil.rmtree(_folder(tenant_id), ignore_errors=True)
+
+
 def _state(tenant_id: str) -> str:
     try:
         return (_folder(tenant_id) / "state.json").read_text()

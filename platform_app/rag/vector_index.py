@@ -28,6 +28,7 @@ BATCH_SECONDS = 1.0  # what one call is to take; its size follows
 APART = 0.01  # length of what is added to each vector, so that no two are equal
 QUERY_SECONDS = 2.0
 WRITE_SECONDS = 30.0
+_LISTED = 500  # collections of one call
 _pool = ThreadPoolExecutor(8, thread_name_prefix="chroma")
 _writers = ThreadPoolExecutor(4, thread_name_prefix="chroma-writes")  # slow writes keep no question waiting
 _silent_until = 0.0
@@ -158,6 +159,35 @@ def clear(tenant_id: str, version: str = "") -> None:
             _opened().delete_collection(_name(tenant_id, version))
 
     _bounded(remove, WRITE_SECONDS)
+
+
+def clear_all(tenant_id: str) -> int:
+    """Delete a tenant's collections of every version; return how many vectors they held.
+
+    Raises Unavailable if the server does not answer.
+    """
+    from chromadb.errors import NotFoundError
+
+    prefix = _name(tenant_id, "-").removesuffix("-")
+
+    def remove() -> int:
+        count = 0
+        for row in _collections(_opened()):
+            if row.name.startswith(prefix):
+                with suppress(NotFoundError):
+                    count += row.count()
+                    _opened().delete_collection(row.name)
+        return count
+
+    return _bounded(remove, WRITE_SECONDS)
+
+
+def _collections(client: Any) -> list[Any]:
+    """Return every collection of a client, read in pages."""
+    collections: list[Any] = []
+    while page := client.list_collections(limit=_LISTED, offset=len(collections)):
+        collections += page
+    return collections
 
 
 def put(

@@ -35,6 +35,7 @@ MORE = {
     "settings-mcp-new": "/settings/tools/mcp/new",
     "settings-budgets": "/settings/budgets",
     "settings-audit": "/settings/audit",
+    "settings-data": "/settings/data",
     "settings-providers": "/settings/providers",
     "settings-provider-new": "/settings/providers/new",
     "leads-list": "/leads?view=list",

@@ -72,6 +72,7 @@ def frame(content: rx.Component, *, section: str, up: tuple[Any, Any] | None = N
                 _topbar(section),
                 rx.el.main(
                     _shifted_clock_notice(),
+                    _deletion_notice(),
                     rx.cond(CurrentUser.not_found, nothing, page),
                     id="main",
                     class_name="page",
@@ -126,6 +127,16 @@ def _shifted_clock_notice() -> rx.Component:
     """Return the notice that a developer has shifted the clock."""
     words = t("The clock has been moved: {when}", when=FrameState.clock)
     return rx.cond(FrameState.clock != "", rx.el.p(rx.icon("clock-alert", size=16), words, class_name="moved-clock"))
+
+
+def _deletion_notice() -> rx.Component:
+    """Return the notice to owners and admins that the company is to be deleted, with the way to keep it."""
+    words = t("This company will be deleted on {when}.", when=CurrentUser.deletion)
+    link = rx.link(t("Company data"), href=f"/manage/{CurrentUser.slug}/settings/data", underline="always")
+    return rx.cond(
+        CurrentUser.deletion != "",
+        rx.el.p(rx.icon("trash-2", size=16, aria_hidden="true"), words, " ", link, class_name="moved-clock"),
+    )
 
 
 def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Component:

@@ -110,6 +110,7 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True, unenrolle
         currency=tenant.currency,
         session_id=held.id,
         must_enroll=must_enroll,
+        deletion_at=tenant.deletion_at,
     )
 
 

@@ -128,6 +128,22 @@ def renew_recovery_codes(who: Identity, password: str) -> list[str]:
         return _replace_recovery_codes(session, who.user_id)
 
 
+def check_code(who: Identity, code: str) -> None:
+    """Check and use up a code of the app, or a recovery code; nothing is asked of a user without a second factor.
+
+    Raises Forbidden at the field `code` if it is wrong, and LimitReached after too many wrong codes.
+    """
+    with session_scope(reason="check of a code", read_only=True) as session:
+        factor = _factor(session, who.user_id)
+    if factor is None or factor.confirmed_at is None:
+        return
+    place = f"session of {who.user_id}"
+    sign_in_throttle.count_code(who.user_id, place)
+    with session_scope(reason="check of a code") as session:
+        _use_code(session, who.user_id, code)
+    sign_in_throttle.record_right_code(who.user_id, place)
+
+
 def issue_challenge(session: Transaction, user_id: str) -> str:
     """Return a ticket that waits for a code, or "" if the user has no second factor."""
     factor = _factor(session, user_id)

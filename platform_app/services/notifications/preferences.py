@@ -21,6 +21,7 @@ class Preference:
 
 
 DEFAULT = Preference()
+_DEFAULTS = {NotificationKind.COMPANY: Preference(email=EmailDelivery.AT_ONCE)}
 
 
 def of_members(
@@ -32,14 +33,14 @@ def of_members(
         NotificationPreference.kind == kind, col(NotificationPreference.user_id).in_(ids)
     )
     stored = {row.user_id: _preference(row) for row in session.exec(query).all()}
-    return {user_id: stored.get(user_id, DEFAULT) for user_id in ids}
+    return {user_id: stored.get(user_id, _DEFAULTS.get(kind, DEFAULT)) for user_id in ids}
 
 
 def list_own(session: Transaction, who: Identity) -> dict[NotificationKind, Preference]:
     """Return the acting member's preference for every kind, in the order of the kinds."""
     query = owned(NotificationPreference, who.tenant_id).where(NotificationPreference.user_id == who.user_id)
     stored = {row.kind: _preference(row) for row in session.exec(query).all()}
-    return {kind: stored.get(kind, DEFAULT) for kind in NotificationKind}
+    return {kind: stored.get(kind, _DEFAULTS.get(kind, DEFAULT)) for kind in NotificationKind}
 
 
 def save(
@@ -63,6 +64,7 @@ def save(
     row: NotificationPreference | None = session.exec(query.with_for_update()).first()
     if row is None:
         row = NotificationPreference(tenant_id=who.tenant_id, user_id=who.user_id, kind=NotificationKind(kind))
+        row.email = _DEFAULTS.get(row.kind, DEFAULT).email
         session.add(row)
     row.in_console = row.in_console if in_console is None else in_console
     row.in_browser = row.in_browser if in_browser is None else in_browser

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, NotFound, PlatformError
-from platform_app.i18n import translate
+from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.console import background_access, browser
 from platform_app.storage_errors import as_unavailable
@@ -38,6 +38,7 @@ class CurrentUser(rx.State):
     slug: str = ""
     tenant_name: str = ""
     time_zone: str = ""  # of the tenant
+    deletion: str = ""  # when the tenant is deleted, for owners and admins; "": it is not to be
     view: str = "loading"  # loading, ok, not_found
     not_found: bool = False  # the page's address names no row of the tenant
     _identity: Identity | None = None
@@ -53,6 +54,14 @@ class CurrentUser(rx.State):
                 setattr(self, field, getattr(identity, field))
         if self.role != identity.role.value:
             self.role = identity.role.value
+        if self.deletion != (due := _deletion_words(identity)):
+            self.deletion = due
+
+
+def _deletion_words(identity: Identity) -> str:
+    if identity.deletion_at is None or not identity.role.includes(Role.ADMIN):
+        return ""
+    return exact_time(identity.language, identity.deletion_at, identity.time_zone)
 
 
 def _argument_validator(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:

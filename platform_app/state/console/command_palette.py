@@ -50,6 +50,7 @@ DESTINATIONS = [
     ("Members", "/settings/members"),
     ("Sign-in and security", "/settings/security"),
     ("Audit log", "/settings/audit"),
+    ("Company data", "/settings/data"),
     ("Notifications", "/settings/notifications"),
 ]
 CREATED = {"agent": "Create agent", "contact": "Create contact", "lead": "Create lead", "rule": "Create rule"}

@@ -24,6 +24,7 @@ KIND_LABELS = {
     NotificationKind.IMPORT_DONE: "My import is finished",
     NotificationKind.BUDGET: "A budget is almost or fully used",
     NotificationKind.FAILURE: "Something failed: an import, a source, a channel, a job",
+    NotificationKind.COMPANY: "The company is to be deleted",
 }
 
 

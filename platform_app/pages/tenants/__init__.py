@@ -1,0 +1,1 @@
+"""Tenants: the page with the company's data."""

@@ -1,0 +1,107 @@
+"""Company data: the page on which an owner asks for the deletion of the company, or keeps it."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import tenant_page
+from platform_app.components.console.parts import RETURN_FOCUS, field, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.tenants.company_data import CompanyDataState
+
+IS_OWNER = CurrentUser.role == "owner"
+
+
+def show() -> rx.Component:
+    """Return the page with the company's data."""
+    return frame(
+        rx.fragment(
+            page_head(t("Company data")),
+            rx.cond(CompanyDataState.loaded, rx.el.div(_deletion(), class_name="form"), skeleton_rows()),
+        ),
+        section="Settings",
+    )
+
+
+def _deletion() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Delete the company")),
+        rx.el.p(
+            t(
+                "Conversations, contacts, leads, agents, knowledge and files of the company are deleted, "
+                "7 days after an owner asked for it. Until then everything works, and an owner can keep the company."
+            ),
+            class_name="muted",
+        ),
+        rx.cond(
+            CompanyDataState.deletion != "",
+            rx.fragment(
+                rx.el.p(t("Everything will be deleted on {when}.", when=CompanyDataState.deletion), role="status"),
+                rx.cond(IS_OWNER, rx.box(rx.button(t("Keep the company"), on_click=CompanyDataState.keep))),
+            ),
+            rx.cond(
+                IS_OWNER,
+                rx.box(
+                    rx.button(
+                        t("Delete the company…"),
+                        on_click=CompanyDataState.set_open(True),
+                        color_scheme="red",
+                        variant="soft",
+                        high_contrast=True,
+                    )
+                ),
+                rx.el.p(t("Only an owner can ask for it."), class_name="muted small"),
+            ),
+        ),
+        _dialog(),
+        class_name="card section",
+    )
+
+
+def _dialog() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(t("Delete “{company}”?", company=CurrentUser.tenant_name), size="4"),
+            rx.dialog.description(
+                t("All data of the company is deleted in 7 days. After that it can’t be restored."),
+                size="2",
+                margin_bottom="16px",
+            ),
+            rx.el.form(
+                _input("company", t("Type the company’s name: {company}", company=CurrentUser.tenant_name)),
+                _input("password", t("Your password"), type="password", auto_complete="current-password"),
+                rx.cond(
+                    CompanyDataState.has_code,
+                    _input("code", t("Code from the app"), auto_complete="one-time-code", max_length=40),
+                ),
+                rx.cond(
+                    (CompanyDataState.problem != "") & (CompanyDataState.problem_field == ""),
+                    rx.el.p(CompanyDataState.problem, class_name="problem", role="alert"),
+                ),
+                rx.flex(
+                    rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
+                    rx.button(t("Delete in 7 days"), type="submit", color_scheme="red", loading=CompanyDataState.busy),
+                    spacing="3",
+                    justify="end",
+                ),
+                on_submit=CompanyDataState.request_deletion,
+                class_name="form",
+                no_validate=True,
+            ),
+            max_width="480px",
+            on_close_auto_focus=RETURN_FOCUS,
+        ),
+        open=CompanyDataState.is_open,
+        on_open_change=CompanyDataState.set_open,
+    )
+
+
+def _input(name: str, label: Any, **props: Any) -> rx.Component:
+    is_wrong = CompanyDataState.problem_field == name
+    control = rx.input(id=name, name=name, required=True, **({"auto_complete": "off"} | props))
+    return field(label, control, name=name, problem=rx.cond(is_wrong, CompanyDataState.problem, ""))
+
+
+PAGES = [tenant_page("/settings/data", "Company data", show, CompanyDataState.load)]

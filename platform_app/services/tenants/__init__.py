@@ -1,0 +1,1 @@
+"""Tenants: the export and the deletion of all data of a tenant."""

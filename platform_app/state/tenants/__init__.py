@@ -1,0 +1,1 @@
+"""Tenants: state of the page with the company's data."""
