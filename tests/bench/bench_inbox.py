@@ -1,15 +1,18 @@
 """Inbox measured: views, counts, search and a long conversation over many conversations of one tenant.
 
-`python -m tests.bench.bench_inbox [conversations]`; PostgreSQL when PLATFORM_DATABASE_URL names one, else SQLite. It
-stops filling after MAX_FILL_SECONDS and says how much it has written.
+`python -m tests.bench.bench_inbox [conversations] [--postgres]`: on a PostgreSQL server of its own with `--postgres`,
+else on the database that PLATFORM_DATABASE_URL names, or SQLite. It stops filling after MAX_FILL_SECONDS and says how
+much it has written.
 """
 
+import os
 import random
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from platform_app.models.agent import Agent, AgentSettings, Channel
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services.inbox import inbox_list, open_conversation
 from platform_app.services.inbox.inbox_list import InboxFilter, View
+from tests import postgres
 
 ROUNDS, EACH, BATCH, LONG = 30, 20, 500, 5_000  # EACH: messages of a conversation; LONG: of one of them
 MAX_FILL_SECONDS = 900
@@ -36,14 +40,14 @@ MESSAGE = (
 )
 CONVERSATION = (
     "INSERT INTO conversation (id, created_at, tenant_id, agent_id, use_draft, contact_id, channel, title, last_line, "
-    "last_message_at, state, created_by, is_live, assignee_id, in_charge, snoozed_until, contact_at, is_demo) VALUES "
-    "(:id, :at, :tenant, :agent, :no, :contact, :channel, '', 'Hello', :at, :state, '', :yes, :assignee, '', :snoozed, "
-    ":at, :no)"
+    "last_message_at, state, created_by, is_live, assignee_id, in_charge, snoozed_until, contact_at, rating_comment, "
+    "is_demo) VALUES (:id, :at, :tenant, :agent, :no, :contact, :channel, '', 'Hello', :at, :state, '', :yes, "
+    ":assignee, '', :snoozed, :at, '', :no)"
 )
 CONTACT = (
     "INSERT INTO contact (id, created_at, tenant_id, name, emails, phones, language, time_zone, tags, fields, "
-    "search_text, updated_at, opt_out_by, is_demo) VALUES (:id, :at, :tenant, :name, '[]', '[]', '', '', '[]', '{}', "
-    ":search, :at, '', :no)"
+    "search_text, updated_at, opt_out_by, source, is_demo) VALUES (:id, :at, :tenant, :name, '[]', '[]', '', '', "
+    "'[]', '{}', :search, :at, '', '', :no)"
 )
 TAG = (
     "INSERT INTO conversationtag (id, created_at, tenant_id, conversation_id, tag, key) "
@@ -190,9 +194,23 @@ def _settings(name: str) -> dict[str, Any]:
     return AgentSettings(name=name).model_dump(mode="json")
 
 
+@contextmanager
+def database() -> Iterator[None]:
+    """Let the platform use a fresh PostgreSQL server if the command says so."""
+    if "--postgres" not in sys.argv:
+        yield
+        return
+    with postgres.server() as url:
+        os.environ["PLATFORM_DATABASE_URL"] = url
+        config.settings.cache_clear()
+        yield
+        db.engine().dispose()
+
+
 def main() -> None:
     """Fill, measure and print a table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    given = [word for word in sys.argv[1:] if not word.startswith("--")]
+    count = int(given[0]) if given else 100_000
     migrations.upgrade(config.settings().database)
     with session_scope(reason="bench") as session:
         tenant, user = Tenant(name="Bench", slug="bench"), User(email="b@bench.test", name="Bench", password_hash="-")
@@ -213,8 +231,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        import os
-
         os.environ.setdefault("PLATFORM_DATA_DIR", str(Path(folder)))
         config.settings.cache_clear()
-        main()
+        with database():
+            main()

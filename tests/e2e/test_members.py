@@ -109,7 +109,41 @@ def test_invited_joined_changed_and_disabled(owner: Owner, new_person: NewPerson
     owner.menu(name, "Remove…")
     page.get_by_role("alertdialog").get_by_role("button", name=owner.t("Remove member")).click()
     expect(member).to_have_count(0)
+    say_hours(owner)
+
+
+def say_hours(owner: Owner) -> None:
+    """Say working hours in two periods of a day, first so that they overlap, with the keyboard alone."""
+    page, monday = owner.page, owner.t("Monday")
     choose_theme(page, owner.home, "light")
+    page.goto(f"{owner.home}/settings")
+    page.get_by_role("switch", name=owner.t("Available at any time")).click()
+    page.get_by_role("button", name=owner.t("Add hours on {day}", day=monday)).click()
+    first, last = (page.get_by_label(f"{monday}, {number}, {owner.t('until')}") for number in "12")
+    begins = page.get_by_label(f"{monday}, 2, {owner.t('from')}")
+    expect(begins).to_be_focused()
+    page.keyboard.type("later")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("alert")).to_have_text(owner.t("Enter a time, for example 09:30."))
+    begins.fill("13.50")
+    page.keyboard.press("ArrowDown")
+    expect(begins).to_have_value("13:45")
+    last.fill("6 pm")
+    first.fill("14")
+    save = page.get_by_role("button", name=owner.t("Save working hours"))
+    save.click()
+    expect(page.get_by_role("alert")).to_have_text(owner.t("These hours overlap with others of the same day."))
+    expect(begins).to_be_focused()
+    owner.look("hours")
+    first.fill("13")
+    save.click()
+    expect(page.get_by_text(owner.t("Working hours saved."))).to_be_visible()
+    page.reload()
+    expect(first).to_have_value("13:00")
+    expect(last).to_have_value("18:00")
+    page.get_by_role("switch", name=owner.t("Available at any time")).click()
+    save.click()
+    expect(page.get_by_text(owner.t("Working hours saved."))).to_be_visible()
 
 
 def refuse_used(owner: Owner, link: str, new_person: NewPerson) -> None:

@@ -49,3 +49,17 @@ def test_a_task_is_created_completed_taken_back_and_postponed(
     page.get_by_role("link", name=re.compile(f"^{desk.t('Upcoming')}")).click()
     expect(page).to_have_url(re.compile("view=upcoming"))
     expect(row).to_have_count(1)
+    restore_from_bin(desk, text)
+
+
+def restore_from_bin(desk: Desk, text: str) -> None:
+    """Delete an upcoming task, and restore it from the bin with its contact."""
+    page = desk.page
+    row = page.locator("tbody tr").filter(has_text=text)
+    desk.delete(text)
+    expect(row).to_have_count(0)
+    desk.open("/settings/bin?kind=task")
+    page.get_by_role("button", name=desk.t("Restore “{title}”", title=text)).click()
+    expect(page.get_by_text(desk.t("“{name}” restored.", name=text))).to_be_visible()
+    desk.open("/tasks?view=upcoming")
+    expect(row.locator("a[href*='/contacts/']")).to_have_count(1)
