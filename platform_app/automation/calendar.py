@@ -26,6 +26,12 @@ def time_zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@lru_cache
+def offered_time_zones() -> tuple[str, ...]:
+    """Return the names of the time zones that a person may choose, in order: those of places."""
+    return tuple(sorted(name for name in time_zone_names() if "/" in name and not name.startswith("Etc/")))
+
+
 class Unit(StrEnum):
     """The unit of a delay."""
 

@@ -2,8 +2,6 @@
 
 import gc
 
-YOUNG = 5_000  # allocations between two collections of the youngest generation
-
 
 def settle() -> None:
     """Freeze all present objects, after a process has loaded its modules.
@@ -12,4 +10,3 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 10, 10)

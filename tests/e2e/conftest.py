@@ -76,7 +76,8 @@ def browser_type_launch_args() -> dict[str, object]:
     """Chromium as the bootstrap found it."""
     noted = Path(".tools/chromium.path")
     found = noted.read_text() if noted.is_file() else shutil.which("chromium")
-    return {"executable_path": found, "args": FLAGS}
+    # Most scripts of a story run too seldom to be worth what their optimization takes, a tenth of the browser's time.
+    return {"executable_path": found, "args": [*FLAGS, "--js-flags=--no-opt --no-maglev"]}
 
 
 @cache

@@ -208,7 +208,6 @@
     }
   };
   const settled = (quiet, most) => until(() => still() > quiet, most);
-  const effected = (most) => until(effect, most);
   const overlayNow = () => {
     const found = overlays();
     return found.length ? `${found.at(-1).getAttribute("role")} ${found.length}` : "";
@@ -224,5 +223,21 @@
   const changedFrom = (before, most) => until(() => overlayNow() !== before, most);
   const closeToasts = () => document.querySelectorAll("[data-sonner-toast] [data-close-button]").forEach((one) => one.click());
   const words = () => [...document.querySelectorAll("[data-sonner-toast], [role=alert]")].map((one) => one.textContent.trim());
-  window.__controls = { list, arm, effected, settled, uncovered, appeared, opened, changedFrom, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };
+  const shown = () => ({ overlay: overlayNow(), words: words() });
+  /* Where a control is, once nothing covers it; from then on it is noted what changes. */
+  const ready = async (scope, key, most) => {
+    closeToasts();
+    const found = await uncovered(scope, key, most);
+    if (found && !found.covered) arm(scope, key);
+    return found && { ...found, overlay: overlayNow() };
+  };
+  /* What a press has changed, and what is shown when the page has come to rest; nothing while it has changed nothing. */
+  const answered = async (most, quiet, rest) => {
+    const found = await until(effect, most);
+    if (!found) return { effect: "" };
+    await settled(quiet, rest);
+    return { effect: found, ...shown() };
+  };
+  const holds = (overlay, key) => overlayNow() === overlay && !!find("overlay", key);
+  window.__controls = { list, ready, answered, shown, holds, settled, appeared, opened, changedFrom, pickOther, overlayNow };
 })();

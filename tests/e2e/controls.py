@@ -14,6 +14,7 @@ PATIENCE = 8_000  # milliseconds for an effect: a busy machine is not a fault
 PATIENCE_WITH_CURRENT = 400  # for the effect of what is chosen already, which has none as a rule
 QUIET = 50  # milliseconds without a change after which a page has answered
 SLICE = 300  # milliseconds for which the page is asked at once; what the browser itself does is looked at between
+SETTLED = 2_000  # milliseconds after an effect within which a page comes to rest
 DEPTH = 3  # a menu, its dialog, a list in it
 BROKEN = re.compile("Something went wrong|Что-то пошло не так|An error occurred|Cannot connect", re.IGNORECASE)
 
@@ -34,6 +35,15 @@ class Control:
 
     def __str__(self) -> str:
         return f"{self.role} “{self.name}”"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a press has changed, or nothing; what is open over the page then, and the words of its messages."""
+
+    effect: str = ""
+    overlay: str = ""
+    words: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -110,9 +120,9 @@ class Presser:
         )
         self.settle()
 
-    def settle(self, most: float = 2.0) -> None:
+    def settle(self) -> None:
         """Wait until nothing changes any more."""
-        end = time.monotonic() + most
+        end = time.monotonic() + SETTLED / 1000
         while not self._ask("settled", False, QUIET, SLICE) and time.monotonic() < end:
             pass
 
@@ -131,9 +141,9 @@ class Presser:
             if self._is_skipped(name, control):
                 continue
             self._press(control, scope, [])
-            self._close()
+            overlay = self._close()
             self.findings.where = where
-            self._go_back()
+            self._go_back(overlay)
 
     def _is_skipped(self, name: str, control: Control) -> bool:
         if any(re.search(pattern, f"{name}: {control}") for pattern in self.skip):
@@ -145,11 +155,11 @@ class Presser:
         self.known.add(kind)
         return known
 
-    def _go_back(self) -> None:
-        """Come to the page again, unless the press left it as it was."""
-        if not self._is_left() and not self._overlay():
+    def _go_back(self, overlay: str) -> None:
+        """Come to the page again, unless the press left it as it was; `overlay` is what could not be closed."""
+        if not self._is_left() and not overlay:
             return
-        if self._is_left() and not self._overlay():
+        if not overlay:
             self.restore()
             self.page.go_back()  # within the application, which is quicker than to load it
             self._stands()
@@ -162,9 +172,8 @@ class Presser:
         return self.page.url.rstrip("/") != self.address.rstrip("/")
 
     def _find(self, control: Control, scope: str) -> dict[str, Any] | None:
-        """Return where a control is now, and put it into view."""
-        self.call("closeToasts")
-        found: dict[str, Any] | None = self.call("uncovered", scope, control.key, PATIENCE / 2)
+        """Return where a control is now, put it into view, and begin to note what changes."""
+        found: dict[str, Any] | None = self.call("ready", scope, control.key, PATIENCE / 2)
         return found
 
     def _press(self, control: Control, scope: str, way: list[Control]) -> None:
@@ -180,56 +189,52 @@ class Presser:
             self.findings.add(f"is covered by {found['covered']}")
             return
         self.findings.pressed += 1
-        before = self._overlay()
-        effect = self._do(control, scope, found)
-        if not effect and not control.current and not self._again(control, scope, way):
-            self.findings.add("has no effect")
-        self._read_out()
-        overlay = self._overlay()
-        if overlay and len(way) < DEPTH and (overlay != before or not way):
-            self._press_inside([*way, control])
+        outcome = self._do(control, scope, found)
+        if not outcome.effect and not control.current:
+            outcome = self._again(control, scope, way)
+            if not outcome.effect:
+                self.findings.add("has no effect")
+        for words in outcome.words:
+            if BROKEN.search(words):
+                self.findings.add(f"says {words[:200]}")
+        overlay = outcome.overlay
+        if overlay and len(way) < DEPTH and (overlay != found["overlay"] or not way):
+            self._press_inside([*way, control], overlay)
 
-    def _again(self, control: Control, scope: str, way: list[Control]) -> str:
+    def _again(self, control: Control, scope: str, way: list[Control]) -> Outcome:
         """Press from the page as it loads what had no effect: a press before may have shown the same already."""
         self.restore()
         self.open(self.address)
         if way and not self._follow(way, self.scope):
-            return ""
+            return Outcome()
         found = self._find(control, scope)
-        return self._do(control, scope, found) if found else ""
+        return self._do(control, scope, found) if found else Outcome()
 
-    def _do(self, control: Control, scope: str, found: dict[str, Any]) -> str:
-        """Press, and return what changed, or nothing."""
+    def _do(self, control: Control, scope: str, found: dict[str, Any]) -> Outcome:
+        """Press, and return what changed, once nothing changes any more."""
         self.events.clear()
-        self.call("arm", scope, control.key)
         if found["isSelect"]:
             if not self.call("pickOther", scope, control.key):
-                return "only one choice"
+                return Outcome("only one choice", found["overlay"])
         else:
             self.page.mouse.click(found["x"], found["y"])
-        effect = self._effect(PATIENCE_WITH_CURRENT if control.current else PATIENCE)
-        self.settle()
-        return effect
-
-    def _effect(self, patience: float) -> str:
+        patience = PATIENCE_WITH_CURRENT if control.current else PATIENCE
         end = time.monotonic() + patience / 1000
-        while time.monotonic() < end:
-            if self.events:
-                return self.events[0]
-            if found := self._ask("effected", "address", SLICE):
-                return str(found)
-        return self.events[0] if self.events else ""
+        while not self.events and time.monotonic() < end:
+            told = self._ask("answered", {"effect": "address"}, SLICE, QUIET, SETTLED)
+            if told["effect"]:
+                return Outcome(**told) if "words" in told else self._settled(told["effect"])
+        return self._settled(self.events[0] if self.events else "")
+
+    def _settled(self, effect: str) -> Outcome:
+        """Return an effect with what is shown once nothing changes any more."""
+        self.settle()
+        return Outcome(**self._ask("shown", {}) | {"effect": effect})
 
     def _overlay(self) -> str:
         return str(self._ask("overlayNow", ""))
 
-    def _read_out(self) -> None:
-        """Look for words that only a bug says."""
-        for words in self._ask("words", []):
-            if BROKEN.search(words):
-                self.findings.add(f"says {words[:200]}")
-
-    def _press_inside(self, way: list[Control]) -> None:
+    def _press_inside(self, way: list[Control], overlay: str) -> None:
         """Press what a menu, list or dialog holds; `way` is what opens it, from the page as it loads."""
         where, inside = self.findings.where, self.listed("overlay")
         options = [one for one in inside if one.role == "option"]
@@ -238,7 +243,8 @@ class Presser:
             self.findings.where = f"{where} > {control}"
             if self._is_skipped(where, control):
                 continue
-            if not self._reopen(way, self.scope):
+            is_open = not self._is_left() and self._ask("holds", False, overlay, control.key)
+            if not is_open and not self._reopen(way, self.scope):
                 self.findings.add("could not be reached again")
                 continue
             self._press(control, "overlay", way)
@@ -246,8 +252,7 @@ class Presser:
 
     def _reopen(self, way: list[Control], scope: str) -> bool:
         """Open a menu, list or dialog from the page without any, else from the page as it loads; tell whether it is."""
-        self._close()
-        self._go_back()
+        self._go_back(self._close())
         if self._follow(way, scope):
             return True
         self.restore()
@@ -269,14 +274,15 @@ class Presser:
         self.call("appeared", scope, control.key, PATIENCE / 2)
         return self._find(control, scope)
 
-    def _close(self) -> None:
-        """Close what is open over the page; the server may have to be asked for it."""
+    def _close(self) -> str:
+        """Close what is open over the page; the server may have to be asked for it. Return what stays open."""
         for _ in range(DEPTH + 1):
             if not (before := self._overlay()):
-                return
+                return ""
             self.page.keyboard.press("Escape")
             self._ask("changedFrom", True, before, PATIENCE / 2)
             self.settle()
+        return self._overlay()
 
 
 __all__ = ["Control", "Findings", "Presser"]

@@ -122,8 +122,8 @@ def test_filters_are_saved_as_a_view_opened_and_removed(desk: Desk) -> None:
     views.get_by_role("link", name=name).click()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"[?&]q="))
-    if not views.is_visible():
-        opener.click()
+    expect(views).to_be_hidden()  # it closes when the view is shown
+    opener.click()
     views.get_by_role("button", name=desk.t("Remove the view “{name}”", name=name)).click()
     expect(views.get_by_role("link", name=name)).to_have_count(0)
     page.keyboard.press("Escape")

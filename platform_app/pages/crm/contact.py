@@ -1,9 +1,8 @@
 """Contact: the card page of a contact."""
 
-from zoneinfo import available_timezones
-
 import reflex as rx
 
+from platform_app.automation.calendar import offered_time_zones
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
@@ -15,10 +14,6 @@ from platform_app.components.crm.opt_out_card import opt_out_card
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.leads import LeadRow
-
-ZONES = sorted(
-    zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
-)
 
 
 def show() -> rx.Component:
@@ -144,7 +139,7 @@ def _zone() -> rx.Component:
             help_text=t("Leave empty to use your company’s time zone."),
             problem=ContactState.problems.get("time_zone", ""),
         ),
-        rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones"),
+        rx.el.datalist(*(rx.el.option(value=zone) for zone in offered_time_zones()), id="zones"),
     )
 
 

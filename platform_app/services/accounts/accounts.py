@@ -1,11 +1,11 @@
 """Accounts: registration, password check, user preferences and settings of the company."""
 
 import re
-from zoneinfo import available_timezones
 
 from sqlalchemy.exc import IntegrityError
 
 from platform_app import email_addresses
+from platform_app.automation.calendar import time_zone_names
 from platform_app.clock import new_id, now
 from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -65,7 +65,7 @@ def register(
     if session.exec(unscoped(User).where(User.email == email)).first():
         raise Conflict("An account with this email already exists. Sign in instead.", field="email")
     language = language if language in LANGUAGES else "en"
-    zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
+    zone = time_zone if time_zone in time_zone_names() else "Europe/Moscow"
     tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name, language=language, time_zone=zone)
     tenant.currency = "RUB" if language == "ru" else "USD"
     user = User(email=email, name=name, password_hash=hashed, language=language)
@@ -195,7 +195,7 @@ def update_tenant(
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
     name = clean_name(name, empty="Enter the name of your company.", field="tenant")
-    if time_zone not in available_timezones():
+    if time_zone not in time_zone_names():
         raise Invalid("Unknown time zone.", field="time_zone")
     if run_days is not None and run_days not in RUN_RETENTION_DAYS:
         raise Invalid("This value isn’t allowed.", field="run_days")

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 from typing import Any
-from zoneinfo import available_timezones
 
 from platform_app import email_addresses
+from platform_app.automation.calendar import time_zone_names
 from platform_app.automation.values import fold, parse_number
 from platform_app.errors import Invalid
 from platform_app.models.crm import CustomField
@@ -87,7 +87,7 @@ def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
 
 def validate_time_zone(value: Any) -> str:
     """Return the name of an IANA time zone, or "". Raises Invalid at "time_zone" if it is unknown."""
-    if value not in ("", *available_timezones()):
+    if value not in ("", *time_zone_names()):
         raise Invalid("Unknown time zone.", field="time_zone")
     return str(value)
 

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 import reflex as rx
 
 from platform_app import clock, config
+from platform_app.automation.calendar import offered_time_zones, time_zone_names
 from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
@@ -61,7 +61,7 @@ class SettingsState(rx.State):
         self.run_days = str(await fetch(self, accounts.run_retention_days))
         self.country = await fetch(self, accounts.phone_country)
         self.currency = identity.currency
-        self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+        self.zones = list(offered_time_zones())
         self.problem = self.problem_field = ""
         self.form_key += 1
         await self._load_sessions()
@@ -120,7 +120,7 @@ class SettingsState(rx.State):
     @handler(Role.ADMIN)
     async def set_time_zone(self, zone: str) -> None:
         """Set the time zone that is saved with the tenant's form."""
-        if zone in available_timezones():
+        if zone in time_zone_names():
             self.time_zone = zone
 
     @handler(Role.VIEWER)

@@ -9,7 +9,7 @@ import reflex as rx
 from babel.dates import format_date
 
 from platform_app.automation.availability import MAX_PERIODS, TOO_MANY, WorkingHours
-from platform_app.automation.calendar import time_zone_names
+from platform_app.automation.calendar import offered_time_zones
 from platform_app.errors import Invalid, LimitReached, PlatformError
 from platform_app.i18n import translate
 from platform_app.state.console import browser
@@ -75,7 +75,7 @@ class WeekHours(rx.State, mixin=True):
     async def _show_hours(self) -> None:
         hours = await self._read_hours()
         self.problem = self.problem_field = ""
-        self.zones = sorted(zone for zone in time_zone_names() if "/" in zone and not zone.startswith("Etc/"))
+        self.zones = list(offered_time_zones())
         self._show_week(hours)
         await self._show_days_off(hours)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from platform_app.automation import steps as kinds
-from platform_app.automation.calendar import Timing
+from platform_app.automation.calendar import Timing, offered_time_zones
 from platform_app.automation.input_fields import input_fields
 from platform_app.automation.step_base import StepInput
 from platform_app.automation.values import parse_whole
@@ -23,7 +23,7 @@ from platform_app.state.rules.proof_view import view_context
 from platform_app.state.rules.row_focus import focus_fields, focus_menu
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_step_lines import SequenceStepLine, own_field_lines, step_line
-from platform_app.state.sequences.sequence_timing import StepTimingEditor, offered_zones, timing_view
+from platform_app.state.sequences.sequence_timing import StepTimingEditor, timing_view
 from platform_app.state.sequences.sequence_tree import Data
 
 STEPS_AREA = "steps"  # the place of the steps on the page, in which the focus is set
@@ -54,7 +54,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
         """Set the steps to edit; closes the open one."""
         self._field_options = await fetch(self, field_options, (await current_user(self)).language)
         self._steps, self.opened = copy.deepcopy(steps), ""
-        self.zones = offered_zones()
+        self.zones = list(offered_time_zones())
         self.steps_key += 1
 
     @handler(Role.OPERATOR)

@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 from pydantic import ValidationError
 
-from platform_app.automation.calendar import EVERY_DAY, Period, Timing, time_zone_names
+from platform_app.automation.calendar import EVERY_DAY, Period, Timing
 from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
@@ -138,11 +138,6 @@ class StepTimingEditor(rx.State, mixin=True):
             raise Invalid("This value isn’t allowed.") from error
         await self._keep(steps)
         await self._draw_open()
-
-
-def offered_zones() -> list[str]:
-    """Return the names of the time zones that can be chosen."""
-    return sorted(zone for zone in time_zone_names() if "/" in zone and not zone.startswith("Etc/"))
 
 
 def timing_view(own: Timing) -> TimingView:
