@@ -1,4 +1,4 @@
-"""Broker: Dramatiq over a plain Redis list. A message only wakes a worker; the job is a row.
+"""Broker: Dramatiq over a plain Redis list. A message only wakes a thread; which job is next, the ledger says.
 
 A lost message loses nothing, so there are no acknowledgements, retries, delays or dead letters here: the ledger has
 them.
@@ -17,7 +17,8 @@ from dramatiq.middleware import Middleware
 
 log = structlog.get_logger()
 QUEUE = "agent-jobs"
-FALLBACK_ACTOR = "other-kinds"  # the actor of unknown kinds
+WAKE_ACTOR = "next-job"  # the only actor: its thread asks the ledger what is next
+MAX_WAKEUPS = 100  # that wait in Redis, however many jobs are due
 _BLOCK_SECONDS = 1  # seconds between an idle consumer's checks whether to stop
 
 
@@ -26,12 +27,16 @@ def list_name(queue: str) -> str:
     return f"platform:queue:{queue}"
 
 
-def send_wakeups(client: "redis.Redis", jobs: list[tuple[str, str]]) -> None:
-    """Push a wake-up for each job, given as kind, which names the actor, and id."""
-    messages: Iterable[Message[Any]] = (
-        Message(queue_name=QUEUE, actor_name=kind, args=(job,), kwargs={}, options={}) for kind, job in jobs
-    )
-    client.rpush(list_name(QUEUE), *(message.encode() for message in messages))
+def send_wakeups(client: "redis.Redis", count: int) -> None:
+    """Push wake-ups for `count` threads; of those that wait, the newest MAX_WAKEUPS are kept.
+
+    Workers of the previous release expect the id of a job: an empty one has no effect on them.
+    """
+    wakeup: Message[Any] = Message(queue_name=QUEUE, actor_name=WAKE_ACTOR, args=("",), kwargs={}, options={})
+    pipe = client.pipeline(transaction=False)
+    pipe.rpush(list_name(QUEUE), *([wakeup.encode()] * min(count, MAX_WAKEUPS)))
+    pipe.ltrim(list_name(QUEUE), -MAX_WAKEUPS, -1)
+    pipe.execute()
 
 
 class WakeupBroker(Broker):
@@ -58,8 +63,8 @@ class WakeupBroker(Broker):
         return WakeupConsumer(self, queue_name, prefetch)
 
     def get_actor(self, actor_name: str) -> Actor[Any, Any]:
-        """Return the actor of a kind of job; for an unknown kind the fallback, which ends the job."""
-        return super().get_actor(actor_name if actor_name in self.actors else FALLBACK_ACTOR)
+        """Return the only actor; processes of the previous release name one for each kind of job."""
+        return super().get_actor(WAKE_ACTOR)
 
     def get_declared_queues(self) -> set[str]:
         """Return the names of the queues."""
@@ -100,7 +105,7 @@ class WakeupConsumer(Consumer):
         data = self.fetched.pop(0)
         try:
             message = Message.decode(data.encode() if isinstance(data, str) else data)
-        except Exception as error:  # the ledger dispatches the job again
+        except Exception as error:  # the next tick sends others
             log.warning("a wake-up cannot be read", error=type(error).__name__)
             return None
         with self.change:
@@ -142,7 +147,7 @@ class WakeupConsumer(Consumer):
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Push back fetched wake-ups. Errors are ignored: the ledger dispatches their jobs again."""
+        """Push back fetched wake-ups. Errors are ignored: the next tick wakes workers for jobs that are due."""
         try:
             if self.fetched:
                 self.client.lpush(self.name, *self.fetched)

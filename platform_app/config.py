@@ -77,9 +77,15 @@ class Settings(BaseSettings):
     )
     demo_password: SecretStr = Field(SecretStr(""), description="Password of the demo sign-in; empty: generated.")
     demo_language: Literal["ru", "en"] = Field("en", description="Language of the demo tenant.")
-    worker_concurrency: int = Field(5, ge=1, le=64, description="Jobs that one worker runs at once.")
+    worker_concurrency: int = Field(
+        5, ge=1, le=64, description="Jobs of one tenant that one worker runs at once; it has more threads for others."
+    )
     lease_seconds: float = Field(15, gt=0, description="How long a job belongs to a worker without a sign of life.")
-    redispatch_seconds: float = Field(30, gt=0, description="After this a waiting job is rung again.")
+    job_limits: str = Field(
+        "",
+        description="Jobs of a kind that may run at once, over all workers: index_source=2,import_contacts=1; "
+        "without a limit of its own a kind has that of its priority.",
+    )
     backoff_seconds: float = Field(2, gt=0, description="Base of the growing pause between a job's attempts.")
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
     hang_seconds: float = Field(
@@ -143,6 +149,13 @@ class Settings(BaseSettings):
             raise ValueError(f"a key has at least {MIN_KEY_CHARS} characters; keys are separated by commas")
         return given
 
+    @field_validator("job_limits")
+    @classmethod
+    def _are_limits(cls, given: str) -> str:
+        if any(not re.fullmatch(r"[a-z_]+=[1-9]\d{0,3}", limit) for limit in split_list(given)):
+            raise ValueError("kinds of jobs with numbers from 1, separated by commas: index_source=2,import_contacts=1")
+        return given
+
     @field_validator("smtp_url")
     @classmethod
     def _is_mail_server(cls, given: SecretStr) -> SecretStr:
@@ -170,6 +183,16 @@ class Settings(BaseSettings):
     def migration_database(self) -> str:
         """The SQLAlchemy address of the database for migrations."""
         return _with_driver(self.migration_database_url.get_secret_value()) or self.database
+
+    @property
+    def worker_threads(self) -> int:
+        """The number of jobs that one worker runs at once; a part is kept for urgent jobs and for other tenants."""
+        return self.worker_concurrency + 2 * max(1, self.worker_concurrency // 4)
+
+    @property
+    def limits_of_jobs(self) -> dict[str, int]:
+        """The number of jobs that may run at once, by kind."""
+        return {kind: int(number) for kind, number in (limit.split("=") for limit in split_list(self.job_limits))}
 
     @property
     def uploads(self) -> Path:

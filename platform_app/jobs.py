@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from sqlmodel import col
@@ -12,12 +12,14 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
-from platform_app.models.job import Job, JobState, JobTally
+from platform_app.job_queue import free_next, request_wakeups
+from platform_app.models.job import Job, JobState, JobTally, Priority
 
 
 class IndexSource(BaseModel):
     """Parse an uploaded source, cut it into chunks and index them."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["index_source"] = "index_source"
     source_id: str
 
@@ -25,6 +27,7 @@ class IndexSource(BaseModel):
 class RemoveSource(BaseModel):
     """Delete the vectors and chunks of a deleted source, and its file and row if it is not in the bin."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["remove_source"] = "remove_source"
     source_id: str
 
@@ -32,12 +35,14 @@ class RemoveSource(BaseModel):
 class RebuildIndex(BaseModel):
     """Rebuild a tenant's vector index from the chunks in the database."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["rebuild_index"] = "rebuild_index"
 
 
 class ImportContacts(BaseModel):
     """Import the rows of an uploaded file as contacts."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["import_contacts"] = "import_contacts"
     import_id: str
 
@@ -67,6 +72,7 @@ class TakeStep(BaseModel):
 class Reply(BaseModel):
     """Generate an agent's reply whose delay is over, or a message that automation requested."""
 
+    priority: ClassVar[Priority] = Priority.HIGH
     kind: Literal["reply"] = "reply"
     conversation_id: str
     message_id: str  # the row of the reply itself
@@ -75,6 +81,7 @@ class Reply(BaseModel):
 class DeliverMessage(BaseModel):
     """Send the waiting parts of a message to the contact, through the server of its channel."""
 
+    priority: ClassVar[Priority] = Priority.HIGH
     kind: Literal["deliver_message"] = "deliver_message"
     message_id: str
 
@@ -98,6 +105,7 @@ class SendWebhook(BaseModel):
 class SendInvitation(BaseModel):
     """Send the e-mail with the link of an invitation."""
 
+    priority: ClassVar[Priority] = Priority.HIGH
     kind: Literal["send_invitation"] = "send_invitation"
     invitation_id: str
 
@@ -105,6 +113,7 @@ class SendInvitation(BaseModel):
 class SendPasswordReset(BaseModel):
     """Send a user the e-mail with a link to set a new password."""
 
+    priority: ClassVar[Priority] = Priority.HIGH
     kind: Literal["send_password_reset"] = "send_password_reset"
     user_id: str
 
@@ -112,6 +121,7 @@ class SendPasswordReset(BaseModel):
 class SendTwoFactorReset(BaseModel):
     """Send a user the e-mail that their second factor was reset."""
 
+    priority: ClassVar[Priority] = Priority.HIGH
     kind: Literal["send_two_factor_reset"] = "send_two_factor_reset"
     user_id: str
 
@@ -126,6 +136,7 @@ class SendNotification(BaseModel):
 class SendDigest(BaseModel):
     """E-mail a member the notifications of a day that are still unread."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["send_digest"] = "send_digest"
     user_id: str
     due: str  # ISO 8601: notifications whose digest is due by then
@@ -207,12 +218,17 @@ def enqueue(
             return held
     data = payload.model_dump(mode="json")
     job = Job(tenant_id=tenant_id, kind=data["kind"], payload=data, dedupe_key=dedupe_key, lock_key=lock_key)
+    job.priority = priority_of(job.kind)
     job.run_at = run_at or job.run_at
     session.add(job)
     if job.run_at <= now():
-        job.dispatched_at = now()
-        session.after_commit.append(lambda: notifier.wake_workers([(job.kind, job.id)]))
+        request_wakeups(session)
     return job
+
+
+def priority_of(kind: str) -> Priority:
+    """Return the priority of a kind of job; that of an unknown kind is normal."""
+    return getattr(PAYLOAD_CLASSES.get(kind), "priority", Priority.NORMAL)
 
 
 def make_due(session: Transaction, tenant_id: str, lock_key: str) -> bool:
@@ -220,9 +236,9 @@ def make_due(session: Transaction, tenant_id: str, lock_key: str) -> bool:
     query = owned(Job, tenant_id).where(Job.lock_key == lock_key, Job.state == JobState.QUEUED)
     waiting = list(session.exec(query.with_for_update()).all())
     for job in waiting:
-        job.run_at = job.dispatched_at = now()
-    if woken := [(job.kind, job.id) for job in waiting]:
-        session.after_commit.append(lambda: notifier.wake_workers(woken))
+        job.run_at = now()
+    if waiting:
+        request_wakeups(session, len(waiting))
     return bool(waiting)
 
 
@@ -288,5 +304,6 @@ class RunningJob:
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
             add_to_tally(session, self.tenant_id, self.kind)
+            free_next(session, [self])
             session.after_commit.append(lambda: notifier.publish(self.tenant_id, "job", self.id))
         self.is_finished = True

@@ -64,11 +64,11 @@ def publish(tenant_id: str, topic: str, subject_id: str) -> None:
     run(lambda client: client.xadd(stream_name(tenant_id), change, maxlen=1000, approximate=True))
 
 
-def wake_workers(jobs: list[tuple[str, str]]) -> bool:
-    """Wake workers for due jobs, each given as kind and id; return whether Redis accepted it."""
+def wake_workers(count: int) -> bool:
+    """Wake up to `count` threads of workers, for jobs that are due; return whether Redis accepted it."""
 
     def send(client: "redis.Redis") -> bool:
-        send_wakeups(client, jobs)
+        send_wakeups(client, count)
         return True
 
     return run(send) or False

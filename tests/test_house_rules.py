@@ -118,6 +118,7 @@ def transactions(source: Source) -> Iterator[str]:
 WITH_RAW_SQL = {
     "platform_app/models/job.py",
     "platform_app/models/sequence.py",
+    "platform_app/services/jobs/job_statements.py",
     "platform_app/api/app.py",
     "worker/health.py",
 }

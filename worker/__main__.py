@@ -10,7 +10,7 @@ from types import FrameType
 import dramatiq
 import structlog
 
-from platform_app import logs, notifier, table_statistics
+from platform_app import job_queue, logs, notifier, table_statistics
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.bin import bin
@@ -47,6 +47,7 @@ EVERY_SECOND = (
     outgoing_log.enqueue_due,
 )
 EVERY_FIVE_SECONDS = (  # each looks into the database, which a worker without work should leave alone
+    job_queue.free_forgotten,
     replies.mark_interrupted,
     bin.remove_expired,
     held_messages.release_due,
@@ -87,17 +88,17 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
+    ticker = Ticker(runner, own.worker_threads, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]
     runner.start()
     ticker.start()
     stepper.start()
     poller.start()
-    threads = worker_threads(broker, own.worker_concurrency)
+    threads = worker_threads(broker, own.worker_threads)
     threads.start()
     gc_tuning.settle()
-    log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
+    log.info("worker is up", concurrency=own.worker_threads, port=own.worker_port)
     stop.wait()
     log.info("worker stops", running=len(runner.running))
     ticker.stop()
@@ -130,6 +131,7 @@ def worker_threads(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
 def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:
     """Stop taking jobs, wait up to `seconds` for running ones, and release the rest."""
     end = time.monotonic() + seconds
+    runner.close()
     for consumer in threads.consumers.values():
         consumer.stop()
     while runner.running and time.monotonic() < end:

@@ -94,7 +94,7 @@ class Probe:
             "database": {"connected": database["connected"], "error": database["error"]},
             "disk": {"freeBytes": free, "error": "The disk is full." if full else None},
             "worker": {
-                "concurrency": self.own.worker_concurrency,
+                "concurrency": self.own.worker_threads,
                 "queueName": QUEUE,
                 "jobsProcessing": held,
                 "queueDepth": depth,

@@ -11,23 +11,26 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from platform_app import notifier
-from platform_app.db import session_scope
+from platform_app.db import Transaction, session_scope
 from platform_app.jobs import RunningJob
 from platform_app.services.jobs import ledger
+from platform_app.services.jobs.job_limits import count_threads
+from platform_app.services.jobs.job_turns import Turns
 
 log = structlog.get_logger()
 MAX_TRIES = 20  # attempts to store the end of a job; then its lease runs out
 RETRY_SECONDS = 0.5  # between two attempts
 ANSWER_SECONDS = 60.0  # wait for a claim; SQLite itself waits 30 s for other writers
 STUCK_SECONDS = 10.0  # a request that waits longer is reported as stuck
+THREADS_SECONDS = 5.0  # until the threads of all workers are counted again
 GATHER_SECONDS = 0.001  # under load, wait for further requests of threads
 
 
 @dataclass
 class _Claim:
-    """A thread's request for a job; the thread waits for the answer."""
+    """A thread's request for the next job, or a certain one; the thread waits for the answer."""
 
-    job_id: str
+    job_id: str = ""
     job: RunningJob | None = None
     error: Exception | None = None
     is_abandoned: bool = False  # the thread no longer waits
@@ -52,6 +55,8 @@ class LedgerWriter:
         self._at_work: list[_Claim | _End] = []  # being written
         self._claims: list[_Claim] = []
         self._ends: list[_End] = []
+        self._turns = Turns()
+        self._all_threads, self._recount_at = 0, 0.0
         self._threads: set[int] = set()  # ids of threads that claim here
         self._change = Condition()
         self._stop = False
@@ -68,8 +73,8 @@ class LedgerWriter:
             self._change.notify()
         self._thread.join(10)
 
-    def claim(self, job_id: str) -> RunningJob | None:
-        """Claim a due job as `ledger.claim` does. Returns None also if there is no answer in ANSWER_SECONDS.
+    def claim(self, job_id: str = "") -> RunningJob | None:
+        """Claim the job that is next, or a certain one. Returns None also if there is no answer in ANSWER_SECONDS.
 
         Raises the error of the database if the claim failed.
         """
@@ -101,6 +106,17 @@ class LedgerWriter:
             asked = [one.asked_at for one in (*self._claims, *self._ends, *self._at_work)]
         waited = time.monotonic() - min(asked, default=time.monotonic())
         return f"The ledger has not been written for {waited:.0f} s." if waited > STUCK_SECONDS else ""
+
+    def _claim_next(self, session: Transaction, count: int) -> list[RunningJob]:
+        threads = self._count_threads(session)
+        return ledger.claim_next(session, self._turns, count, threads=threads, worker_id=self.worker_id)
+
+    def _count_threads(self, session: Transaction) -> int:
+        """Return the number of jobs that all workers may run at once, at most THREADS_SECONDS old."""
+        if time.monotonic() >= self._recount_at:
+            self._all_threads = count_threads(session)
+            self._recount_at = time.monotonic() + THREADS_SECONDS
+        return self._all_threads
 
     def done(self, job: RunningJob) -> None:
         """Request that a job is marked as done, unless its lease is lost. Does not wait."""
@@ -165,12 +181,16 @@ class LedgerWriter:
     def _write(self, claims: list[_Claim], ends: list[_End]) -> None:
         with session_scope(reason="a worker claims and ends") as session:
             ended = ledger.finish_jobs(session, [end.job for end in ends]) if ends else set()
-            ledger.wake_next(session, [end.job for end in ends if end.job.id in ended])
-            wanted = [claim.job_id for claim in claims if not claim.is_abandoned]
-            taken = ledger.claim_jobs(session, wanted, self.worker_id) if wanted else []
-        by_id = {job.id: job for job in taken}
+            waiting = [claim for claim in claims if not claim.is_abandoned]
+            wanted = [claim.job_id for claim in waiting if claim.job_id]
+            named = ledger.claim_jobs(session, wanted, self.worker_id) if wanted else []
+            count = len(waiting) - len(wanted)
+            following = self._claim_next(session, count) if count else []
+        by_id = {job.id: job for job in named}
         for claim in claims:
-            claim.job = by_id.pop(claim.job_id, None)  # a job with two wake-ups goes to one of them
+            claim.job = by_id.pop(claim.job_id, None) if claim.job_id else None  # two may have asked for one job
+        for claim, job in zip((claim for claim in waiting if not claim.job_id), following, strict=False):
+            claim.job = job
         for end in ends:
             if end.job.id not in ended:
                 log.warning("lease lost, nothing written", job_id=end.job.id)

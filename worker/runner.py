@@ -32,7 +32,7 @@ class Runner:
         self._ledger = LedgerWriter(self.worker_id)
         self._isolation = IsolationLock()
         self._lock = Lock()
-        self._stop = Event()
+        self._stop, self._is_closed = Event(), Event()
         self._thread = Thread(target=self._renew_leases, name="leases", daemon=True)
 
     def start(self) -> None:
@@ -54,20 +54,33 @@ class Runner:
         """Return a sentence about what keeps jobs from being claimed, or ""."""
         return self._ledger.stuck()
 
-    def run(self, job_id: str) -> None:
-        """Claim a job and run it; a suspect of crashes runs while this worker runs nothing else."""
+    def close(self) -> None:
+        """Claim no more jobs; those that run go on."""
+        self._is_closed.set()
+
+    def run_all(self) -> None:
+        """Run one job after another, as long as one may be claimed."""
+        while self.run():
+            pass
+
+    def run(self, job_id: str = "") -> bool:
+        """Claim the job that is next, or a certain one, and run it; return whether there was one.
+
+        A suspect of crashes runs while this worker runs nothing else.
+        """
         with self._isolation.shared():
-            job = self._ledger.claim(job_id)
+            job = None if self._is_closed.is_set() else self._ledger.claim(job_id)
             if job is None:
-                return
+                return False
             self._add_running(job)
             if not job.is_suspect:
                 self._run_handler(job)
-                return
+                return True
         with self._isolation.exclusive(lambda: _record_alone(job, is_alone=False)) as is_alone:
             if is_alone:
                 _record_alone(job, is_alone=True)
             self._run_handler(job)
+        return True
 
     def _add_running(self, job: RunningJob) -> None:
         with self._lock:
@@ -92,8 +105,6 @@ class Runner:
             handler(job)
             if not job.is_finished:
                 self._ledger.done(job)
-            elif job.lock_key:
-                ledger.wake_waiting(job)
             log.info("job done", attempt=job.attempt)
         except LeaseLost:
             log.warning("lease lost, nothing written")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import structlog
 
@@ -117,7 +117,8 @@ class Ticker:
         parts: list[Callable[[], object]] = [Sweeper(settings().lease_seconds), self._wake_workers, *also]
         self.threads = [PeriodicThread(work) for work in parts]
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="direct")
-        self._direct: set[str] = set()
+        self._concurrency, self._direct = concurrency, 0  # threads that run jobs without Redis
+        self._lock = Lock()
         self._stop = Event()
 
     def start(self) -> None:
@@ -140,20 +141,23 @@ class Ticker:
         return " ".join(filter(None, (duty.stuck() for duty in self.threads)))
 
     def _wake_workers(self) -> None:
-        waiting = ledger.dispatch_due()
-        if waiting and not notifier.wake_workers(waiting):
-            for _, job_id in waiting:
-                if job_id not in self._direct and not self._stop.is_set():
-                    self._direct.add(job_id)
-                    self._pool.submit(self._run_directly, job_id)
+        """Wake as many threads as this worker has, however many jobs are due: each runs one after another."""
+        if not ledger.has_next() or notifier.wake_workers(self._concurrency) or self._stop.is_set():
+            return
+        with self._lock:
+            free, self._direct = self._concurrency - self._direct, self._concurrency
+        for _ in range(free):
+            self._pool.submit(self._run_directly)
 
-    def _run_directly(self, job_id: str) -> None:
+    def _run_directly(self) -> None:
         try:
-            self.runner.run(job_id)
+            if not self._stop.is_set():
+                self.runner.run_all()
         except Exception:  # the ledger keeps the job
-            log.exception("job was not run", job_id=job_id)
+            log.exception("job was not run")
         finally:
-            self._direct.discard(job_id)
+            with self._lock:
+                self._direct -= 1
 
 
 class SequenceTicker:

@@ -1,10 +1,10 @@
-"""Tasks: a Dramatiq actor for each kind of job; each receives the id of a job."""
+"""Tasks: the handler of each kind of job, and the Dramatiq actor that runs the jobs that are next."""
 
 from collections.abc import Mapping
 
 import dramatiq
 
-from platform_app.broker import FALLBACK_ACTOR, QUEUE
+from platform_app.broker import QUEUE, WAKE_ACTOR
 from platform_app.engine import callback_registry
 from platform_app.engine.rules import rule_worker
 from platform_app.engine.sequences import step_calls
@@ -40,10 +40,9 @@ callback_registry.register_callbacks()
 
 
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:
-    """Declare an actor on the broker for each kind that the runner handles."""
+    """Declare the actor that runs jobs until none may be claimed; a job that a wake-up names has no precedence."""
 
-    def wake(job_id: str) -> None:
-        runner.run(job_id)
+    def wake(*job_ids: str) -> None:
+        runner.run_all()
 
-    for kind in (*runner.handlers, FALLBACK_ACTOR):
-        dramatiq.actor(actor_name=kind, queue_name=QUEUE, broker=broker)(wake)
+    dramatiq.actor(actor_name=WAKE_ACTOR, queue_name=QUEUE, broker=broker)(wake)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint, false, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
@@ -26,10 +26,19 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Priority(IntEnum):
+    """The class of a kind of job: those of a lower number are claimed first, but never they alone."""
+
+    HIGH = 0  # somebody waits for it: replies, messages, links to sign in
+    NORMAL = 1
+    LOW = 2  # long work that nobody watches: indexing, imports
+
+
 MAX_ATTEMPTS = 5  # of a job and its outbound calls
 _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
 _NOT_DONE = text("state <> 'done'")
+_READY = text("state = 'queued' AND NOT is_behind")
 
 
 class StoredPayload(TypeDecorator[Any]):
@@ -56,7 +65,17 @@ class Job(Owned, table=True):
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "dedupe_key"),
-        Index("ix_job_due", "tenant_id", "run_at", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index(
+            "ix_job_ready",
+            "priority",
+            "kind",
+            "tenant_id",
+            "run_at",
+            "id",
+            sqlite_where=_READY,
+            postgresql_where=_READY,
+        ),
+        Index("ix_job_line", "tenant_id", "lock_key", "id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
         Index("ix_job_leased", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("uq_job_lock", "tenant_id", "lock_key", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_job_recent", "tenant_id", "state", "created_at"),
@@ -74,10 +93,13 @@ class Job(Owned, table=True):
     shared_crashes: int = 0  # crashes of workers that ran it and other jobs
     max_attempts: int = MAX_ATTEMPTS
     dedupe_key: str | None = Field(default=None, max_length=200)
-    lock_key: str | None = Field(default=None, max_length=100, index=True)
+    lock_key: str | None = Field(default=None, max_length=100)
+    priority: int = Field(default=Priority.NORMAL, sa_column_kwargs={"server_default": text("1")})
+    is_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # another job has its lock
     lease_token: str | None = Field(default=None, max_length=32)
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
-    dispatched_at: datetime | None = Field(default=None, sa_type=Instant)
+    dispatched_at: datetime | None = Field(default=None, sa_type=Instant)  # of the previous release, whose processes
+    # may still run during an update
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     worker_id: str | None = Field(default=None, max_length=32)  # the WorkerBeat of the worker that last claimed it
@@ -95,6 +117,14 @@ class JobTally(Owned, table=True):
     __table_args__ = (Index("ix_jobtally_kind", "tenant_id", "kind"),)
     kind: str = Field(max_length=40)
     done: int = Field(default=0, sa_type=BigInteger)
+
+
+class JobTurn(Row, table=True):
+    """Whose turn it is to have a job of a priority claimed: the tenant after the one that had it last."""
+
+    priority: int = Field(unique=True)
+    last_tenant_id: str = Field(default="", max_length=32)
+    claimed: int = Field(default=0, sa_type=BigInteger)  # number of jobs claimed so far
 
 
 class Effect(Owned, table=True):

@@ -144,7 +144,6 @@ class Worker:
         self.environment = os.environ | {
             "PLATFORM_WORKER_PORT": str(self.port),
             "PLATFORM_LEASE_SECONDS": "3",
-            "PLATFORM_REDISPATCH_SECONDS": "3",
             "PLATFORM_BACKOFF_SECONDS": "0.3",
             "PLATFORM_STOP_SECONDS": "20",
             "CHAOS_SINK": sink.address,

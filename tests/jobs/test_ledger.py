@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from platform_app import notifier
+from platform_app import job_queue, notifier
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import owned, owned_update, session_scope
+from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict
 from platform_app.jobs import LeaseLost, RunningJob, enqueue
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
-from platform_app.services.jobs import ledger
-from tests.conftest import make_tenant, wait_for
+from platform_app.services.jobs import job_list, job_turns, ledger
+from tests.conftest import wait_for
+from tests.talking import call
 from worker.ledger_writer import LedgerWriter
 from worker.runner import Runner
 
@@ -68,7 +69,7 @@ def test_not_before_it_is_due_and_never_when_unknown(who: Identity) -> None:
     (job_id,) = put(who, run_at=now() + timedelta(hours=1))
     assert ledger.claim(job_id) is None
     assert ledger.claim("0" * 32) is None
-    assert ledger.dispatch_due() == []
+    assert not job_turns.has_next()
 
 
 def test_a_key_makes_one_job_of_two(who: Identity, other: Identity) -> None:
@@ -79,7 +80,7 @@ def test_a_key_makes_one_job_of_two(who: Identity, other: Identity) -> None:
 def test_one_lock_one_job_oldest_first(who: Identity, other: Identity) -> None:
     first, second = put(who, 2, lock_key="door")
     (theirs,) = put(other, lock_key="door")
-    assert ledger.claim(second) is None and row(who, second).dispatched_at is None
+    assert ledger.claim(second) is None and row(who, second).is_behind
     job = taken(first)
     assert ledger.claim(second) is None and taken(theirs)
     with job.finish():
@@ -163,41 +164,67 @@ def test_a_stopping_worker_gives_back_and_the_attempt_does_not_count(who: Identi
     assert (row(who, job_id).state, row(who, job_id).attempts) == (JobState.QUEUED, 0)
 
 
-def test_nobodys_backlog_fills_the_queue(who: Identity) -> None:
-    put(who, 60)
-    quiet = make_tenant("quiet")
-    (theirs,) = put(quiet)
-    for job_id in [theirs, *(job.id for job in all_of(who))]:
-        change(quiet if job_id == theirs else who, job_id, dispatched_at=None)
-    rung = [job_id for _, job_id in ledger.dispatch_due()]
-    assert theirs in rung and len(rung) == ledger.MAX_PER_TENANT + 1
-    assert theirs not in [job_id for _, job_id in ledger.dispatch_due()]  # rung a moment ago
+def next_ids(count: int = 1) -> list[str]:
+    """Claim the jobs that are next, as one worker with a hundred threads does."""
+    with session_scope(reason="tests") as session:
+        return [job.id for job in ledger.claim_next(session, job_turns.Turns(), count, threads=100)]
 
 
-def test_jobs_that_wait_for_a_lock_do_not_keep_the_one_with_it_from_being_rung(who: Identity) -> None:
-    ids = put(who, ledger.MAX_PER_TENANT + 5, lock_key="contact")
-    ledger.retry_later(taken(ids[0]), "no answer", max_attempts=3)
+def test_jobs_that_wait_for_a_lock_do_not_keep_others_from_being_claimed(who: Identity) -> None:
+    ids = put(who, 25, lock_key="contact")
+    first = taken(ids[0])
     (free,) = put(who)
-    for job_id in [*ids, free]:
-        change(who, job_id, dispatched_at=None)
-    assert ledger.dispatch_due() == [("errand", free)]
+    assert next_ids(5) == [free]
+    ledger.retry_later(first, "no answer", max_attempts=3)
+    assert next_ids() == [] and not job_turns.has_next()
     change(who, ids[0], run_at=now())
-    assert ledger.dispatch_due() == [("errand", ids[0])]
-    job = taken(ids[0])
-    change(who, ids[0], dispatched_at=None)
-    assert ledger.dispatch_due() == []
-    with job.finish():
-        pass
-    assert ledger.dispatch_due() == [("errand", ids[1])]
+    assert next_ids(5) == [ids[0]]
+    assert next_ids() == []
+    ledger.end_attempt(taken_again(who, ids[0]), JobState.DONE, "")
+    assert next_ids(5) == [ids[1]]
+
+
+def taken_again(who: Identity, job_id: str) -> RunningJob:
+    """Return a running job as its worker holds it."""
+    stored = row(who, job_id)
+    return RunningJob(
+        job_id, who.tenant_id, stored.kind, {}, stored.attempts, stored.lease_token or "", lock_key=stored.lock_key
+    )
 
 
 def test_of_thousands_that_wait_for_a_lock_the_first_is_found_at_once(who: Identity) -> None:
-    first = put(who, 4_000, lock_key="contact", run_at=now())[0]
-    with session_scope(who.tenant_id) as session:
-        session.execute(owned_update(Job, who.tenant_id).values(dispatched_at=None))
+    ids = put(who, 4_000, lock_key="contact", run_at=now())
     began = time.perf_counter()
-    assert ledger.dispatch_due() == [("errand", first)]
+    assert next_ids() == ids[:1]
+    assert next_ids() == []  # now all others are marked
+    ledger.end_attempt(taken_again(who, ids[0]), JobState.DONE, "")
+    assert next_ids() == ids[1:2]
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deleted", "dead"])
+def test_the_next_in_line_is_freed_however_the_one_before_goes(who: Identity, how: str) -> None:
+    first, second, third = put(who, 3, lock_key="door", run_at=now() + timedelta(hours=1))
+    change(who, first, run_at=now() - timedelta(hours=1))
+    for later in (second, third):
+        change(who, later, run_at=now())
+        assert ledger.claim(later) is None and row(who, later).is_behind
+    if how == "cancelled":
+        call(who, job_list.cancel, first)
+    elif how == "deleted":
+        with session_scope(who.tenant_id) as session:
+            session.delete(session.exec(owned(Job, who.tenant_id).where(Job.id == first)).one())
+        assert next_ids(3) == []
+        assert job_queue.free_forgotten() is False
+    else:
+        for _ in range(ledger.MAX_CRASHES):
+            taken(first)
+            change(who, first, lease_until=now() - timedelta(seconds=1))
+            ledger.recover_abandoned()
+        assert row(who, first).state == JobState.DEAD
+    assert (next_ids(3), row(who, third).is_behind) == ([second], True)
+    job_queue.free_forgotten()
+    assert next_ids(3) == [], "the third one still waits"
 
 
 @pytest.mark.parametrize("end", ["batch", "finish", "fail"])
@@ -205,7 +232,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
     who: Identity, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     first, second, _ = put(who, 3, lock_key="door")
-    rung: list[list[tuple[str, str]]] = []
+    rung: list[int] = []
     monkeypatch.setattr(notifier, "wake_workers", rung.append)
 
     def handle(job: RunningJob) -> None:
@@ -219,7 +246,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
     runner.start()
     runner.run(first)
     runner.stop()
-    assert rung == [[("errand", second)]]
+    assert rung == [1] and not row(who, second).is_behind
 
 
 def all_of(who: Identity) -> list[Job]:

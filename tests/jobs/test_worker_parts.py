@@ -24,7 +24,7 @@ from tests.conftest import make_tenant, wait_for
 from tests.jobs.test_ledger import change, put, row, taken
 from tests.rules.test_rules import a_rule
 from worker import ledger_writer as batches
-from worker import schedule
+from worker import schedule, tasks
 from worker.__main__ import worker_threads
 from worker.health import Probe
 from worker.isolation import IsolationLock
@@ -109,22 +109,39 @@ def test_a_worker_holds_no_more_wakeups_than_it_has_threads(live_redis: str) -> 
     assert worker.queue_prefetch == worker.worker_threads == 3
     consumer = WakeupConsumer(WakeupBroker(client), QUEUE, worker.queue_prefetch)
     client.rpush(list_name(QUEUE), b"no message")
-    send_wakeups(client, [("errand", str(number)) for number in range(7)])
+    send_wakeups(client, 7)
     assert next(consumer) is None, "what cannot be read is passed by"
     got = [next(consumer) for _ in range(3)]
     assert all(got) and client.llen(list_name(QUEUE)) + len(consumer.fetched) == 4
     consumer.close()
     assert client.llen(list_name(QUEUE)) == 4
+    client.delete(list_name(QUEUE))
     client.close()
 
 
-def test_a_kind_without_an_actor_has_one_that_ends_it(who: Identity) -> None:
-    from worker.tasks import declare
+def test_however_many_jobs_are_due_few_wakeups_wait(live_redis: str, who: Identity) -> None:
+    client = redis.Redis.from_url(live_redis)
+    client.delete(list_name(QUEUE))
+    for _ in range(3):
+        put(who, 60)
+    assert client.llen(list_name(QUEUE)) == brokers.MAX_WAKEUPS
+    client.delete(list_name(QUEUE))
+    Ticker(Runner({}, 30), 4, []).tick()
+    assert client.llen(list_name(QUEUE)) == 4
+    client.delete(list_name(QUEUE))
+    client.close()
 
+
+def test_any_wakeup_runs_all_that_is_due_and_the_one_that_it_names_has_no_precedence(who: Identity) -> None:
+    ids, ran = put(who, 4), list[str]()
     made = WakeupBroker(redis.Redis())
-    declare(made, Runner({"errand": lambda job: None}, 30))
-    assert made.get_actor("of the next release").actor_name == brokers.FALLBACK_ACTOR
-    assert made.get_actor("errand").actor_name == "errand"
+    runner = Runner({"errand": lambda job: ran.append(job.id)}, 30)
+    runner.start()
+    tasks.declare(made, runner)
+    made.get_actor("reply").fn(ids[3])  # as the previous release names them
+    runner.close()
+    assert not runner.run() and ran == ids
+    runner.stop()
 
 
 class _GaveWay(Exception):

@@ -20,6 +20,7 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.job_callbacks import call_on_failure
+from platform_app.job_queue import free_next, request_wakeups
 from platform_app.jobs import REPORT_UNCERTAIN
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
@@ -35,6 +36,11 @@ def recover_abandoned() -> None:
         for job in session.exec(late.limit(BATCH_SIZE).with_for_update(skip_locked=True)).all():
             _recover(session, job)
             call_on_failure(session, job, job.state)
+            session.flush()
+            if job.state == JobState.QUEUED:
+                request_wakeups(session)
+            else:
+                free_next(session, [job])
 
 
 def _recover(session: Transaction, job: Job) -> None:
@@ -42,7 +48,7 @@ def _recover(session: Transaction, job: Job) -> None:
     doubtful = effects.where(col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False))
     in_doubt = session.exec(doubtful.limit(1)).first() is not None
     is_alive = _is_alive(session, job)
-    job.lease_token = job.dispatched_at = None
+    job.lease_token = None
     if in_doubt and job.kind in REPORT_UNCERTAIN and job.attempts < 2 * MAX_CRASHES:
         job.state = JobState.QUEUED
     elif in_doubt:

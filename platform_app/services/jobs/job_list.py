@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlmodel import col
 
-from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, NotFound
 from platform_app.job_callbacks import call_on_failure, call_on_retry
-from platform_app.jobs import add_to_tally
+from platform_app.job_queue import free_next, request_wakeups
+from platform_app.jobs import add_to_tally, priority_of
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
 from platform_app.services.jobs import job_counts
@@ -55,11 +55,10 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
             session.delete(effect)
     job.state, job.attempts, job.crashes, job.shared_crashes = JobState.QUEUED, 0, 0, 0
     job.error, job.error_values = "", {}
-    job.run_at = job.dispatched_at = now()
-    job.finished_at = None
+    job.run_at, job.finished_at, job.is_behind = now(), None, False
+    job.priority = priority_of(job.kind)
     call_on_retry(session, job)
-    kind = job.kind
-    session.after_commit.append(lambda: notifier.wake_workers([(kind, job_id)]))
+    request_wakeups(session)
     return job
 
 
@@ -69,6 +68,8 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
     if job.state != JobState.QUEUED:
         raise Conflict("Only a queued job can be canceled.")
     job.state, job.finished_at = JobState.CANCELLED, now()
+    session.flush()
+    free_next(session, [job])
     call_on_failure(session, job, job.state)
     return job
 

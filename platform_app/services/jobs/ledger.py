@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, tuple_
+from sqlalchemy import or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from platform_app import notifier
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
 from platform_app.job_callbacks import call_on_failure
+from platform_app.job_queue import free_next, hold_line, in_state, request_wakeups
 from platform_app.jobs import RunningJob, UnreadablePayload, add_to_tally, read_payload
 from platform_app.models.job import Job, JobState
 from platform_app.services.jobs.abandoned_jobs import MAX_CRASHES, recover_abandoned
-from platform_app.services.jobs.due_jobs import MAX_PER_TENANT, dispatch_due
 from platform_app.services.jobs.job_counts import counts_by_kind, counts_by_state, oldest_wait_seconds
+from platform_app.services.jobs.job_turns import Choice, Turns, has_next
 
+MAX_ROUNDS = 20  # of looks for jobs that nothing precedes, in one transaction
 UNKNOWN_KIND = "This version doesn’t support this kind of job."
 
 
@@ -37,43 +38,66 @@ def claim(job_id: str) -> RunningJob | None:
         return None
 
 
+def claim_next(
+    session: Transaction, turns: Turns, count: int, *, threads: int, worker_id: str | None = None
+) -> list[RunningJob]:
+    """Claim up to `count` jobs that are next, by priority and in turn among the tenants, within the limits.
+
+    `turns` is kept by the worker; `threads` is the number of jobs that all workers may run at once, from which the
+    limits follow. Raises IntegrityError if a worker of the previous release took a lock in the meantime.
+    """
+    turns.begin(session, threads)
+    taken: list[RunningJob] = []
+    for attempt in range(MAX_ROUNDS):
+        picked = turns.choose(count - len(taken), again=attempt > 0)
+        free = _hold_blocked(session, picked)
+        claimed = _claim(session, free, {"worker_id": worker_id, "is_alone": False})
+        turns.settle(picked, {job.id for job in claimed})
+        taken += claimed
+        if len(taken) == count or (not picked and turns.is_fresh):
+            break
+    return taken
+
+
 def claim_jobs(
     session: Transaction, job_ids: list[str], worker_id: str | None = None, *, is_alone: bool = False
 ) -> list[RunningJob]:
-    """Claim those of some jobs that are due. Raises IntegrityError if a lock was taken in the meantime."""
-    by = {"worker_id": worker_id, "is_alone": is_alone}
-    taken = _claim(session, job_ids, by, col(Job.lock_key).is_(None))
-    others = set(job_ids) - {job.id for job in taken}
-    if not others:
-        return taken
-    locked = unscoped(Job).where(
-        col(Job.id).in_(others), Job.state == JobState.QUEUED, Job.run_at <= now(), col(Job.lock_key).is_not(None)
-    )
-    rows = session.execute(locked.with_only_columns(Job.id, Job.tenant_id, Job.lock_key)).all()
-    blocked = {row.id for row in rows if _is_blocked(session, row)}
-    if blocked:  # dispatched again by the next run
-        session.execute(unscoped_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
-    return taken + _claim(session, [row.id for row in rows if row.id not in blocked], by)
+    """Claim those of some jobs that are due, out of turn. Raises IntegrityError if a lock was taken in the meantime."""
+    rows = session.exec(unscoped(Job).where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED)).all()
+    free = _hold_blocked(session, [job for job in rows if job.run_at <= now()])
+    return _claim(session, free, {"worker_id": worker_id, "is_alone": is_alone})
 
 
-def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditions: Any) -> list[RunningJob]:
+def _hold_blocked(session: Transaction, jobs: Sequence[Choice | Job]) -> list[str]:
+    """Return the ids of the jobs that nothing precedes; the lines of the others are held."""
+    blocked = [job for job in jobs if job.lock_key and _is_blocked(session, job)]
+    for tenant_id, lock_key in sorted({(job.tenant_id, job.lock_key or "") for job in blocked}):
+        hold_line(session, tenant_id, lock_key)
+    held = {job.id for job in blocked}
+    return [job.id for job in jobs if job.id not in held]
+
+
+def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any]) -> list[RunningJob]:
     if not job_ids:
         return []
     started, token = now(), secrets.token_hex(16)
     taking = (
         unscoped_update(Job)
-        .where(col(Job.id).in_(job_ids), col(Job.state) == JobState.QUEUED, col(Job.run_at) <= started, *conditions)
+        .where(col(Job.id).in_(job_ids), col(Job.state) == JobState.QUEUED, col(Job.run_at) <= started)
         .values(
             state=JobState.RUNNING,
             attempts=Job.attempts + 1,
             lease_token=token,
             lease_until=started + timedelta(seconds=settings().lease_seconds),
             started_at=started,
+            is_behind=False,
             **by,
         )
         .returning(*_CLAIMED_COLUMNS)  # type: ignore[call-overload]  # a tuple of columns matches no overload
     )
-    rows = session.execute(taking.execution_options(synchronize_session=False)).all()
+    place = {job_id: number for number, job_id in enumerate(job_ids)}
+    claimed = session.execute(taking.execution_options(synchronize_session=False)).all()
+    rows = sorted(claimed, key=lambda row: place[row.id])
     return [job for row in rows if (job := _running(session, row, token)) is not None]
 
 
@@ -111,21 +135,21 @@ def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
 def _end_unreadable(session: Transaction, job_id: str, error: UnreadablePayload) -> None:
     job: Job = session.exec(unscoped(Job).where(Job.id == job_id)).one()
     job.state, job.finished_at = JobState.DEAD, now()
-    job.lease_token = job.lease_until = job.dispatched_at = None
+    job.lease_token = job.lease_until = None
     job.error, job.error_values = error.sentence, error.values
     session.flush()
     call_on_failure(session, job, job.state, error.sentence, values=error.values)
-    wake_next(session, [job])
+    free_next(session, [job])
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
     """Return whether a job with the same lock is running or older."""
     other = aliased(Job)
-    waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
+    waits_before = in_state(other, JobState.QUEUED) & (col(other.id) < job.id)
     query = unscoped(other).where(
         other.tenant_id == job.tenant_id,
         other.lock_key == job.lock_key,
-        or_(col(other.state) == JobState.RUNNING, waits_before),
+        or_(in_state(other, JobState.RUNNING), waits_before),
     )
     return session.exec(query.limit(1)).first() is not None
 
@@ -143,25 +167,8 @@ def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     ended = set(session.execute(done.execution_options(synchronize_session=False)).scalars())
     for (tenant_id, kind), count in Counter((job.tenant_id, job.kind) for job in jobs if job.id in ended).items():
         add_to_tally(session, tenant_id, kind, count)
+    free_next(session, [job for job in jobs if job.id in ended])
     return ended
-
-
-def wake_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
-    """Wake workers after the commit for the jobs that waited for the locks of ended jobs."""
-    locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
-    if not locks:
-        return
-    behind = unscoped(Job).where(tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED)
-    heads = behind.with_only_columns(func.min(Job.id)).group_by(Job.tenant_id, Job.lock_key)
-    due_jobs = session.exec(unscoped(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
-    if waiting := [(job.kind, job.id) for job in due_jobs]:
-        session.after_commit.append(lambda: notifier.wake_workers(waiting))
-
-
-def wake_waiting(job: RunningJob) -> None:
-    """Wake workers for the job that waited for the lock of an ended one."""
-    with session_scope(reason="a worker frees a lock", read_only=True) as session:
-        wake_next(session, [job])
 
 
 def renew_leases(held: list[RunningJob]) -> None:
@@ -191,7 +198,6 @@ def end_attempt(
         "error_values": told,
         "lease_token": None,
         "lease_until": None,
-        "dispatched_at": None,
     }
     changes |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
@@ -202,7 +208,7 @@ def end_attempt(
                 add_to_tally(session, job.tenant_id, job.kind)
             is_said = state == JobState.FAILED or error == UNKNOWN_KIND
             call_on_failure(session, job, state, error if is_said else "", values=told if is_said else {})
-            wake_next(session, [job])
+            free_next(session, [job])
 
 
 def retry_later(
@@ -226,9 +232,8 @@ def release_jobs(held: list[RunningJob]) -> None:
     with session_scope(reason="a worker stops") as session:
         tokens = [job.lease_token for job in held]
         query = unscoped_update(Job).where(col(Job.lease_token).in_(tokens), col(Job.state) == JobState.RUNNING)
-        session.execute(
-            query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
-        )
+        session.execute(query.values(state=JobState.QUEUED, lease_token=None, attempts=Job.attempts - 1))
+        request_wakeups(session, len(held))
 
 
 def record_alone(job: RunningJob, *, is_alone: bool) -> None:
@@ -240,10 +245,9 @@ def record_alone(job: RunningJob, *, is_alone: bool) -> None:
 
 __all__ = [
     "MAX_CRASHES",
-    "MAX_PER_TENANT",
     "counts_by_state",
     "counts_by_kind",
-    "dispatch_due",
+    "has_next",
     "oldest_wait_seconds",
     "recover_abandoned",
 ]

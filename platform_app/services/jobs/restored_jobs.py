@@ -27,7 +27,7 @@ def hold_open_jobs() -> int:
     with session_scope(reason="jobs that were running at the backup") as session:
         query = unscoped(Job).where(Job.state == JobState.RUNNING)
         for job in session.exec(query).all():
-            job.state, job.lease_token, job.lease_until, job.dispatched_at = JobState.QUEUED, None, None, None
+            job.state, job.lease_token, job.lease_until = JobState.QUEUED, None, None
     return held
 
 
@@ -37,7 +37,7 @@ def _hold_some() -> int:
         jobs: list[Job] = list(session.exec(query.limit(_BATCH)).all())
         for job in jobs:
             job.state, job.finished_at, job.error = JobState.UNCERTAIN, now(), ASK
-            job.lease_token = job.lease_until = job.dispatched_at = None
+            job.lease_token = job.lease_until = None
             session.flush()
             call_on_failure(session, job, job.state)
         return len(jobs)
