@@ -32,7 +32,7 @@ PREFERRED = (
     Priority.LOW,
 )
 AHEAD_SECONDS = 0.1  # for which jobs that were read are picked without reading again
-AHEAD = 4  # times as many jobs are read as are to be claimed
+AHEAD = 20  # jobs that are read at once
 _CLAIM_LOCK = 7_203_511_905  # any number, the same in every process
 
 _LAST_ID = "g"  # behind every hexadecimal id
@@ -73,7 +73,7 @@ class Turns:
     def choose(self, count: int, *, again: bool = False) -> list[Choice]:
         """Return up to `count` jobs that are next, `again` from the database; `settle` has to be called with them."""
         if again or time.monotonic() - self._read_at > AHEAD_SECONDS:
-            self._read(count * AHEAD)
+            self._read(max(count, AHEAD))
         picked: list[Choice] = []
         for number in range(count):
             first = PREFERRED[(self._claimed + number) % len(PREFERRED)]
