@@ -1,5 +1,6 @@
 """Clock: the only place that reads the wall clock, and ids that sort by time.
 
+Every process follows the clock of its database, as `database_clock` measures it: machines need not agree on the time.
 With PLATFORM_TEST_CLOCK a developer may shift it: a file in the data folder tells every process by how much.
 """
 
@@ -13,13 +14,44 @@ from platform_app.config import settings
 
 _REREAD_SECONDS = 0.2  # seconds until other processes notice a shift
 _lock = Lock()
+_reference: tuple[datetime, float] | None = None  # time of the database, and the monotonic clock then
 _cached_offset: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by the monotonic clock
 
 
+def host_time() -> datetime:
+    """Return the time of this machine's own clock in UTC."""
+    return datetime.now(UTC)
+
+
 def now() -> datetime:
-    """Return the current time in UTC, shifted if a developer has shifted the clock."""
-    real = datetime.now(UTC)
+    """Return the current time in UTC by the database's clock, shifted if a developer has shifted the clock."""
+    real = _real_time()
     return real + offset() if settings().test_clock else real
+
+
+def follow(instant: datetime | None, at: float = 0.0, *, within: float = 0.0) -> None:
+    """Take `instant` as the time at which the monotonic clock was `at`; with None follow this machine's clock.
+
+    A difference of at most `within` seconds from what is followed already is left, since it may be the measurement's.
+    """
+    global _reference
+    if instant is not None and _reference is not None:
+        known = _reference[0] + timedelta(seconds=at - _reference[1])
+        if abs((instant - known).total_seconds()) <= within:
+            return
+    _reference = (instant, at) if instant is not None else None
+
+
+def host_lead() -> timedelta:
+    """Return by how much this machine's clock is ahead of the database's; negative if it is behind."""
+    return host_time() - _real_time()
+
+
+def _real_time() -> datetime:
+    reference = _reference
+    if reference is None:
+        return host_time()
+    return reference[0] + timedelta(seconds=time.monotonic() - reference[1])
 
 
 def offset() -> timedelta:

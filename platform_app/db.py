@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import Session, SQLModel, col, select
 
-from platform_app import models
+from platform_app import database_clock, models
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.errors import Unavailable
@@ -63,7 +63,7 @@ def make_engine(address: str) -> Engine:
         event.listen(made, "begin", _begin_sqlite)
         event.listen(made, "checkin", _release_write_lock)
     else:
-        made = create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        made = database_clock.follow(create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True))
     event.listen(made, "before_cursor_execute", _guard)
     return made
 

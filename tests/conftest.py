@@ -27,7 +27,7 @@ os.environ["PLATFORM_LOG_FORMAT"] = "text"
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
     os.environ.pop(name, None)
 
-from platform_app import config, db, notifier
+from platform_app import config, database_clock, db, notifier
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.runtime import embedded_servers
 from tests.postgres import Databases
@@ -72,6 +72,7 @@ def make_engine(address: str) -> Engine:
 
 
 db.make_engine = make_engine
+database_clock.is_enabled = False  # tests move the time of the machine
 
 
 def free_port() -> int:

@@ -49,7 +49,7 @@ DATA_LAYER = {
         "test_sequence_query_plans",
         "test_statements",
     ),
-    "the ledger of jobs": ("test_job_callbacks", "test_job_turns", "test_ledger"),
+    "the ledger of jobs": ("test_database_clock", "test_job_callbacks", "test_job_turns", "test_ledger"),
     "migrations": ("test_migrations", "test_backup_on_postgresql"),
     "search, sums, unique names and values as columns hold them": (
         "test_analytics",

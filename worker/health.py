@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +18,7 @@ from redis.retry import Retry
 from sqlalchemy import text
 from sqlmodel import col
 
-from platform_app import __version__, disk_space
+from platform_app import __version__, database_clock, disk_space
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import now
 from platform_app.config import Settings
@@ -92,6 +93,11 @@ class Probe:
             "uptime": round(time.monotonic() - self.started, 1),
             "redis": {"connected": connected, "error": error, "reconnectAttempts": self.reconnects},
             "database": {"connected": database["connected"], "error": database["error"]},
+            "clock": {
+                "machine": socket.gethostname(),
+                "aheadSeconds": database_clock.lead_seconds(),
+                "error": database_clock.problem() or None,
+            },
             "disk": {"freeBytes": free, "error": "The disk is full." if full else None},
             "worker": {
                 "concurrency": self.own.worker_threads,
@@ -188,6 +194,10 @@ class SnapshotCollector:
             "platform_worker_inflight_jobs": ("Jobs that this worker runs.", shot["worker"]["jobsProcessing"]),
             "platform_worker_concurrency": ("Jobs that this worker may run at once.", shot["worker"]["concurrency"]),
             "platform_worker_uptime_seconds": ("How long this worker has run.", shot["uptime"]),
+            "platform_clock_ahead_seconds": (
+                "By how much this machine's clock is ahead of the database's.",
+                shot["clock"]["aheadSeconds"],
+            ),
             "platform_queue_depth": ("Wake-ups that wait in Redis.", shot["worker"]["queueDepth"]),
             "platform_oldest_job_age_seconds": ("How long the oldest due job has waited.", shot["oldestJobAge"]),
         }

@@ -10,8 +10,9 @@ import httpx
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from platform_app import encryption, logs, migrations
+from platform_app import database_clock, encryption, logs, migrations
 from platform_app.config import Settings, split_list
+from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE
 from platform_app.integrations import platform_smtp, smtp
@@ -65,6 +66,20 @@ def database(own: Settings) -> Finding:
         return Finding("database", reason, "Start the database, or correct PLATFORM_DATABASE_URL.")
     advice = "" if at == migrations.head() else "Run gpt-agents migrate."
     return Finding("database", f"revision {at or 'none'} of {migrations.head()}", advice)
+
+
+def machine_clock(own: Settings) -> Finding:
+    """Check that the clock of this machine is that of the database, within two seconds."""
+    if own.database.startswith("sqlite"):
+        return Finding("clock", "SQLite has none; this machine's counts")
+    try:
+        with session_scope(reason="doctor", read_only=True) as session:
+            session.connection()  # is measured when it is made
+    except SQLAlchemyError:
+        return Finding("clock", "not known: the database does not answer")
+    sentence = database_clock.problem()
+    detail = sentence or f"{database_clock.lead_seconds():+.1f} s beside the database"
+    return Finding("clock", detail, "Synchronize the clock of this machine, with NTP for example." if sentence else "")
 
 
 def row_security(own: Settings) -> Finding:
@@ -179,6 +194,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     data_folder,
     disk,
     database,
+    machine_clock,
     row_security,
     secrets,
     redis_server,
