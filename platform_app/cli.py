@@ -37,6 +37,7 @@ secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_
 for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets"), (kommo, "kommo")):
     app.add_typer(group, name=name)
 app.add_typer(audit_commands.audit, name="audit")
+tenant.command()(tenant_commands.export)
 tenant.command()(tenant_commands.delete)
 app.command()(backup_commands.backup)
 app.command()(backup_commands.restore)

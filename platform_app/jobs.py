@@ -142,6 +142,13 @@ class SendDigest(BaseModel):
     due: str  # ISO 8601: notifications whose digest is due by then
 
 
+class ExportTenant(BaseModel):
+    """Write the archive with all data of a tenant."""
+
+    kind: Literal["export_tenant"] = "export_tenant"
+    export_id: str
+
+
 AnyPayload = (
     IndexSource
     | RemoveSource
@@ -159,6 +166,7 @@ AnyPayload = (
     | SendTwoFactorReset
     | SendNotification
     | SendDigest
+    | ExportTenant
 )
 Payload = Annotated[AnyPayload, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)

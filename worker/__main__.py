@@ -25,7 +25,7 @@ from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders
-from platform_app.services.tenants import tenant_removal
+from platform_app.services.tenants import tenant_exports, tenant_removal
 from platform_app.services.webhooks import outgoing_log
 from worker import health
 from worker.channel_poller import ChannelPoller
@@ -66,6 +66,7 @@ EVERY_HOUR = (
     idempotency.delete_old,
     outgoing_log.delete_old,
     unused_uploads.delete_unused,
+    tenant_exports.delete_expired,
     index_rebuild.request_outdated,
     table_statistics.update_statistics,
 )

@@ -14,6 +14,7 @@ from platform_app.services.crm import import_job
 from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
+from platform_app.services.tenants import tenant_exports
 from platform_app.services.webhooks import outgoing_deliveries
 from worker.runner import Handler, Runner
 
@@ -34,6 +35,7 @@ HANDLERS: Mapping[str, Handler] = {
     "send_two_factor_reset": two_factor_mail.send_two_factor_reset,
     "send_notification": notification_mail.send_notification,
     "send_digest": notification_mail.send_digest,
+    "export_tenant": tenant_exports.export_tenant,
 }
 
 callback_registry.register_callbacks()

@@ -13,6 +13,7 @@ from platform_app.api.files import name_taken, refused_rows, replace_source_file
 from platform_app.api.health import healthz, readyz
 from platform_app.api.kommo_chats import receive_chat_hook
 from platform_app.api.sign_in import claim_session, sign_out
+from platform_app.api.tenant_export import tenant_export
 from platform_app.api.unsubscribe import show_unsubscribe, unsubscribe
 from platform_app.api.web_chat import event_stream, file_routes, visitor_routes, widget_files
 from platform_app.api.webhooks import receive
@@ -43,6 +44,7 @@ api = Starlette(
         refused_rows,
         analytics_csv,
         audit_csv,
+        tenant_export,
         receive,
         receive_update,
         receive_crm_post,

@@ -17,6 +17,7 @@ from platform_app.services.feed import activity
 from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, source_jobs
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
+from platform_app.services.tenants import tenant_exports
 from platform_app.services.tools import http_tools, mcp_servers
 from platform_app.services.webhooks import outgoing_deliveries
 
@@ -32,6 +33,7 @@ _MODULES: dict[str, ModuleType] = {  # with the functions on_failure, on_retry a
     "send_password_reset": password_reset_mail,
     "send_two_factor_reset": two_factor_mail,
     "send_notification": notification_mail,
+    "export_tenant": tenant_exports,
 }
 
 

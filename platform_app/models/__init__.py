@@ -34,6 +34,7 @@ from platform_app.models import (
     secret,
     sending,
     sequence,
+    tenant_export,
     tool_call,
     webhook,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "secret",
     "sending",
     "sequence",
+    "tenant_export",
     "tool_call",
     "webhook",
 ]

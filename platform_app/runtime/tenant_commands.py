@@ -1,10 +1,41 @@
-"""Tenant commands: `gpt-agents tenant delete`."""
+"""Tenant commands: `gpt-agents tenant export` and `gpt-agents tenant delete`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from platform_app.errors import PlatformError
+
+
+def export(
+    slug: Annotated[str, typer.Argument(help="Slug of the tenant.")],
+    to: Annotated[Path, typer.Option(help="The file to write, for example acme.zip.")],
+) -> None:
+    """Write all data of a tenant and its files into a ZIP file, without secrets.
+
+    \f
+
+    Raises typer.Exit with status 1 for an unknown tenant, and if the file exists or cannot be written.
+    """
+    from platform_app.db import session_scope
+    from platform_app.models.audit import AuditAction
+    from platform_app.services.accounts import members
+    from platform_app.services.tenants import export_archive, tenant_exports
+
+    try:
+        with session_scope(reason="command line", read_only=True) as session:
+            tenant = members.get_tenant(session, slug)
+        if to.exists():
+            typer.echo(f"{to} exists already. Choose another name.", err=True)
+            raise typer.Exit(1)
+        with session_scope(tenant.id) as session:
+            tenant_exports.record(session, tenant.id, AuditAction.EXPORTED, tenant.name)
+        written = export_archive.write(tenant.id, to)
+    except (PlatformError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{to}: {written.row_count} rows of {len(written.tables)} tables, {len(written.files)} files")
 
 
 def delete(

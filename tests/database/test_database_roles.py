@@ -15,10 +15,13 @@ from structlog.testing import capture_logs
 
 from platform_app import db, migrations
 from platform_app.config import settings
+from platform_app.models.audit import AuditEntry
 from platform_app.models.person import Identity
 from platform_app.runtime import database_roles, doctor
+from platform_app.services.audit import verification
 from platform_app.services.demo import demo
 from platform_app.services.knowledge import categories
+from platform_app.services.tenants import tenant_removal
 from tests.conftest import forget_process_state, make_tenant
 from tests.database.test_row_security import postgres, run
 
@@ -86,6 +89,18 @@ def test_the_application_works_and_sees_its_tenant_alone(two: tuple[Identity, Id
         assert connection.execute(away, {"name": theirs.slug}).rowcount == 0
 
 
+def test_the_application_deletes_a_tenant_with_its_audit_log_and_leaves_the_other(
+    two: tuple[Identity, Identity],
+) -> None:
+    ours, theirs = two
+    tenant_removal.schedule_now(ours.tenant_id, "tests")
+    assert tenant_removal.remove(ours.tenant_id)["auditentry"]
+    assert verification.verify(None).fault is None and verification.verify(theirs.tenant_id).count
+    with db.session_scope(reason="tests", read_only=True) as session:
+        left = {model.tenant_id for model in session.exec(db.unscoped(AuditEntry)).all()}
+    assert ours.tenant_id not in left and theirs.tenant_id in left
+
+
 def test_the_whole_demo_is_made_by_the_application(two: tuple[Identity, Identity]) -> None:
     """Nothing that writes every kind of row needs more than the application may."""
     assert demo.ensure_demo("vyhlídka 7 plotů", "en") and demo.ensure_demo("vyhlídka 7 plotů", "en")
@@ -105,6 +120,9 @@ def test_the_whole_demo_is_made_by_the_application(two: tuple[Identity, Identity
         "SET ROLE {name}_owner",
         "ALTER ROLE {name}_application BYPASSRLS",
         "COPY category TO PROGRAM 'cat'",
+        "UPDATE auditentry SET actor_name = ''",
+        "DELETE FROM auditentry",
+        "DELETE FROM platformauditentry",
     ],
 )
 def test_the_application_cannot_open_what_is_locked(house: House, statement: str) -> None:

@@ -43,8 +43,9 @@ def member(postgres: str) -> Iterator[Engine]:
         run(
             address,
             "INSERT INTO tenant (id, created_at, slug, name, language, time_zone, country, is_demo, "
-            f"stop_on_member_reply, sending, require_two_factor, currency, hides_checklist) VALUES "
-            f"('{tenant}', now(), '{tenant}', '{tenant}', 'en', 'UTC', '', false, true, '{{}}', false, '', false)",
+            f"stop_on_member_reply, sending, require_two_factor, currency, hides_checklist, deletion_by, deleted_rows) "
+            f"VALUES ('{tenant}', now(), '{tenant}', '{tenant}', 'en', 'UTC', '', false, true, '{{}}', false, '', "
+            "false, '', '{}')",
             f"INSERT INTO category (id, created_at, tenant_id, name, position) "
             f"VALUES ('{tenant}', now(), '{tenant}', '{tenant}', 0)",
         )

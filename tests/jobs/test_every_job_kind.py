@@ -27,6 +27,7 @@ from platform_app.models.notification import Notification
 from platform_app.models.outgoing_webhook import OutgoingState
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
+from platform_app.models.tenant_export import ExportState
 from platform_app.services.accounts import invitations, password_resets, two_factor_resets
 from platform_app.services.channels import chat_answer_mail, outbound_decisions
 from platform_app.services.channels.inbound import ContactDetails
@@ -38,6 +39,7 @@ from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.services.mail import mail_servers
 from platform_app.services.notifications import digests
+from platform_app.services.tenants import tenant_exports
 from platform_app.services.webhooks import outgoing_log
 from platform_app.state.jobs.jobs import KIND_LABELS
 from tests.conftest import make_member
@@ -249,6 +251,16 @@ def synchronization_says(who: Identity, connection_id: str) -> str:
         return sync.error
 
 
+def an_export(who: Identity) -> str:
+    return str(call(who, tenant_exports.start).id)
+
+
+def export_says(who: Identity, export_id: str) -> str:
+    (row,) = call(who, tenant_exports.list_exports)
+    assert row.state in (ExportState.FAILED, ExportState.RUNNING)
+    return str(row.error)
+
+
 UNSENT = "Email notification to {name} not sent: {reason}"
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
@@ -278,6 +290,7 @@ CASES = {
     "exchange_crm": Case(
         a_synchronization, synchronization_says, lambda who, one: call(who, synchronization.start, one)
     ),
+    "export_tenant": Case(an_export, export_says, by_job),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

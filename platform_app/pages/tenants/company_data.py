@@ -1,4 +1,4 @@
-"""Company data: the page on which an owner asks for the deletion of the company, or keeps it."""
+"""Company data: the page on which an owner exports the data of the company, or asks for its deletion."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import RETURN_FOCUS, field, skeleton_rows
+from platform_app.components.console.parts import RETURN_FOCUS, download_link, field, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.tenants.company_data import CompanyDataState
+from platform_app.state.tenants.company_data import CompanyDataState, ExportRow
 
 IS_OWNER = CurrentUser.role == "owner"
 
@@ -19,9 +19,44 @@ def show() -> rx.Component:
     return frame(
         rx.fragment(
             page_head(t("Company data")),
-            rx.cond(CompanyDataState.loaded, rx.el.div(_deletion(), class_name="form"), skeleton_rows()),
+            rx.cond(CompanyDataState.loaded, rx.el.div(_export(), _deletion(), class_name="form"), skeleton_rows()),
         ),
         section="Settings",
+    )
+
+
+def _export() -> rx.Component:
+    export = rx.box(rx.button(t("Export all data"), on_click=CompanyDataState.export))
+    return rx.el.section(
+        rx.el.h2(t("Export")),
+        rx.el.p(
+            t(
+                "A ZIP file with the rows of every table as JSON lines, the uploaded files and a manifest. "
+                "Passwords, keys and tokens are left out. It is kept for 7 days."
+            ),
+            class_name="muted",
+        ),
+        rx.cond(IS_OWNER, export, rx.el.p(t("Only an owner can export it."), class_name="muted small")),
+        rx.cond(
+            CompanyDataState.exports.length() > 0,
+            rx.el.ul(rx.foreach(CompanyDataState.exports, _exported), class_name="updates"),
+        ),
+        class_name="card section",
+    )
+
+
+def _exported(row: rx.Var[ExportRow]) -> rx.Component:
+    return rx.el.li(
+        status(row.color, row.state),
+        rx.el.span(
+            row.who,
+            rx.cond(row.details != "", rx.el.div(row.details, class_name="muted small")),
+            rx.cond(row.until != "", rx.el.div(row.until, class_name="muted small")),
+            class_name="update-words",
+        ),
+        rx.cond(row.address != "", download_link(t("Download"), row.address)),
+        time_ago(row.when, row.exact),
+        key=row.id,
     )
 
 
@@ -104,4 +139,4 @@ def _input(name: str, label: Any, **props: Any) -> rx.Component:
     return field(label, control, name=name, problem=rx.cond(is_wrong, CompanyDataState.problem, ""))
 
 
-PAGES = [tenant_page("/settings/data", "Company data", show, CompanyDataState.load)]
+PAGES = [tenant_page("/settings/data", "Company data", show, CompanyDataState.load, CompanyDataState.watch)]

@@ -1,4 +1,4 @@
-"""Unused uploads: deletes uploaded files that no import, source or attachment uses."""
+"""Unused uploads: deletes uploaded files that no import, source, attachment or export uses."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -13,6 +13,7 @@ from platform_app.models.channel import Attachment
 from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Tenant
+from platform_app.models.tenant_export import TenantExport
 
 MAX_WAITING = 5  # uploaded imports of a tenant that have not started
 RETENTION = timedelta(days=1)
@@ -68,7 +69,7 @@ def _referenced_names(names: list[str]) -> set[str]:
     """Return those of these file names that a row refers to."""
     with session_scope(reason="files of rows", read_only=True) as session:
         used: set[str] = set()
-        for model in (Source, ContactImport, Attachment):
+        for model in (Source, ContactImport, Attachment, TenantExport):
             column = col(model.stored_as)
             used |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
     return used

@@ -33,6 +33,7 @@ KIND_LABELS = {
     "send_two_factor_reset": "Email about a two-factor reset",
     "send_notification": "Email a notification",
     "send_digest": "Email a digest of notifications",
+    "export_tenant": "Export the company’s data",
 }
 STATE_LABELS = {
     "queued": "Queued",

@@ -1,0 +1,153 @@
+"""Export archive: writes all data of a tenant into a ZIP file, in parts that need little memory.
+
+It holds a file of JSON lines for every table of the tenant, the accounts of its members, the uploaded files by their
+names on disk, and `manifest.json` with counts and SHA-256. Secrets are never in it: the manifest names the columns left
+out. Rows that change while it is written are in it as they were before or after.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from platform_app import __version__
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import owned, owned_tables, session_scope, unscoped
+from platform_app.models.person import Member, Tenant, User
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_BATCH_SIZE = 500  # rows in memory at a time
+_CHUNK_BYTES = 1 << 20
+_SECRET_WORDS = {"secret", "sealed", "token", "hash"}  # of the names of columns
+_SECRET_ADDRESSES = {"crmconnection": {"webhook"}, "channelreceiver": {"mode"}}  # addresses with a token, by table
+_HASHES_OF_THE_LOG = frozenset({"auditentry", "audithead"})  # by which the audit log can be verified
+
+
+@dataclass
+class ExportedTable:
+    """What an archive holds of a table."""
+
+    rows: int = 0
+    sha256: str = ""  # of its file
+    omitted: list[str] = field(default_factory=list)  # columns with secrets
+
+
+@dataclass
+class ExportManifest:
+    """What an archive holds: tables by name, and the SHA-256 of uploaded files by their names on disk."""
+
+    tenant: str
+    slug: str
+    made_at: str
+    version: str = __version__
+    format: int = FORMAT
+    tables: dict[str, ExportedTable] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def row_count(self) -> int:
+        """The rows of all tables."""
+        return sum(table.rows for table in self.tables.values())
+
+
+def write(tenant_id: str, path: Path) -> ExportManifest:
+    """Write the archive of a tenant to a file that only its owner can read; return what it holds.
+
+    Raises OSError if it cannot be written.
+    """
+    with session_scope(reason="export of a tenant", read_only=True) as session:
+        tenant: Tenant = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one()
+    manifest = ExportManifest(tenant.name, tenant.slug, now().isoformat())
+    path.touch(0o600)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in _tables(tenant_id, tenant):
+            manifest.tables[name] = _write_table(archive, name, rows)
+        for stored_as in _file_names(tenant_id):
+            _write_file(archive, stored_as, manifest)
+        archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False))
+    return manifest
+
+
+def _tables(tenant_id: str, tenant: Tenant) -> Iterator[tuple[str, Iterator[Any]]]:
+    yield "tenant", iter([tenant])
+    yield "user", _users(tenant_id)
+    for name, model in sorted(owned_tables().items()):
+        yield name, _rows(tenant_id, model)
+
+
+def _rows(tenant_id: str, model: Any) -> Iterator[Any]:
+    after = ""
+    while True:
+        with session_scope(tenant_id, read_only=True) as session:
+            page = owned(model, tenant_id).where(model.id > after).order_by(model.id).limit(_BATCH_SIZE)
+            rows = list(session.exec(page).all())
+        yield from rows
+        if len(rows) < _BATCH_SIZE:
+            return
+        after = rows[-1].id
+
+
+def _users(tenant_id: str) -> Iterator[Any]:
+    with session_scope(reason="export of a tenant", read_only=True) as session:
+        query = unscoped(User).join(Member, Member.user_id == User.id).where(Member.tenant_id == tenant_id)
+        rows = list(session.exec(query.order_by(User.id)).all())
+    yield from rows
+
+
+def _write_table(archive: zipfile.ZipFile, name: str, rows: Iterator[Any]) -> ExportedTable:
+    written, digest = ExportedTable(omitted=omitted_columns(name)), hashlib.sha256()
+    kept = [column.name for column in SQLModel.metadata.tables[name].columns if column.name not in written.omitted]
+    with archive.open(f"tables/{name}.jsonl", "w", force_zip64=True) as file:
+        for row in rows:
+            values = {column: _plain(getattr(row, column)) for column in kept}
+            line = json.dumps(values, ensure_ascii=False, default=str).encode() + b"\n"
+            file.write(line)
+            digest.update(line)
+            written.rows += 1
+    written.sha256 = digest.hexdigest()
+    return written
+
+
+def omitted_columns(name: str) -> list[str]:
+    """Return the columns of a table that are not exported: secrets, and hashes of secrets."""
+    columns = [column.name for column in SQLModel.metadata.tables[name].columns]
+    own = _SECRET_ADDRESSES.get(name, set())
+    words: set[str] = set() if name in _HASHES_OF_THE_LOG else _SECRET_WORDS
+    return [column for column in columns if column in own or words & set(column.split("_"))]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _file_names(tenant_id: str) -> Iterator[str]:
+    for name, model in sorted(owned_tables().items()):
+        if "stored_as" in model.model_fields and name != "tenantexport":
+            for row in _rows(tenant_id, model):
+                if row.stored_as:
+                    yield row.stored_as
+
+
+def _write_file(archive: zipfile.ZipFile, stored_as: str, manifest: ExportManifest) -> None:
+    path, digest = settings().uploads / stored_as, hashlib.sha256()
+    if stored_as in manifest.files or not path.is_file():
+        return
+    with path.open("rb") as source, archive.open(f"files/{stored_as}", "w", force_zip64=True) as file:
+        while part := source.read(_CHUNK_BYTES):
+            file.write(part)
+            digest.update(part)
+    manifest.files[stored_as] = digest.hexdigest()
+
+
+def archive_hash(path: Path) -> str:
+    """Return the SHA-256 of a written archive in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
