@@ -92,6 +92,7 @@ def _plural_form(language: str, count: int) -> int:
     return 1 if 2 <= count % 10 <= 4 and not 12 <= count % 100 <= 14 else 2
 
 
+@lru_cache(maxsize=10_000)
 def exact_time(language: str, at: datetime, zone: str) -> str:
     """Return an instant as date and time of day (24 hours) in a time zone."""
     pattern = "d MMM y, HH:mm" if language == "ru" else "MMM d, y, HH:mm"

@@ -20,6 +20,7 @@ from reflex_base.event.context import EventContext
 from platform_app.errors import Forbidden, NotFound
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sessions
+from platform_app.state.console.shared_reads import SharedReads
 
 RECHECK_SECONDS = 1.0  # an identity is read again when it is older
 
@@ -36,21 +37,37 @@ class Caller:
     token: str
     binding: str
     required_role: Role = Role.VIEWER
-    checked_at: float = field(default_factory=time.monotonic)
+    began_at: float = field(default_factory=time.monotonic)
 
     async def current(self) -> Identity:
         """Return the identity, read again from the database if it is older than RECHECK_SECONDS.
 
         Raises NotFound if the session or the membership has ended, Forbidden if the role no longer suffices.
         """
-        if time.monotonic() - self.checked_at >= RECHECK_SECONDS:
-            found = await asyncio.to_thread(sessions.get_identity, self.token, self.identity.slug, extend=False)
+        since = time.monotonic() - RECHECK_SECONDS
+        if self.began_at <= since:
+            found = await read_identity(self.token, self.identity.slug, since=since)
             if found is None:
                 raise NotFound("Sign in to continue.")
-            self.identity, self.checked_at = found, time.monotonic()
+            self.identity = found
         if not self.identity.role.includes(self.required_role):
             raise Forbidden("Your role doesn’t allow this.")
         return self.identity
+
+
+_identities = SharedReads[Identity | None](interval=0.0)
+
+
+async def read_identity(token: str, slug: str, *, since: float) -> Identity | None:
+    """Return the identity of a session in a tenant, or None if it has ended.
+
+    It was read at `since` of the monotonic clock or later; the handlers of all tabs of the session share the reads.
+    """
+
+    async def read() -> Identity | None:
+        return await asyncio.to_thread(sessions.get_identity, token, slug, extend=False)
+
+    return await _identities.get((token, slug), since, read)
 
 
 _event_caller: ContextVar[Caller | None] = ContextVar("found", default=None)

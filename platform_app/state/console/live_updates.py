@@ -1,6 +1,5 @@
 """Live updates: subscriptions of background handlers to changes in their tenant."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -11,12 +10,11 @@ from reflex_base.event.context import EventContext
 from platform_app.api.security import session_token
 from platform_app.hub import Update, hub
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import sessions
-from platform_app.state.console import browser
+from platform_app.state.console import background_access, browser
 from platform_app.state.console.base import current_identity, current_user
 
 ACCESS_TOPIC = "member"  # changes of members: every subscription checks its session at once
-RECHECK_SECONDS = 1.0  # a session is read again when the last check is older
+RECHECK_SECONDS = 1.0  # a session is read again when the last read for any subscription is older
 
 
 class SessionCheck:
@@ -24,18 +22,14 @@ class SessionCheck:
 
     def __init__(self, state: rx.State, identity: Identity, token: str, required_role: Role) -> None:
         self._state, self.identity, self._token, self._required_role = state, identity, token, required_role
-        self._next_check = 0.0
 
     async def is_valid(self, *, at_once: bool = False) -> bool:
         """Return whether the user still has the required role; updates the tab's current user if something changed.
 
         `at_once` reads the session however short ago the last check was.
         """
-        if time.monotonic() < self._next_check and not at_once:
-            return True
-        self._next_check = time.monotonic() + RECHECK_SECONDS
-        old = self.identity
-        found = await asyncio.to_thread(sessions.get_identity, self._token, old.slug, extend=False)
+        old, since = self.identity, time.monotonic() - (0 if at_once else RECHECK_SECONDS)
+        found = await background_access.read_identity(self._token, old.slug, since=since)
         if found is None or found.role != old.role:
             await self._update_tab(found)
             self.identity = found or old

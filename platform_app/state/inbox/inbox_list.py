@@ -1,6 +1,7 @@
 """Inbox list: views, filters, pages and live updates of the list of conversations."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,16 +14,19 @@ from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.agent import Channel
 from platform_app.models.person import Identity, Role
-from platform_app.services.inbox import inbox_list
+from platform_app.services.inbox import inbox_refresh
 from platform_app.services.inbox.inbox_list import MAX_COUNT, Cursor, InboxFilter, InboxPage, View
+from platform_app.services.inbox.inbox_refresh import SharedList
 from platform_app.state.console import browser
-from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.base import current_identity, current_user, fetch, fetch_as, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.console.page_address import replace_query
+from platform_app.state.console.shared_reads import SharedReads
 from platform_app.state.inbox.inbox_view import CHANNELS, InboxRow, build_inbox_row
 
 ALL = "all"
+_ANY_ID = "0" * 32  # stands in the address of a row for its id
 VIEW_LABELS = {
     View.OPEN: "All open",
     View.UNREAD: "Unread",
@@ -36,6 +40,7 @@ VIEW_LABELS = {
 PAUSE_SECONDS = 1.0  # between two live updates, in which further changes are collected
 REFRESHES_PER_SECOND = 20  # of all lists of this process: open conversations come first when many members watch
 _refreshes = TokenBucket(REFRESHES_PER_SECOND, REFRESHES_PER_SECOND)
+_shared_lists = SharedReads[SharedList]()
 
 
 @dataclass
@@ -90,9 +95,12 @@ class InboxListState(rx.State):
     async def watch(self) -> None:
         """Fetch the list again when a conversation of the tenant changes."""
         async for _ in subscribe(self, "conversation", pause=PAUSE_SECONDS):
+            told_at = time.monotonic()
             await asyncio.sleep(_refreshes.reserve())
+            place = self._place()  # as it was last shown here; it is looked at again below
+            shared = await _read_shared(await current_identity(self), *place, told_at)
             async with self:
-                await self._fetch()
+                await self._fetch(shared if self._place() == place else None)
 
     @handler(Role.VIEWER)
     async def set_search(self, search: str) -> Any:
@@ -153,13 +161,16 @@ class InboxListState(rx.State):
         if self.loaded:
             await self._fetch()
 
-    async def _fetch(self) -> None:
+    def _place(self) -> tuple[InboxFilter, Cursor | None]:
+        """Return the filter and the beginning of the page that is shown."""
+        return self._filter(), _parse_cursor(self._after)
+
+    async def _fetch(self, shared: SharedList | None = None) -> None:
+        """Fetch the list; `shared` is what other members see alike of it, if that was read already."""
         identity, language = await current_identity(self), (await current_user(self)).language
-        page, counts = await fetch(self, _read_list, self._filter(), _parse_cursor(self._after))
-        rows = [
-            build_inbox_row(line, self._href(c=line.row.id, after=self._after), identity, language)
-            for line in page.lines
-        ]
+        page, counts = await fetch(self, _read_list, *self._place(), shared=shared)
+        before, after = self._href(c=_ANY_ID, after=self._after).split(f"c={_ANY_ID}")
+        rows = [build_inbox_row(line, f"{before}c={line.row.id}{after}", identity, language) for line in page.lines]
         if self.rows != rows:
             self.rows = rows
         self.list_href = self._href(after=self._after)
@@ -176,12 +187,21 @@ class InboxListState(rx.State):
             self.views = views
 
 
+async def _read_shared(who: Identity, wanted: InboxFilter, after: Cursor | None, told_at: float) -> SharedList:
+    """Return what all members see alike of a list, read after `told_at` for whichever of them came first."""
+    common = inbox_refresh.shared_filter(wanted)
+
+    async def read() -> SharedList:
+        return await fetch_as(who, inbox_refresh.read_shared, common, after)
+
+    return await _shared_lists.get((who.tenant_id, common, after), told_at, read)
+
+
 def _read_list(
-    session: Transaction, who: Identity, wanted: InboxFilter, after: Cursor | None
+    session: Transaction, who: Identity, wanted: InboxFilter, after: Cursor | None, /, *, shared: SharedList | None
 ) -> tuple[InboxPage, dict[View, int]]:
-    return inbox_list.list_conversations(session, who, wanted, after=after), inbox_list.count_views(
-        session, who, wanted
-    )
+    own = shared or inbox_refresh.read_shared(session, who, wanted, after)
+    return inbox_refresh.complete(session, who, wanted, after, shared=own)
 
 
 def _count_words(count: int) -> str:
