@@ -16,6 +16,7 @@ from platform_app.automation.facts import Fact, Facts, FactType, NamedValue, Val
 from platform_app.automation.operators import OPERATORS, Operand
 from platform_app.errors import Invalid
 from tests import shared
+from tests.conftest import FULL
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 KNOWN = catalogue([Fact("contact.field.vip", "VIP", FactType.FLAG, is_custom=True)])
@@ -185,14 +186,15 @@ def test_no_operator_raises_on_any_value() -> None:
     hostile: list[str] = json.loads(shared.path("corpora/blns/blns.json").read_text())
     hostile += ["\ud800", "\x00", "a" * 1_000, "NaN", "Infinity", "1e999999", "0001-01-01T00:00+23:59", "9" * 400]
     by_type: dict[FactType, str] = {fact.type: fact.name for fact in KNOWN.values()}
-    for text in hostile:
+    for place, text in enumerate(hostile):
+        given: list[str | list[str]] = [text, [text], [text, text]]
         for kind, name in by_type.items():
             odd: list[Value] = [text, (text,), NamedValue(text, text), Decimal("sNaN"), Decimal("Infinity"), None]
             odd += [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), time.max, True]
             for op in OPERATORS.values():
                 for actual in odd:
                     seen = Facts({name: actual}, before={name: actual})
-                    for value in (text, [text], [text, text]):
+                    for value in given if FULL else given[place % 3 : place % 3 + 1]:
                         proof = evaluate(Condition(fact=name, operator=op.code, value=value), seen, KNOWN, NOW)
                         assert proof.holds in (True, False), kind
 
