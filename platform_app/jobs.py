@@ -145,6 +145,7 @@ class SendDigest(BaseModel):
 class ExportTenant(BaseModel):
     """Write the archive with all data of a tenant."""
 
+    priority: ClassVar[Priority] = Priority.LOW
     kind: Literal["export_tenant"] = "export_tenant"
     export_id: str
 

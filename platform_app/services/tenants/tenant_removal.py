@@ -28,7 +28,7 @@ from platform_app.db import (
 )
 from platform_app.errors import PlatformError
 from platform_app.models.audit import AuditAction, AuditEntry, AuditHead, AuditObject
-from platform_app.models.job import Job
+from platform_app.models.job import Job, JobTurn
 from platform_app.models.knowledge import KnowledgeState
 from platform_app.models.message_search import messagesearch
 from platform_app.models.person import Member, Session, SignInTicket, Tenant, User
@@ -223,6 +223,8 @@ def _finish(tenant_id: str) -> dict[str, int]:
         if head is not None:
             changes["audit_head"] = {"to": f"{head.number}:{head.hash}"}
             session.expunge(head)
+        turns = unscoped_update(JobTurn).where(col(JobTurn.last_tenant_id) == tenant_id).values(last_tenant_id="")
+        session.execute(turns.execution_options(synchronize_session=False))
         session.execute(unscoped_delete(Tenant).where(col(Tenant.id) == tenant_id))
         draft = Draft(current_actor(), AuditAction.REMOVED, AuditObject.COMPANY, tenant_id, tenant.name, changes)
         session.expunge(tenant)
