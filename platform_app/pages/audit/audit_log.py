@@ -78,7 +78,7 @@ def _filters() -> rx.Component:
     state = AuditLogState
     actions = [("all", t("All actions")), *((code, t(words)) for code, words in ACTIONS.items())]
     kinds = [("all", t("All objects")), *((code, t(words)) for code, words in OBJECTS.items())]
-    everybody = t("All members")
+    everybody = t("Everyone|members")
     return rx.el.div(
         row_filter(t("Member"), everybody, state.members, value=state.member, on_change=state.filter_member),
         select_filter(t("Action|audit"), state.action, actions, state.filter_action),

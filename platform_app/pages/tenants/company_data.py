@@ -26,7 +26,7 @@ def show() -> rx.Component:
 
 
 def _export() -> rx.Component:
-    export = rx.box(rx.button(t("Export all data"), on_click=CompanyDataState.export))
+    export = rx.box(rx.button(t("Export all data"), on_click=CompanyDataState.export), margin_top="12px")
     return rx.el.section(
         rx.el.h2(t("Export")),
         rx.el.p(
@@ -85,7 +85,8 @@ def _deletion() -> rx.Component:
                         color_scheme="red",
                         variant="soft",
                         high_contrast=True,
-                    )
+                    ),
+                    margin_top="12px",
                 ),
                 rx.el.p(t("Only an owner can ask for it."), class_name="muted small"),
             ),
