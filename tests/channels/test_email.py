@@ -1,6 +1,7 @@
 """E-mail: what customers write to a mailbox comes in once, in its thread, and what goes out arrives there."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 
 import pytest
@@ -30,6 +31,7 @@ from tests.channels.mailboxes import CUSTOMER, answer_to, connected, form, lette
 from tests.channels.mailboxes import account as account
 from tests.channels.mailboxes import catcher as catcher
 from tests.channels.mailboxes import mailbox as mailbox
+from tests.conftest import wait_for
 from tests.fakes.imap import FakeMailbox
 from tests.mail_catcher import USER, Catcher
 from tests.mailing import anna, set_server
@@ -286,6 +288,19 @@ def test_results_of_the_trusted_server_alone_are_shown_and_join_a_known_contact(
     checks = {(row.spf, row.dkim, row.dmarc) for row in rows(who, EmailDetails)}
     assert checks == {("pass", "pass", "pass"), ("", "", "")}
     assert {row.contact_id for row in rows(who, Conversation)} == {known.id}
+
+
+def test_a_setting_that_is_changed_while_the_mailbox_is_waited_for_holds_for_the_next_message(
+    who: Identity, mailbox: FakeMailbox, account: ChannelAccount
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read, who)
+        wait_for(lambda: mailbox.idle_count)
+        call(who, channel_accounts.save, account.id, {"checking_server": "mx.shop.test"})
+        mailbox.deliver(letter(Authentication_Results="mx.shop.test; spf=pass; dkim=pass; dmarc=fail"))
+        reading.result()
+    (row,) = rows(who, EmailDetails)
+    assert (row.spf, row.dkim, row.dmarc) == ("pass", "pass", "fail")
 
 
 def test_files_are_fetched_from_the_mailbox_and_named_by_their_sender(

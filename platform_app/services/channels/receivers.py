@@ -178,8 +178,11 @@ def _poll(lease: Lease, work: _Work) -> bool:
     """Ask for messages, store them, then the cursor: what is stored twice is stored once."""
     seconds = max(1.0, min(MAX_POLL_SECONDS, settings().lease_seconds * 0.8))
     batch: Batch = work.push.fetch(work.token, work.receiver.cursor, seconds=seconds)
+    current = _read(lease) if batch.updates else work  # its settings may have been changed while it waited
+    if current is None:
+        return False
     for data in batch.updates:
-        updates.accept(work.account, data)
+        updates.accept(current.account, data)
     return _finish(lease, timedelta(0), "", cursor=batch.cursor, keeps=True)
 
 
