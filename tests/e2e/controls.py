@@ -110,7 +110,13 @@ class Presser:
     def open(self, address: str) -> None:
         """Load a page and wait until it stands."""
         self.address = address
-        self.page.goto(address)
+        try:
+            self.page.goto(address)
+        except Error as error:  # the page before was just being left, as for the sign-in when its session had ended
+            if "interrupted by another navigation" not in error.message:
+                raise
+            self.page.wait_for_load_state()
+            self.page.goto(address)
         self._stands()
 
     def _stands(self) -> None:
