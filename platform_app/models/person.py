@@ -26,6 +26,9 @@ class Role(StrEnum):
         return order.index(self) <= order.index(other)
 
 
+ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator", Role.VIEWER: "Viewer"}
+
+
 class Tenant(Row, table=True):
     """A customer organisation; owns all rows of its data."""
 

@@ -35,11 +35,11 @@ class DateInput(rx.Component):
     on_change: rx.EventHandler[_changed]
 
 
-def _words() -> dict[str, Any]:
+def _words(label: Any) -> dict[str, Any]:
     return {
         "open": t("Choose a date"),
         "date": t("Date"),
-        "hint": t("Date"),
+        "hint": t("Date") if isinstance(label, str) and not label else label,
         "hintTime": t("Date and time"),
         "wrong": t("Enter a date, for example Nov 29, 2026."),
         "wrongTime": t("Enter a date and a time, for example Nov 29, 2026, 13:24."),
@@ -63,7 +63,8 @@ def date_input(
 ) -> rx.Component:
     """Return the field: `value`, and what `on_change` and a form get by `name`, is "2026-11-29" or "2026-11-29T13:24".
 
-    `label` is its name for screen readers where no label names `field_id`; `latest` is the last day that may be chosen.
+    `label` is its name where no label names `field_id`, shown while it is empty; `latest` is the last day that may be
+    chosen.
     """
     events = {} if on_change is None else {"on_change": on_change}
     return DateInput.create(
@@ -77,6 +78,6 @@ def date_input(
         read_only=READ_ONLY,
         required=required,
         max=latest,
-        words=_words(),
+        words=_words(label),
         **events,
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from platform_app.i18n import clause, translate
 from platform_app.models.audit import AuditAction, AuditFields, AuditObject
+from platform_app.models.person import ROLE_WORDS, Role
 
 ACTIONS: dict[str, str] = {
     AuditAction.CREATED: "Created|audit",
@@ -142,10 +143,14 @@ def _change(language: str, column: str, change: Any) -> str:
     label = translate(language, _COLUMNS.get(column, column))
     if not isinstance(change, dict) or "to" not in change:
         return translate(language, "{field}: changed", field=label)
-    after = _value(language, change["to"])
-    if "from" not in change:
-        return f"{label}: {after}"
-    return f"{label}: {_value(language, change['from'])} → {after}"
+    value = _role if column == "role" else _value
+    after = value(language, change["to"])
+    return f"{label}: {value(language, change['from'])} → {after}" if "from" in change else f"{label}: {after}"
+
+
+def _role(language: str, code: Any) -> str:
+    """Return a role in words; a code that is none of them as it is."""
+    return clause(translate(language, ROLE_WORDS[Role(code)])) if code in list(Role) else _value(language, code)
 
 
 def _value(language: str, value: Any) -> str:

@@ -10,11 +10,9 @@ from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import RunningJob, SendInvitation
 from platform_app.models.invitation import Invitation, MailState
 from platform_app.models.job import Job, JobState
-from platform_app.models.person import Role, Tenant
+from platform_app.models.person import ROLE_WORDS, Tenant
 from platform_app.services.accounts import invitations, link_tokens
 from platform_app.services.mail import platform_mail
-
-ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator", Role.VIEWER: "Viewer"}
 
 
 def send_invitation(job: RunningJob) -> None:
