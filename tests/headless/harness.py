@@ -6,20 +6,22 @@ The only file of the tests that leans on Reflex's internals.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import reflex as rx
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.event import Event
+from reflex_base.event.context import EventContext
 from reflex_base.event.processor import BaseStateEventProcessor
 from reflex_base.registry import RegistrationContext
 from reflex_base.utils.format import format_event_handler
 
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.hub import Update
+from platform_app.hub import Hub, Update
 from platform_app.models.person import Identity, Session
 from platform_app.platform_app import app
 from platform_app.services.accounts.sessions import LIFETIME
@@ -44,6 +46,31 @@ async def no_updates(*given: Any, **named: Any) -> AsyncIterator[Update]:
     """Yield nothing and end: what a bell follows that does not go on."""
     for update in ():
         yield update
+
+
+_subscribe, _following = Hub.subscribe, set[str]()  # the events whose handlers wait for changes, by their ids
+
+
+async def _counted(
+    self: Hub, tenant_id: str, tab: str, every: float = 15.0, pause: float = 0.0
+) -> AsyncGenerator[Update, None]:
+    event_id = EventContext.get().txid
+    _following.add(event_id)
+    try:
+        async with aclosing(_subscribe(self, tenant_id, tab, every, pause)) as updates:
+            async for update in updates:
+                yield update
+    finally:
+        _following.discard(event_id)
+
+
+Hub.subscribe = _counted  # type: ignore[method-assign]
+
+
+def _open(future: Any) -> int:
+    """Return how many events, of one and all that follow from it, are neither done nor wait for changes."""
+    is_open = not future.done() and future.txid not in _following
+    return is_open + sum(_open(child) for child in future.children)
 
 
 class Tab:
@@ -117,8 +144,17 @@ class Tab:
     async def raw(self, name: str, payload: dict[str, Any] | None = None, *, wait: float = 20) -> None:
         """Send an event by its full name and wait until all that follows from it is done."""
         event = Event(name=name, payload=payload or {}, router_data=self.router_data())
-        future = await self._enqueue(event)
-        await asyncio.wait_for(future.wait_all(), wait)
+        await self._settle(await self._enqueue(event), wait)
+
+    async def _settle(self, future: Any, wait: float) -> None:
+        """Wait until all that follows from an event is done, or waits for changes as long as the tab is open."""
+        end = asyncio.get_running_loop().time() + wait
+        while left := _open(future):
+            if asyncio.get_running_loop().time() > end:
+                raise TimeoutError(f"{left} events are not done")
+            await asyncio.sleep(0.003)
+        if future.done():
+            future.result()
 
     async def goto(self, path: str, *, wait: float = 20, settle: bool = True) -> None:
         """Open an address: hydrate, then what the page does when it loads."""
@@ -136,7 +172,7 @@ class Tab:
             sent = Event(name=event.name, payload=event.payload, router_data=self.router_data())
             future = await self._enqueue(sent)
             if settle:
-                await asyncio.wait_for(future.wait_all(), wait)
+                await self._settle(future, wait)
 
     async def start(self, name: str, state: type[rx.State], **payload: Any) -> None:
         """Send an event with a payload as it is, which `send` would read as a component does, and do not wait."""
