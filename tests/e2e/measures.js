@@ -34,5 +34,13 @@
   for (const element of document.querySelectorAll("input")) {
     if (["time", "date", "datetime-local"].includes(element.type)) note(`${element.type} of the browser`, element);
   }
+  const centers = new Set();
+  for (const element of document.querySelectorAll("button, input, select, [role=checkbox], [role=switch]")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height || !element.checkVisibility({ visibilityProperty: true }) || element.closest(".visually-hidden")) continue;
+    const center = `${Math.round(box.x + box.width / 2)} ${Math.round(box.y + box.height / 2)}`;
+    if (centers.has(center) && !element.matches("[aria-hidden=true], input")) note("at the place of another", element);
+    centers.add(center);
+  }
   return [...seen].map(([line, count]) => `${line} (${count})`);
 }
