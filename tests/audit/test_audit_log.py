@@ -35,7 +35,7 @@ from platform_app.services.accounts import (
 )
 from platform_app.services.agents import agents
 from platform_app.services.api_keys import api_keys
-from platform_app.services.audit import audit_trail, chain, verification
+from platform_app.services.audit import audit_trail, audit_words, chain, verification
 from platform_app.services.audit.audited_rows import AUDITED
 from platform_app.services.audit.capture import AuditLogChanged
 from platform_app.services.audit.verification import Fault
@@ -174,6 +174,22 @@ def test_every_table_with_a_secret_or_a_role_is_audited() -> None:
         if model not in AUDITED and any(words & set(column.split("_")) for column in columns):
             left.add(str(model.__tablename__))
     assert left == set(UNRECORDED)
+
+
+def test_every_column_and_what_is_no_code_are_said_in_words(who: Identity) -> None:
+    said = {*("role", "deletion_at", "count")}
+    for table in AUDITED.values():
+        said |= {*table.shown, *table.named, *table.secrets, table.published} - {""}
+    assert said <= audit_words.COLUMNS.keys()
+    changed = {"role": {"from": "viewer", "to": "admin"}, "deletion_at": {"to": "2026-12-08T02:02:41.2+00:00"}}
+    changed |= {"sending": {}, "signed": {"to": True}, "country": {"from": "RU", "to": ""}}
+    assert audit_words.changes("ru", changed, "Europe/Moscow").split("; ") == [
+        "Роль: наблюдатель → администратор",
+        "Удаление назначено на: 8 дек. 2026, 05:02",
+        "Настройки отправки: есть изменения",
+        "Нужна подпись: да",
+        "Страна: RU → —",
+    ]
 
 
 def test_a_savepoint_that_is_undone_leaves_no_entry_and_what_was_before_stays(who: Identity) -> None:

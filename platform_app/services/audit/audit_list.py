@@ -92,7 +92,7 @@ def _line(row: AuditEntry, who: Identity) -> list[str]:
         audit_words.actor(who.language, row),
         audit_words.action(who.language, row.action),
         audit_words.subject(who.language, row),
-        audit_words.changes(who.language, row.changes),
+        audit_words.changes(who.language, row.changes, who.time_zone),
         row.address,
         row.hash,
     ]

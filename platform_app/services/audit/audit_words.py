@@ -1,8 +1,9 @@
 """Audit words: what entries of the audit log say, in the language of who reads them."""
 
+from datetime import datetime
 from typing import Any
 
-from platform_app.i18n import clause, translate
+from platform_app.i18n import clause, exact_time, translate
 from platform_app.models.audit import AuditAction, AuditFields, AuditObject
 from platform_app.models.person import ROLE_WORDS, Role
 
@@ -66,7 +67,7 @@ _ACTORS = {
     "platform": "Platform",
     "visitor": "Not signed in",
 }
-_COLUMNS = {
+COLUMNS = {
     "address_secret": "Secret part of the URL",
     "base_url": "URL",
     "conflict_rules": "Conflict rules",
@@ -74,6 +75,7 @@ _COLUMNS = {
     "country": "Country",
     "creates_contact": "Create a contact if none matches",
     "currency": "Currency",
+    "deletion_at": "Deletion on",
     "effect": "Effect",
     "email": "Email",
     "hard_limit": "Hard limit",
@@ -134,23 +136,26 @@ def subject(language: str, row: AuditFields) -> str:
     return translate(language, "{kind} “{name}”", kind=kind, name=row.object_name) if row.object_name else kind
 
 
-def changes(language: str, said: dict[str, Any]) -> str:
-    """Return what changed, as "Role: viewer → admin"; "" if the action says it all."""
-    return "; ".join(_change(language, column, change) for column, change in said.items())
+def changes(language: str, said: dict[str, Any], zone: str) -> str:
+    """Return what changed, as "Role: viewer → admin"; "" if the action says it all. Times are those of `zone`."""
+    return "; ".join(_change(language, column, change, zone) for column, change in said.items())
 
 
-def _change(language: str, column: str, change: Any) -> str:
-    label = translate(language, _COLUMNS.get(column, column))
+def _change(language: str, column: str, change: Any, zone: str) -> str:
+    label = translate(language, COLUMNS.get(column, column))
     if not isinstance(change, dict) or "to" not in change:
         return translate(language, "{field}: changed", field=label)
-    value = _role if column == "role" else _value
-    after = value(language, change["to"])
-    return f"{label}: {value(language, change['from'])} → {after}" if "from" in change else f"{label}: {after}"
+    before, after = (_own(language, column, change.get(part), zone) for part in ("from", "to"))
+    return f"{label}: {before} → {after}" if "from" in change else f"{label}: {after}"
 
 
-def _role(language: str, code: Any) -> str:
-    """Return a role in words; a code that is none of them as it is."""
-    return clause(translate(language, ROLE_WORDS[Role(code)])) if code in list(Role) else _value(language, code)
+def _own(language: str, column: str, value: Any, zone: str) -> str:
+    """Return a value of a column: roles and times in words, others as they are."""
+    if column == "role" and value in list(Role):
+        return clause(translate(language, ROLE_WORDS[Role(value)]))
+    if column.endswith("_at") and value:
+        return exact_time(language, datetime.fromisoformat(value), zone)
+    return _value(language, value)
 
 
 def _value(language: str, value: Any) -> str:

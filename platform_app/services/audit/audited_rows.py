@@ -64,8 +64,9 @@ AUDITED: Mapping[type, AuditedTable] = {
         created=AuditAction.CREATED,
         shown=(
             *("name", "language", "time_zone", "country", "currency", "stop_on_member_reply", "require_two_factor"),
-            *("run_days", "sending"),
+            "run_days",
         ),
+        named=("sending",),
     ),
     User: AuditedTable(
         _KINDS.ACCOUNT, shown=("name", "email"), hashed="password_hash", off_since="disabled_at", user="id"
@@ -115,7 +116,7 @@ AUDITED: Mapping[type, AuditedTable] = {
     ),
     McpServer: AuditedTable(_KINDS.MCP_SERVER, **_MADE, shown=("name", "header"), named=("url", "tools")),
     CrmConnection: AuditedTable(
-        _KINDS.CRM_CONNECTION, **_MADE, shown=("state", "conflict_rules"), off_since="paused_at"
+        _KINDS.CRM_CONNECTION, **_MADE, shown=("state",), named=("conflict_rules",), off_since="paused_at"
     ),
     KommoChats: AuditedTable(_KINDS.KOMMO_CHATS, "", **_MADE),
     ChannelAccount: AuditedTable(

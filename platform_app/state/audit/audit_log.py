@@ -154,7 +154,7 @@ def _row(row: AuditEntry, identity: Identity, language: str) -> AuditRow:
         who=audit_words.actor(language, row),
         action=audit_words.action(language, row.action),
         subject=audit_words.subject(language, row),
-        changes=audit_words.changes(language, row.changes),
+        changes=audit_words.changes(language, row.changes, identity.time_zone),
         address=row.address,
         when=relative_time(language, row.at, now(), identity.time_zone),
         exact=exact_time(language, row.at, identity.time_zone),

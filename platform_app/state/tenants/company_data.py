@@ -90,14 +90,14 @@ class CompanyDataState(rx.State):
             return
         self.is_open, self.busy = False, False
         self.deletion = exact_time(language, due, identity.time_zone)
-        yield browser.reload()
+        yield CompanyDataState.load  # the notice of every page comes with the next event
 
     @handler(Role.OWNER)
     async def keep(self) -> Any:
         """Keep the company."""
         await call(self, deletion_requests.cancel)
         self.deletion = ""
-        return [await success_toast(self, "The company will not be deleted."), browser.reload()]
+        return [await success_toast(self, "The company will not be deleted."), CompanyDataState.load]
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
