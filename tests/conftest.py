@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -194,11 +195,11 @@ def other(database: str) -> Identity:
     return make_tenant("globex")
 
 
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis of this run's own."""
+@contextmanager
+def running_redis(folder: Path) -> Iterator[str]:
+    """Run a real Redis that keeps its files in a folder; yield its address once it answers."""
     port, password = free_port(), secrets.token_hex(8)
-    command = embedded_servers.redis_command(tmp_path_factory.mktemp("redis"), port, password)
+    command = embedded_servers.redis_command(folder, port, password)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     client = redis.Redis.from_url(url)
@@ -209,11 +210,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         except redis.RedisError:
             return False
 
-    wait_for(answers)
-    yield url
-    client.close()
-    process.terminate()
-    process.wait(10)
+    try:
+        wait_for(answers)
+        yield url
+    finally:
+        client.close()
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of this run's own."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@
 """
 
 import os
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from threading import Event, Lock
 
 import dramatiq
-import redis
 import structlog
 
 from platform_app import db, notifier
@@ -19,8 +17,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.db import session_scope
 from platform_app.jobs import IndexSource, Reply, RunningJob, enqueue
 from platform_app.models.person import Identity
-from platform_app.runtime import embedded_servers
-from tests.conftest import forget_process_state, free_port, make_tenant, wait_for
+from tests.conftest import forget_process_state, make_tenant, running_redis, wait_for
 from worker.runner import Runner
 from worker.schedule import Ticker
 from worker.tasks import declare
@@ -80,28 +77,11 @@ def measure() -> None:
 def main() -> None:
     """Measure on a Redis and a database of its own."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        process = subprocess.Popen(
-            embedded_servers.redis_command(Path(folder), port, "bench"), stdout=subprocess.DEVNULL
-        )
-        address = f"redis://:bench@127.0.0.1:{port}/0"
-        wait_for(lambda: _answers(address))
+    with tempfile.TemporaryDirectory() as folder, running_redis(Path(folder)) as address:
         os.environ |= {"PLATFORM_DATA_DIR": folder, "PLATFORM_REDIS_URL": address}
         forget_process_state()
         db.SQLModel.metadata.create_all(db.engine())
-        try:
-            measure()
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return bool(redis.Redis.from_url(address).ping())
-    except redis.RedisError:
-        return False
+        measure()
 
 
 if __name__ == "__main__":

@@ -8,26 +8,21 @@ websocket to a real web process with a real Redis; CONVERSATIONS others fill the
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from platform_app import config, migrations
 from platform_app.db import session_scope
 from platform_app.models.person import Identity, Member, Role, User
-from platform_app.runtime import embedded_servers
 from platform_app.services.chat import conversations, hand_off
 from tests.bench import bench_inbox
-from tests.conftest import forget_process_state, free_port, make_tenant, wait_for
+from tests.conftest import forget_process_state, make_tenant, running_redis, wait_for
 from tests.console_process import HYDRATE, RawTab, console
 from tests.headless.harness import sign_in
 from tests.talking import call, published, real_talk
@@ -70,28 +65,6 @@ def _parts(line: str) -> dict[str, str]:
         for state, changed in delta.items()
         if state.endswith(ending)
     }
-
-
-@contextmanager
-def own_redis(folder: Path) -> Iterator[str]:
-    """Run a Redis and make it that of this process; yield its address."""
-    port, password = free_port(), "bench"
-    command = embedded_servers.redis_command(folder, port, password)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        url = f"redis://:{password}@127.0.0.1:{port}/0"
-        client = redis.Redis.from_url(url)
-        wait_for(lambda: _answers(client))
-        os.environ["PLATFORM_REDIS_URL"] = url
-        forget_process_state()
-        yield url
-        process.terminate()
-
-
-def _answers(client: "redis.Redis") -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
 
 
 def members(who: Identity, count: int) -> list[tuple[str, str]]:
@@ -156,8 +129,8 @@ def main() -> None:
     """Open the inbox for every member, let messages come in, and print how late they were shown."""
     given = [float(one) for one in sys.argv[1:]] + [50, 20, 20, 0][len(sys.argv) - 1 :]
     count, rate, seconds, others = int(given[0]), given[1], given[2], int(given[3])
-    with tempfile.TemporaryDirectory() as name, own_redis(Path(name)):
-        os.environ["PLATFORM_DATA_DIR"] = str(Path(name) / "data")
+    with tempfile.TemporaryDirectory() as name, running_redis(Path(name)) as address:
+        os.environ |= {"PLATFORM_DATA_DIR": str(Path(name) / "data"), "PLATFORM_REDIS_URL": address}
         (Path(name) / "data").mkdir()
         forget_process_state()
         migrations.upgrade(config.settings().migration_database)

@@ -17,7 +17,6 @@ from threading import Event, Lock
 from typing import Any
 
 import dramatiq
-import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 from pydantic import BaseModel
@@ -27,8 +26,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.db import session_scope
 from platform_app.jobs import enqueue
 from platform_app.models.person import Identity
-from platform_app.runtime import embedded_servers
-from tests.conftest import forget_process_state, free_port, make_tenant, wait_for
+from tests.conftest import forget_process_state, make_tenant, running_redis, wait_for
 from worker.runner import Runner
 from worker.schedule import Ticker
 from worker.tasks import declare
@@ -205,33 +203,16 @@ def run_alone(part: str, address: str) -> dict[str, float]:
 
 def main() -> None:
     """Measure all on one Redis."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        process = subprocess.Popen(
-            embedded_servers.redis_command(Path(folder), port, "bench"), stdout=subprocess.DEVNULL
-        )
-        address = f"redis://:bench@127.0.0.1:{port}/0"
-        wait_for(lambda: _answers(address))
+    with tempfile.TemporaryDirectory() as folder, running_redis(Path(folder)) as address:
         os.environ |= {"PLATFORM_DATA_DIR": folder, "PLATFORM_REDIS_URL": address}
         forget_process_state()
         db.SQLModel.metadata.create_all(db.engine())
         db.engine().dispose()
-        try:
-            print(f"{'':16} {'jobs/s':>10} {'of stock':>10} {'idle p50 ms':>12} {'p95 ms':>10}")
-            base = run_alone("stock", address)
-            report("Dramatiq, stock", base, base)
-            report("BullMQ", bullmq(address), base)
-            report("ledger, SQLite", run_alone("ours", address), base)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return bool(redis.Redis.from_url(address).ping())
-    except redis.RedisError:
-        return False
+        print(f"{'':16} {'jobs/s':>10} {'of stock':>10} {'idle p50 ms':>12} {'p95 ms':>10}")
+        base = run_alone("stock", address)
+        report("Dramatiq, stock", base, base)
+        report("BullMQ", bullmq(address), base)
+        report("ledger, SQLite", run_alone("ours", address), base)
 
 
 if __name__ == "__main__":
