@@ -62,7 +62,7 @@ def delete(
             typer.echo(f"Everything of {tenant.name} would be deleted. Add --yes to do it.", err=True)
             raise typer.Exit(1)
         tenant_removal.schedule_now(tenant.id, "command line")
-        report = tenant_removal.remove(tenant.id)
+        report = tenant_removal.remove(tenant.id) or {}
     except PlatformError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

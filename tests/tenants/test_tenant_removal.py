@@ -14,7 +14,9 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, owned_tables, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid
+from platform_app.models.api_key import ApiKey
 from platform_app.models.audit import PlatformAuditEntry
+from platform_app.models.job import Job
 from platform_app.models.message_search import messagesearch
 from platform_app.models.notification import Notification
 from platform_app.models.person import Identity, Member, Role, Session, Tenant, User
@@ -89,9 +91,27 @@ def remove_with_a_stop(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(tenant_removal, "BATCH_SIZE", 3)
         with pytest.raises(KeyboardInterrupt):
             tenant_removal.remove_due()
-        assert counts(who.tenant_id)
+        assert counts(who.tenant_id) and acting(who.tenant_id) == []
         patched.undo()
-        tenant_removal.remove_due()
+        assert tenant_removal.remove_due(0) is True, "more is left, and the visit of a worker ends in time"
+        while tenant_removal.remove_due(0):
+            pass
+
+
+def acting(tenant_id: str) -> list[str]:
+    """Return the tables in which a tenant has something that acts by itself, or an access."""
+    with session_scope(reason="tests", read_only=True) as session:
+        switched = [
+            str(model.__tablename__)
+            for model, switch in tenant_removal._SWITCHES
+            if session.exec(owned(model, tenant_id).where(getattr(model, switch)).limit(1)).first()
+        ]
+        held = [
+            str(model.__tablename__)
+            for model in (Member, ApiKey, Job)
+            if session.exec(owned(model, tenant_id).limit(1)).first()
+        ]
+    return switched + held
 
 
 def ask(who: Identity, **other: str) -> Any:
@@ -160,6 +180,24 @@ def test_only_an_owner_with_name_password_and_code_asks_and_keeps(who: Identity)
         tenant_removal.remove_due()
     with session_scope(reason="tests", read_only=True) as session:
         assert session.exec(unscoped(Tenant)).one().deletion_at is None
+
+
+def test_one_that_cannot_be_deleted_holds_up_no_other(
+    who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tenant in (who, other):
+        tenant_removal.schedule_now(tenant.tenant_id, "tests")
+    remove_some = tenant_removal._remove_some
+
+    def broken(tenant_id: str) -> bool | None:
+        if tenant_id == who.tenant_id:
+            raise PermissionError("a file of another user")
+        return remove_some(tenant_id)
+
+    monkeypatch.setattr(tenant_removal, "_remove_some", broken)
+    assert tenant_removal.remove_due() is False
+    with session_scope(reason="tests", read_only=True) as session:
+        assert [tenant.id for tenant in session.exec(unscoped(Tenant)).all()] == [who.tenant_id]
 
 
 def test_the_command_deletes_at_once(who: Identity, other: Identity) -> None:

@@ -1,10 +1,12 @@
 """Tenant removal: deletes everything of a tenant, in parts that continue after a stop, and reports what it was.
 
-Access ends first: members, the accounts of those who work nowhere else, and queued jobs. Then go the search indexes,
-the rows of every table with the files that they name, and last the tenant itself with its audit log. What was deleted
-is counted in the tenant's row meanwhile; the report is an entry in the audit log of the installation.
+Access ends first: members, the accounts of those who work nowhere else, API keys and queued jobs; agents, rules,
+sequences, channels and webhooks are turned off, so that nothing is sent or received any more. Then go the search
+indexes, the rows of every table with the files that they name, and last the tenant itself with its audit log. What was
+deleted is counted in the tenant's row meanwhile; the report is an entry in the audit log of the installation.
 """
 
+import time
 from collections import Counter
 from functools import lru_cache
 from typing import Any
@@ -21,37 +23,61 @@ from platform_app.db import (
     owned,
     owned_delete,
     owned_tables,
+    owned_update,
     session_scope,
     unscoped,
     unscoped_delete,
     unscoped_update,
 )
 from platform_app.errors import PlatformError
+from platform_app.models.agent import Agent
+from platform_app.models.api_key import ApiKey
 from platform_app.models.audit import AuditAction, AuditEntry, AuditHead, AuditObject
+from platform_app.models.channel import ChannelAccount
 from platform_app.models.job import Job, JobTurn
 from platform_app.models.knowledge import KnowledgeState
 from platform_app.models.message_search import messagesearch
+from platform_app.models.outgoing_webhook import OutgoingWebhook
 from platform_app.models.person import Member, Session, SignInTicket, Tenant, User
+from platform_app.models.rule import Rule
+from platform_app.models.sequence import Sequence
+from platform_app.models.webhook import IncomingWebhook
 from platform_app.rag import lexical_files, vector_index
 from platform_app.services.audit import audit_trail, chain
 from platform_app.services.audit.chain import Draft
 
 log = structlog.get_logger()
 BATCH_SIZE = 500  # rows of one transaction
+VISIT_SECONDS = 20.0  # of a worker's visit, which has to end in time to count as alive
+_SWITCHES = (  # what acts by itself, and the column that turns it off
+    (Agent, "active"),
+    (Rule, "enabled"),
+    (Sequence, "enabled"),
+    (ChannelAccount, "enabled"),
+    (IncomingWebhook, "enabled"),
+    (OutgoingWebhook, "enabled"),
+)
 _WITH_TENANT = (AuditEntry, AuditHead)  # deleted by the database together with the tenant's row
 _FILES, _VECTORS, _ACCOUNTS, _KEPT = "(files)", "(vectors)", "(accounts)", "(accounts kept)"
 
 
-def remove_due() -> bool:
-    """Delete the tenants whose time has come. Returns False: nothing is left, or it is tried again later."""
+def remove_due(seconds: float = VISIT_SECONDS) -> bool:
+    """Delete tenants whose time has come for up to `seconds`; return whether there is more to do at once.
+
+    What cannot be deleted now is left for the next visit, and the others are deleted.
+    """
+    until = time.monotonic() + seconds
     with session_scope(reason="tenants to delete", read_only=True) as session:
         query = unscoped(Tenant).where(col(Tenant.deletion_at) <= now()).with_only_columns(Tenant.id)
-        due = list(session.exec(query).all())
+        due = list(session.exec(query.order_by(Tenant.deletion_at)).all())
     for tenant_id in due:
         try:
-            remove(tenant_id)
+            if remove(tenant_id, until=until) is None:
+                return True
         except PlatformError as error:
             log.warning("a tenant is not deleted yet", tenant=tenant_id, reason=str(error))
+        except Exception:
+            log.exception("a tenant cannot be deleted", tenant=tenant_id)
     return False
 
 
@@ -62,17 +88,18 @@ def schedule_now(tenant_id: str, by: str) -> None:
         tenant.deletion_at, tenant.deletion_by = now(), by[:200]
 
 
-def remove(tenant_id: str) -> dict[str, int]:
+def remove(tenant_id: str, *, until: float | None = None) -> dict[str, int] | None:
     """Delete a tenant whose time has come, continuing where another call stopped; return what was deleted, by table.
 
-    Empty if another process is at it. Raises Unavailable if the vector index does not answer: nothing is lost then, a
-    worker tries again.
+    Empty if another process is at it; None if something was left at `until`, a time of the monotonic clock. Raises
+    Unavailable if the vector index does not answer: nothing is lost then, a worker tries again.
     """
     if not _end_access(tenant_id):
         return {}
     _remove_indexes(tenant_id)
     while (more := _remove_some(tenant_id)) is True:
-        pass
+        if until is not None and time.monotonic() >= until:
+            return None
     if more is None:
         return {}
     _remove_indexes(tenant_id)  # a job that was running may have written to them meanwhile
@@ -93,13 +120,15 @@ def _count(tenant: Tenant, what: str, number: int) -> None:
 
 
 def _end_access(tenant_id: str) -> bool:
-    """Delete members, accounts and jobs, so that nobody and nothing acts in the tenant; return whether it is due."""
+    """Let nobody and nothing act in the tenant any more; return whether it is due and no other process is at it."""
     with session_scope(reason="deletion of a tenant") as session:
         tenant = _locked(session, tenant_id)
         if tenant is None:
             return False
         users = set(session.exec(_users().where(Member.tenant_id == tenant_id)).all())
-        for model in (Member, Job):
+        for acting, switch in _SWITCHES:
+            session.execute(owned_update(acting, tenant_id).values({switch: False}))
+        for model in (Member, ApiKey, Job):
             _count(tenant, str(model.__tablename__), _executed(session, owned_delete(model, tenant_id)))
         elsewhere = set(session.exec(_users().where(col(Member.user_id).in_(users))).all())
         for user_id in sorted(users - elsewhere):
