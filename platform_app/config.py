@@ -78,7 +78,10 @@ class Settings(BaseSettings):
     demo_password: SecretStr = Field(SecretStr(""), description="Password of the demo sign-in; empty: generated.")
     demo_language: Literal["ru", "en"] = Field("en", description="Language of the demo tenant.")
     worker_concurrency: int = Field(
-        5, ge=1, le=64, description="Jobs of one tenant that one worker runs at once; it has more threads for others."
+        7,
+        ge=1,
+        le=64,
+        description="Jobs that one worker runs at once; a part is kept for urgent jobs and for other companies.",
     )
     lease_seconds: float = Field(15, gt=0, description="How long a job belongs to a worker without a sign of life.")
     job_limits: str = Field(
@@ -183,11 +186,6 @@ class Settings(BaseSettings):
     def migration_database(self) -> str:
         """The SQLAlchemy address of the database for migrations."""
         return _with_driver(self.migration_database_url.get_secret_value()) or self.database
-
-    @property
-    def worker_threads(self) -> int:
-        """The number of jobs that one worker runs at once; a part is kept for urgent jobs and for other tenants."""
-        return self.worker_concurrency + 2 * max(1, self.worker_concurrency // 4)
 
     @property
     def limits_of_jobs(self) -> dict[str, int]:

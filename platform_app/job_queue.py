@@ -101,11 +101,16 @@ def free_forgotten() -> bool:
     line = unscoped(first).where(in_state(first, JobState.QUEUED), col(first.lock_key).is_not(None))
     heads = line.with_only_columns(func.min(first.id)).group_by(first.tenant_id, first.lock_key)
     stands_first = col(Job.id).in_(heads) & col(Job.is_behind) & ~_is_running(Job.tenant_id, Job.lock_key)
+    query = unscoped(Job).where(in_state(Job, JobState.QUEUED), stands_first)
+    with session_scope(reason="jobs to look at", read_only=True) as session:  # the search keeps no writer waiting
+        found = list(session.exec(query.with_only_columns(Job.id).limit(FREE_LIMIT)).all())
+    if not found:
+        return False
     with session_scope(reason="jobs whose lock is free") as session:
-        query = unscoped(Job).where(in_state(Job, JobState.QUEUED), stands_first).limit(FREE_LIMIT)
-        jobs = list(session.exec(query.with_for_update(skip_locked=True)).all())
+        still = unscoped(Job).where(in_state(Job, JobState.QUEUED), col(Job.id).in_(found), stands_first)
+        jobs = list(session.exec(still.with_for_update(skip_locked=True)).all())
         for job in jobs:
             job.is_behind = False
         if jobs:
             request_wakeups(session, len(jobs))
-        return len(jobs) == FREE_LIMIT
+    return len(found) == FREE_LIMIT

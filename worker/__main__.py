@@ -20,7 +20,7 @@ from platform_app.services.api_keys import idempotency
 from platform_app.services.channels import chat_answer_mail, typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange
-from platform_app.services.jobs import job_counts
+from platform_app.services.jobs import job_counts, job_limits
 from platform_app.services.knowledge import index_rebuild, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
@@ -73,9 +73,12 @@ EVERY_HOUR = (
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
-    """Run a worker until SIGTERM or SIGINT; return the process's exit code."""
+    """Run a worker until SIGTERM or SIGINT; return the process's exit code, 2 for a setting that cannot be obeyed."""
     logs.configure()
     own, stop = settings(), Event()
+    if unknown := job_limits.unknown_kinds():
+        print(f"PLATFORM_JOB_LIMITS: there are no jobs of the kind {', '.join(unknown)}.", file=sys.stderr)
+        return 2
     database_roles.warn()
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
@@ -89,17 +92,17 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    ticker = Ticker(runner, own.worker_threads, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
+    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]
     runner.start()
     ticker.start()
     stepper.start()
     poller.start()
-    threads = worker_threads(broker, own.worker_threads)
+    threads = worker_threads(broker, own.worker_concurrency)
     threads.start()
     gc_tuning.settle()
-    log.info("worker is up", concurrency=own.worker_threads, port=own.worker_port)
+    log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
     stop.wait()
     log.info("worker stops", running=len(runner.running))
     ticker.stop()

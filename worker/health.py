@@ -100,7 +100,7 @@ class Probe:
             },
             "disk": {"freeBytes": free, "error": "The disk is full." if full else None},
             "worker": {
-                "concurrency": self.own.worker_threads,
+                "concurrency": self.own.worker_concurrency,
                 "queueName": QUEUE,
                 "jobsProcessing": held,
                 "queueDepth": depth,

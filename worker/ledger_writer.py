@@ -179,9 +179,11 @@ class LedgerWriter:
         return self._stop
 
     def _write(self, claims: list[_Claim], ends: list[_End]) -> None:
+        waiting = [claim for claim in claims if not claim.is_abandoned]
         with session_scope(reason="a worker claims and ends") as session:
+            if waiting and ends:  # before the rows of jobs, as in every transaction that claims
+                ledger.lock_claims(session)
             ended = ledger.finish_jobs(session, [end.job for end in ends]) if ends else set()
-            waiting = [claim for claim in claims if not claim.is_abandoned]
             wanted = [claim.job_id for claim in waiting if claim.job_id]
             named = ledger.claim_jobs(session, wanted, self.worker_id) if wanted else []
             count = len(waiting) - len(wanted)

@@ -16,10 +16,12 @@ from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE
 from platform_app.integrations import platform_smtp, smtp
+from platform_app.jobs import KINDS
 from platform_app.runtime import database_roles, frontend_build
 from platform_app.runtime.embedded_servers import redis_binary
 from platform_app.runtime.launcher import answers, is_free
 from platform_app.services.accounts import tenant_secrets as kept
+from platform_app.services.jobs import job_limits
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,14 @@ def row_security(own: Settings) -> Finding:
     except SQLAlchemyError:  # what is wrong with the database is a finding of its own
         return Finding("row security", "not known: the database does not answer")
     return Finding("row security", weakness or "holds", database_roles.ADVICE if weakness else "")
+
+
+def job_kinds(own: Settings) -> Finding:
+    """Check that the limits of jobs name kinds that there are."""
+    unknown = job_limits.unknown_kinds()
+    detail = f"no jobs of the kind {', '.join(unknown)}" if unknown else own.job_limits or "none of a kind"
+    advice = f"Correct PLATFORM_JOB_LIMITS; the kinds are {', '.join(sorted(KINDS))}." if unknown else ""
+    return Finding("job limits", detail, advice)
 
 
 def secrets(own: Settings) -> Finding:
@@ -196,6 +206,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     database,
     machine_clock,
     row_security,
+    job_kinds,
     secrets,
     redis_server,
     chroma,

@@ -1,6 +1,8 @@
 """Turns of jobs: no tenant waits for another one's backlog, urgent kinds come first, and none waits without end."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -8,17 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
+from sqlmodel import col
 
-from platform_app import db
+from platform_app import db, job_queue
 from platform_app.clock import now
 from platform_app.config import settings as own_settings
 from platform_app.db import session_scope, unscoped_delete
 from platform_app.jobs import KINDS, HandleEvent, IndexSource, Reply, RunningJob, enqueue, priority_of
-from platform_app.models.job import Job, JobTurn, Priority
+from platform_app.models.job import Job, JobState, JobTurn, Priority
 from platform_app.models.person import Identity
+from platform_app.runtime import doctor
 from platform_app.services.jobs import job_limits, job_turns, ledger
 from platform_app.services.jobs.job_turns import PREFERRED, Turns
-from tests.conftest import make_tenant
+from tests.conftest import forget_process_state, make_tenant
+from worker.__main__ import run as run_worker
+from worker.ledger_writer import LedgerWriter, _Claim, _End
 
 THREADS = 7  # of one worker, as the defaults have it
 PAYLOADS: dict[str, Any] = {
@@ -111,6 +117,16 @@ def test_a_kind_has_the_limit_of_the_settings(who: Identity, other: Identity, en
     assert Counter(job.kind for job in claim(20)) == {"index_source": 1, "handle_event": 1}
 
 
+def test_a_limit_of_a_kind_that_does_not_exist_is_refused(
+    env: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.setenv("PLATFORM_JOB_LIMITS", "index_source=2,index_sourse=1")
+    forget_process_state()
+    assert run_worker({}) == 2 and "index_sourse" in capsys.readouterr().err
+    finding = doctor.job_kinds(own_settings())
+    assert "index_sourse" in finding.detail and "index_source" in finding.advice
+
+
 def test_threads_of_all_workers_are_counted(who: Identity) -> None:
     from platform_app.models.job import WorkerBeat
 
@@ -158,23 +174,55 @@ def tenants(database: str) -> list[Identity]:
     return [make_tenant(name) for name in ("ada", "ben", "cleo", "dan")]
 
 
+def test_a_worker_locks_claims_before_jobs(who: Identity) -> None:
+    """In another order it and a worker that marks a line of jobs wait for each other."""
+    put(who, "index_source", 2, lock_key="one")
+    (held,) = claim(2)
+    writer = LedgerWriter("w1")
+    with statements() as seen:
+        writer._write([_Claim("")], [_End(held)])
+    first_write = next(number for number, (one, _) in enumerate(seen) if one.startswith("UPDATE job"))
+    lock = [number for number, (one, _) in enumerate(seen) if "pg_advisory_xact_lock" in one]
+    assert (lock[0] < first_write) if db.engine().dialect.name == "postgresql" else not lock
+
+
+def test_the_search_for_jobs_to_free_writes_only_what_it_finds(who: Identity) -> None:
+    put(who, "index_source", 3, lock_key="one")
+    claim(3)
+    with statements() as seen:
+        assert job_queue.free_forgotten() is False
+    assert not [one for one, _ in seen if one.startswith(("UPDATE", "BEGIN IMMEDIATE"))]
+    with session_scope(reason="tests") as session:
+        session.execute(unscoped_delete(Job).where(col(Job.state) == JobState.RUNNING))
+    with statements() as seen:
+        job_queue.free_forgotten()
+    assert [one for one, _ in seen if one.startswith("UPDATE job")] and len(claim(3)) == 1
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """Yield the statements that are executed meanwhile, each with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
+
+
 def test_a_claim_seeks_in_an_index_whatever_the_backlog(who: Identity, other: Identity) -> None:
     put(who, "index_source", 300)
     put(who, "handle_event", 300, lock_key="contact")
     put(other, "reply", 3)
     with db.engine().begin() as connection:
         connection.execute(text("ANALYZE"))
-    asked: list[tuple[str, Any]] = []
-
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(db.engine(), "before_cursor_execute", note)
-    try:
+    with statements() as asked:
         finish(claim(3))
         claim(3)
-    finally:
-        event.remove(db.engine(), "before_cursor_execute", note)
     explain = "EXPLAIN " if db.engine().dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
     walks = [(statement, given) for statement, given in asked if "job" in statement.split("SET")[0]]
     with db.session_scope(reason="tests") as session:

@@ -14,6 +14,7 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, unscoped
+from platform_app.jobs import KINDS
 from platform_app.models.job import Priority, WorkerBeat
 from platform_app.services.jobs.job_statements import RUNNING
 
@@ -23,7 +24,12 @@ def count_threads(session: Transaction) -> int:
     recent = now() - timedelta(seconds=2 * settings().lease_seconds)
     beats = session.exec(unscoped(WorkerBeat).where(col(WorkerBeat.beat_at) > recent)).all()
     threads = (int(beat.snapshot.get("worker", {}).get("concurrency", 0)) for beat in beats)
-    return max(settings().worker_threads, sum(threads))
+    return max(settings().worker_concurrency, sum(threads))
+
+
+def unknown_kinds() -> list[str]:
+    """Return the kinds of PLATFORM_JOB_LIMITS that no job has."""
+    return [kind for kind in settings().limits_of_jobs if kind not in KINDS]
 
 
 class Limits:

@@ -50,6 +50,12 @@ class Choice:
     priority: Priority
 
 
+def lock_claims(session: Transaction) -> None:
+    """Let no other transaction claim until this one ends. It comes before rows of jobs are written or locked."""
+    if session.connection().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.connection().execute(LOCK, {"key": _CLAIM_LOCK})
+
+
 class Turns:
     """Picks the next jobs for one worker, and counts those that are claimed.
 
@@ -66,8 +72,8 @@ class Turns:
         """Begin to pick in a transaction; it waits for that of another worker that does."""
         self.is_fresh = False  # whether anything was read in this transaction
         self._connection = session.connection()
-        if not read_only and self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-            self._connection.execute(LOCK, {"key": _CLAIM_LOCK})
+        if not read_only:
+            lock_claims(session)
         self.limits = Limits(self._connection, threads)
 
     def choose(self, count: int, *, again: bool = False) -> list[Choice]:

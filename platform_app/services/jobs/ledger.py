@@ -20,7 +20,7 @@ from platform_app.jobs import RunningJob, UnreadablePayload, add_to_tally, read_
 from platform_app.models.job import Job, JobState
 from platform_app.services.jobs.abandoned_jobs import MAX_CRASHES, recover_abandoned
 from platform_app.services.jobs.job_counts import counts_by_kind, counts_by_state, oldest_wait_seconds
-from platform_app.services.jobs.job_turns import Choice, Turns, has_next
+from platform_app.services.jobs.job_turns import Choice, Turns, has_next, lock_claims
 
 MAX_ROUNDS = 20  # of looks for jobs that nothing precedes, in one transaction
 UNKNOWN_KIND = "This version doesn’t support this kind of job."
@@ -248,6 +248,7 @@ __all__ = [
     "counts_by_state",
     "counts_by_kind",
     "has_next",
+    "lock_claims",
     "oldest_wait_seconds",
     "recover_abandoned",
 ]
