@@ -64,6 +64,11 @@ def publish(tenant_id: str, topic: str, subject_id: str) -> None:
     run(lambda client: client.xadd(stream_name(tenant_id), change, maxlen=1000, approximate=True))
 
 
+def delete_stream(tenant_id: str) -> None:
+    """Delete the stream of a tenant that no longer exists; errors of Redis are logged, not raised."""
+    run(lambda client: client.delete(stream_name(tenant_id)))
+
+
 def wake_workers(count: int) -> bool:
     """Wake up to `count` threads of workers, for jobs that are due; return whether Redis accepted it."""
 

@@ -12,7 +12,7 @@ from tests.talking import call
 
 def told(who: Identity) -> list[str]:
     """Return what a member has been told, oldest first."""
-    return [words_of(row, "en") for row in rows(who)]
+    return [words_of(row, "en", who.time_zone) for row in rows(who)]
 
 
 def rows(who: Identity) -> list[Notification]:

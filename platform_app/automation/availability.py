@@ -18,8 +18,8 @@ from platform_app.errors import Invalid
 IDLE_AFTER = timedelta(minutes=30)  # without an open page
 MAX_DAYS_OFF = 50
 MAX_PERIODS = 6  # on one day of the week
-EMPTY, BACKWARDS = "Set at least one day.", "Enter two times: working hours end after they start."
-OVERLAPPING = "These hours overlap with others of the same day."
+EMPTY, BACKWARDS = "Set at least one day.", "Enter a start and an end: the end is after the start."
+OVERLAPPING = "This period overlaps with another one of the same day."
 TOO_MANY = "You can add up to {count} periods a day."
 
 

@@ -44,8 +44,10 @@ from platform_app.services.webhooks import incoming_webhooks
 from tests.budgets.test_budgets import set_budget
 from tests.conftest import make_member
 from tests.second_factor import set_up
+from tests.sequences.test_sequence_query_plans import said as asked
 from tests.talking import add_agent, call
 
+__all__ = ["asked"]
 HOME = "198.51.100.7"
 # Columns with secrets or access that no entry tells of, each with its reason.
 UNRECORDED = {
@@ -186,10 +188,27 @@ def test_every_column_and_what_is_no_code_are_said_in_words(who: Identity) -> No
     assert audit_words.changes("ru", changed, "Europe/Moscow").split("; ") == [
         "Роль: наблюдатель → администратор",
         "Удаление назначено на: 8 дек. 2026, 05:02",
-        "Настройки отправки: есть изменения",
+        "Настройки отправки: изменено",
         "Нужна подпись: да",
         "Страна: RU → —",
     ]
+
+
+def test_a_company_learns_nothing_of_who_may_not_work_there_any_more(who: Identity, other: Identity) -> None:
+    member = make_member(who, Role.OPERATOR)
+    with session_scope(other.tenant_id) as session:
+        session.add(Member(tenant_id=other.tenant_id, user_id=member.user_id, role=Role.OPERATOR))
+    call(who, member_changes.set_access, member.user_id, allowed=False)
+    before, before_there = len(entries(who)), len(entries(other))
+    sign_in(member)
+    assert said(who, before) == [] and ("signed_in", "session") in said(other, before_there)
+    call(other, member_changes.set_access, member.user_id, allowed=False)
+    before_there = len(entries(other))
+    sign_in(member)
+    assert said(other, before_there) == []
+    with session_scope(reason="tests", read_only=True) as session:
+        rows = session.exec(unscoped(PlatformAuditEntry)).all()
+    assert ("signed_in", member.user_id) in {(row.action, row.object_id) for row in rows}
 
 
 def test_a_savepoint_that_is_undone_leaves_no_entry_and_what_was_before_stays(who: Identity) -> None:
@@ -310,7 +329,7 @@ def test_the_command_verifies_and_says_what_is_wrong(who: Identity, other: Ident
 
 
 def test_failures_of_unknown_accounts_are_the_installations_and_heads_survive_a_rotation(
-    who: Identity, env: pytest.MonkeyPatch
+    who: Identity, env: pytest.MonkeyPatch, asked: list[tuple[str, Any]]
 ) -> None:
     with pytest.raises(Forbidden):
         accounts.authenticate("nobody@else.test", "wrong", HOME)
@@ -319,5 +338,8 @@ def test_failures_of_unknown_accounts_are_the_installations_and_heads_survive_a_
     assert rows[-1].action == "sign_in_failed" and rows[-1].object_name == "" and rows[-1].address == HOME
     assert verification.verify(None).fault is None
     call(who, api_keys.list_keys)
+    asked.clear()
     tenant_secrets.rotate()
+    (heads,) = (statement for statement, _ in asked if "FROM audithead" in statement)
+    assert "ORDER BY audithead.tenant_id" in heads, "all lock them in one order"
     assert verification.verify(None).fault is None and verification.verify(who.tenant_id).fault is None

@@ -15,7 +15,7 @@ from platform_app.models.bin import BinKind
 from platform_app.models.message_search import messagesearch
 from platform_app.models.person import Identity
 from platform_app.models.saved_view import ViewedList
-from platform_app.services.bin import row_removal
+from platform_app.services.bin import row_removal, waiting_reminders
 from platform_app.services.bin.json_references import RECORDS, REMOVED_ID, SETTINGS
 from platform_app.services.crm import contacts, leads, merge_contacts
 from platform_app.services.demo import demo
@@ -26,7 +26,7 @@ from platform_app.state.console.setting_text import names_by_id
 from platform_app.state.rules.rule_words import describe_actions
 from tests.automation.test_condition_tree import leaf
 from tests.sequencing import a_sequence, do
-from tests.talking import a_stage, add_agent, call, run_jobs
+from tests.talking import a_stage, add_agent, call, real_talk, run_jobs
 from tests.visiting import a_chat, the_talk, write
 
 SMALL_FIRST = (
@@ -150,6 +150,15 @@ def test_words_and_history_of_a_conversation_go(who: Identity) -> None:
         assert session.execute(query).all() == []
     left = counts(who)
     assert (left["event"], left["message"], left["contact"]) == (1, 0, 1)  # that the contact was created
+
+
+def test_only_what_reminders_wait_for_drops_them(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk, contact, columns = real_talk(who), call(who, contacts.create, name="Anna"), []
+    monkeypatch.setattr(waiting_reminders, "drop", lambda session, tenant_id, column, ids: columns.append(column))
+    with session_scope(who.tenant_id) as session:
+        row_removal.remove(session, who.tenant_id, BinKind.CONVERSATION, [talk])
+        row_removal.remove(session, who.tenant_id, BinKind.CONTACT, [contact.id])
+    assert columns == ["contact_id"]
 
 
 def test_many_conversations_of_an_agent_go_in_parts(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,14 +154,17 @@ def test_tags_are_replaced(who: Identity) -> None:
 
 def test_each_member_has_read_marks_of_their_own(who: Identity) -> None:
     talk, second = real_talk(who), make_member(who, Role.OPERATOR)
-    assert call(who, triage.unread_ids, [talk]) == set()
+    assert call(who, triage.unread_ids, [conversation(who, talk)]) == set()
     say(who, talk)
     call(who, triage.mark_read, talk)
-    assert (call(who, triage.unread_ids, [talk]), call(second, triage.unread_ids, [talk])) == (set(), {talk})
+    assert (
+        call(who, triage.unread_ids, [conversation(who, talk)]),
+        call(second, triage.unread_ids, [conversation(second, talk)]),
+    ) == (set(), {talk})
     say(who, talk, "More")
-    assert call(who, triage.unread_ids, [talk]) == {talk}
+    assert call(who, triage.unread_ids, [conversation(who, talk)]) == {talk}
     call(who, triage.mark_read, talk)
-    assert call(who, triage.unread_ids, [talk]) == set()
+    assert call(who, triage.unread_ids, [conversation(who, talk)]) == set()
 
 
 def to_approve(who: Identity, talk: str) -> Message:

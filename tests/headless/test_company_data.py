@@ -1,4 +1,4 @@
-"""Company data page: an owner asks for the deletion and keeps the company; owners and admins see when it comes."""
+"""Company data page: an owner asks for the deletion and cancels it; owners and admins see when it comes."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ async def test_ask_and_keep(who: Identity) -> None:
         assert tab.get(CurrentUser, "deletion") == due
         async with Tab(sign_in(make_member(who, Role.OPERATOR))) as operator:
             await operator.goto(PAGE)
-            await operator.send(CompanyDataState.keep())
+            await operator.send(CompanyDataState.cancel_deletion())
             assert operator.get(CurrentUser, "deletion") == "" and seen(operator, "deletion") == due
-        await tab.send(CompanyDataState.keep())
+        await tab.send(CompanyDataState.cancel_deletion())
         assert tab.get(CurrentUser, "deletion") == "" and seen(tab, "deletion") == "" and tab.errors == []

@@ -33,7 +33,7 @@ from tests.chat.test_inbox import add_message
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_live_updates import CountingHub
-from tests.talking import call, published, real_talk, say
+from tests.talking import call, conversation, published, real_talk, say
 
 PAGE = "/manage/acme/inbox"
 
@@ -138,7 +138,7 @@ async def test_opening_marks_as_read_and_marks_who_wrote(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
         await tab.send(InboxState.set_visible(True))
-        assert call(who, triage.unread_ids, [talk]) == set()
+        assert call(who, triage.unread_ids, [conversation(who, talk)]) == set()
         assert ("in", "Contact", "Hello?") in shown(tab) and ("out", "Rule “Welcome”", "Good day!") in shown(tab)
         assert seen(tab, InboxState, "messages")[0].day == "Today"
         assert seen(tab, InboxState, "title") == "Anna"
@@ -168,17 +168,20 @@ async def test_what_comes_to_a_hidden_tab_is_unread_until_it_is_shown(who: Ident
     say(who, talk, "Hello?")
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)  # in a tab that has not been shown yet
-        assert call(who, triage.unread_ids, [talk]) == {talk}
+        assert call(who, triage.unread_ids, [conversation(who, talk)]) == {talk}
         await tab.send(InboxState.set_visible(True))
-        assert call(who, triage.unread_ids, [talk]) == set()
+        assert call(who, triage.unread_ids, [conversation(who, talk)]) == set()
         await tab.send(InboxState.set_visible(False))
         call(who, conversations.receive, talk, "Is anybody there?")
         hub.tell("conversation")
         await tab.until(lambda: ("in", "Contact", "Is anybody there?") in shown(tab))
         await tab.until(lambda: tab.get(InboxListState, "rows")[0].is_unread)
-        assert call(who, triage.unread_ids, [talk]) == {talk}
+        assert call(who, triage.unread_ids, [conversation(who, talk)]) == {talk}
         await tab.send(InboxState.set_visible(True))
-        assert call(who, triage.unread_ids, [talk]) == set() and not tab.get(InboxListState, "rows")[0].is_unread
+        assert (
+            call(who, triage.unread_ids, [conversation(who, talk)]) == set()
+            and not tab.get(InboxListState, "rows")[0].is_unread
+        )
 
 
 async def test_a_member_writes_and_is_in_charge(who: Identity, hub: CountingHub) -> None:

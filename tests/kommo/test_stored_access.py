@@ -155,7 +155,7 @@ def test_tokens_are_of_one_tenant_and_are_deleted(access: StoredAccess, other: I
         access.current()
 
 
-def test_tokens_are_in_no_log_and_are_sealed_anew(
+def test_tokens_are_in_no_log_and_are_re_encrypted(
     access: StoredAccess, unpaced: FakeKommo, caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -179,7 +179,9 @@ def test_many_failures_of_one_rule_are_told_once(who: Identity, boris: Identity)
         call(who, contacts.create, name=name)
     run_jobs(who)
     assert told(who) == ["Rule “Welcome” failed: No conversation with this lead or contact."]
-    assert words_of(rows(who)[0], "ru").startswith("Правило «Welcome» не выполнено: ") and told(boris) == []
+    assert (
+        words_of(rows(who)[0], "ru", who.time_zone).startswith("Правило «Welcome» не выполнено: ") and told(boris) == []
+    )
 
 
 def test_a_step_that_fails_is_told_to_admins(who: Identity, boris: Identity) -> None:

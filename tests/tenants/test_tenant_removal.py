@@ -9,11 +9,12 @@ from sqlalchemy import String, cast
 from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
-from platform_app import cli
+from platform_app import cli, notifier
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, owned_tables, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid
+from platform_app.i18n import exact_time
 from platform_app.models.api_key import ApiKey
 from platform_app.models.audit import PlatformAuditEntry
 from platform_app.models.job import Job
@@ -24,6 +25,7 @@ from platform_app.rag import vector_index
 from platform_app.services.accounts import sessions
 from platform_app.services.audit import verification
 from platform_app.services.demo import demo
+from platform_app.services.notifications.notification_words import words_of
 from platform_app.services.tenants import deletion_requests, tenant_removal
 from tests.conftest import make_member
 from tests.headless.harness import sign_in
@@ -173,6 +175,9 @@ def test_only_an_owner_with_name_password_and_code_asks_and_keeps(who: Identity)
     with session_scope(who.tenant_id, read_only=True) as session:
         told = session.exec(owned(Notification, who.tenant_id)).all()
         assert {row.user_id for row in told} == {who.user_id, admin.user_id}
+        assert {row.cause for row in told} == {f"deletion_requested {due.isoformat()}"}
+        words = words_of(told[0], "en", "UTC")
+    assert words == f"“Acme” will be deleted on {exact_time('en', due, 'UTC')}. Acme owner asked for it."
     with pytest.raises(Forbidden):
         call(admin, deletion_requests.cancel)
     call(who, deletion_requests.cancel)
@@ -200,10 +205,23 @@ def test_one_that_cannot_be_deleted_holds_up_no_other(
         assert [tenant.id for tenant in session.exec(unscoped(Tenant)).all()] == [who.tenant_id]
 
 
-def test_the_command_deletes_at_once(who: Identity, other: Identity) -> None:
+def test_who_has_joined_another_company_meanwhile_keeps_the_account(who: Identity, other: Identity) -> None:
+    sign_in(other)
+    with session_scope(reason="tests") as session:
+        tenant = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
+        tenant_removal._remove_account(session, tenant, other.user_id)
+    with session_scope(reason="tests", read_only=True) as session:
+        assert {row.user_id for row in session.exec(unscoped(Session)).all()} == {other.user_id}
+
+
+def test_the_command_deletes_at_once(live_redis: str, who: Identity, other: Identity) -> None:
+    for tenant in (who, other):
+        notifier.publish(tenant.tenant_id, "contact", "1")
     run = CliRunner()
     assert run.invoke(cli.app, ["tenant", "delete", who.slug]).exit_code == 1
     assert run.invoke(cli.app, ["tenant", "delete", "nobody", "--yes"]).exit_code == 1
     result = run.invoke(cli.app, ["tenant", "delete", who.slug, "--yes"])
     assert result.exit_code == 0 and "member: 1" in result.output, result.output
     assert counts(who.tenant_id) == {} and counts(other.tenant_id)["member"] == 1
+    keys = notifier.connection().keys("*")
+    assert notifier.stream_name(other.tenant_id) in keys and not [key for key in keys if who.tenant_id in key]

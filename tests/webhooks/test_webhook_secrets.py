@@ -60,7 +60,7 @@ def test_what_is_moved_to_another_webhook_or_column_is_not_read(who: Identity) -
             webhook_secrets.get_secret(row)
 
 
-def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: pytest.MonkeyPatch) -> None:
+def test_they_are_re_encrypted_with_the_keys(who: Identity, database: str, env: pytest.MonkeyPatch) -> None:
     use_keys(env, OLD)
     webhook = a_webhook(who, signed=True)
     address, before = address_of(webhook), secret_of(webhook)

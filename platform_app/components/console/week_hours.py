@@ -55,7 +55,7 @@ def _day(state: Any, row: rx.Var[DayRow]) -> rx.Component:
     box = rx.el.input(
         type="checkbox", id=f"works_{row.number}", name=f"works_{row.number}", default_checked=row.works, key=row.ticks
     )
-    add = icon_button("plus", t("Add hours on {day}", day=name), state.add_period(row.number), disabled=row.is_full)
+    add = icon_button("plus", t("Add a period on {day}", day=name), state.add_period(row.number), disabled=row.is_full)
     return rx.el.div(
         rx.el.label(box, name, class_name="status"),
         rx.el.div(
@@ -84,7 +84,7 @@ def _period(state: Any, day: rx.Var[DayRow], period: rx.Var[PeriodRow], name: An
 
     remove = icon_button(
         "x",
-        t("Remove hours {number} on {day}", number=period.number, day=name),
+        t("Remove period {number} on {day}", number=period.number, day=name),
         state.remove_period(day.number, period.key),
         small=True,
     )

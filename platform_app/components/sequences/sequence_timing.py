@@ -127,26 +127,29 @@ def _period(state: Any, period: rx.Var[PeriodLine], number: Any) -> rx.Component
     return rx.flex(
         time_input(
             value=period.start,
-            label=t("Beginning of hours {place} of step {number}", **named),
+            label=t("Beginning of time window {place} of step {number}", **named),
             required=True,
             on_change=lambda v: state.set_period(period.place, "start", v),
         ),
         rx.el.span("–", aria_hidden="true"),
         time_input(
             value=period.end,
-            label=t("End of hours {place} of step {number}", **named),
+            label=t("End of time window {place} of step {number}", **named),
             required=True,
             on_change=lambda v: state.set_period(period.place, "end", v),
         ),
         _days(
-            t("Days of hours {place} of step {number}", **named),
+            t("Days of time window {place} of step {number}", **named),
             period.days,
             lambda day, on: state.toggle_day(period.place, day, on),
         ),
         rx.cond(
             ~READ_ONLY,
             icon_button(
-                "x", t("Remove hours {place} of step {number}", **named), state.remove_period(period.place), small=True
+                "x",
+                t("Remove time window {place} of step {number}", **named),
+                state.remove_period(period.place),
+                small=True,
             ),
         ),
         spacing="2",

@@ -65,8 +65,8 @@ def _deletion() -> rx.Component:
         rx.el.h2(t("Delete the company")),
         rx.el.p(
             t(
-                "Conversations, contacts, leads, agents, knowledge and files of the company are deleted, "
-                "7 days after an owner asked for it. Until then everything works, and an owner can keep the company."
+                "Conversations, contacts, leads, agents, knowledge and files of the company will be deleted "
+                "7 days after an owner asks for it. Until then everything works, and an owner can cancel the deletion."
             ),
             class_name="muted",
         ),
@@ -74,7 +74,9 @@ def _deletion() -> rx.Component:
             CompanyDataState.deletion != "",
             rx.fragment(
                 rx.el.p(t("Everything will be deleted on {when}.", when=CompanyDataState.deletion), role="status"),
-                rx.cond(IS_OWNER, rx.box(rx.button(t("Keep the company"), on_click=CompanyDataState.keep))),
+                rx.cond(
+                    IS_OWNER, rx.box(rx.button(t("Cancel the deletion"), on_click=CompanyDataState.cancel_deletion))
+                ),
             ),
             rx.cond(
                 IS_OWNER,
@@ -101,7 +103,7 @@ def _dialog() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(t("Delete “{company}”?", company=CurrentUser.tenant_name), size="4"),
             rx.dialog.description(
-                t("All data of the company is deleted in 7 days. After that it can’t be restored."),
+                t("All data of the company will be deleted in 7 days. After that it can’t be restored."),
                 size="2",
                 margin_bottom="16px",
             ),

@@ -20,7 +20,7 @@ from platform_app.models.webhook import WEBHOOK_SECRET_COLUMNS, IncomingWebhook
 from platform_app.services.audit import audit_trail, chain
 
 SECOND_FACTOR_PURPOSE = "second factor"
-_BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
+_BATCH_SIZE = 100  # rows of one transaction while all are re-encrypted
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def rotate() -> int:
     be decrypted; all others are encrypted by then.
     """
     found = [_rotate_column(place) for place in _SECRET_COLUMNS]
-    with session_scope(reason="secrets are sealed anew") as session:
+    with session_scope(reason="secrets are re-encrypted") as session:
         chain.sign_again(session)
         changes = {"count": {"to": sum(done for done, _ in found)}}
         audit_trail.record(session, None, AuditAction.SECRET_CHANGED, AuditObject.ENCRYPTION_KEYS, changes=changes)
@@ -93,7 +93,7 @@ def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
     """Encrypt one column with the newest key; return how many values were changed and how many cannot be decrypted."""
     done, lost, after = 0, 0, ""
     while True:
-        with session_scope(reason="secrets are sealed anew") as session:
+        with session_scope(reason="secrets are re-encrypted") as session:
             audit_trail.pause(session)
             rows = _rows_to_rotate(session, place, after)
             for row in rows:

@@ -47,13 +47,6 @@ def record(
     add(session, Draft(current_actor(), action, kind, object_id, name, said), tenant_id=tenant_id)
 
 
-def record_user(
-    session: Transaction, user_id: str, action: AuditAction, kind: AuditObject, *, changes: dict[str, Any] | None = None
-) -> None:
-    """Record what was done to a user in the audit logs of their tenants, or of the installation if they have none."""
-    add(session, Draft(current_actor(), action, kind, user_id, changes=changes or {}), user_id=user_id)
-
-
 def add(
     session: Transaction, draft: Draft, *, tenant_id: str | None = None, user_id: str = "", by_user: bool = False
 ) -> None:
@@ -120,7 +113,11 @@ def _names(session: Transaction, users: set[str]) -> dict[str, str]:
 
 
 def _tenants(session: Transaction, user_id: str) -> list[str | None]:
-    """Return the tenants of a user whose chains this transaction may write, or the installation alone."""
+    """Return the tenants in which a user may work and whose chains this transaction may write.
+
+    Without any it is the tenant of the transaction, or the installation: a tenant that has disabled a member learns
+    nothing of what they do elsewhere.
+    """
     query = unscoped(Member) if session.tenant_id is None else owned(Member, session.tenant_id)
-    found = session.exec(query.where(Member.user_id == user_id).with_only_columns(Member.tenant_id)).all()
-    return sorted(found) or [session.tenant_id]
+    active = query.where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
+    return sorted(session.exec(active.with_only_columns(Member.tenant_id)).all()) or [session.tenant_id]

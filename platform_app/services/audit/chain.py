@@ -123,10 +123,14 @@ def is_head_signed(tenant_id: str | None, head: HeadFields) -> bool:
 
 
 def sign_again(session: Transaction) -> int:
-    """Sign every head that is signed by one of the keys with the newest one; return how many."""
+    """Sign every head that is signed by one of the keys with the newest one; return how many.
+
+    Heads are locked by tenant, the installation's last: in the order in which transactions write their entries.
+    """
     count = 0
     heads: list[tuple[str | None, HeadFields]] = [
-        (head.tenant_id, head) for head in session.exec(unscoped(AuditHead).with_for_update()).all()
+        (head.tenant_id, head)
+        for head in session.exec(unscoped(AuditHead).order_by(AuditHead.tenant_id).with_for_update()).all()
     ]
     heads += [(None, head) for head in session.exec(unscoped(PlatformAuditHead).with_for_update()).all()]
     for tenant_id, head in heads:

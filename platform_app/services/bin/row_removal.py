@@ -134,7 +134,8 @@ def _remove_history(
         BinKind.TASK,
         _ids(session, own_tasks.where(*(getattr(Task, other).is_(None) for other in others))),
     )
-    waiting_reminders.drop(session, tenant_id, column, ids)
+    if column in waiting_reminders.COLUMNS:
+        waiting_reminders.drop(session, tenant_id, column, ids)
     session.execute(owned_delete(Enrollment, tenant_id).where(col(Enrollment.subject_id).in_(ids)))
     locks = [f"event:{row_id}" for row_id in ids]
     waiting = owned_delete(Job, tenant_id).where(col(Job.lock_key).in_(locks), col(Job.state) != JobState.RUNNING)

@@ -10,6 +10,7 @@ from platform_app.db import Transaction, owned_update
 from platform_app.models.crm import Task
 
 PAUSE = timedelta(hours=1)  # after which a reminder that waits for a deleted row is looked at again
+COLUMNS = ("contact_id", "lead_id")  # of a task, whose rows its reminder waits for; a conversation is none of them
 
 
 def resume(row: Task) -> None:

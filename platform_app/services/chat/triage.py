@@ -178,15 +178,12 @@ def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None
     notifications.mark_link_read(session, who, conversation_rows.link_of(row))
 
 
-def unread_ids(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> set[str]:
+def unread_ids(session: Transaction, who: Identity, rows: Iterable[Conversation]) -> set[str]:
     """Return the ids of those conversations in which the contact wrote since the member last read them."""
-    ids = list(conversation_ids)
+    written = {row.id: row.contact_at for row in rows if row.contact_at is not None}
     reads = owned(ConversationRead, who.tenant_id).where(
-        ConversationRead.user_id == who.user_id, col(ConversationRead.conversation_id).in_(ids)
+        ConversationRead.user_id == who.user_id, col(ConversationRead.conversation_id).in_(written.keys())
     )
-    read_at = {row.conversation_id: row.read_at for row in session.exec(reads).all()}
-    query = owned(Conversation, who.tenant_id).where(
-        col(Conversation.id).in_(ids), col(Conversation.contact_at).is_not(None)
-    )
-    rows = session.execute(query.with_only_columns(Conversation.id, Conversation.contact_at)).all()
-    return {row_id for row_id, at in rows if row_id not in read_at or at > read_at[row_id]}
+    columns = reads.with_only_columns(ConversationRead.conversation_id, ConversationRead.read_at)
+    read_at: dict[str, datetime] = dict(iter(session.execute(columns)))
+    return {row_id for row_id, at in written.items() if row_id not in read_at or at > read_at[row_id]}

@@ -92,9 +92,18 @@ class InboxPage:
 
 
 def list_conversations(
-    session: Transaction, who: Identity, wanted: InboxFilter, *, after: Cursor | None = None, limit: int = PAGE_SIZE
+    session: Transaction,
+    who: Identity,
+    wanted: InboxFilter,
+    *,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+    with_unread: bool = True,
 ) -> InboxPage:
-    """Return a page of the conversations that a filter lets through, the latest message first."""
+    """Return a page of the conversations that a filter lets through, the latest message first.
+
+    Without `with_unread` no line says whether it is unread.
+    """
     if wanted.search.strip():
         return InboxPage(_search(session, who, wanted, limit), None)
     query = _filtered(who, wanted)
@@ -104,7 +113,7 @@ def list_conversations(
     rows: list[Conversation] = list(session.exec(query.order_by(at.desc(), row_id.desc()).limit(limit + 1)).all())
     shown = rows[:limit]
     last = Cursor(shown[-1].last_message_at, shown[-1].id) if len(rows) > limit else None
-    return InboxPage(lines_of(session, who, shown), last)
+    return InboxPage(lines_of(session, who, shown, with_unread=with_unread), last)
 
 
 def _search(session: Transaction, who: Identity, wanted: InboxFilter, limit: int) -> list[ConversationLine]:
@@ -133,11 +142,13 @@ def count_views(
     return found
 
 
-def lines_of(session: Transaction, who: Identity, rows: list[Conversation]) -> list[ConversationLine]:
-    """Return conversations as the list shows them, in the same order."""
+def lines_of(
+    session: Transaction, who: Identity, rows: list[Conversation], *, with_unread: bool = True
+) -> list[ConversationLine]:
+    """Return conversations as the list shows them, in the same order; `with_unread` also what is unread."""
     ids = [row.id for row in rows]
     unread, tags, waiting = (
-        triage.unread_ids(session, who, ids),
+        triage.unread_ids(session, who, rows) if with_unread else set(),
         triage.tags_of(session, who, ids),
         _awaiting_approval(session, who, ids),
     )

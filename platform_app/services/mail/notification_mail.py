@@ -52,10 +52,10 @@ def _compose(session: Transaction, tenant_id: str, user_id: str, rows: list[Noti
         return None
     tenant, user = session.get(Tenant, tenant_id), session.get(User, user_id)
     assert tenant is not None and user is not None
-    home, language = f"{_origin()}/manage/{tenant.slug}", user.language
-    lines = [f"{words_of(row, language)}\n{home}{row.link}" for row in rows[: digests.MAX_LINES]]
+    home, language, zone = f"{_origin()}/manage/{tenant.slug}", user.language, tenant.time_zone
+    lines = [f"{words_of(row, language, zone)}\n{home}{row.link}" for row in rows[: digests.MAX_LINES]]
     if len(rows) == 1:
-        subject = f"{tenant.name}: {words_of(rows[0], language)}"[:200]
+        subject = f"{tenant.name}: {words_of(rows[0], language, zone)}"[:200]
     else:
         unread = plural(language, "{count} unread notification", "{count} unread notifications", len(rows))
         subject = f"{tenant.name}: {unread}"

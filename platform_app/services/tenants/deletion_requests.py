@@ -38,24 +38,26 @@ def request(who: Identity, *, name: str, password: str, code: str = "") -> datet
         tenant.deletion_at, tenant.deletion_by = now() + WAIT, who.name
         changes = {"deletion_at": {"to": tenant.deletion_at}}
         _record(session, who, AuditAction.DELETION_REQUESTED, changes)
-        _tell(session, who, "“{company}” will be deleted in 7 days. {who} asked for it.", tenant.deletion_at)
+        sentence = "“{company}” will be deleted on {due_at}. {who} asked for it."
+        _tell(session, who, AuditAction.DELETION_REQUESTED, sentence, due=tenant.deletion_at)
         return tenant.deletion_at
 
 
 def cancel(session: Transaction, who: Identity) -> None:
-    """Keep the company. Owners and admins are told.
+    """Cancel the deletion of the company. Owners and admins are told.
 
     Raises Forbidden unless `who` is an owner, and Conflict if no deletion was asked for, or if it has begun.
     """
     _require_owner(who)
     tenant = _locked(session, who)
     if tenant.deletion_at is None:
-        raise Conflict("This company isn’t going to be deleted.")
+        raise Conflict("The deletion of this company hasn’t been requested.")
     if tenant.deletion_at <= now():
         raise Conflict("The deletion has already begun.")
     due, tenant.deletion_at, tenant.deletion_by = tenant.deletion_at, None, ""
     _record(session, who, AuditAction.DELETION_CANCELED, {})
-    _tell(session, who, "“{company}” will not be deleted. {who} keeps it.", due)
+    sentence = "“{company}” will not be deleted. Canceled by {who}."
+    _tell(session, who, AuditAction.DELETION_CANCELED, sentence, due=due)
 
 
 def _require_owner(who: Identity) -> None:
@@ -73,14 +75,14 @@ def _record(session: Transaction, who: Identity, action: AuditAction, changes: d
     audit_trail.record(session, who.tenant_id, action, AuditObject.COMPANY, **told)
 
 
-def _tell(session: Transaction, who: Identity, sentence: str, due: datetime) -> None:
+def _tell(session: Transaction, who: Identity, action: AuditAction, sentence: str, *, due: datetime) -> None:
     members = notifications.active_members(session, who.tenant_id)
     notifications.notify(
         session,
         who.tenant_id,
         {user_id for user_id, role in members.items() if role.includes(Role.ADMIN)},
         NotificationKind.COMPANY,
-        notice=Notice(sentence, PAGE, {"company": who.tenant_name, "who": who.name}),
-        cause=f"{sentence[-12:]} {due.isoformat()}"[:64],
+        notice=Notice(sentence, PAGE, {"company": who.tenant_name, "who": who.name, "due_at": due.isoformat()}),
+        cause=f"{action.value} {due.isoformat()}"[:64],
     )
     session.after_commit.append(lambda: notifier.publish(who.tenant_id, "tenant", who.tenant_id))

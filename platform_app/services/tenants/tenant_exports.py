@@ -91,7 +91,7 @@ def export_tenant(job: RunningJob) -> None:
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise Unavailable("The file can’t be written. Check the disk space.") from error
+            raise Unavailable("The file couldn’t be written. Check the disk space.") from error
         raise
 
 
@@ -121,7 +121,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: ExportTenant) -> Non
     """Mark a failed export as running again with its job. Raises Conflict if it has not failed."""
     row = _find(session, tenant_id, payload.export_id, lock=True)
     if row is None or row.state != ExportState.FAILED:
-        raise Conflict("This export hasn’t failed.")
+        raise Conflict("Only a failed export can be retried.")
     row.state, row.error, row.finished_at, row.expires_at = ExportState.RUNNING, "", None, None
     _publish(session, row)
 

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import func
 from sqlmodel import SQLModel, col
 
+from platform_app import notifier
 from platform_app.actor import current_actor
 from platform_app.clock import now
 from platform_app.config import settings
@@ -148,7 +149,14 @@ def _executed(session: Transaction, statement: Any) -> int:
 
 
 def _remove_account(session: Transaction, tenant: Tenant, user_id: str) -> None:
-    """Delete the account of a person who works nowhere else, unless rows of another tenant would go with it."""
+    """Delete the account of a person who works nowhere else, unless rows of another tenant would go with it.
+
+    The account is locked first, so that a membership which another transaction adds is seen here, or is not added.
+    """
+    account = unscoped(User).where(User.id == user_id).with_only_columns(User.id).with_for_update()
+    is_there = session.exec(account).first() is not None
+    if not is_there or session.exec(_users().where(Member.user_id == user_id).limit(1)).first() is not None:
+        return
     for model in (Session, SignInTicket):
         session.execute(unscoped_delete(model).where(col(model.user_id) == user_id))
     is_named = any(
@@ -258,5 +266,6 @@ def _finish(tenant_id: str) -> dict[str, int]:
         draft = Draft(current_actor(), AuditAction.REMOVED, AuditObject.COMPANY, tenant_id, tenant.name, changes)
         session.expunge(tenant)
         chain.append(session, None, [draft])
+        session.after_commit.append(lambda: notifier.delete_stream(tenant_id))
     log.info("a tenant is deleted", tenant=tenant_id, deleted=report)
     return report

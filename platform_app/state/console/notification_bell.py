@@ -103,7 +103,7 @@ class NotificationBellState(rx.State):
 def _row(row: Notification, identity: Identity, language: str) -> NotificationRow:
     return NotificationRow(
         id=row.id,
-        words=words_of(row, language),
+        words=words_of(row, language, identity.time_zone),
         when=relative_time(language, row.created_at, now(), identity.time_zone),
         exact=exact_time(language, row.created_at, identity.time_zone),
         href=f"/manage/{identity.slug}{row.link}",

@@ -1,4 +1,4 @@
-"""Company data: an owner has an archive of it made, asks for the deletion of the company, or keeps it."""
+"""Company data: an owner has an archive of it made, asks for the deletion of the company, or cancels it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -93,8 +93,8 @@ class CompanyDataState(rx.State):
         yield CompanyDataState.load  # the notice of every page comes with the next event
 
     @handler(Role.OWNER)
-    async def keep(self) -> Any:
-        """Keep the company."""
+    async def cancel_deletion(self) -> Any:
+        """Cancel the deletion of the company."""
         await call(self, deletion_requests.cancel)
         self.deletion = ""
         return [await success_toast(self, "The company will not be deleted."), CompanyDataState.load]
