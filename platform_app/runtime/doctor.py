@@ -80,7 +80,8 @@ def machine_clock(own: Settings) -> Finding:
     except SQLAlchemyError:
         return Finding("clock", "not known: the database does not answer")
     sentence = database_clock.problem()
-    detail = sentence or f"{database_clock.lead_seconds():+.1f} s beside the database"
+    lead = database_clock.lead_seconds()
+    detail = sentence or f"{abs(lead):.1f} s {'ahead of' if lead > 0 else 'behind'} the database’s clock"
     return Finding("clock", detail, "Synchronize the clock of this machine, with NTP for example." if sentence else "")
 
 
