@@ -12,7 +12,7 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
-from platform_app.job_queue import free_next, request_wakeups
+from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.models.job import Job, JobState, JobTally, Priority
 
 
@@ -313,6 +313,6 @@ class RunningJob:
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
             add_to_tally(session, self.tenant_id, self.kind)
-            free_next(session, [self])
+            unblock_next(session, [self])
             session.after_commit.append(lambda: notifier.publish(self.tenant_id, "job", self.id))
         self.is_finished = True

@@ -47,7 +47,7 @@ EVERY_SECOND = (
     outgoing_log.enqueue_due,
 )
 EVERY_FIVE_SECONDS = (  # each looks into the database, which a worker without work should leave alone
-    job_queue.free_forgotten,
+    job_queue.unblock_forgotten,
     replies.mark_interrupted,
     bin.remove_expired,
     held_messages.release_due,

@@ -38,7 +38,7 @@ MAX_ATTEMPTS = 5  # of a job and its outbound calls
 _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
 _NOT_DONE = text("state <> 'done'")
-_READY = text("state = 'queued' AND NOT is_behind")
+_READY = text("state = 'queued' AND NOT is_blocked")
 
 
 class StoredPayload(TypeDecorator[Any]):
@@ -75,7 +75,7 @@ class Job(Owned, table=True):
             sqlite_where=_READY,
             postgresql_where=_READY,
         ),
-        Index("ix_job_line", "tenant_id", "lock_key", "id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("ix_job_lock", "tenant_id", "lock_key", "id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
         Index("ix_job_leased", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("uq_job_lock", "tenant_id", "lock_key", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_job_recent", "tenant_id", "state", "created_at"),
@@ -95,7 +95,7 @@ class Job(Owned, table=True):
     dedupe_key: str | None = Field(default=None, max_length=200)
     lock_key: str | None = Field(default=None, max_length=100)
     priority: int = Field(default=Priority.NORMAL, sa_column_kwargs={"server_default": text("1")})
-    is_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # another job has its lock
+    is_blocked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # another job has its lock
     lease_token: str | None = Field(default=None, max_length=32)
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     dispatched_at: datetime | None = Field(default=None, sa_type=Instant)  # of the previous release, whose processes

@@ -66,7 +66,7 @@ def connected(who: Identity, given: dict[str, str], agent_id: str = "", **settin
     )
     if settings:
         made = call(who, channel_accounts.save, made.id, settings)
-    poll(who)  # the mode is set, and where to begin
+    poll(who, 1)  # the mode is set, and where to begin
     return made
 
 

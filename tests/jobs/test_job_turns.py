@@ -190,12 +190,12 @@ def test_the_search_for_jobs_to_free_writes_only_what_it_finds(who: Identity) ->
     put(who, "index_source", 3, lock_key="one")
     claim(3)
     with statements() as seen:
-        assert job_queue.free_forgotten() is False
+        assert job_queue.unblock_forgotten() is False
     assert not [one for one, _ in seen if one.startswith(("UPDATE", "BEGIN IMMEDIATE"))]
     with session_scope(reason="tests") as session:
         session.execute(unscoped_delete(Job).where(col(Job.state) == JobState.RUNNING))
     with statements() as seen:
-        job_queue.free_forgotten()
+        job_queue.unblock_forgotten()
     assert [one for one, _ in seen if one.startswith("UPDATE job")] and len(claim(3)) == 1
 
 

@@ -80,7 +80,7 @@ def test_a_key_makes_one_job_of_two(who: Identity, other: Identity) -> None:
 def test_one_lock_one_job_oldest_first(who: Identity, other: Identity) -> None:
     first, second = put(who, 2, lock_key="door")
     (theirs,) = put(other, lock_key="door")
-    assert ledger.claim(second) is None and row(who, second).is_behind
+    assert ledger.claim(second) is None and row(who, second).is_blocked
     job = taken(first)
     assert ledger.claim(second) is None and taken(theirs)
     with job.finish():
@@ -208,22 +208,22 @@ def test_the_next_in_line_is_freed_however_the_one_before_goes(who: Identity, ho
     change(who, first, run_at=now() - timedelta(hours=1))
     for later in (second, third):
         change(who, later, run_at=now())
-        assert ledger.claim(later) is None and row(who, later).is_behind
+        assert ledger.claim(later) is None and row(who, later).is_blocked
     if how == "cancelled":
         call(who, job_list.cancel, first)
     elif how == "deleted":
         with session_scope(who.tenant_id) as session:
             session.delete(session.exec(owned(Job, who.tenant_id).where(Job.id == first)).one())
         assert next_ids(3) == []
-        assert job_queue.free_forgotten() is False
+        assert job_queue.unblock_forgotten() is False
     else:
         for _ in range(ledger.MAX_CRASHES):
             taken(first)
             change(who, first, lease_until=now() - timedelta(seconds=1))
             ledger.recover_abandoned()
         assert row(who, first).state == JobState.DEAD
-    assert (next_ids(3), row(who, third).is_behind) == ([second], True)
-    job_queue.free_forgotten()
+    assert (next_ids(3), row(who, third).is_blocked) == ([second], True)
+    job_queue.unblock_forgotten()
     assert next_ids(3) == [], "the third one still waits"
 
 
@@ -246,7 +246,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
     runner.start()
     runner.run(first)
     runner.stop()
-    assert rung == [1] and not row(who, second).is_behind
+    assert rung == [1] and not row(who, second).is_blocked
 
 
 def all_of(who: Identity) -> list[Job]:

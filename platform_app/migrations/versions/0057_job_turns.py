@@ -1,4 +1,4 @@
-"""Jobs have a priority and are claimed in turn among tenants; those behind another one with their lock are marked.
+"""Jobs have a priority and are claimed in turn among tenants; those that another one with their lock precedes are marked.
 
 Revision ID: 0057
 Revises: 0056
@@ -24,16 +24,16 @@ PRIORITIES = """
 
 
 def upgrade() -> None:
-    ready, queued = sa.text("state = 'queued' AND NOT is_behind"), sa.text("state = 'queued'")
+    ready, queued = sa.text("state = 'queued' AND NOT is_blocked"), sa.text("state = 'queued'")
     op.add_column("job", sa.Column("priority", sa.Integer(), nullable=False, server_default=sa.text("1")))
-    op.add_column("job", sa.Column("is_behind", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("job", sa.Column("is_blocked", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute(PRIORITIES)
     op.drop_index("ix_job_due", table_name="job")
     op.drop_index("ix_job_lock_key", table_name="job")
     columns = ["priority", "kind", "tenant_id", "run_at", "id"]
     op.create_index("ix_job_ready", "job", columns, sqlite_where=ready, postgresql_where=ready)
     columns = ["tenant_id", "lock_key", "id"]
-    op.create_index("ix_job_line", "job", columns, sqlite_where=queued, postgresql_where=queued)
+    op.create_index("ix_job_lock", "job", columns, sqlite_where=queued, postgresql_where=queued)
     op.create_table(
         "jobturn",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -48,10 +48,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("jobturn")
-    op.drop_index("ix_job_line", table_name="job")
+    op.drop_index("ix_job_lock", table_name="job")
     op.drop_index("ix_job_ready", table_name="job")
     queued = sa.text("state = 'queued'")
     op.create_index("ix_job_lock_key", "job", ["lock_key"])
     op.create_index("ix_job_due", "job", ["tenant_id", "run_at"], sqlite_where=queued, postgresql_where=queued)
-    op.drop_column("job", "is_behind")
+    op.drop_column("job", "is_blocked")
     op.drop_column("job", "priority")

@@ -20,7 +20,7 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.job_callbacks import call_on_failure
-from platform_app.job_queue import free_next, request_wakeups
+from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.jobs import REPORT_UNCERTAIN
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
@@ -40,7 +40,7 @@ def recover_abandoned() -> None:
             if job.state == JobState.QUEUED:
                 request_wakeups(session)
             else:
-                free_next(session, [job])
+                unblock_next(session, [job])
 
 
 def _recover(session: Transaction, job: Job) -> None:

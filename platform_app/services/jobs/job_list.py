@@ -9,7 +9,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, NotFound
 from platform_app.job_callbacks import call_on_failure, call_on_retry
-from platform_app.job_queue import free_next, request_wakeups
+from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.jobs import add_to_tally, priority_of
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
@@ -55,7 +55,7 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
             session.delete(effect)
     job.state, job.attempts, job.crashes, job.shared_crashes = JobState.QUEUED, 0, 0, 0
     job.error, job.error_values = "", {}
-    job.run_at, job.finished_at, job.is_behind = now(), None, False
+    job.run_at, job.finished_at, job.is_blocked = now(), None, False
     job.priority = priority_of(job.kind)
     call_on_retry(session, job)
     request_wakeups(session)
@@ -69,7 +69,7 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
         raise Conflict("Only a queued job can be canceled.")
     job.state, job.finished_at = JobState.CANCELLED, now()
     session.flush()
-    free_next(session, [job])
+    unblock_next(session, [job])
     call_on_failure(session, job, job.state)
     return job
 

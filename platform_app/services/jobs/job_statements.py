@@ -13,10 +13,10 @@ RUNNING = text("SELECT tenant_id, kind, priority, count(*) FROM job WHERE state 
 KINDS = text("""
 WITH RECURSIVE kinds(kind) AS (
   SELECT (SELECT min(kind) FROM job
-    WHERE state = 'queued' AND NOT is_behind AND priority = :priority)
+    WHERE state = 'queued' AND NOT is_blocked AND priority = :priority)
   UNION ALL
   SELECT (SELECT min(kind) FROM job
-    WHERE state = 'queued' AND NOT is_behind AND priority = :priority AND kind > kinds.kind)
+    WHERE state = 'queued' AND NOT is_blocked AND priority = :priority AND kind > kinds.kind)
   FROM kinds WHERE kinds.kind IS NOT NULL
 )
 SELECT kind FROM kinds WHERE kind IS NOT NULL
@@ -26,18 +26,18 @@ SELECT kind FROM kinds WHERE kind IS NOT NULL
 HEADS = text("""
 WITH RECURSIVE turns(tenant_id) AS (
   SELECT (SELECT min(tenant_id) FROM job
-    WHERE state = 'queued' AND NOT is_behind AND priority = :priority AND kind = :kind
+    WHERE state = 'queued' AND NOT is_blocked AND priority = :priority AND kind = :kind
     AND tenant_id > :after AND tenant_id <= :until)
   UNION ALL
   SELECT (SELECT min(tenant_id) FROM job
-    WHERE state = 'queued' AND NOT is_behind AND priority = :priority AND kind = :kind
+    WHERE state = 'queued' AND NOT is_blocked AND priority = :priority AND kind = :kind
     AND tenant_id > turns.tenant_id AND tenant_id <= :until)
   FROM turns WHERE turns.tenant_id IS NOT NULL
 )
 SELECT head.id, head.tenant_id, head.kind, head.lock_key, head.run_at
 FROM turns CROSS JOIN job AS head WHERE head.id = (
   SELECT id FROM job
-  WHERE state = 'queued' AND NOT is_behind AND priority = :priority AND kind = :kind
+  WHERE state = 'queued' AND NOT is_blocked AND priority = :priority AND kind = :kind
   AND job.tenant_id = turns.tenant_id AND run_at <= :now ORDER BY run_at, id LIMIT 1
 )
 LIMIT :count
@@ -46,7 +46,7 @@ LIMIT :count
 # The oldest due jobs of a kind of one tenant.
 JOBS = text("""
 SELECT id, tenant_id, kind, lock_key, run_at FROM job
-WHERE state = 'queued' AND NOT is_behind AND priority = :priority AND kind = :kind
+WHERE state = 'queued' AND NOT is_blocked AND priority = :priority AND kind = :kind
 AND tenant_id = :tenant_id AND run_at <= :now ORDER BY run_at, id LIMIT :count
 """)
 HEADS, JOBS = (query.bindparams(bindparam("now", type_=Instant)) for query in (HEADS, JOBS))

@@ -1,4 +1,4 @@
-"""Job turns: picks the jobs that are next, by priority and in turn among the tenants.
+"""Job turns: picks the jobs that are next, by priority and round-robin among the tenants.
 
 Tenants of a priority have their turns in the order of their ids, one job each; whose turn it is, is a row of JobTurn.
 Every step is a seek in the index `ix_job_ready`: its cost grows with the kinds and tenants that wait, not with their

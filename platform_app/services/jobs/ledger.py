@@ -15,7 +15,7 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
 from platform_app.job_callbacks import call_on_failure
-from platform_app.job_queue import free_next, hold_line, in_state, request_wakeups
+from platform_app.job_queue import block_later_jobs, in_state, request_wakeups, unblock_next
 from platform_app.jobs import RunningJob, UnreadablePayload, add_to_tally, read_payload
 from platform_app.models.job import Job, JobState
 from platform_app.services.jobs.abandoned_jobs import MAX_CRASHES, recover_abandoned
@@ -50,7 +50,7 @@ def claim_next(
     taken: list[RunningJob] = []
     for attempt in range(MAX_ROUNDS):
         picked = turns.choose(count - len(taken), again=attempt > 0)
-        free = _hold_blocked(session, picked)
+        free = _block(session, picked)
         claimed = _claim(session, free, {"worker_id": worker_id, "is_alone": False})
         turns.settle(picked, {job.id for job in claimed})
         taken += claimed
@@ -64,15 +64,15 @@ def claim_jobs(
 ) -> list[RunningJob]:
     """Claim those of some jobs that are due, out of turn. Raises IntegrityError if a lock was taken in the meantime."""
     rows = session.exec(unscoped(Job).where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED)).all()
-    free = _hold_blocked(session, [job for job in rows if job.run_at <= now()])
+    free = _block(session, [job for job in rows if job.run_at <= now()])
     return _claim(session, free, {"worker_id": worker_id, "is_alone": is_alone})
 
 
-def _hold_blocked(session: Transaction, jobs: Sequence[Choice | Job]) -> list[str]:
-    """Return the ids of the jobs that nothing precedes; the lines of the others are held."""
+def _block(session: Transaction, jobs: Sequence[Choice | Job]) -> list[str]:
+    """Return the ids of the jobs that nothing precedes; the others are marked as blocked, with those behind them."""
     blocked = [job for job in jobs if job.lock_key and _is_blocked(session, job)]
     for tenant_id, lock_key in sorted({(job.tenant_id, job.lock_key or "") for job in blocked}):
-        hold_line(session, tenant_id, lock_key)
+        block_later_jobs(session, tenant_id, lock_key)
     held = {job.id for job in blocked}
     return [job.id for job in jobs if job.id not in held]
 
@@ -90,7 +90,7 @@ def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any]) -> list
             lease_token=token,
             lease_until=started + timedelta(seconds=settings().lease_seconds),
             started_at=started,
-            is_behind=False,
+            is_blocked=False,
             **by,
         )
         .returning(*_CLAIMED_COLUMNS)  # type: ignore[call-overload]  # a tuple of columns matches no overload
@@ -139,7 +139,7 @@ def _end_unreadable(session: Transaction, job_id: str, error: UnreadablePayload)
     job.error, job.error_values = error.sentence, error.values
     session.flush()
     call_on_failure(session, job, job.state, error.sentence, values=error.values)
-    free_next(session, [job])
+    unblock_next(session, [job])
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
@@ -167,7 +167,7 @@ def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     ended = set(session.execute(done.execution_options(synchronize_session=False)).scalars())
     for (tenant_id, kind), count in Counter((job.tenant_id, job.kind) for job in jobs if job.id in ended).items():
         add_to_tally(session, tenant_id, kind, count)
-    free_next(session, [job for job in jobs if job.id in ended])
+    unblock_next(session, [job for job in jobs if job.id in ended])
     return ended
 
 
@@ -208,7 +208,7 @@ def end_attempt(
                 add_to_tally(session, job.tenant_id, job.kind)
             is_said = state == JobState.FAILED or error == UNKNOWN_KIND
             call_on_failure(session, job, state, error if is_said else "", values=told if is_said else {})
-            free_next(session, [job])
+            unblock_next(session, [job])
 
 
 def retry_later(
