@@ -12,8 +12,10 @@ from platform_app.config import settings
 from platform_app.db import session_scope
 from platform_app.errors import LimitReached, NotFound
 from platform_app.i18n import translate
+from platform_app.models.audit import AuditAction, AuditObject
 from platform_app.models.crm import RefusedRow
 from platform_app.models.person import Identity, Role
+from platform_app.services.audit import audit_trail
 from platform_app.services.crm import csv_files, imports
 from platform_app.services.knowledge import source_changes, source_replacement, sources
 
@@ -109,9 +111,12 @@ async def refused_rows(request: Request, who: Identity) -> Response:
     """Send the refused and incomplete rows of an import with the reasons, as a table."""
 
     def read() -> tuple[list[str], list[RefusedRow]]:
-        with session_scope(who.tenant_id, read_only=True) as session:
-            import_id = request.path_params["import_id"]
-            return imports.get(session, who, import_id).columns, imports.list_refused_rows(session, who, import_id)
+        with session_scope(who.tenant_id) as session:
+            row = imports.get(session, who, request.path_params["import_id"])
+            refused = imports.list_refused_rows(session, who, row.id)
+            export = AuditAction.EXPORTED, AuditObject.IMPORT
+            audit_trail.record(session, who.tenant_id, *export, object_id=row.id, name=row.file_name)
+            return list(row.columns), refused
 
     columns, rows = await asyncio.to_thread(read)
     head = [translate(who.language, "Line"), translate(who.language, "Reason"), *columns]

@@ -68,6 +68,7 @@ class AuditObject(StrEnum):
     LEAD = "lead"
     TASK = "task"
     CONVERSATION = "conversation"
+    IMPORT = "contactimport"
     SOURCE = "source"
     CATEGORY = "category"
     ANALYTICS = "analytics"

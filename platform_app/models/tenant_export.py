@@ -27,6 +27,7 @@ class TenantExport(Owned, table=True):
     sha256: str = Field(default="", max_length=64)  # of the archive
     rows: int = Field(default=0, sa_type=BigInteger)  # of all tables
     files: int = 0
+    missing_files: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # named by rows, not on the disk
     author_id: str = Field(default="", max_length=32)  # a user
     author_name: str = Field(default="", max_length=200)
     error: str = Field(default="", max_length=500)  # why it failed, in words

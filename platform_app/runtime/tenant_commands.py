@@ -36,6 +36,8 @@ def export(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{to}: {written.row_count} rows of {len(written.tables)} tables, {len(written.files)} files")
+    if written.missing_files:
+        typer.echo(f"{len(written.missing_files)} files are missing on the disk: manifest.json names them.", err=True)
 
 
 def delete(

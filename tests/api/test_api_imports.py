@@ -9,6 +9,7 @@ from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import csv_files, imports
 from tests.api_client import HOST, client, sign_in
+from tests.audit.test_audit_log import entries
 from tests.conftest import make_tenant
 from tests.crm.test_contacts import call
 from tests.crm.test_imports import run
@@ -32,6 +33,8 @@ async def test_refused_rows_are_handed_back_as_text(who: Identity) -> None:
         "2,Phone: Not a valid phone number: 12,'=1+1,12",
     ]
     assert missing.status_code == 404
+    entry = entries(who)[-1]
+    assert (entry.action, entry.object_kind, entry.object_name) == ("exported", "contactimport", "p.csv")
 
 
 async def test_of_another_tenant_there_is_nothing(who: Identity, other: Identity) -> None:

@@ -35,7 +35,8 @@ from platform_app.services.accounts import (
 )
 from platform_app.services.agents import agents
 from platform_app.services.api_keys import api_keys
-from platform_app.services.audit import audit_trail, audit_words, chain, verification
+from platform_app.services.audit import audit_list, audit_trail, audit_words, chain, verification
+from platform_app.services.audit.audit_list import AuditFilter
 from platform_app.services.audit.audited_rows import AUDITED
 from platform_app.services.audit.capture import AuditLogChanged
 from platform_app.services.audit.verification import Fault
@@ -166,6 +167,18 @@ def test_secrets_and_keys_are_recorded_without_their_values(who: Identity) -> No
         tenant_secrets.delete(session, who.tenant_id, "smtp password")
     assert said(who, before) == [("secret_changed", "secret"), ("secret_changed", "secret"), ("removed", "secret")]
     assert "hunter" not in str([row.model_dump() for row in entries(who)])
+
+
+def test_who_has_left_can_still_be_filtered_by(who: Identity) -> None:
+    ann = make_member(who, Role.ADMIN)
+    with acting_as(Actor(ActorKind.MEMBER, ann.user_id, "Ann Left", HOME)):
+        note(who)
+    with acting_as(Actor(ActorKind.API_KEY, "k" * 32, "Shop", HOME)):
+        note(who)
+    call(who, member_changes.remove, ann.user_id)
+    people = call(who, audit_list.list_people)
+    assert dict(people) == {who.user_id: who.name, ann.user_id: "Ann Left"}
+    assert [row.object_kind for row in call(who, audit_list.list_entries, AuditFilter(ann.user_id))] == ["analytics"]
 
 
 def test_every_table_with_a_secret_or_a_role_is_audited() -> None:

@@ -17,6 +17,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.state.analytics.analytics import AnalyticsState
 from tests.analysing import Talk
 from tests.api.keys import a_key, ask
+from tests.audit.test_audit_log import entries
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.talking import add_agent
@@ -128,6 +129,9 @@ async def test_the_table_as_csv(who: Identity, other: Identity, vera: str) -> No
     told = dict(zip(head, line, strict=True))
     assert (told["Agent"], told["Conversations"], told["Without a person, %"]) == ("'=Vera", "3", "66.7")
     assert (told["First response by an agent, seconds"], told["Cost, USD"]) == ("90.0", "0.06")
+    entry = entries(who)[-1]
+    assert (entry.action, entry.object_kind, entry.actor_id) == ("exported", "analytics", who.user_id)
+    assert entry.address == "127.0.0.1" and entry.object_name in answer.headers["content-disposition"]
     assert (await get(sign_in(other), "/api/analytics/acme/table.csv")).status_code == 404
     assert (await get("", "/api/analytics/acme/table.csv")).status_code == 401
     for query in ("by=weather", "from=2026-01-02&to=2026-01-01", "channel=pigeon"):

@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
 from platform_app import cli
 from platform_app.clock import now
+from platform_app.config import settings
 from platform_app.db import owned, owned_tables, session_scope
+from platform_app.engine.rules import rules
 from platform_app.errors import Conflict, Forbidden
+from platform_app.models.http_tool import HttpTool
+from platform_app.models.mcp_server import McpServer
+from platform_app.models.model_provider import ModelProvider
+from platform_app.models.outgoing_webhook import OutgoingWebhook
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import tenant_secrets
 from platform_app.services.api_keys import api_keys
@@ -29,6 +36,7 @@ from tests.second_factor import use_password
 from tests.talking import call, run_jobs
 
 CANARY = "canary-4711"
+SHORTENED = "https://hooks.shop.test/…"
 
 
 def fill(who: Identity) -> list[str]:
@@ -42,6 +50,18 @@ def fill(who: Identity) -> list[str]:
     _, key = call(who, api_keys.create, name="Shop", role=Role.VIEWER, scopes=["contacts:read"], days=30)
     hook = call(who, incoming_webhooks.create, name="Orders")
     return [CANARY, key, hook.secret, hook.address_secret, hook.address_hash, "$argon2", *sealed]
+
+
+def write_addresses(who: Identity) -> None:
+    """Store addresses that hold the canary wherever a person may enter one."""
+    address = f"https://user:{CANARY}@hooks.shop.test/{CANARY}?key={CANARY}"
+    sends = {"kind": "send_webhook", "url": address, "then": [{"url": address}]}
+    call(who, rules.DEFINITIONS.create, name="Sends", draft={"trigger": "lead_created", "actions": [sends]})
+    with session_scope(who.tenant_id) as session:
+        session.add(OutgoingWebhook(tenant_id=who.tenant_id, name="Out", url=address, secret=CANARY))
+        session.add(HttpTool(tenant_id=who.tenant_id, name="tool", description="", url=address))
+        session.add(McpServer(tenant_id=who.tenant_id, name="server", url=address))
+        session.add(ModelProvider(tenant_id=who.tenant_id, name="provider", base_url=address))
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], str]:
@@ -61,6 +81,7 @@ def test_everything_is_in_it_but_secrets_and_other_tenants(
     live_chroma: pytest.MonkeyPatch, who: Identity, other: Identity
 ) -> None:
     secrets = fill(who)
+    write_addresses(who)
     call(other, demo.load)
     call(who, tenant_exports.start)
     with pytest.raises(Conflict):
@@ -80,6 +101,10 @@ def test_everything_is_in_it_but_secrets_and_other_tenants(
     assert manifest["tables"]["incomingwebhook"]["omitted"] and manifest["tables"]["user"]["omitted"] == [
         "password_hash"
     ]
+    assert manifest["tables"]["httptool"]["shortened"] == ["url"] and rows["httptool"][0]["url"] == SHORTENED
+    assert rows["mcpserver"][0]["url"] == rows["outgoingwebhook"][-1]["url"] == SHORTENED
+    (sends,) = [row["draft"]["actions"][0] for row in rows["rule"] if row["name"] == "Sends"]
+    assert sends["url"] == sends["then"][0]["url"] == SHORTENED
     assert [entry.action for entry in entries(who)][-1] == "downloaded"
     unused_uploads.delete_unused()
     with time_machine.travel(now() + timedelta(days=2)):
@@ -88,6 +113,37 @@ def test_everything_is_in_it_but_secrets_and_other_tenants(
     with time_machine.travel(now() + timedelta(days=8)):
         tenant_exports.delete_expired()
     assert not path.exists() and call(who, tenant_exports.list_exports) == []
+
+
+def test_files_that_are_gone_are_named(who: Identity, live_chroma: pytest.MonkeyPatch) -> None:
+    call(who, demo.load)
+    run_jobs(who)
+    with session_scope(who.tenant_id, read_only=True) as session:
+        names = [row.stored_as for row in session.exec(owned(owned_tables()["source"], who.tenant_id)).all()]
+    gone = next(name for name in names if name)
+    (settings().uploads / gone).unlink()
+    call(who, tenant_exports.start)
+    run_jobs(who)
+    (row,) = call(who, tenant_exports.list_exports)
+    manifest, _, _ = read(tenant_exports.open_archive(who, row.id))
+    assert manifest["missing_files"] == [gone] and gone not in manifest["files"]
+    assert (row.missing_files, row.files) == (1, len(manifest["files"]))
+
+
+def test_no_column_that_is_called_secret_is_exported() -> None:
+    words = {"secret", "sealed", "token", "hash"}
+    kept = {
+        (name, column.name)
+        for name in {*owned_tables(), "user", "tenant"}
+        for column in SQLModel.metadata.tables[name].columns
+        if words & set(column.name.split("_")) and column.name not in export_archive.omitted_columns(name)
+    }
+    assert kept == {
+        ("auditentry", "hash"),  # by which the audit log can be verified
+        ("auditentry", "previous_hash"),
+        ("audithead", "hash"),
+        ("trace", "first_token_ms"),  # a duration
+    }
 
 
 async def test_only_an_owner_downloads(who: Identity, other: Identity) -> None:

@@ -32,7 +32,8 @@ def _export() -> rx.Component:
         rx.el.p(
             t(
                 "A ZIP file with the rows of every table as JSON lines, the uploaded files and a manifest. "
-                "Passwords, keys and tokens are left out. It is kept for 7 days."
+                "Passwords, keys and tokens are left out, and addresses of webhooks, tools and providers after the "
+                "host. It is kept for 7 days."
             ),
             class_name="muted",
         ),

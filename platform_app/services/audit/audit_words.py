@@ -56,6 +56,7 @@ OBJECTS: dict[str, str] = {
     AuditObject.LEAD: "Lead",
     AuditObject.TASK: "Task",
     AuditObject.CONVERSATION: "Conversation",
+    AuditObject.IMPORT: "Import",
     AuditObject.SOURCE: "Source",
     AuditObject.CATEGORY: "Category",
     AuditObject.ANALYTICS: "Analytics",

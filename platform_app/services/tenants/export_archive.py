@@ -1,19 +1,22 @@
 """Export archive: writes all data of a tenant into a ZIP file, in parts that need little memory.
 
 It holds a file of JSON lines for every table of the tenant, the accounts of its members, the uploaded files by their
-names on disk, and `manifest.json` with counts and SHA-256. Secrets are never in it: the manifest names the columns left
-out. Rows that change while it is written are in it as they were before or after.
+names on disk, and `manifest.json` with counts, SHA-256, and the names of files that the disk does not have. Secrets are
+never in it: the manifest names the columns left out, and those whose addresses keep only scheme and host, since paths
+and queries often hold keys. Rows that change while it is written are in it as they were before or after.
 """
 
 import hashlib
 import json
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import JSON, Column
 from sqlmodel import SQLModel
 
 from platform_app import __version__
@@ -26,9 +29,31 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _BATCH_SIZE = 500  # rows in memory at a time
 _CHUNK_BYTES = 1 << 20
-_SECRET_WORDS = {"secret", "sealed", "token", "hash"}  # of the names of columns
-_SECRET_ADDRESSES = {"crmconnection": {"webhook"}, "channelreceiver": {"mode"}}  # addresses with a token, by table
-_HASHES_OF_THE_LOG = frozenset({"auditentry", "audithead"})  # by which the audit log can be verified
+_SECRET_COLUMNS: Mapping[str, frozenset[str]] = {  # secrets, hashes of secrets, and addresses with a token
+    "apikey": frozenset({"key_hash"}),
+    "channelaccount": frozenset({"token"}),
+    "channelreceiver": frozenset({"mode"}),
+    "crmconnection": frozenset({"token", "webhook"}),
+    "incomingwebhook": frozenset({"address_hash", "address_secret", "secret", "former_secret"}),
+    "invitation": frozenset({"token_hash"}),
+    "job": frozenset({"lease_token"}),
+    "oauthgrant": frozenset({"sealed"}),
+    "outgoingwebhook": frozenset({"secret", "former_secret"}),
+    "recoverycode": frozenset({"code_hash"}),
+    "secondfactor": frozenset({"sealed"}),
+    "secret": frozenset({"sealed"}),
+    "user": frozenset({"password_hash"}),
+}
+_ADDRESS_COLUMNS: Mapping[str, frozenset[str]] = {
+    "httptool": frozenset({"url"}),
+    "mcpserver": frozenset({"url"}),
+    "modelprovider": frozenset({"base_url"}),
+    "outgoingwebhook": frozenset({"url"}),
+}
+_ADDRESS_KEYS = frozenset({"url"})  # in the settings of rules and sequences, their versions and runs
+_TABLES_WITH_SETTINGS = frozenset(
+    {"rule", "ruleversion", "rulerun", "sequence", "sequenceversion", "enrollment", "enrollmentstep"}
+)
 
 
 @dataclass
@@ -38,6 +63,7 @@ class ExportedTable:
     rows: int = 0
     sha256: str = ""  # of its file
     omitted: list[str] = field(default_factory=list)  # columns with secrets
+    shortened: list[str] = field(default_factory=list)  # columns whose addresses keep only scheme and host
 
 
 @dataclass
@@ -51,6 +77,7 @@ class ExportManifest:
     format: int = FORMAT
     tables: dict[str, ExportedTable] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    missing_files: list[str] = field(default_factory=list)  # rows name them, and the disk does not have them
 
     @property
     def row_count(self) -> int:
@@ -103,11 +130,14 @@ def _users(tenant_id: str) -> Iterator[Any]:
 
 
 def _write_table(archive: zipfile.ZipFile, name: str, rows: Iterator[Any]) -> ExportedTable:
+    columns = SQLModel.metadata.tables[name].columns
     written, digest = ExportedTable(omitted=omitted_columns(name)), hashlib.sha256()
-    kept = [column.name for column in SQLModel.metadata.tables[name].columns if column.name not in written.omitted]
+    written.shortened = [column.name for column in columns if _has_addresses(name, column)]
+    kept = [column.name for column in columns if column.name not in written.omitted]
     with archive.open(f"tables/{name}.jsonl", "w", force_zip64=True) as file:
         for row in rows:
             values = {column: _plain(getattr(row, column)) for column in kept}
+            values |= {column: _shortened(values[column]) for column in written.shortened}
             line = json.dumps(values, ensure_ascii=False, default=str).encode() + b"\n"
             file.write(line)
             digest.update(line)
@@ -118,10 +148,31 @@ def _write_table(archive: zipfile.ZipFile, name: str, rows: Iterator[Any]) -> Ex
 
 def omitted_columns(name: str) -> list[str]:
     """Return the columns of a table that are not exported: secrets, and hashes of secrets."""
-    columns = [column.name for column in SQLModel.metadata.tables[name].columns]
-    own = _SECRET_ADDRESSES.get(name, set())
-    words: set[str] = set() if name in _HASHES_OF_THE_LOG else _SECRET_WORDS
-    return [column for column in columns if column in own or words & set(column.split("_"))]
+    secret = _SECRET_COLUMNS.get(name, frozenset())
+    return [column.name for column in SQLModel.metadata.tables[name].columns if column.name in secret]
+
+
+def _has_addresses(table: str, column: Column[Any]) -> bool:
+    is_settings = table in _TABLES_WITH_SETTINGS and isinstance(column.type, JSON)
+    return is_settings or column.name in _ADDRESS_COLUMNS.get(table, ())
+
+
+def _shortened(value: Any) -> Any:
+    """Return a text that is an address, or settings that hold some, with no more of them than scheme and host."""
+    if isinstance(value, dict):
+        return {
+            key: _shortened(one) if key in _ADDRESS_KEYS or not isinstance(one, str) else one
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [one if isinstance(one, str) else _shortened(one) for one in value]
+    return _without_path(value) if isinstance(value, str) else value
+
+
+def _without_path(address: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}/…" if separator and rest != host else address
 
 
 def _plain(value: Any) -> Any:
@@ -138,7 +189,10 @@ def _file_names(tenant_id: str) -> Iterator[str]:
 
 def _write_file(archive: zipfile.ZipFile, stored_as: str, manifest: ExportManifest) -> None:
     path, digest = settings().uploads / stored_as, hashlib.sha256()
-    if stored_as in manifest.files or not path.is_file():
+    if stored_as in manifest.files or stored_as in manifest.missing_files:
+        return
+    if not path.is_file():
+        manifest.missing_files.append(stored_as)
         return
     with path.open("rb") as source, archive.open(f"files/{stored_as}", "w", force_zip64=True) as file:
         while part := source.read(_CHUNK_BYTES):

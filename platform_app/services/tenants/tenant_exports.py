@@ -86,6 +86,7 @@ def export_tenant(job: RunningJob) -> None:
                 return
             row.state, row.stored_as, row.sha256 = ExportState.READY, stored_as, digest
             row.size, row.rows, row.files = path.stat().st_size, manifest.row_count, len(manifest.files)
+            row.missing_files = len(manifest.missing_files)
             row.error, row.finished_at, row.expires_at = "", now(), now() + RETENTION
             _publish(session, row)
     except BaseException as error:

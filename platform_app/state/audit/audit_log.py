@@ -145,7 +145,7 @@ def _read(
     session: Transaction, who: Identity, asked: AuditFilter, page: int
 ) -> tuple[list[AuditEntry], AuditHead | None, list[tuple[str, str]]]:
     rows = audit_list.list_entries(session, who, asked, page=page)
-    return rows, audit_list.get_head(session, who), audit_list.list_members(session, who)
+    return rows, audit_list.get_head(session, who), audit_list.list_people(session, who)
 
 
 def _row(row: AuditEntry, identity: Identity, language: str) -> AuditRow:

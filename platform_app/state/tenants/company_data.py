@@ -117,6 +117,10 @@ def _row(row: TenantExport, identity: Identity, language: str) -> ExportRow:
         files = plural(language, "{count} file", "{count} files", row.files)
         size = translate(language, "{count} MB", count=f"{row.size / 1_000_000:.1f}")
         details = ", ".join((rows, files, size))
+        if row.missing_files:
+            missing = "{count} file is missing on the disk: manifest.json names it."
+            many = "{count} files are missing on the disk: manifest.json names them."
+            details = f"{details}. {plural(language, missing, many, row.missing_files)}"
     until = exact_time(language, row.expires_at, identity.time_zone) if row.stored_as and row.expires_at else ""
     return ExportRow(
         id=row.id,
