@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, delete, insert, update
-from sqlmodel import SQLModel
+from sqlalchemy import create_engine, delete, func, insert, update
+from sqlmodel import SQLModel, col
 from typer.testing import CliRunner
 
 from platform_app import cli
 from platform_app.actor import Actor, ActorKind, acting_as
 from platform_app.clock import new_id
 from platform_app.config import settings
-from platform_app.db import owned, owned_delete, owned_tables, session_scope, unscoped
+from platform_app.db import owned, owned_delete, owned_tables, session_scope, unscoped, unscoped_update
 from platform_app.errors import Forbidden
 from platform_app.models.audit import (
     FIRST_HASH,
@@ -23,7 +23,7 @@ from platform_app.models.audit import (
     AuditObject,
     PlatformAuditEntry,
 )
-from platform_app.models.person import Identity, Member, Role, Session, SignInTicket, User
+from platform_app.models.person import Identity, Member, Role, Session, SignInTicket, Tenant, User
 from platform_app.services.accounts import (
     accounts,
     invitations,
@@ -38,7 +38,7 @@ from platform_app.services.api_keys import api_keys
 from platform_app.services.audit import audit_list, audit_trail, audit_words, chain, verification
 from platform_app.services.audit.audit_list import AuditFilter
 from platform_app.services.audit.audited_rows import AUDITED
-from platform_app.services.audit.capture import AuditLogChanged
+from platform_app.services.audit.capture import AuditLogChanged, UnknownValue
 from platform_app.services.audit.verification import Fault
 from platform_app.services.crm import contacts
 from platform_app.services.webhooks import incoming_webhooks
@@ -167,6 +167,20 @@ def test_secrets_and_keys_are_recorded_without_their_values(who: Identity) -> No
         tenant_secrets.delete(session, who.tenant_id, "smtp password")
     assert said(who, before) == [("secret_changed", "secret"), ("secret_changed", "secret"), ("removed", "secret")]
     assert "hunter" not in str([row.model_dump() for row in entries(who)])
+
+
+def test_a_value_that_only_the_database_computes_is_refused(who: Identity) -> None:
+    before = len(entries(who))
+    with pytest.raises(UnknownValue), session_scope(who.tenant_id) as session:
+        mine = unscoped_update(Tenant).where(col(Tenant.id) == who.tenant_id)
+        session.execute(mine.values(name=func.upper(Tenant.name)))
+    with pytest.raises(UnknownValue), session_scope(who.tenant_id) as session:
+        row = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
+        row.run_days = Tenant.run_days + 1  # type: ignore[assignment]
+    with session_scope(who.tenant_id) as session:
+        session.execute(mine.values(name="Renamed"))
+    (entry,) = entries(who)[before:]
+    assert entry.changes["name"]["to"] == "Renamed"
 
 
 def test_who_has_left_can_still_be_filtered_by(who: Identity) -> None:

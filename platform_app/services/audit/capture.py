@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import event, inspect
+from sqlalchemy import BindParameter, ClauseElement, Null, event, inspect
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as OrmSession
 
@@ -30,6 +30,10 @@ class AuditLogChanged(RuntimeError):
     """A transaction would change or delete entries of the audit log: always a bug."""
 
 
+class UnknownValue(RuntimeError):
+    """A transaction would set an audited column to what only the database computes: always a bug."""
+
+
 @event.listens_for(Transaction, "before_flush")
 def _capture_rows(session: OrmSession, context: Any, instances: Any) -> None:
     assert isinstance(session, Transaction)
@@ -45,6 +49,8 @@ def _capture_rows(session: OrmSession, context: Any, instances: Any) -> None:
         if (table := AUDITED.get(type(row))) is not None:
             before = dict(_former_values(row, table.watched))
             after = {name: getattr(row, name) for name in before}
+            if any(isinstance(value, ClauseElement) for value in after.values()):
+                raise UnknownValue("audited columns are set to values, not to expressions of SQL")
             _add_changes(session, row, table, before=before, after=after)
     for row in session.deleted:
         if (table := AUDITED.get(type(row))) is not None:
@@ -65,14 +71,23 @@ def _capture_statement(state: ORMExecuteState) -> None:
     statement: Any = state.statement
     rows = unscoped(model).where(*statement._where_criteria)
     if state.is_update:
-        values = {column.key: getattr(value, "value", None) for column, value in (statement._values or {}).items()}
-        if after := {name: value for name, value in values.items() if name in table.watched}:
+        given = {column.key: value for column, value in (statement._values or {}).items()}
+        if after := {name: _known(name, value) for name, value in given.items() if name in table.watched}:
             for row in session.exec(rows).all():
                 before = {name: getattr(row, name) for name in after if getattr(row, name) != after[name]}
                 _add_changes(session, row, table, before=before, after=after)
     elif table.removed is not None and model is not BinEntry:
         for row in session.exec(rows).all():
             _add(session, row, table, _removal(row, table))
+
+
+def _known(column: str, value: Any) -> Any:
+    """Return the value that a statement sets. Raises UnknownValue for an expression."""
+    if isinstance(value, BindParameter):
+        return value.value
+    if isinstance(value, Null):
+        return None
+    raise UnknownValue(f"{column} is audited: set it to a value, not to an expression of SQL")
 
 
 def _creation(row: Any, table: AuditedTable) -> Change | None:
