@@ -1,5 +1,6 @@
 """Audit log: what is recorded, that no change of it goes unseen, and that concurrent writers keep the chain whole."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -167,6 +168,19 @@ def test_secrets_and_keys_are_recorded_without_their_values(who: Identity) -> No
         tenant_secrets.delete(session, who.tenant_id, "smtp password")
     assert said(who, before) == [("secret_changed", "secret"), ("secret_changed", "secret"), ("removed", "secret")]
     assert "hunter" not in str([row.model_dump() for row in entries(who)])
+
+
+def test_codes_and_saved_secrets_are_said_in_words(who: Identity) -> None:
+    before = len(entries(who))
+    with session_scope(who.tenant_id) as session:
+        tenant_secrets.store(session, who.tenant_id, f"model provider key {new_id()}", "k")
+        tenant_secrets.store(session, who.tenant_id, "smtp password", "p")
+        tenant_secrets.store(session, who.tenant_id, f"channel {new_id()} token", "t")
+    told = [audit_words.subject("ru", row) for row in entries(who)[before:]]
+    assert told == ["Ключ провайдера моделей", "Пароль почтового сервера", "Секрет канала"]
+    set_budget(who, scope="contact", unit="messages", period="day")
+    changes = audit_words.changes("en", entries(who)[-1].changes, "UTC")
+    assert not {"contact", "messages", "day"} & set(re.split(r": |; ", changes)) and "replies" in changes, changes
 
 
 def test_a_value_that_only_the_database_computes_is_refused(who: Identity) -> None:

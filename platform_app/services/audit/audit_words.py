@@ -5,6 +5,11 @@ from typing import Any
 
 from platform_app.i18n import clause, exact_time, translate
 from platform_app.models.audit import AuditAction, AuditFields, AuditObject
+from platform_app.models.budget import BUDGET_FORM
+from platform_app.models.http_tool import HTTP_TOOL_FORM
+from platform_app.models.integration import ConnectionState
+from platform_app.models.mail import MAIL_FORM
+from platform_app.models.model_provider import PROVIDER_FORM
 from platform_app.models.person import ROLE_WORDS, Role
 
 ACTIONS: dict[str, str] = {
@@ -119,6 +124,34 @@ COLUMNS = {
 }
 
 
+# What the codes of columns mean: the options of forms, and the states of connections.
+_CODES: dict[str, dict[str, str]] = {
+    column: dict(form[column].options)
+    for form, columns in (
+        (BUDGET_FORM, ("scope", "unit", "period")),
+        (PROVIDER_FORM, ("wire",)),
+        (HTTP_TOOL_FORM, ("effect",)),
+        (MAIL_FORM, ("security",)),
+    )
+    for column in columns
+} | {
+    "state": {
+        ConnectionState.CONNECTED: "Connected",
+        ConnectionState.REFUSED: "Access denied",
+        ConnectionState.DISCONNECTED: "Disconnected",
+    }
+}
+# Beginnings of the purposes of saved secrets; the rest is an id.
+_PURPOSES = {
+    "smtp password": "Password of the mail server",
+    "model provider key": "Key of a model provider",
+    "channel": "Secret of a channel",
+    "crm": "Access to a CRM",
+    "http tool secret": "Secret of an HTTP tool",
+    "mcp server secret": "Secret of an MCP server",
+}
+
+
 def actor(language: str, row: AuditFields) -> str:
     """Return who acted: a member by name, else what kind of actor it was."""
     if row.actor_kind == "member":
@@ -134,6 +167,9 @@ def action(language: str, code: str) -> str:
 def subject(language: str, row: AuditFields) -> str:
     """Return what it was done to: the kind, and the name in quotation marks if it has one."""
     kind = translate(language, OBJECTS.get(row.object_kind, row.object_kind))
+    if row.object_kind == AuditObject.SECRET:
+        purposes = [words for beginning, words in _PURPOSES.items() if row.object_name.startswith(beginning)]
+        return translate(language, purposes[0]) if purposes else kind
     return translate(language, "{kind} “{name}”", kind=kind, name=row.object_name) if row.object_name else kind
 
 
@@ -151,9 +187,11 @@ def _change(language: str, column: str, change: Any, zone: str) -> str:
 
 
 def _own(language: str, column: str, value: Any, zone: str) -> str:
-    """Return a value of a column: roles and times in words, others as they are."""
+    """Return a value of a column: roles, other codes and times in words, others as they are."""
     if column == "role" and value in list(Role):
         return clause(translate(language, ROLE_WORDS[Role(value)]))
+    if isinstance(value, str) and value in _CODES.get(column, {}):
+        return clause(translate(language, _CODES[column][value]))
     if column.endswith("_at") and value:
         return exact_time(language, datetime.fromisoformat(value), zone)
     return _value(language, value)
