@@ -31,8 +31,11 @@ BATCH_SIZE = 200  # jobs recovered per transaction
 
 def recover_abandoned() -> None:
     """Take running jobs with expired leases from their workers: queued again, uncertain or dead."""
+    late = unscoped(Job).where(Job.state == JobState.RUNNING, col(Job.lease_until) < now())
+    with session_scope(reason="leases that ran out", read_only=True) as session:  # keeps no writer waiting
+        if session.exec(late.with_only_columns(Job.id).limit(1)).first() is None:
+            return
     with session_scope(reason="leases that ran out") as session:
-        late = unscoped(Job).where(Job.state == JobState.RUNNING, col(Job.lease_until) < now())
         for job in session.exec(late.limit(BATCH_SIZE).with_for_update(skip_locked=True)).all():
             _recover(session, job)
             call_on_failure(session, job, job.state)
