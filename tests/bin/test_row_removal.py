@@ -23,6 +23,7 @@ from platform_app.services.knowledge import categories
 from platform_app.services.views import saved_views
 from platform_app.services.webhooks import incoming_webhooks
 from platform_app.state.console.setting_text import names_by_id
+from platform_app.state.rules.definition_list import definition_status
 from platform_app.state.rules.rule_words import describe_actions
 from tests.automation.test_condition_tree import leaf
 from tests.sequencing import a_sequence, do
@@ -188,6 +189,7 @@ def test_rules_say_that_what_they_name_was_deleted_and_are_not_published(who: Id
     draft = {"trigger": "webhook_received", "webhook_id": hook, "actions": [start], "condition": condition}
     rule = call(who, rules.DEFINITIONS.create, name="Shop", draft=draft)
     call(who, rules.DEFINITIONS.publish, rule.id)
+    rule = call(who, rules.DEFINITIONS.get, rule.id)
     view = {"name": "Runs", "shared": False}
     for query in (f"rule={rule.id}", f"rule={rule.id}&state=failed"):
         call(who, saved_views.create, ViewedList.RUNS, query=query, **view | {"name": query[-9:]})
@@ -200,6 +202,7 @@ def test_rules_say_that_what_they_name_was_deleted_and_are_not_published(who: Id
         assert held["webhook_id"] == held["actions"][0]["sequence_id"] == REMOVED_ID
         assert held["condition"]["of"][0]["value"] == [REMOVED_ID]
     assert row.revision > rule.revision
+    assert (definition_status(rule), definition_status(row)) == ("published", "outdated")
     with session_scope(who.tenant_id, read_only=True) as session:
         problems = rules.problems(session, who, row)
         words = describe_actions(row.draft["actions"], "en", names_by_id(session, who))

@@ -34,6 +34,7 @@ def draft_mark(row: Any) -> rx.Component:
         row.state,
         ("draft", status("amber", t("Draft"))),
         ("differs", status("amber", t("Unpublished changes"))),
+        ("outdated", status("red", t("Uses something deleted"))),
         rx.fragment(),
     )
 

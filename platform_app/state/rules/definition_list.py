@@ -1,5 +1,6 @@
 """Definition list: the list shared by rules and sequences: search, switch, copy, delete, undo."""
 
+import json
 from abc import abstractmethod
 from typing import Any
 
@@ -10,6 +11,7 @@ from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.services.agents import agents as of_agents
+from platform_app.services.bin.json_references import REMOVED_ID
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
 from platform_app.state.console.live_updates import subscribe
@@ -131,7 +133,12 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
 
 def definition_status(row: Any) -> str:
-    """Return the publishing status of a definition: draft, differs or published."""
+    """Return the publishing status of a definition: draft, differs, published, or outdated.
+
+    An outdated one is published and names something that was deleted permanently, so that it cannot work as it says.
+    """
     if not row.published_number:
         return "draft"
+    if f'"{REMOVED_ID}"' in json.dumps(row.published):
+        return "outdated"
     return "differs" if row.draft != row.published else "published"
