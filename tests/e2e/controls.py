@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,10 +168,11 @@ class Presser:
             return
         if not overlay:
             self.restore()
-            self.page.go_back()  # within the application, which is quicker than to load it
-            self._stands()
-            if not self._is_left():
-                return
+            with suppress(Error):  # a browser that is still leaving the page does not go back
+                self.page.go_back()  # within the application, which is quicker than to load it
+                self._stands()
+                if not self._is_left():
+                    return
         self.restore()
         self.open(self.address)
 
