@@ -5,6 +5,7 @@ from reflex.constants import StateManagerMode
 from reflex.plugins import RadixThemesPlugin, SitemapPlugin
 
 from platform_app.config import settings
+from platform_app.runtime.bundled_libraries import NoDynamicComponents
 from platform_app.runtime.color_mode import HtmlColorMode
 from platform_app.runtime.dev_proxy import DevProxy
 
@@ -28,6 +29,7 @@ def reflex_config() -> rx.Config:
             ),
             DevProxy(),
             HtmlColorMode(),
+            NoDynamicComponents(),
         ],
         disable_plugins=[SitemapPlugin],
     )

@@ -1,13 +1,14 @@
 """Style reduction: drops what the console never uses from the style sheet of the Radix theme, which is most of it.
 
-The theme's sheet has every size and distance once more for each of five widths of the window, and thirty scales of
-colours. The console lays out by its own sheet and uses a few scales. A browser computes styles anew each time that
-something is opened, closed or focused, which takes a quarter of the time with what is left.
+The theme's sheet has every size and distance once more for each of five widths of the window, thirty scales of
+colours, and many components. The console lays out by its own sheet and uses a few scales and components. A browser
+loads the sheet before it shows anything, and computes styles anew whenever something is opened, closed or focused.
 """
 
 import gzip
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import tinycss2
@@ -22,7 +23,16 @@ _CHOICES = ("is", "where", "has")
 _ALWAYS = frozenset({"gray", "black", "white"})  # the theme's own rules name them
 _RESPONSIVE = re.compile(r"\.(?:xs|sm|md|lg|xl)\\:")
 _OF_SCALE = re.compile(rf"--({'|'.join(SCALES)})-(?:a?\d+|contrast|surface|indicator|track)\b")
+_COMPONENT = re.compile(r"\brt-[A-Z]\w*")
 _OF_THEME = re.compile(rf"\[data-(?:accent|gray)-color=[\"']?({'|'.join(SCALES)})\b")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What of the theme the console uses: scales of colours, and classes of components such as "rt-Button"."""
+
+    scales: frozenset[str]
+    components: frozenset[str]
 
 
 def used_scales(files: Iterable[Path]) -> frozenset[str]:
@@ -32,41 +42,47 @@ def used_scales(files: Iterable[Path]) -> frozenset[str]:
     return _ALWAYS | {one or other for text in texts for one, other in named.findall(text)}
 
 
-def reduce(sheet: str, scales: frozenset[str]) -> str:
-    """Return a style sheet without the theme's rules for single widths, and with these scales of colours alone."""
-    return "".join(_reduced(tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True), scales))
+def used_components(files: Iterable[Path]) -> frozenset[str]:
+    """Return the classes of components that built scripts name."""
+    return frozenset(name for path in files for name in _COMPONENT.findall(path.read_text(encoding="utf-8")))
+
+
+def reduce(sheet: str, used: Used) -> str:
+    """Return a style sheet without the theme's rules for single widths, for other scales and for other components."""
+    return "".join(_reduced(tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True), used))
 
 
 def reduce_files(folder: Path, scales: frozenset[str]) -> None:
-    """Reduce each built style sheet in a folder, and the compressed copy beside it."""
+    """Reduce each built style sheet in a folder, which holds the scripts too, and the compressed copy beside it."""
+    used = Used(scales, used_components(folder.glob("*.js")))
     for path in folder.glob("*.css"):
-        reduced = reduce(path.read_text(encoding="utf-8"), scales)
+        reduced = reduce(path.read_text(encoding="utf-8"), used)
         path.write_text(reduced, encoding="utf-8")
         packed = path.with_name(f"{path.name}.gz")
         if packed.exists():
             packed.write_bytes(gzip.compress(reduced.encode(), mtime=0))
 
 
-def _reduced(rules: list[ast.Node], scales: frozenset[str]) -> Iterable[str]:
+def _reduced(rules: list[ast.Node], used: Used) -> Iterable[str]:
     """Yield the rules that are used, as text."""
     for rule in rules:
         if isinstance(rule, ast.QualifiedRule):
-            yield _rule(rule, scales)
+            yield _rule(rule, used)
         elif isinstance(rule, ast.AtRule) and rule.lower_at_keyword in ("media", "supports") and rule.content:
             inner = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
-            if kept := "".join(_reduced(inner, scales)):
+            if kept := "".join(_reduced(inner, used)):
                 yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{kept}}}"
         else:
             yield rule.serialize()
 
 
-def _rule(rule: ast.QualifiedRule, scales: frozenset[str]) -> str:
+def _rule(rule: ast.QualifiedRule, used: Used) -> str:
     """Return a rule as text, or "" where nothing of it is used."""
-    selectors = [tinycss2.serialize(one) for one in _selectors(rule.prelude) if not _is_unused(one, scales)]
+    selectors = [tinycss2.serialize(one) for one in _selectors(rule.prelude) if not _is_unused(one, used)]
     content = tinycss2.serialize(rule.content)
     if _OF_SCALE.search(content):
         inner = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
-        content = ";".join(one.serialize() for one in inner if not _is_unused_variable(one, scales))
+        content = ";".join(one.serialize() for one in inner if not _is_unused_variable(one, used.scales))
     return f"{','.join(selectors)}{{{content}}}" if selectors and content else ""
 
 
@@ -81,14 +97,15 @@ def _selectors(prelude: list[ast.Node]) -> list[list[ast.Node]]:
     return made
 
 
-def _is_unused(selector: list[ast.Node], scales: frozenset[str]) -> bool:
-    """Return whether a selector asks for the class of a width or for an unused scale, itself or in each of a choice."""
+def _is_unused(selector: list[ast.Node], used: Used) -> bool:
+    """Return whether a selector asks for a width's class, or an unused scale or component, or each of a choice does."""
     asked = [token for token in selector if not isinstance(token, ast.FunctionBlock)]
     choices = [token for token in selector if isinstance(token, ast.FunctionBlock) and token.lower_name in _CHOICES]
-    if any(all(_is_unused(one, scales) for one in _selectors(choice.arguments)) for choice in choices):
+    if any(all(_is_unused(one, used) for one in _selectors(choice.arguments)) for choice in choices):
         return True
     words = tinycss2.serialize(asked)
-    return bool(_RESPONSIVE.search(words)) or not scales.issuperset(_OF_THEME.findall(words))
+    is_used = used.scales.issuperset(_OF_THEME.findall(words)) and used.components.issuperset(_COMPONENT.findall(words))
+    return bool(_RESPONSIVE.search(words)) or not is_used
 
 
 def _is_unused_variable(part: ast.Node, scales: frozenset[str]) -> bool:

@@ -19,6 +19,11 @@ const look = () => {
 };
 requestAnimationFrame(look);
 """
+LOADED = """() => {
+  const bytes = (end) => performance.getEntriesByType("resource")
+    .filter((one) => one.name.endsWith(end)).reduce((sum, one) => sum + one.encodedBodySize, 0);
+  return {js: bytes(".js"), css: bytes(".css")};
+}"""
 # What takes a press beside itself: the box of a switch, or of its label, that is wider than what it shows.
 WIDE = """() => [...document.querySelectorAll("[role=switch], [role=checkbox], [type=checkbox]")].flatMap((one) => {
   const wide = one.getBoundingClientRect().width > 48 ? [one.outerHTML.slice(0, 120)] : [];
@@ -55,6 +60,29 @@ def test_a_dark_page_is_dark_from_its_first_frame(recorded: Recorded, russian: B
         page.wait_for_function("() => document.documentElement.lang === 'ru'")
         assert page.evaluate("[...window.painted]") == ["rgb(17, 17, 19)"]
     expect(page.locator("html")).to_have_class(re.compile("dark"))
+
+
+def test_a_page_loads_what_it_shows(recorded: Recorded, new_person: NewPerson) -> None:
+    """Without that, Reflex bundles all of the theme into every page, and its sheet has every component."""
+    page = new_person("en").new_page()
+    sign_in(page, recorded.address, at="/rules")
+    loaded = page.evaluate(LOADED)
+    assert 0 < loaded["js"] < 290_000 and 0 < loaded["css"] < 75_000, loaded
+    assert page.evaluate("Object.keys(window.__reflex ?? {}).includes('@radix-ui/themes')") is False
+
+
+def test_the_outline_of_the_frame_is_there_before_the_scripts(recorded: Recorded, new_person: NewPerson) -> None:
+    page = new_person("en").new_page()
+    sign_in(page, recorded.address)
+    page.route("**/assets/*.js", lambda route: None)  # never answered
+    page.goto(f"{recorded.address}/manage/demo/contacts", wait_until="commit")
+    root = page.locator(".radix-themes")
+    expect(root).to_be_empty()
+    expect(root).to_have_css("background-image", re.compile("svg"))
+    page.unroute("**/assets/*.js")
+    page.goto(f"{recorded.address}/manage/demo/contacts")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    expect(root).to_have_css("background-image", "none")
 
 
 def test_a_lost_connection_is_said_in_the_person_s_language(recorded: Recorded, russian: BrowserContext) -> None:

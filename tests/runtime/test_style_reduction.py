@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from platform_app.install_paths import PACKAGE
-from platform_app.runtime.style_reduction import reduce, reduce_files, used_scales
+from platform_app.runtime.style_reduction import Used, reduce, reduce_files, used_components, used_scales
 
 SCALES = frozenset({"iris", "gray"})
+USED = Used(SCALES, frozenset({"rt-Button", "rt-BaseButton"}))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ SCALES = frozenset({"iris", "gray"})
         (r".rt-Button:where(.rt-variant-soft,.md\:rt-variant-soft){x:y}", None),
         (r".a,.sm\:rt-r-m,.b{margin:0}", ".a,.b{margin:0}"),
         (r".a:not(.lg\:rt-r-m){margin:0}", None),
+        (r".rt-Button,.rt-SliderRoot:where(.rt-r-size-1){x:y}", ".rt-Button{x:y}"),
+        (r".rt-Button:where(:not(.rt-SliderRoot)){x:y}", None),
+        (r".rt-Button:not(.rt-SliderRoot){x:y}", None),
+        (r".rt-Button:where(.rt-SliderRoot *){x:y}", ""),
         (r"[data-accent-color=tomato]{--accent-1:var(--tomato-1)}", ""),
         (r"[data-accent-color=iris]{--accent-1:var(--iris-1)}", None),
         (r":root,.light{--iris-1:#fff;--tomato-1:#f00;--tomato-a12:#f003}", ":root,.light{--iris-1:#fff}"),
@@ -34,7 +39,7 @@ SCALES = frozenset({"iris", "gray"})
     ],
 )
 def test_a_sheet_is_left_with_what_is_used(sheet: str, left: str | None) -> None:
-    assert reduce(sheet, SCALES) == (sheet if left is None else left)
+    assert reduce(sheet, USED) == (sheet if left is None else left)
 
 
 def test_scales_are_those_that_sources_name(tmp_path: Path) -> None:
@@ -42,6 +47,11 @@ def test_scales_are_those_that_sources_name(tmp_path: Path) -> None:
     (tmp_path / "own.css").write_text(".a { color: var(--teal-a3); }")
     found = used_scales(tmp_path.iterdir())
     assert {"amber", "teal", "gray"} <= found and not {"tomato", "red"} & found
+
+
+def test_components_are_those_that_scripts_name(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text('n("rt-Button",r,`rt-variant-${v}`,"rt-r-m")')
+    assert used_components(tmp_path.iterdir()) == {"rt-Button"}
 
 
 def test_the_compressed_copy_is_the_reduced_one(tmp_path: Path) -> None:

@@ -358,6 +358,6 @@ def _loading() -> rx.Component:
     return rx.el.main(
         rx.el.span(t("Loading"), class_name="visually-hidden"),
         rx.el.h1("Agents", class_name="visually-hidden"),
-        class_name="auth",
+        class_name="auth first-frame",
         aria_busy="true",
     )
