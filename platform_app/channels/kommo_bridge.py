@@ -30,7 +30,8 @@ from platform_app.channels.push_channel import (
     UpdateKind,
 )
 from platform_app.clock import now
-from platform_app.integrations.kommo import bot_tokens, entities, errors, webhook_forms
+from platform_app.integrations import form_trees
+from platform_app.integrations.kommo import bot_tokens, entities, errors
 from platform_app.integrations.kommo.bot_tokens import BotToken
 from platform_app.integrations.kommo.client import KommoClient, embedded
 from platform_app.integrations.kommo.hosts import product_of
@@ -151,7 +152,7 @@ class SalesbotBridge(PushChannel):
             if not isinstance(asked, dict):
                 raise ValueError("no object")
             return asked
-        return webhook_forms.parse_tree(post.body)
+        return form_trees.parse_tree(post.body)
 
     def read_update(self, data: Any) -> Update | None:
         """Return what a bot asks or an event says. Raises ValueError if it is none of Kommo's."""

@@ -209,16 +209,16 @@ class Crm(ABC):
         """
 
     @abstractmethod
-    def find_created(self, kind: RecordKind, values: dict[str, Any], since: datetime) -> list[str]:
-        """Return the external ids of records with these values that were created since an instant."""
+    def find_created(self, kind: RecordKind, write: CrmWrite, since: datetime) -> list[str]:
+        """Return the external ids of records that a write without an answer may have created since an instant."""
 
-    @abstractmethod
     def subscribe(self, address: str) -> None:
-        """Have the CRM post changes to an address."""
+        """Have the CRM post changes to an address. Raises NotImplementedError if a person tells it: `posts_help`."""
+        raise NotImplementedError
 
-    @abstractmethod
     def unsubscribe(self, address: str) -> None:
-        """Have the CRM no longer post to an address."""
+        """Have the CRM no longer post to an address. Raises NotImplementedError if a person tells it."""
+        raise NotImplementedError
 
     @abstractmethod
     def run_bot(self, bot_id: str, lead_id: str) -> None:
@@ -235,6 +235,7 @@ class CrmHook:
 
     account_id: str
     changes: list[CrmChange]
+    secret: str = field(default="", repr=False)  # by which the CRM signs its posts, if a person entered it
 
 
 @dataclass(frozen=True)
@@ -244,10 +245,14 @@ class CrmType:
     kind: CrmKind
     label: str
     description: str  # a message id
-    account_label: str  # a message id: the label of the field for the account's address
-    account_help: str  # a message id
     token_help: str  # a message id: where the token is made
-    parse_host: Callable[[str], str]  # raises Invalid at the field `account`
+    parse_access: Callable[[str, str], tuple[str, str]]  # account and token as entered → host and token; raises Invalid
     open: Callable[[str, str], Crm]  # with host and token
     read_hook: Callable[[bytes], CrmHook]  # raises Invalid if it cannot be read
+    account_label: str = ""  # a message id: the field for the account's address, "" if the token names it
+    account_help: str = ""  # a message id
+    key_label: str = "Long-lived token"  # a message id
+    signs_in: bool = False  # somebody may sign in there in place of a token (OAuth)
+    posts_help: str = ""  # a message id: how a person has the CRM post changes, "" if `subscribe` does
+    lacking: frozenset[str] = frozenset()  # names in VALUE_NAMES that its records do not have
     budget_places: int = 2  # decimals of a budget there

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from platform_app.demo.fake_kommo.server import FakeKommo
+from platform_app.integrations import call_pace
 from platform_app.integrations.kommo import limits
 from platform_app.integrations.kommo.client import Access, KommoClient, LongLivedToken
 from tests.conftest import forget_process_state
@@ -30,6 +31,6 @@ def client_of(fake: FakeKommo) -> KommoClient:
 def unpaced(kommo: FakeKommo, monkeypatch: pytest.MonkeyPatch) -> FakeKommo:
     """The fake without its limit, called without pauses: the pace has tests of its own."""
     monkeypatch.setattr(limits, "_INTERVALS", [0.0, 0.0])
-    monkeypatch.setattr(limits, "_local", {})
+    monkeypatch.setattr(call_pace, "_local", {})
     kommo.rates.is_on = False
     return kommo

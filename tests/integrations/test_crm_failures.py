@@ -6,7 +6,7 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.i18n import translate
-from platform_app.integrations.kommo import limits
+from platform_app.integrations import call_pace
 from platform_app.models.crm import Lead
 from platform_app.models.event import Activity, ActivityKind
 from platform_app.models.integration import ConnectionState, CrmCall, CrmKind, RecordKind
@@ -67,7 +67,7 @@ def test_trouble_is_waited_for(who: Identity, unpaced: FakeKommo, trouble: str) 
     assert unpaced.data.entities["leads"][deal]["price"] == 1500
     assert bool(connection(who, connection_id).problem) == (trouble != "busy")
     unpaced.is_paid, unpaced.is_cut = True, False
-    limits._local.clear()
+    call_pace._local.clear()
     run_again(who)
     assert unpaced.data.entities["leads"][deal]["price"] == 77
     assert connection(who, connection_id).problem == "" and failures(who) == []

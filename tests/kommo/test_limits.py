@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from platform_app.demo.fake_kommo.server import FakeKommo
+from platform_app.integrations import call_pace
 from platform_app.integrations.kommo import errors, limits
 from platform_app.integrations.kommo.limits import Limited
 from tests.fakes.kommo import client_of
@@ -15,7 +16,7 @@ SHOP = Limited("shop.kommo.com", "private")
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_local", {})
+    monkeypatch.setattr(call_pace, "_local", {})
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -32,7 +33,7 @@ def test_ten_workers_together_stay_below_the_limit(
 
 def test_who_would_wait_too_long_is_told_how_long(live_redis: str) -> None:
     for _ in range(3):
-        assert limits._reserve(SHOP, 5) >= 0
+        assert call_pace.reserve(SHOP.schedules, 5) >= 0
     left = limits.take_turn(SHOP, max_wait=0.1)
     assert 0.1 < left < 1
     assert limits.take_turn(Limited("other.kommo.com", "private"), max_wait=0.1) == 0

@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from platform_app.integrations.kommo import webhook_forms
-from platform_app.integrations.kommo.webhook_forms import UnreadableForm, parse_account_hook, parse_tree
+from platform_app.integrations import form_trees
+from platform_app.integrations.form_trees import UnreadableForm, parse_tree
+from platform_app.integrations.kommo.webhook_forms import parse_account_hook
 
 
 def test_several_entities_of_one_post_are_single_changes_in_their_order() -> None:
@@ -71,7 +72,7 @@ def test_the_cost_of_a_large_form_grows_with_its_fields() -> None:
     costs = [count_calls(parse_account_hook, large_form(fields)) for fields in (4_750, 19_000)]
     assert costs[1] < 4.5 * costs[0]
     assert len(parse_account_hook(large_form(19_000)).changes) == 900
-    assert len(large_form(19_000)) < webhook_forms.MAX_BYTES
+    assert len(large_form(19_000)) < form_trees.MAX_BYTES
 
 
 def large_form(fields: int) -> bytes:

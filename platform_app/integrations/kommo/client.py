@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from platform_app.integrations import egress
+from platform_app.integrations.call_pace import MAX_WAIT_SECONDS
 from platform_app.integrations.kommo import entities, errors, limits
 from platform_app.integrations.kommo.hosts import product_of
 from platform_app.integrations.kommo.limits import Limited
@@ -76,7 +77,7 @@ class Written:
 class KommoClient:
     """Calls of one account. Each raises a KommoError if it fails; paths are those below /api/v4/."""
 
-    def __init__(self, source: AccessSource, *, max_wait: float = limits.MAX_WAIT_SECONDS) -> None:
+    def __init__(self, source: AccessSource, *, max_wait: float = MAX_WAIT_SECONDS) -> None:
         self._source, self._max_wait = source, max_wait  # seconds that a call may wait for its turn
 
     def account(self) -> entities.Account:

@@ -168,9 +168,9 @@ class KommoCrm(Crm):
             self._definitions = {row.id: row for path in paths for row in self._client.custom_fields(path)}
         return self._definitions
 
-    def find_created(self, kind: RecordKind, values: dict[str, Any], since: datetime) -> list[str]:
-        """Return the ids of records like these values that were created since an instant."""
-        at = int(since.timestamp())
+    def find_created(self, kind: RecordKind, write: CrmWrite, since: datetime) -> list[str]:
+        """Return the ids of records like the values of a write that were created since an instant."""
+        at, values = int(since.timestamp()), write.values
         with translated_errors():
             if kind == RecordKind.NOTE:
                 path, entity_id = crm_writes.subject_of(values)
@@ -236,8 +236,9 @@ KOMMO = CrmType(
     account_label="Address of the account",
     account_help="For example shop.kommo.com or shop.amocrm.ru.",
     token_help=_KEY_HELP,
-    parse_host=parse_account_host,
+    parse_access=lambda account, token: (parse_account_host(account), token),
     open=lambda host, token: KommoCrm(host, LongLivedToken(Access(host, token))),
     read_hook=_read_hook,
+    signs_in=True,
     budget_places=0,
 )

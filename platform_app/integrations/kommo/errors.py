@@ -3,6 +3,41 @@
 from dataclasses import dataclass
 
 from platform_app.errors import PlatformError
+from platform_app.integrations.crm_messages import (
+    BUSY,
+    DENIED,
+    MISSING,
+    NOT_PAID,
+    REFUSED,
+    REVOKED,
+    SERVER_ERROR,
+    UNCERTAIN,
+    UNREACHABLE,
+    UNREADABLE,
+)
+
+__all__ = [
+    "BUSY",
+    "DENIED",
+    "MISSING",
+    "NOT_PAID",
+    "REFUSED",
+    "REVOKED",
+    "SERVER_ERROR",
+    "UNCERTAIN",
+    "UNREACHABLE",
+    "UNREADABLE",
+    "AccessDenied",
+    "EntityNotFound",
+    "FieldProblem",
+    "KommoError",
+    "PaymentRequired",
+    "RateLimited",
+    "RefusedFields",
+    "Unauthorized",
+    "Uncertain",
+    "Unreachable",
+]
 
 
 class KommoError(PlatformError):
@@ -69,15 +104,3 @@ class Uncertain(KommoError):
     """
 
     status = 503
-
-
-REVOKED = "{product} no longer accepts the platform’s access. Connect the account again under Integrations."
-NOT_PAID = "The {product} account isn’t paid. The platform continues automatically once it is."
-DENIED = "{product} doesn’t allow this: {reason}. The platform acts with the rights of who connected the account."
-MISSING = "{product} doesn’t have this any more."
-REFUSED = "{product} didn’t take it: {reason}"
-BUSY = "{product} asks to wait because of too many requests. Retrying automatically."
-UNREACHABLE = "{product} isn’t responding. Retrying automatically."
-SERVER_ERROR = "{product} returned an error ({status}). Retrying automatically."
-UNCERTAIN = "{product} didn’t answer in time. Whether it was done isn’t known; it is looked for before a repeat."
-UNREADABLE = "{product} gave an answer that can’t be read."

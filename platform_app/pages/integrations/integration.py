@@ -4,15 +4,18 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import IS_ADMIN, confirm, notice, skeleton_rows, status, time_ago
+from platform_app.components.console.parts import IS_ADMIN, confirm, field, notice, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.integrations.conflict_rules import conflict_rules
 from platform_app.components.integrations.exchange_log import call_table, failed_table
 from platform_app.components.integrations.mapping import mapping_form
-from platform_app.integrations.kommo.crm import KOMMO
+from platform_app.integrations.base import CrmType
+from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.pages.integrations.integrations import token_field
+from platform_app.services.integrations.post_secrets import NO_HOME
 from platform_app.state.integrations.exchange_view import PhaseLine
 from platform_app.state.integrations.integration import IntegrationState
 
@@ -29,9 +32,10 @@ def _connection() -> rx.Component:
     return rx.fragment(
         _head(),
         rx.cond(IntegrationState.problem != "", notice(IntegrationState.problem)),
-        rx.cond(IntegrationState.is_refused & IS_ADMIN, _new_token()),
+        *(rx.cond(IntegrationState.is_refused & IS_ADMIN & _is(crm), _new_token(crm)) for crm in CRM_TYPES.values()),
         rx.el.div(
             _synchronization(),
+            *(rx.cond(IS_ADMIN & _is(crm), _posts(crm)) for crm in CRM_TYPES.values() if crm.posts_help),
             failed_table(),
             mapping_form(),
             conflict_rules(),
@@ -80,14 +84,42 @@ def _disconnect_button() -> rx.Component:
     )
 
 
-def _new_token() -> rx.Component:
+def _is(crm: CrmType) -> rx.Var[bool]:
+    return IntegrationState.kind == crm.kind.value
+
+
+def _new_token(crm: CrmType) -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Enter a new token")),
         rx.form(
-            token_field(KOMMO.token_help, IntegrationState.problems.get("token", "")),
+            token_field(crm, IntegrationState.problems.get("token", "")),
             rx.box(rx.button(t("Save"), type="submit")),
             on_submit=IntegrationState.replace_token,
             class_name="form",
+        ),
+        class_name="card section",
+    )
+
+
+def _posts(crm: CrmType) -> rx.Component:
+    """Return how a person has the CRM post changes, which no call can do."""
+    state = IntegrationState
+    control = rx.input(id="secret", name="secret", type="password", required=True, max_length=200, auto_complete="off")
+    kept = t("Stored encrypted. You won’t see it again.")
+    words, problem = rx.cond(state.posts, t("A new one replaces the one you entered."), kept), state.problems
+    form = rx.form(
+        field(t("Application token"), control, name="secret", help_text=words, problem=problem.get("secret", "")),
+        rx.box(rx.button(t("Save"), type="submit")),
+        on_submit=state.set_post_secret,
+        class_name="form",
+    )
+    return rx.el.section(
+        rx.el.h2(t("Changes right away")),
+        rx.el.p(t(crm.posts_help), class_name="muted small"),
+        rx.cond(
+            state.posts_address != "",
+            rx.fragment(copyable_line(state.posts_address, t("Address for posts"), name="posts_address"), form),
+            rx.el.p(t(NO_HOME), class_name="small reason"),
         ),
         class_name="card section",
     )

@@ -85,7 +85,7 @@ def _dialog(crm: CrmType) -> rx.Component:
                 t("Nothing is read or written until you’ve checked the mapping."), size="2", margin_bottom="16px"
             ),
             _form(crm),
-            _sign_in(),
+            *([_sign_in()] if crm.signs_in else []),
             max_width="560px",
             on_close_auto_focus=RETURN_FOCUS,
         ),
@@ -95,12 +95,9 @@ def _dialog(crm: CrmType) -> rx.Component:
 
 
 def _form(crm: CrmType) -> rx.Component:
-    account = rx.input(id="account", name="account", required=True, max_length=300, auto_complete="off")
     return rx.form(
-        field(
-            t(crm.account_label), account, name="account", help_text=t(crm.account_help), problem=_problem("account")
-        ),
-        token_field(crm.token_help, _problem("token")),
+        *([_account_field(crm)] if crm.account_label else []),
+        token_field(crm, _problem("token")),
         rx.flex(
             rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
             rx.button(t("Connect"), type="submit"),
@@ -110,6 +107,12 @@ def _form(crm: CrmType) -> rx.Component:
         on_submit=IntegrationsState.connect,
         class_name="form",
     )
+
+
+def _account_field(crm: CrmType) -> rx.Component:
+    control = rx.input(id="account", name="account", required=True, max_length=300, auto_complete="off")
+    words, problem = t(crm.account_help), _problem("account")
+    return field(t(crm.account_label), control, name="account", help_text=words, problem=problem)
 
 
 def _sign_in() -> rx.Component:
@@ -146,11 +149,11 @@ def _sign_in() -> rx.Component:
     )
 
 
-def token_field(help_text: str, problem: rx.Var[str]) -> rx.Component:
-    """Return the field in which a token is entered; it is never shown again."""
+def token_field(crm: CrmType, problem: rx.Var[str]) -> rx.Component:
+    """Return the field in which the token of a CRM is entered; it is never shown again."""
     control = rx.input(id="token", name="token", type="password", required=True, max_length=6_000, auto_complete="off")
-    words = rx.fragment(t(help_text), " ", t("Stored encrypted. You won’t see it again."))
-    return field(t("Long-lived token"), control, name="token", help_text=words, problem=problem)
+    words = rx.fragment(t(crm.token_help), " ", t("Stored encrypted. You won’t see it again."))
+    return field(t(crm.key_label), control, name="token", help_text=words, problem=problem)
 
 
 def _problem(name: str) -> rx.Var[str]:

@@ -58,9 +58,11 @@ def verify(kind: CrmKind, written_host: str, token: str) -> CrmAccess:
     Raises Invalid at the field `account` or `token`, and CrmError if the CRM cannot be asked.
     """
     crm_type = type_of(kind)
-    host = crm_type.parse_host(written_host)
     token = token.strip()
-    if not token or len(token) > MAX_TOKEN_CHARS or not token.isascii() or not token.isprintable():
+    if len(token) > MAX_TOKEN_CHARS or not token.isprintable():
+        raise Invalid("Enter the token.", field="token")
+    host, token = crm_type.parse_access(written_host, token)
+    if not token or not token.isascii():
         raise Invalid("Enter the token.", field="token")
     crm = crm_type.open(host, token)
     try:
@@ -168,6 +170,7 @@ def disconnect(session: Transaction, who: Identity, connection_id: str) -> CrmCo
     row.state, row.problem, row.webhook = ConnectionState.DISCONNECTED, "", ""
     row.token = secrets.token_urlsafe(32)  # the address that the CRM knows is no longer one
     crm_tokens.forget(session, row)
+    crm_tokens.forget_post_secret(session, row)
     for model in (CrmCall, CrmNotice):
         session.execute(owned_delete(model, who.tenant_id).where(col(model.connection_id) == row.id))
     record(session, who, row, "{crm} account “{name}” disconnected")
@@ -177,8 +180,10 @@ def disconnect(session: Transaction, who: Identity, connection_id: str) -> CrmCo
 def end_webhook(session: Transaction, who: Identity, connection_id: str) -> tuple[Crm, str] | None:
     """Return the open account and the address to which it posts, to end that before a disconnect, or None."""
     row = get(session, who, connection_id)
+    if not row.webhook or type_of(row.kind).posts_help:
+        return None
     try:
-        return (crm_tokens.open_crm(session, row), row.webhook) if row.webhook else None
+        return crm_tokens.open_crm(session, row), row.webhook
     except (Conflict, NotFound):
         return None
 

@@ -45,9 +45,28 @@ def forget(session: Transaction, row: CrmConnection) -> None:
     stored_access.delete(session, row.tenant_id, row.id)
 
 
+def store_post_secret(session: Transaction, row: CrmConnection, secret: str) -> None:
+    """Store the secret by which the CRM signs what it posts."""
+    tenant_secrets.store(session, row.tenant_id, _post_purpose(row), secret)
+
+
+def read_post_secret(session: Transaction, row: CrmConnection) -> str:
+    """Return the secret by which the CRM signs what it posts, "" if there is none. Raises Conflict if unreadable."""
+    return tenant_secrets.read(session, row.tenant_id, _post_purpose(row)) or ""
+
+
+def forget_post_secret(session: Transaction, row: CrmConnection) -> None:
+    """Delete the secret by which the CRM signs what it posts."""
+    tenant_secrets.delete(session, row.tenant_id, _post_purpose(row))
+
+
 def _purpose(row: CrmConnection) -> str:
     return f"crm {row.id}"
 
 
 def _integration_purpose(row: CrmConnection) -> str:
     return f"crm {row.id} integration"
+
+
+def _post_purpose(row: CrmConnection) -> str:
+    return f"crm {row.id} posts"

@@ -102,6 +102,11 @@ def _set_webhook(job: RunningJob, crm: Crm, connection_id: str) -> None:
     with session_scope(job.tenant_id, read_only=True) as session:
         row = connections.row(session, job.tenant_id, connection_id)
         held, wanted, tried = row.webhook, connections.wanted_webhook(row), row.webhook_tried_at
+        is_told_by_hand = bool(connections.type_of(row.kind).posts_help)
+    if is_told_by_hand:
+        if held not in ("", wanted):
+            _forget_webhook(job, connection_id)
+        return
     if held == wanted or (tried is not None and now() - tried < WEBHOOK_RETRY):
         return
     try:
@@ -120,6 +125,14 @@ def _set_webhook(job: RunningJob, crm: Crm, connection_id: str) -> None:
         row = connections.row(session, job.tenant_id, connection_id)
         row.webhook, row.webhook_tried_at = wanted, now()
         call_log.store(session, row, crm)
+
+
+def _forget_webhook(job: RunningJob, connection_id: str) -> None:
+    """Note that the CRM posts to an address which is no longer that of this platform."""
+    with job.transaction() as session:
+        row = connections.row(session, job.tenant_id, connection_id)
+        row.webhook = ""
+        connections.publish_change(session, row)
 
 
 def _note_failure(job: RunningJob, crm: Crm, connection_id: str, error: CrmError) -> None:

@@ -1,5 +1,6 @@
 """Hooks: what CRMs post about changes: stored as records to be read, since a post itself proves nothing."""
 
+import hmac
 from collections.abc import Sequence
 
 import structlog
@@ -9,10 +10,11 @@ from platform_app.errors import Forbidden, Invalid, NotFound, PlatformError
 from platform_app.integrations.base import CrmHook
 from platform_app.models.integration import ConnectionState, CrmConnection
 from platform_app.services.crm import crm_changes
-from platform_app.services.integrations import call_log, connections, notices
+from platform_app.services.integrations import call_log, connections, crm_tokens, notices
 
 log = structlog.get_logger()
 FOREIGN = "This post is about another account."
+UNSIGNED = "This post isn’t signed with the token that was entered."
 
 
 def find_connection(token: str) -> CrmConnection:
@@ -30,7 +32,8 @@ def accept_all(token: str, bodies: Sequence[bytes]) -> list[None | Exception]:
     Raises NotFound if there is no such address.
     """
     row = find_connection(token)
-    read = [_read(row, body) for body in bodies]
+    secret = _secret(row)
+    read = [_read(row, body, secret) for body in bodies]
     with session_scope(row.tenant_id) as session:
         for hook in read:
             _store(session, row, hook)
@@ -38,12 +41,24 @@ def accept_all(token: str, bodies: Sequence[bytes]) -> list[None | Exception]:
     return [hook if isinstance(hook, Exception) else None for hook in read]
 
 
-def _read(row: CrmConnection, body: bytes) -> CrmHook | PlatformError:
+def _secret(row: CrmConnection) -> str | None:
+    """Return by what posts have to be signed, None if the CRM signs none."""
+    if not connections.type_of(row.kind).posts_help:
+        return None
+    with session_scope(row.tenant_id, read_only=True) as session:
+        return crm_tokens.read_post_secret(session, row)
+
+
+def _read(row: CrmConnection, body: bytes, secret: str | None) -> CrmHook | PlatformError:
     try:
         hook = connections.type_of(row.kind).read_hook(body)
     except Invalid as error:
         return error
-    return hook if hook.account_id == row.external_id else Forbidden(FOREIGN)
+    if hook.account_id != row.external_id:
+        return Forbidden(FOREIGN)
+    if secret is not None and (not secret or not hmac.compare_digest(secret.encode(), hook.secret.encode())):
+        return Forbidden(UNSIGNED)
+    return hook
 
 
 def _store(session: Transaction, row: CrmConnection, hook: CrmHook | PlatformError) -> None:

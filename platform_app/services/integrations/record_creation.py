@@ -84,7 +84,7 @@ class Creations:
         if now() < began + SETTLE:
             raise Postponed(LOOKING, seconds=(began + SETTLE - now()).total_seconds() + 0.1)
         made = {
-            link_id: crm.find_created(self.kind, self.values[link_id], at - CLOCK_DIFFERENCE)
+            link_id: crm.find_created(self.kind, CrmWrite(link_id, "", self.values[link_id]), at - CLOCK_DIFFERENCE)
             for link_id, at in self.doubtful.items()
             if link_id in self.values
         }

@@ -8,7 +8,7 @@ from typing import Any
 from platform_app.integrations.base import FIELD_PREFIX
 from platform_app.models.integration import ConflictRule
 
-EMPTY: tuple[Any, ...] = (None, "", [], "0")
+EMPTY: tuple[Any, ...] = (None, "", [], "0", "0.00", False)  # budgets have no or two decimals
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
-from platform_app.models.integration import CrmCall, CrmSync, SyncState
+from platform_app.models.integration import CrmCall, CrmConnection, CrmSync, SyncState
 from platform_app.models.person import Identity
 from platform_app.services.integrations import conflict_rules, record_merge, synchronization
 from platform_app.services.integrations.failed_changes import FailedChange
@@ -75,11 +75,11 @@ def phase_lines(sync: CrmSync, language: str) -> list[PhaseLine]:
     return lines
 
 
-def rule_lines(rules: dict[str, str], language: str) -> list[RuleLine]:
+def rule_lines(row: CrmConnection, language: str) -> list[RuleLine]:
     """Return the fields for which a rule can be chosen."""
     return [
-        RuleLine(name, translate(language, label), record_merge.rule_of(name, rules).value)
-        for name, label in conflict_rules.CONFLICT_FIELDS.items()
+        RuleLine(name, translate(language, label), record_merge.rule_of(name, row.conflict_rules).value)
+        for name, label in conflict_rules.fields_of(row).items()
     ]
 
 

@@ -20,6 +20,7 @@ from platform_app.services.integrations import (
     connections,
     definitions,
     failed_changes,
+    post_secrets,
     synchronization,
 )
 from platform_app.services.integrations.failed_changes import FailedChange
@@ -64,6 +65,7 @@ class IntegrationState(FieldProblems, rx.State):
     connection_id: str = ""
     name: str = ""
     crm: str = ""
+    kind: str = ""  # of CrmKind
     host: str = ""
     state: str = ""
     colour: str = ""
@@ -73,6 +75,7 @@ class IntegrationState(FieldProblems, rx.State):
     is_synced: bool = False
     is_running: bool = False
     posts: bool = False  # the CRM posts changes; else they are asked for
+    posts_address: str = ""  # to which it posts them, for admins; "" if it cannot reach this platform
     when: str = ""
     exact: str = ""
     sync_words: str = ""
@@ -152,6 +155,20 @@ class IntegrationState(FieldProblems, rx.State):
         return await success_toast(self, "The new token is in use.")
 
     @handler(Role.ADMIN)
+    async def set_post_secret(self, form: dict[str, Any]) -> Any:
+        """Store the secret by which the CRM signs what it posts, or show the problem at the field."""
+        secret = str(form.get("secret", ""))[:400]
+        try:
+            await call(self, post_secrets.set_post_secret, self._id(), secret)
+        except (Invalid, NotFound) as error:
+            words = translate((await current_user(self)).language, error.sentence, **error.values)
+            self.problems = self.problems | {"secret": words}
+            return None
+        self.problems = {}
+        await self._fetch()
+        return await success_toast(self, "Posts signed with this token are accepted.")
+
+    @handler(Role.ADMIN)
     async def disconnect(self) -> Any:
         """Disconnect the account, and go back to the list."""
         opened = await fetch(self, connections.end_webhook, self._id())
@@ -179,6 +196,8 @@ class IntegrationState(FieldProblems, rx.State):
         row = read.row
         words, self.colour = state_words(row)
         self.name, self.host, self.crm = row.name, row.host, connections.type_of(row.kind).label
+        is_admin, self.kind = identity.role.includes(Role.ADMIN), row.kind.value
+        self.posts_address = connections.wanted_webhook(row) if is_admin else ""
         self.state, self.posts = translate(language, words), bool(row.webhook)
         self.problem = translate(language, row.problem, **row.problem_values) if row.problem else ""
         self.is_refused, self.is_paused = row.state == ConnectionState.REFUSED, row.paused_at is not None
@@ -187,7 +206,7 @@ class IntegrationState(FieldProblems, rx.State):
         self.exact = exact_time(language, row.exchanged_at, identity.time_zone) if row.exchanged_at else ""
         self._show_sync(read.sync, language)
         self.groups = read.groups
-        self.rules = rule_lines(row.conflict_rules, language)
+        self.rules = rule_lines(row, language)
         self.failed = [failed_line(change, language) for change in read.failed]
         self.calls = [call_line(entry, identity, language) for entry in read.calls]
         self.connection_id = row.id
