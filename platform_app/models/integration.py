@@ -15,6 +15,7 @@ class CrmKind(StrEnum):
     """The CRMs that can be connected."""
 
     KOMMO = "kommo"
+    BITRIX24 = "bitrix24"
 
 
 class ConnectionState(StrEnum):
