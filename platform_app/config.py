@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     disk_reserve_mb: int = Field(50, ge=0, description="Free megabytes below which the disk counts as full.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
+    site_pages_per_day: int = Field(
+        2_000, ge=1, description="Requests for web pages that are knowledge, for each company and day (UTC)."
+    )
+    site_pause_seconds: float = Field(
+        1, ge=0, description="Pause between two requests to one site; robots.txt may ask for more."
+    )
     egress_allow: str = Field(
         "",
         description="Networks beside the public internet that webhooks and e-mail may reach: 10.0.0.0/8,127.0.0.1/32.",

@@ -32,6 +32,15 @@ class RemoveSource(BaseModel):
     source_id: str
 
 
+class ReadSite(BaseModel):
+    """Read the next page of a web address; the job is postponed until no page is left."""
+
+    priority: ClassVar[Priority] = Priority.LOW
+    kind: Literal["read_site"] = "read_site"
+    site_id: str
+    reading: int  # a job of an earlier reading ends
+
+
 class RebuildIndex(BaseModel):
     """Rebuild a tenant's vector index from the chunks in the database."""
 
@@ -153,6 +162,7 @@ class ExportTenant(BaseModel):
 AnyPayload = (
     IndexSource
     | RemoveSource
+    | ReadSite
     | RebuildIndex
     | ImportContacts
     | ExchangeCrm

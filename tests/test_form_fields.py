@@ -14,6 +14,7 @@ from platform_app.models.mail import MAIL_FORM, MailServerForm
 from platform_app.models.person import TENANT_FORM
 from platform_app.models.script import SCRIPT_FORM, Script
 from platform_app.models.sending import SENDING_FORM, SendingPolicy
+from platform_app.models.web_site import SITE_FORM
 from platform_app.models.webhook import WEBHOOK_FORM
 from tests.test_house_rules import russian
 
@@ -26,6 +27,7 @@ FORMS = {
     "script": SCRIPT_FORM,
     "sending": SENDING_FORM,
     "tenant": TENANT_FORM,
+    "web address": SITE_FORM,
 }
 FIELDS = [pytest.param(one, id=f"{form}: {name}") for form, fields in FORMS.items() for name, one in fields.items()]
 

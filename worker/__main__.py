@@ -21,7 +21,7 @@ from platform_app.services.channels import chat_answer_mail, typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange
 from platform_app.services.jobs import job_counts, job_limits
-from platform_app.services.knowledge import index_rebuild, unused_uploads
+from platform_app.services.knowledge import index_rebuild, site_jobs, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders
@@ -57,7 +57,12 @@ EVERY_FIVE_SECONDS = (  # each looks into the database, which a worker without w
     timers.emit_no_replies,
     task_reminders.remind_due,
 )
-EVERY_THIRTY_SECONDS = (digests.enqueue_due, chat_answer_mail.enqueue_due, tenant_removal.remove_due)
+EVERY_THIRTY_SECONDS = (
+    digests.enqueue_due,
+    chat_answer_mail.enqueue_due,
+    tenant_removal.remove_due,
+    site_jobs.start_due,
+)
 EVERY_HOUR = (
     retention.delete_old_runs,
     retention.delete_old_jobs,

@@ -12,7 +12,7 @@ from platform_app.services.channels import chat_answer_mail, outbound
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.integrations import exchange
-from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.services.knowledge import index_rebuild, site_reading, sources
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 from platform_app.services.tenants import tenant_exports
 from platform_app.services.webhooks import outgoing_deliveries
@@ -21,6 +21,7 @@ from worker.runner import Handler, Runner
 HANDLERS: Mapping[str, Handler] = {
     "index_source": sources.index_source,
     "remove_source": sources.remove_source,
+    "read_site": site_reading.read_site,
     "rebuild_index": index_rebuild.rebuild_index,
     "import_contacts": import_job.import_contacts,
     "exchange_crm": exchange.exchange,

@@ -15,6 +15,7 @@ from platform_app.api.rest import (
     leads,
     scripts,
     tasks,
+    web_sites,
 )
 from platform_app.api.rest.failures import failure
 from platform_app.api.rest.openapi import openapi_document
@@ -30,6 +31,7 @@ MODULES = (
     tasks,
     agents,
     knowledge,
+    web_sites,
     scripts,
     automations,
     feed,

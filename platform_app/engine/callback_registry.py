@@ -15,13 +15,14 @@ from platform_app.services.chat import knowledge_tool, reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.integrations import exchange
-from platform_app.services.knowledge import index_rebuild, source_jobs
+from platform_app.services.knowledge import index_rebuild, site_jobs, source_jobs
 from platform_app.services.mail import invitation_mail, notification_mail, password_reset_mail, two_factor_mail
 from platform_app.services.tenants import tenant_exports
 from platform_app.services.tools import http_tools, mcp_servers
 from platform_app.services.webhooks import outgoing_deliveries
 
 _MODULES: dict[str, ModuleType] = {  # with the functions on_failure, on_retry and payload_from_keys
+    "read_site": site_jobs,
     "import_contacts": import_job,
     "exchange_crm": exchange,
     "take_step": step_calls,

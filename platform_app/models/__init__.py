@@ -36,6 +36,7 @@ from platform_app.models import (
     sequence,
     tenant_export,
     tool_call,
+    web_site,
     webhook,
 )
 
@@ -75,5 +76,6 @@ __all__ = [
     "sequence",
     "tenant_export",
     "tool_call",
+    "web_site",
     "webhook",
 ]

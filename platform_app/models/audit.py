@@ -71,6 +71,7 @@ class AuditObject(StrEnum):
     IMPORT = "contactimport"
     SOURCE = "source"
     CATEGORY = "category"
+    SITE = "website"
     ANALYTICS = "analytics"
     AUDIT_LOG = "audit_log"
 

@@ -23,6 +23,7 @@ class BinKind(StrEnum):
     CONVERSATION = "conversation"
     SOURCE = "source"
     CATEGORY = "category"
+    SITE = "website"
     WEBHOOK = "incomingwebhook"
     OUTGOING_WEBHOOK = "outgoingwebhook"
     CHANNEL_ACCOUNT = "channelaccount"
@@ -42,7 +43,7 @@ class BinEntry(Owned, table=True):
     name_key: str = Field(default="", max_length=600)  # folded, for search
     deleted_at: datetime = Field(sa_type=Instant)
     deleted_by: str = Field(default="", max_length=200)  # name of the member; "": the platform
-    with_id: str = Field(default="", max_length=32)  # the agent that it was deleted with; it is restored with that
+    with_id: str = Field(default="", max_length=32)  # the agent or web address with which it is restored
     was_enabled: bool = False
     details: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # of a category: what it held
     expires_at: datetime = Field(sa_type=Instant)

@@ -30,10 +30,11 @@ class SourceState(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """Where the text of a source comes from: an uploaded file, or an article that members write."""
+    """Where the text of a source comes from: an uploaded file, an article that members write, or a page of the web."""
 
     FILE = "file"
     ARTICLE = "article"
+    WEB = "web"
 
 
 class Visibility(StrEnum):
@@ -45,7 +46,7 @@ class Visibility(StrEnum):
 
 
 class Source(Owned, table=True):
-    """A document: an uploaded file or the published text of an article."""
+    """A document: an uploaded file, the published text of an article, or a web page as it was read last."""
 
     __table_args__ = (Index("ix_source_index_revision", "tenant_id", "index_revision"),)
     title: str = Field(max_length=300)
@@ -64,6 +65,8 @@ class Source(Owned, table=True):
     remarks: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
     index_revision: int = 0  # of the tenant's knowledge when it last changed what a search finds of this source
     replaces: str | None = Field(default=None, max_length=32)  # the source that is deleted when this one is ready
+    site_id: str | None = Field(default=None, index=True, max_length=32)  # of a web page
+    address: str = Field(default="", max_length=2_000)  # of a web page
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -93,3 +96,5 @@ class KnowledgeState(Owned, table=True):
 
     revision: int = 0
     embedder: str = Field(default="", max_length=64)  # its version; empty until the first source is indexed
+    web_day: str = Field(default="", max_length=10)  # of the count below, in UTC
+    web_requests: int = 0  # for web pages on that day

@@ -25,6 +25,20 @@ def lock(session: Transaction, tenant_id: str) -> KnowledgeState:
     return row
 
 
+def web_requests(session: Transaction, tenant_id: str, day: str) -> int:
+    """Return how many requests for web pages were made for a tenant on a day, such as 2026-12-01."""
+    row = session.exec(owned(KnowledgeState, tenant_id)).first()
+    return row.web_requests if row and row.web_day == day else 0
+
+
+def add_web_requests(session: Transaction, tenant_id: str, day: str, count: int) -> None:
+    """Count requests for web pages on a day; those of former days are forgotten."""
+    row = lock(session, tenant_id)
+    if row.web_day != day:
+        row.web_day, row.web_requests = day, 0
+    row.web_requests += count
+
+
 def increment_revision(session: Transaction, tenant_id: str, *changed: Source) -> KnowledgeState:
     """Increment the revision of the tenant's knowledge in this transaction; return the state.
 

@@ -64,6 +64,18 @@ class Reading:
     pieces: Iterator[Piece]
 
 
+@dataclass
+class WebContent:
+    """What a web page has: its title, its links as written, the words of its robots tag, and its text as Markdown."""
+
+    title: str
+    base: str  # to which relative links refer; "": the address of the page
+    links: list[str]
+    robots: str
+    text: str = ""
+    problem: str = ""  # why there is no text, a message id
+
+
 def check_name(file_name: str) -> str:
     """Return the kind of a file by its name. Raises Invalid if files of this kind cannot be parsed."""
     kind = KINDS.get(Path(file_name).suffix.lower())
@@ -106,6 +118,24 @@ def parse(path: Path, file_name: str) -> str:
     """Return the whole text of a file as Markdown, parsed in a child process. Raises as `reading` does."""
     with _child(path, file_name, "text") as out:
         return "".join(line.get("text", "") for line in _lines(out))
+
+
+def parse_web_page(path: Path) -> WebContent:
+    """Return the content of an HTML file, parsed in a child process.
+
+    Raises Invalid if it cannot be parsed, Unavailable if the child cannot run. A page without text has its links.
+    """
+    with _child(path, "page.html", "page") as out:
+        lines = _lines(out)
+        first = next(lines, {})
+        if "page" not in first:
+            raise Invalid(_DAMAGED)
+        content = WebContent(**first["page"])
+        try:
+            content.text = "".join(line.get("text", "") for line in lines)
+        except Invalid as error:
+            content.problem = error.sentence
+        return content
 
 
 @contextmanager
@@ -193,9 +223,12 @@ def _read(kind: str, path: Path) -> tuple[str, Report]:
 def _answer(kind: str, wanted: str, path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of output for the parent process."""
     try:
+        if wanted == "page":
+            links = importlib.import_module("platform_app.rag.readers.html_links")
+            yield {"page": links.read(path)}
         text, report = _read(kind, path)
         yield {"remarks": report.finish()}
-        if wanted == "text":
+        if wanted in ("text", "page"):
             yield from ({"text": text[start : start + 60_000]} for start in range(0, len(text), 60_000))
         else:
             yield from ({"piece": [piece.heading, piece.text]} for piece in cut(text))
@@ -209,7 +242,8 @@ def _answer(kind: str, wanted: str, path: Path) -> Iterator[dict[str, Any]]:
 def main(kind: str, wanted: str, path: str) -> int:
     """Parse the file at `path` and print its pieces, or the problem, as lines of JSON; return the exit code.
 
-    `kind` is the type of the file; `wanted` is "text" for its text in parts, else its chunks are printed."""
+    `kind` is the type of the file; `wanted` is "text" for its text in parts, "page" for the
+    links of a web page and its text, else its chunks are printed."""
     try:
         for line in _answer(kind, wanted, Path(path)):
             print(json.dumps(line, ensure_ascii=False))

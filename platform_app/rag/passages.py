@@ -27,6 +27,7 @@ class Passage:
     used: bool  # in the prompt
     number: int = 0  # by which a reply cites it; 0 if not in the prompt
     cited: bool = False  # cited by the reply
+    source_address: str = ""  # of a web page
     place: int = 0  # of the chunk in its source, from 0
     is_double: bool = False  # another passage in the prompt has its text
     joined: list[str] = field(default_factory=list)  # the ids of all its chunks in their order; empty if it is one

@@ -190,16 +190,17 @@ def _mix(by_word: dict[str, float], by_vector: dict[str, float], share: float) -
 def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> list[Passage]:
     query = (
         owned(Chunk, tenant_id)
-        .with_only_columns(Chunk, Source.title)
+        .with_only_columns(Chunk, Source.title, Source.address)
         .join(Source, Source.id == Chunk.source_id)
         .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids))
     )
-    rows = {chunk.id: (chunk, title) for chunk, title in session.execute(query).all()}
+    rows = {chunk.id: (chunk, title, address) for chunk, title, address in session.execute(query).all()}
     return [
         Passage(
             chunk_id=chunk.id,
             source_id=chunk.source_id,
             source_title=title,
+            source_address=address,
             heading=chunk.heading,
             text=chunk.text,
             score=0.0,
@@ -209,5 +210,5 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
             used=False,
             place=chunk.number,
         )
-        for chunk, title in (rows[i] for i in chunk_ids if i in rows)
+        for chunk, title, address in (rows[i] for i in chunk_ids if i in rows)
     ]

@@ -95,6 +95,21 @@ async def test_knowledge(who: Identity) -> None:
     assert refused.status_code == 404 and len(rows(who, Source)) == 2
 
 
+async def test_web_addresses(who: Identity) -> None:
+    key = a_key(who)
+    sent = {"address": "https://shop.test/help?utm_source=x#top", "scope": "site", "path_prefix": "/help"}
+    made = await good(key, "POST", "/knowledge/sites", sent)
+    assert (made["address"], made["state"], made["depth"]) == ("https://shop.test/help", "queued", 3)
+    assert (await ask(key, "POST", "/knowledge/sites", sent)).status_code == 409
+    assert (await ask(key, "POST", "/knowledge/sites", sent | {"depth": 6})).status_code == 422
+    assert [one["id"] for one in (await good(key, "GET", "/knowledge/sites"))["data"]] == [made["id"]]
+    told = await good(key, "GET", f"/knowledge/sites/{made['id']}")
+    assert (told["pages"], told["sources"]) == ({"waiting": 1}, 0)
+    assert (await ask(key, "POST", f"/knowledge/sites/{made['id']}/read")).status_code == 409
+    await good(key, "DELETE", f"/knowledge/sites/{made['id']}")
+    assert (await good(key, "GET", "/knowledge/sites"))["data"] == []
+
+
 async def test_scripts(who: Identity) -> None:
     key, agent_id = a_key(who), published(who)
     sent = {"title": "Hello", "kind": "greeting", "text": "Say hello.", "agent_id": agent_id}

@@ -45,6 +45,7 @@ ROWS = {
     "script_id": "script",
     "server_id": "mcpserver",
     "sequence_id": "sequence",
+    "site_id": "website",
     "source_id": "source",
     "tool_id": "httptool",
     "outgoing_id": "outgoingwebhook",

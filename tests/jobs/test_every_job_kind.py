@@ -36,7 +36,7 @@ from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.integrations import connections, synchronization
 from platform_app.services.integrations.connections import CrmAccess, Definitions
 from platform_app.services.jobs import job_list
-from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.services.knowledge import index_rebuild, sites, sources
 from platform_app.services.mail import mail_servers
 from platform_app.services.notifications import digests
 from platform_app.services.tenants import tenant_exports
@@ -103,6 +103,15 @@ def a_source(who: Identity) -> str:
 def source_says(who: Identity, source_id: str) -> str:
     source = call(who, sources.get, source_id)
     return str(source.error) if source.state == SourceState.FAILED else ""
+
+
+def a_site(who: Identity) -> str:
+    form = {"address": "https://shop.test/", "scope": "page", "depth": "3", "page_limit": "9", "interval": "never"}
+    return str(call(who, sites.create, form).id)
+
+
+def site_says(who: Identity, site_id: str) -> str:
+    return str(call(who, sites.get, site_id).error)
 
 
 def a_removal(who: Identity) -> str:
@@ -267,6 +276,7 @@ CASES = {
     "remove_source": Case(
         a_removal, told("File and text of the deleted source “{title}” are still kept: {reason}"), by_job
     ),
+    "read_site": Case(a_site, site_says, lambda who, one: call(who, sites.read_now, one)),
     "rebuild_index": Case(
         a_rebuilding,
         told("The vector index wasn’t rebuilt: {reason} Until then, only keyword search works."),

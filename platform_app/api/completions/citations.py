@@ -20,7 +20,7 @@ def _cited(reply: Completion) -> Iterator[tuple[re.Match[str], dict[str, Any]]]:
 
 
 def chat_annotations(who: Identity, reply: Completion) -> list[dict[str, Any]]:
-    """Return the annotations of a chat message; the address is that of the source in the console."""
+    """Return the annotations of a chat message; the address is that of a web page, or of the source in the console."""
     return [
         {
             "type": "url_citation",
@@ -49,6 +49,8 @@ def response_annotations(reply: Completion) -> list[dict[str, Any]]:
 
 
 def _source_address(who: Identity, passage: dict[str, Any]) -> str:
+    if address := str(passage.get("source_address", "")):
+        return address
     own = settings()
     base = (own.public_url or f"http://{own.host}:{own.port}").rstrip("/")
     return f"{base}/manage/{who.slug}/knowledge/{passage.get('source_id', '')}"

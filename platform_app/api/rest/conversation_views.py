@@ -34,6 +34,7 @@ class SourceView(BaseModel):
     title: str
     heading: str
     source_id: str
+    address: str  # of a web page; empty for other sources
 
 
 class MessageView(View):
@@ -77,4 +78,5 @@ def source_view(passage: dict[str, Any]) -> SourceView:
         title=str(passage.get("source_title", "")),
         heading=str(passage.get("heading", "")),
         source_id=str(passage.get("source_id", "")),
+        address=str(passage.get("source_address", "")),
     )

@@ -33,7 +33,7 @@ class CategoriesView(BaseModel):
 
 
 class SourceDetails(View):
-    """A file or article of which agents may read passages once it is indexed, unless it is hidden."""
+    """A file, article or web page of which agents may read passages once it is indexed, unless it is hidden."""
 
     id: str
     created_at: datetime
@@ -41,6 +41,8 @@ class SourceDetails(View):
     kind: SourceKind
     visibility: Visibility
     category_id: str | None
+    site_id: str | None
+    address: str
     file_name: str
     size: int
     state: SourceState

@@ -214,7 +214,12 @@
       sources.append(make("summary", "", `${words.sources}: ${message.sources.length}`));
       const list = sources.appendChild(make("ol"));
       for (const one of message.sources) {
-        const item = list.appendChild(make("li", "", !one.heading || one.heading.startsWith(one.title) ? one.heading || one.title : `${one.title} · ${one.heading}`));
+        const named = !one.heading || one.heading.startsWith(one.title) ? one.heading || one.title : `${one.title} · ${one.heading}`;
+        const item = list.appendChild(make("li"));
+        if (/^https?:\/\//.test(one.address || "")) {
+          const link = item.appendChild(make("a", "", named));
+          Object.assign(link, { href: one.address, target: "_blank", rel: "noopener noreferrer nofollow" });
+        } else item.textContent = named;
         item.value = one.number;
       }
       line.append(sources);

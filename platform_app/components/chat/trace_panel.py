@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.components.chat.sheets import SidePanel
+from platform_app.components.console.outside_link import outside_link
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
@@ -28,6 +29,10 @@ def side_panel() -> rx.Component:
 
 def _passage() -> rx.Component:
     return rx.fragment(
+        rx.cond(
+            ChatPanelState.source_address != "",
+            outside_link(ChatPanelState.source_address, ChatPanelState.source_address),
+        ),
         rx.foreach(ChatPanelState.chunks, _chunk),
         rx.cond(
             ChatPanelState.source_id != "",

@@ -25,7 +25,7 @@ from platform_app.services.bin.bin_kinds import KINDS
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads, tasks
-from platform_app.services.knowledge import categories, sources
+from platform_app.services.knowledge import categories, sites, sources
 from platform_app.services.scripts import scripts
 from platform_app.services.webhooks import incoming_webhooks, outgoing_webhooks
 
@@ -42,6 +42,7 @@ RESTORERS: dict[BinKind, Callable[[Transaction, Identity, str], Any]] = {
     BinKind.CONVERSATION: conversations.restore,
     BinKind.SOURCE: sources.restore,
     BinKind.CATEGORY: categories.restore,
+    BinKind.SITE: sites.restore,
     BinKind.WEBHOOK: incoming_webhooks.restore,
     BinKind.OUTGOING_WEBHOOK: outgoing_webhooks.restore,
     BinKind.CHANNEL_ACCOUNT: channel_accounts.restore,
@@ -56,7 +57,7 @@ class BinPage:
     entries: list[BinEntry]
     total: int  # matching entries
     page: int  # from 1; the last page if a later one was requested
-    with_counts: dict[str, dict[BinKind, int]] = field(default_factory=dict)  # by agent: what was deleted with it
+    with_counts: dict[str, dict[BinKind, int]] = field(default_factory=dict)  # by id: what was deleted with it
 
 
 def visible_kinds(who: Identity) -> list[BinKind]:
@@ -67,7 +68,7 @@ def visible_kinds(who: Identity) -> list[BinKind]:
 def list_entries(
     session: Transaction, who: Identity, *, search: str = "", kind: str = "", page: int = 1, page_size: int = 25
 ) -> BinPage:
-    """Return a page of what the member may see, without what was deleted together with an agent.
+    """Return a page of what the member may see, without what was deleted together with an agent or web address.
 
     `search` is looked for in names; `kind` is a BinKind, or "" for all; pages count from 1.
     """

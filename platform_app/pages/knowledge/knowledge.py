@@ -5,14 +5,24 @@ import reflex as rx
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, row_menu, search_box, select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago, undo_bar
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    empty_state,
+    link_button,
+    pager,
+    row_link,
+    time_ago,
+    undo_bar,
+)
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload
 from platform_app.components.knowledge.categories import category_panel, category_select
+from platform_app.components.knowledge.sites import site_list
 from platform_app.components.knowledge.source_state import source_state
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 from platform_app.state.knowledge.knowledge import KnowledgeState, PassageRow
+from platform_app.state.knowledge.sites import SitesState
 from platform_app.state.knowledge.source_view import STATES, SourceRow
 
 
@@ -49,6 +59,7 @@ def show() -> rx.Component:
                 table=_table(),
                 empty=_empty(),
             ),
+            site_list(),
             _retrieval_test(),
             undo_bar(KnowledgeState.undo_sentence, KnowledgeState.undo),
         ),
@@ -58,7 +69,8 @@ def show() -> rx.Component:
 
 def _empty() -> rx.Component:
     return empty_state(
-        t("No sources yet. Upload a document or write an article, and your agents answer from it."), icon="book-open"
+        t("No files or articles yet. Upload a document or write an article, and your agents answer from it."),
+        icon="book-open",
     )
 
 
@@ -73,8 +85,16 @@ def _questions_link() -> rx.Component:
 
 
 def _create() -> rx.Component:
-    button = rx.button(rx.icon("plus", size=16), t("Create article"), on_click=KnowledgeState.create_article)
-    return rx.cond(~READ_ONLY, button)
+    web = link_button(
+        t("Add a web address"),
+        "/knowledge/sites/new",
+        rx.icon("globe", size=16),
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+    )
+    article = rx.button(rx.icon("plus", size=16), t("Create article"), on_click=KnowledgeState.create_article)
+    return rx.cond(~READ_ONLY, rx.fragment(web, article))
 
 
 def _table() -> rx.Component:
@@ -92,6 +112,7 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
         rx.table.row_header_cell(
             row_link(source.title, f"/manage/{CurrentUser.slug}/knowledge/{source.path}"),
             rx.cond(source.is_article, rx.el.div(t("Article"), class_name="muted small")),
+            rx.cond(source.is_web, rx.el.div(t("Web page"), class_name="muted small")),
         ),
         rx.table.cell(
             category_select(
@@ -198,4 +219,15 @@ def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/knowledge", "Knowledge", show, CategoryState.load, KnowledgeState.load, KnowledgeState.watch)]
+PAGES = [
+    tenant_page(
+        "/knowledge",
+        "Knowledge",
+        show,
+        CategoryState.load,
+        KnowledgeState.load,
+        SitesState.load,
+        KnowledgeState.watch,
+        SitesState.watch,
+    )
+]

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.outside_link import outside_link
 from platform_app.components.console.page import tenant_page
 from platform_app.components.console.parts import READ_ONLY, download_link, field, skeleton_rows
 from platform_app.components.console.text import t
@@ -38,6 +39,13 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
                 rx.link(t("Edit article"), href=f"{home}/articles/{source.id}", size="2", underline="always"),
             ),
             rx.cond(
+                source.is_web,
+                rx.fragment(
+                    outside_link(t("Open the page"), source.address),
+                    rx.link(t("Web address"), href=f"{home}/sites/{source.site_id}", size="2", underline="always"),
+                ),
+            ),
+            rx.cond(
                 source.size != "",
                 download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
             ),
@@ -53,7 +61,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
             align="center",
             margin_bottom="16px",
         ),
-        rx.cond(~source.is_article & ~READ_ONLY, _changes(source)),
+        rx.cond(~source.is_article & ~source.is_web & ~READ_ONLY, _changes(source)),
         rx.el.ol(rx.foreach(SourcePageState.chunks, _chunk), class_name="passages"),
     )
 

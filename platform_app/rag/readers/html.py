@@ -33,7 +33,7 @@ MAX_DEPTH = 200
 
 def read(path: Path, report: Report) -> str:
     """Return the text of a page as Markdown. Raises Invalid if the file is an SVG picture."""
-    source = _decode(path.read_bytes(), report)
+    source = decode(path.read_bytes(), report)
     if re.match(r"\s*(<\?xml[^>]*>\s*)?<svg", source, re.IGNORECASE):
         raise Invalid("This file type isn’t supported. Upload PDF, DOCX, XLSX, ODS, CSV, TXT, MD or HTML.")
     source = re.sub(r"^\s*<\?xml[^>]*>", "", source)
@@ -48,7 +48,7 @@ def read(path: Path, report: Report) -> str:
     return "\n\n".join(blocks)
 
 
-def _decode(data: bytes, report: Report) -> str:
+def decode(data: bytes, report: Report) -> str:
     """Return the source as text, decoded by byte order mark, as UTF-8, by its declared charset, or by statistics."""
     declared = _CHARSET.search(data[:4096])
     if declared and not marked_encoding(data):

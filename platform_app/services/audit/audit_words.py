@@ -64,6 +64,7 @@ OBJECTS: dict[str, str] = {
     AuditObject.IMPORT: "Import",
     AuditObject.SOURCE: "Source",
     AuditObject.CATEGORY: "Category",
+    AuditObject.SITE: "Web address",
     AuditObject.ANALYTICS: "Analytics",
     AuditObject.AUDIT_LOG: "Audit log",
 }

@@ -101,6 +101,14 @@ KINDS: Mapping[BinKind, DeletableKind] = {
         removed="Category “{name}” permanently deleted",
         columns=("category_id", "parent_id"),
     ),
+    BinKind.SITE: DeletableKind(
+        "Web address",
+        ActivityKind.KNOWLEDGE,
+        "/knowledge/sites/{id}",
+        restored="Web address “{name}” restored",
+        removed="Web address “{name}” permanently deleted",
+        columns=("site_id",),
+    ),
     BinKind.WEBHOOK: DeletableKind(
         "Webhook",
         ActivityKind.INTEGRATION,

@@ -14,7 +14,7 @@ from platform_app.models.bin import BinKind
 from platform_app.models.saved_view import SavedView
 
 REMOVED_ID = "0" * 32  # in place of the id of a removed row; editors name it, and publishing refuses it
-LISTED = frozenset({"categories", "sources"})  # keys of lists of ids, from which an id is left out
+LISTED = frozenset({"categories", "sources", "sites"})  # keys of lists of ids, from which an id is left out
 
 # Columns that say what is to happen, by table; a removed id is replaced there.
 SETTINGS: Mapping[str, tuple[str, ...]] = {

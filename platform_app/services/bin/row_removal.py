@@ -15,6 +15,7 @@ from platform_app.models.crm import Contact, Note, Task
 from platform_app.models.event import Event
 from platform_app.models.integration import CrmLink
 from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source
 from platform_app.models.message_search import messagesearch
 from platform_app.models.notification import Notification
 from platform_app.models.rule import Rule
@@ -108,6 +109,9 @@ def _remove_dependents(session: Transaction, tenant_id: str, kind: BinKind, ids:
         )
         for other, model in own:
             remove(session, tenant_id, other, _ids(session, owned(model, tenant_id).where(model.agent_id.in_(ids))))
+    elif kind == BinKind.SITE:
+        pages = _ids(session, owned(Source, tenant_id).where(col(Source.site_id).in_(ids)))
+        remove(session, tenant_id, BinKind.SOURCE, pages)
     elif kind == BinKind.CONTACT:
         merged = _ids(session, owned(Contact, tenant_id).where(col(Contact.merged_into).in_(ids)))
         remove(session, tenant_id, BinKind.CONTACT, merged)

@@ -135,7 +135,12 @@ def _as_json(message: Message) -> dict[str, Any]:
         "at": message.created_at.isoformat(),
         "cursor": cursor_of(message),
         "sources": [
-            {"number": one.get("number", 0), "title": one.get("source_title", ""), "heading": one.get("heading", "")}
+            {
+                "number": one.get("number", 0),
+                "title": one.get("source_title", ""),
+                "heading": one.get("heading", ""),
+                "address": one.get("source_address", ""),
+            }
             for one in message.sources[:MAX_SOURCES]
         ],
     }

@@ -5,11 +5,11 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.db import session_scope, unscoped
 from platform_app.job_callbacks import call_on_failure
-from platform_app.jobs import ImportContacts, IndexSource, RebuildIndex, RemoveSource
+from platform_app.jobs import ImportContacts, IndexSource, ReadSite, RebuildIndex, RemoveSource
 from platform_app.models.job import Job, JobState
 
-# These work on the platform's own rows and files only, and go on where they stopped.
-_OWN_DATA = (IndexSource, RemoveSource, RebuildIndex, ImportContacts)
+# These change the platform's own rows and files only, and go on where they stopped.
+_OWN_DATA = (IndexSource, RemoveSource, ReadSite, RebuildIndex, ImportContacts)
 _REPEATABLE = tuple(payload.model_fields["kind"].default for payload in _OWN_DATA)
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
 _BATCH = 200

@@ -9,6 +9,7 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.knowledge import Category, Source
 from platform_app.models.person import Identity
+from platform_app.models.web_site import WebSite
 from platform_app.rag import knowledge_state
 from platform_app.services.bin import bin_entries
 from platform_app.services.versions.deletable_rows import DeletableRows
@@ -115,11 +116,12 @@ def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> 
 
 
 def delete(session: Transaction, who: Identity, category_id: str) -> None:
-    """Delete a category; its children and sources move to its parent. Raises NotFound if there is none."""
+    """Delete a category; what it holds moves to its parent. Raises NotFound if there is none."""
     category = _ROWS.delete(session, who, category_id)
     moved = {
         "categories": _move(session, Category, "parent_id", category, to=category.parent_id),
         "sources": _move(session, Source, "category_id", category, to=category.parent_id),
+        "sites": _move(session, WebSite, "category_id", category, to=category.parent_id),
     }
     entry = bin_entries.find(session, category)
     assert entry is not None  # just written
@@ -152,6 +154,7 @@ def restore(session: Transaction, who: Identity, category_id: str) -> Category:
     row.name = _free_name([other for other in others if other.parent_id == row.parent_id], row.name)
     _move_back(session, row, Category, "parent_id", ids=held.get("categories", []), former=former)
     _move_back(session, row, Source, "category_id", ids=held.get("sources", []), former=former)
+    _move_back(session, row, WebSite, "category_id", ids=held.get("sites", []), former=former)
     session.flush()
     if max((depth for _, depth in list_categories(session, who)), default=0) >= MAX_DEPTH:
         raise LimitReached("Categories can be nested up to {count} levels.", count=MAX_DEPTH)

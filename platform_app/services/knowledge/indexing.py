@@ -10,11 +10,11 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import owned, owned_delete, session_scope
+from platform_app.db import Transaction, owned, owned_delete, session_scope
 from platform_app.errors import Invalid
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
-from platform_app.models.knowledge import Chunk, Source, SourceState, Visibility
+from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
 from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.embedders import Embedder
@@ -191,16 +191,15 @@ def _switch_generation(job: RunningJob, source: Source, written: tuple[int, int]
         if row.replaces and row.deleted_at is None:
             source_replacement.retire(session, job.tenant_id, row.replaces, by=row.created_by)
             row.replaces = None
-        activity.record(
-            session,
-            job.tenant_id,
-            ActivityKind.KNOWLEDGE,
-            "Source “{title}” indexed",
-            link=f"/knowledge/{source.id}",
-            title=source.title,
-        )
+        if row.kind != SourceKind.WEB:  # the pages of a site are told of together
+            _record(session, row, ActivityKind.KNOWLEDGE, "Source “{title}” indexed")
         session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
     return old_ids
+
+
+def _record(session: Transaction, source: Source, kind: ActivityKind, sentence: str) -> None:
+    link = f"/knowledge/{source.id}"
+    activity.record(session, source.tenant_id, kind, sentence, link=link, title=source.title)
 
 
 def _fail(job: RunningJob, source: Source, sentence: str) -> None:
@@ -209,14 +208,7 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
         if row.stored_as != source.stored_as:
             return
         row.state, row.error, row.progress, row.remarks = SourceState.FAILED, sentence, 0, []
-        activity.record(
-            session,
-            job.tenant_id,
-            ActivityKind.FAILURE,
-            "Source “{title}” couldn’t be read",
-            link=f"/knowledge/{source.id}",
-            title=source.title,
-        )
+        _record(session, row, ActivityKind.FAILURE, "Source “{title}” couldn’t be read")
         session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
 
 

@@ -30,7 +30,7 @@ def set_file(session: Transaction, source: Source, file_name: str, file: StoredF
 async def replace_file(who: Identity, source_id: str, file_name: str, body: AsyncIterator[bytes]) -> None:
     """Replace the file of a source; its former passages are found until the new ones are indexed.
 
-    Raises NotFound if there is no such source, Conflict if it is an article, Invalid if the name or type of the file is
+    Raises NotFound if there is no such source, Conflict if it is no file, Invalid if the name or type of the file is
     not allowed or it is empty, LimitReached if it is too large or the quota is used up. Nothing is changed then.
     """
     name = uploads.plain_name(file_name)
@@ -61,7 +61,7 @@ def _replace(session: Transaction, who: Identity, source_id: str, *, name: str, 
 def rename(session: Transaction, who: Identity, source_id: str, title: str) -> Source:
     """Give a source another title, by which it is also found once it is indexed again.
 
-    Raises NotFound if there is no such source, Conflict if it is an article, Invalid for an empty or long title.
+    Raises NotFound if there is no such source, Conflict if it is no file, Invalid for an empty or long title.
     """
     title = " ".join(title.split())
     if not title or not title.isprintable() or len(title) > MAX_TITLE_CHARS:
@@ -75,6 +75,8 @@ def rename(session: Transaction, who: Identity, source_id: str, title: str) -> S
 
 def _locked_file(session: Transaction, who: Identity, source_id: str) -> Source:
     source = sources.get(session, who, source_id, lock=True)
+    if source.kind == SourceKind.WEB:
+        raise Conflict("This is a web page. It is read from its address.")
     if source.kind != SourceKind.FILE:
         raise Conflict("This is an article. Edit it instead.")
     return source

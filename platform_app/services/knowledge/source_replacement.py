@@ -39,16 +39,16 @@ def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
     return name
 
 
-def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> None:
+def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str, with_id: str = "") -> None:
     """Move a source to the bin, so that no search finds it; a job deletes its vectors and chunks after UNDO_SECONDS.
 
-    `by` is the name of the member who deleted or replaced it.
+    `by` is the name of the member who deleted or replaced it, `with_id` the web address that it is deleted with.
     """
     old: Source | None = session.exec(owned(Source, tenant_id).where(Source.id == source_id)).first()
     if old is None or old.deleted_at is not None:
         return
     old.deleted_at = now()
-    bin_entries.put(session, old, by=by)
+    bin_entries.put(session, old, by=by, with_id=with_id)
     knowledge_state.increment_revision(session, tenant_id, old)
     enqueue(
         session,
@@ -57,6 +57,17 @@ def retire(session: Transaction, tenant_id: str, source_id: str, *, by: str) -> 
         run_at=now() + timedelta(seconds=UNDO_SECONDS),
         lock_key=f"source:{old.id}",
     )
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
+
+
+def withdraw(session: Transaction, tenant_id: str, source_id: str) -> None:
+    """Delete the source of a web page that is no more, without the bin: no search finds it from now on."""
+    old: Source | None = session.exec(owned(Source, tenant_id).where(Source.id == source_id)).first()
+    if old is None or old.deleted_at is not None:
+        return
+    old.deleted_at = now()
+    knowledge_state.increment_revision(session, tenant_id, old)
+    enqueue(session, tenant_id, RemoveSource(source_id=old.id), lock_key=f"source:{old.id}")
     session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
 
 

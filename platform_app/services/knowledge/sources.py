@@ -14,6 +14,7 @@ from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
 from platform_app.models.person import Identity
+from platform_app.models.web_site import PageOutcome, WebPage, WebSite
 from platform_app.rag import knowledge_state
 from platform_app.rag.parsing import check_name
 from platform_app.rag.passages import MAX_JOINED
@@ -145,6 +146,22 @@ def check_quota(session: Transaction, tenant_id: str, size: int) -> None:
         raise LimitReached("Storage is full. Delete some files first.")
 
 
+def _exclude_page(session: Transaction, source: Source, *, is_excluded: bool) -> None:
+    """Let the page of a source be read no more, or again. Raises Conflict if its web address is deleted."""
+    if source.kind != SourceKind.WEB:
+        return
+    site = owned(WebSite, source.tenant_id).where(WebSite.id == source.site_id, col(WebSite.deleted_at).is_(None))
+    if session.exec(site).first() is None:
+        raise Conflict("The web address of this page is deleted. Restore that first.")
+    page: WebPage | None = session.exec(owned(WebPage, source.tenant_id).where(WebPage.source_id == source.id)).first()
+    if page is not None:
+        page.is_excluded = is_excluded
+        if is_excluded:
+            page.outcome = PageOutcome.EXCLUDED
+        elif page.outcome == PageOutcome.EXCLUDED:
+            page.outcome = PageOutcome.UNCHANGED
+
+
 def _publish_change(session: Transaction, source: Source) -> None:
     tenant_id, source_id = source.tenant_id, source.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
@@ -163,9 +180,11 @@ def list_sources(
     """Return one page of the tenant's sources, newest first, and the number of all matching ones.
 
     `state` is a SourceState or HIDDEN; `category` is an id, which includes nested ones, or "none" for sources without
-    a category.
+    a category. Pages of web addresses, which may be many, are among them only with a search or a state.
     """
     query = owned(Source, who.tenant_id).where(col(Source.deleted_at).is_(None))
+    if not search.strip() and not state:
+        query = query.where(Source.kind != SourceKind.WEB)
     if search.strip():
         wanted = search.strip().casefold()
         rows = session.execute(query.with_only_columns(Source.id, Source.title)).all()
@@ -239,8 +258,12 @@ def retry(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def delete(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Move a source to the bin; no search finds it any more. Raises NotFound if there is no such source."""
+    """Move a source to the bin; no search finds it any more. A web page is not read again until it is restored.
+
+    Raises NotFound if there is no such source.
+    """
     source = get(session, who, source_id)
+    _exclude_page(session, source, is_excluded=True)
     source_replacement.retire(session, who.tenant_id, source.id, by=who.name)
     activity.record_by(
         session,
@@ -255,13 +278,15 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
 def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     """Restore a deleted source; it is indexed again if its chunks are deleted, and numbered if its name is taken.
 
-    Raises NotFound if there is no such deleted source, LimitReached if the tenant's files would exceed QUOTA_BYTES.
+    Raises NotFound if there is no such deleted source, LimitReached if the tenant's files would exceed QUOTA_BYTES, and
+    Conflict if it is a web page whose address is deleted.
     """
     query = owned(Source, who.tenant_id).where(Source.id == source_id).with_for_update()
     source: Source | None = session.exec(query).first()
     if source is None or source.deleted_at is None:
         raise NotFound("Source not found. It may have been deleted.")
     check_quota(session, who.tenant_id, source.size)
+    _exclude_page(session, source, is_excluded=False)
     is_file = source.kind == SourceKind.FILE
     if is_file and source_replacement.find_same_name(session, who.tenant_id, source.file_name, None):
         source.file_name = source_replacement.unique_name(session, who.tenant_id, source.file_name)

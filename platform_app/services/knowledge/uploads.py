@@ -55,8 +55,13 @@ async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
 
 def store_text(text: str) -> StoredFile:
     """Write a text to disk in UTF-8, under a random name."""
+    return store_bytes(text.encode())
+
+
+def store_bytes(content: bytes) -> StoredFile:
+    """Write a file to disk under a random name."""
     settings().uploads.mkdir(parents=True, exist_ok=True)
-    content, stored_as = text.encode(), secrets.token_hex(16)
+    stored_as = secrets.token_hex(16)
     (settings().uploads / stored_as).write_bytes(content)
     return StoredFile(stored_as, len(content))
 

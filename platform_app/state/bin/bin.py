@@ -23,6 +23,7 @@ _COUNTED: dict[BinKind, tuple[str, str]] = {
     BinKind.RULE: ("{count} rule", "{count} rules"),
     BinKind.SEQUENCE: ("{count} sequence", "{count} sequences"),
     BinKind.SCRIPT: ("{count} script", "{count} scripts"),
+    BinKind.SOURCE: ("{count} page", "{count} pages"),
 }
 
 

@@ -49,6 +49,7 @@ class ChatPanelState(rx.State):
     degraded: bool = False
     source_title: str = ""
     source_id: str = ""
+    source_address: str = ""  # of a web page
     chunks: list[PassageChunk] = []
 
     @handler(Role.VIEWER)
@@ -80,6 +81,7 @@ class ChatPanelState(rx.State):
         source, chunks = await fetch(self, sources.get_passage, *ids)
         self.shown_id = " ".join(ids)
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
+        self.source_address = source.address
         self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id in ids) for chunk in chunks]
         self.open_panel = "passage"
 

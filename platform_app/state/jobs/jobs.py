@@ -19,6 +19,7 @@ from platform_app.state.console.live_updates import subscribe
 KIND_LABELS = {
     "index_source": "Index a source",
     "remove_source": "Remove a source",
+    "read_site": "Read a web address",
     "rebuild_index": "Rebuild vector index",
     "import_contacts": "Import contacts",
     "exchange_crm": "Exchange changes with a CRM",

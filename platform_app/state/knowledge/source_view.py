@@ -34,6 +34,9 @@ class SourceRow:
     category: str
     path: str  # of its page, below /knowledge/
     is_article: bool
+    is_web: bool  # a page of a web address
+    address: str  # of a web page
+    site_id: str
     is_text: bool  # a file that can be edited as an article
     size: str
     when: str
@@ -58,6 +61,9 @@ def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
         category=source.category_id or "none",
         path=f"articles/{source.id}" if is_article else source.id,
         is_article=is_article,
+        is_web=source.kind == SourceKind.WEB,
+        address=source.address,
+        site_id=source.site_id or "",
         is_text=articles.can_edit_as_article(source),
         size=_size(source.size, language) if source.stored_as else "",
         when=relative_time(language, source.created_at, now(), identity.time_zone),

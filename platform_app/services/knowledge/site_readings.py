@@ -1,0 +1,216 @@
+"""Site readings: begins and ends the reading of a web address, and which of its addresses are read."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app import notifier
+from platform_app.clock import new_id, now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.errors import Invalid
+from platform_app.integrations import web_addresses
+from platform_app.integrations.robots import Robots
+from platform_app.jobs import ReadSite, enqueue
+from platform_app.models.event import ActivityKind
+from platform_app.models.web_site import PageOutcome, ReadInterval, SiteScope, SiteState, WebPage, WebSite
+from platform_app.services.feed import activity
+from platform_app.services.knowledge import source_replacement
+
+INTERVALS = {
+    ReadInterval.DAY: timedelta(days=1),
+    ReadInterval.WEEK: timedelta(days=7),
+    ReadInterval.MONTH: timedelta(days=30),
+}
+JOB_KEY = "site:"  # begins the key of a job; the web address follows, for the lock names only the host
+RETRY_AFTER = timedelta(hours=1)  # a reading that got nothing
+MAX_REFUSED = 200  # addresses that robots.txt refuses, which are kept for the report
+BY_ROBOTS = "robots.txt does not allow it."
+NOT_READ = "The reading ended before this page."
+_BATCH = 300  # hashes in a query
+_NO_PAGES = (
+    *(".7z", ".avi", ".bmp", ".css", ".csv", ".doc", ".docx", ".exe", ".gif", ".gz", ".ico", ".jpeg", ".jpg", ".js"),
+    *(".json", ".mov", ".mp3", ".mp4", ".ods", ".pdf", ".png", ".ppt", ".pptx", ".rar", ".rss", ".svg", ".tar", ".txt"),
+    *(".wav", ".webm", ".webp", ".woff", ".woff2", ".xls", ".xlsx", ".xml", ".zip"),
+)
+
+
+def lock_key(site: WebSite) -> str:
+    """Return the lock under which the addresses of one host are read one after another."""
+    return f"web:{sha256(web_addresses.host_of(site.address).encode()).hexdigest()[:40]}"
+
+
+def start(session: Transaction, site: WebSite) -> None:
+    """Begin a new reading of all known pages; a job reads them one by one. One that runs ends."""
+    site.reading += 1
+    site.state, site.error, site.remark, site.next_read_at = SiteState.QUEUED, "", "", None
+    site.sitemaps, site.sitemaps_read, site.requests, site.bytes_read, site.fetch_ms = [], 0, 0, 0, 0
+    site.failures_in_row, site.is_cut = 0, False
+    _reset_pages(session, site)
+    session.flush()
+    _enqueue(session, site)
+    publish_change(session, site)
+
+
+def _enqueue(session: Transaction, site: WebSite) -> None:
+    payload = ReadSite(site_id=site.id, reading=site.reading)
+    enqueue(session, site.tenant_id, payload, dedupe_key=f"{JOB_KEY}{site.id}/{new_id()}", lock_key=lock_key(site))
+
+
+def resume(session: Transaction, site: WebSite) -> None:
+    """Go on with the reading that a pause interrupted, or begin one that came due meanwhile."""
+    if site.is_in_progress:
+        _enqueue(session, site)
+    publish_change(session, site)
+
+
+def _reset_pages(session: Transaction, site: WebSite) -> None:
+    """Let all pages wait; those that do not belong to the site any more go with their sources."""
+    kept = 0
+    for page in list_pages(session, site):
+        is_kept = kept < most_pages(site) or page.outcome == PageOutcome.REFUSED
+        if page.outcome == PageOutcome.GONE or not is_kept or not _belongs(site, page.address, page.depth):
+            if page.source_id:
+                source_replacement.withdraw(session, site.tenant_id, page.source_id)
+            session.delete(page)
+            continue
+        kept += page.outcome != PageOutcome.REFUSED
+        page.outcome = PageOutcome.EXCLUDED if page.is_excluded else PageOutcome.WAITING
+        page.attempts, page.reason = 0, ""
+    session.flush()
+    first = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, WebPage.depth == 0)
+    if session.exec(first.limit(1)).first() is None:
+        session.add(_page(site, site.address, 0))
+
+
+def list_pages(session: Transaction, site: WebSite) -> list[WebPage]:
+    """Return all addresses of a site, those near its own first."""
+    query = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id)
+    return list(session.exec(query.order_by(WebPage.depth, col(WebPage.id))).all())
+
+
+def most_pages(site: WebSite) -> int:
+    """Return how many pages of a site are read."""
+    return 1 if site.scope == SiteScope.PAGE else site.page_limit
+
+
+def _belongs(site: WebSite, address: str, depth: int) -> bool:
+    if depth == 0:
+        return True
+    is_inside = site.scope == SiteScope.SITE and web_addresses.is_same_site(address, site.address)
+    return is_inside and depth <= site.depth and web_addresses.is_below(address, site.path_prefix)
+
+
+def _page(site: WebSite, address: str, depth: int) -> WebPage:
+    key = web_addresses.hash_of(address)
+    return WebPage(tenant_id=site.tenant_id, site_id=site.id, address=address, address_hash=key, depth=depth)
+
+
+def add_pages(session: Transaction, site: WebSite, addresses: Iterable[str], *, depth: int, robots: Robots) -> None:
+    """Let the addresses among these wait that belong to the site and are not known yet, as far as its limit allows."""
+    wanted = {
+        web_addresses.hash_of(address): address
+        for address in addresses
+        if _belongs(site, address, depth) and not address.split("?")[0].lower().endswith(_NO_PAGES)
+    }
+    known = _known(session, site, list(wanted))
+    counts = count_by_outcome(session, site)
+    refused = counts.get(PageOutcome.REFUSED, 0)
+    room = most_pages(site) - sum(counts.values()) + refused
+    for key, address in wanted.items():
+        if key in known:
+            continue
+        page = _page(site, address, depth)
+        if not robots.allows(web_addresses.path_with_query(address)):
+            page.outcome, page.reason, refused = PageOutcome.REFUSED, BY_ROBOTS, refused + 1
+            if refused > MAX_REFUSED:
+                continue
+        elif room <= 0:
+            site.is_cut = True
+            continue
+        else:
+            room -= 1
+        session.add(page)
+
+
+def _known(session: Transaction, site: WebSite, keys: list[str]) -> set[str]:
+    known: set[str] = set()
+    own = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id).with_only_columns(WebPage.address_hash)
+    for start_at in range(0, len(keys), _BATCH):
+        known |= set(session.exec(own.where(col(WebPage.address_hash).in_(keys[start_at : start_at + _BATCH]))).all())
+    return known
+
+
+def absolute(links: Iterable[str], base: str) -> list[str]:
+    """Return links of a page as canonical addresses, without those that are none."""
+    found = []
+    for link in links:
+        try:
+            found.append(web_addresses.canonical(link, base))
+        except Invalid:
+            continue
+    return found
+
+
+def count_by_outcome(session: Transaction, site: WebSite) -> dict[PageOutcome, int]:
+    """Return the numbers of a site's addresses by what became of them."""
+    query = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id)
+    counted = query.with_only_columns(WebPage.outcome, func.count()).group_by(WebPage.outcome)
+    return {outcome: int(count) for outcome, count in session.execute(counted).all()}
+
+
+def finish(session: Transaction, site: WebSite, *, remark: str = "") -> None:
+    """End a reading; pages that still wait keep the text that was read before."""
+    waiting = owned_update(WebPage, site.tenant_id).where(
+        col(WebPage.site_id) == site.id, col(WebPage.outcome) == PageOutcome.WAITING
+    )
+    ended = {"outcome": PageOutcome.FAILED, "reason": NOT_READ}
+    session.execute(waiting.values(**ended).execution_options(synchronize_session=False))
+    pages = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id)
+    first = session.exec(pages.where(WebPage.depth == 0)).first()
+    has_text = session.exec(pages.where(col(WebPage.source_id).is_not(None)).limit(1)).first() is not None
+    got = {*count_by_outcome(session, site)} & {PageOutcome.ADDED, PageOutcome.CHANGED, PageOutcome.UNCHANGED}
+    site.remark = remark
+    if has_text and got:
+        site.state, site.error = SiteState.READY, ""
+        _record(session, site)
+    else:
+        fail(session, site, (first.reason if first else "") or "No page could be read.")
+    site.read_at = now()
+    schedule_next(site)
+    publish_change(session, site)
+
+
+def schedule_next(site: WebSite) -> None:
+    """Set when a web address is read again, from when it was read last."""
+    pause = INTERVALS.get(site.interval)
+    if pause is not None and site.state == SiteState.FAILED:
+        pause = min(pause, RETRY_AFTER)
+    site.next_read_at = (site.read_at or now()) + pause if pause is not None else None
+
+
+def fail(session: Transaction, site: WebSite, error: str) -> None:
+    """Mark a web address whose reading got nothing; what was read before is kept."""
+    site.state, site.error, site.read_at = SiteState.FAILED, error[:500], now()
+    schedule_next(site)
+    told, link = "Web address “{title}” couldn’t be read", f"/knowledge/sites/{site.id}"
+    activity.record(session, site.tenant_id, ActivityKind.FAILURE, told, link=link, title=site.title)
+    publish_change(session, site)
+
+
+def _record(session: Transaction, site: WebSite) -> None:
+    counts = count_by_outcome(session, site)
+    changes = sum(counts.get(outcome, 0) for outcome in (PageOutcome.ADDED, PageOutcome.CHANGED, PageOutcome.GONE))
+    if changes:
+        told, link = "Web address “{title}” read. Pages added, changed or gone: {count}", f"/knowledge/sites/{site.id}"
+        activity.record(
+            session, site.tenant_id, ActivityKind.KNOWLEDGE, told, link=link, title=site.title, count=changes
+        )
+
+
+def publish_change(session: Transaction, site: WebSite) -> None:
+    """Notify open pages after the commit."""
+    session.after_commit.append(partial(notifier.publish, site.tenant_id, "source", site.id))
