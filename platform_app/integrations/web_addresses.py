@@ -1,7 +1,7 @@
 """Web addresses: the one form in which the address of a page is kept, and which addresses belong to a site."""
 
 from hashlib import sha256
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from platform_app.errors import Invalid
 from platform_app.integrations import egress
@@ -77,6 +77,28 @@ def hash_of(address: str) -> str:
     return sha256(f"{place}{path_with_query(address)}".encode()).hexdigest()
 
 
-def without_scheme(address: str) -> str:
-    """Return an address as it is shown in lists."""
-    return address.split("://", 1)[-1].rstrip("/")[:300]
+def readable(address: str) -> str:
+    """Return a canonical address as it is shown in lists: without its scheme, in the letters of its language."""
+    return f"{_readable_host(urlsplit(address).netloc)}{readable_path(address)}".rstrip("/")[:300]
+
+
+def readable_path(address: str) -> str:
+    """Return path and query of a canonical address in the letters of their language."""
+    path = path_with_query(address)
+    shown = unquote(path, errors="strict") if _is_utf8(path) else path
+    return shown if shown.isprintable() else path
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        return bool(unquote(path, errors="strict"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _readable_host(place: str) -> str:
+    try:
+        shown = place.encode().decode("idna")
+    except UnicodeError:
+        return place
+    return shown if shown.isprintable() else place

@@ -58,6 +58,7 @@ UNRECORDED = {
     "job": "its token is that of a lease",
     "trace": "its hash is that of a prompt",
     "oauthgrant": "its tokens are renewed every hour; connecting and disconnecting are recorded with the connection",
+    "webpage": "its hashes are those of addresses and texts",
     "signinticket": "it lives for a minute and becomes a session, which is recorded",
 }
 

@@ -152,6 +152,10 @@ def prepared(page: Page, recorded: Recorded) -> None:
     test_kommo.connect(page, recorded.address, "en", fake_kommo())
     whatsapp().templates = [template("reminder", "Your {{1}} is ready.")]
     test_whatsapp.connect(page, recorded.address, "en", whatsapp())
+    page.goto(f"{operator.home}/knowledge/sites/new")
+    page.get_by_label("Address").fill("http://127.0.0.1:1/")
+    page.get_by_role("button", name="Add and read").click()
+    wait_for(lambda: recorded.one("select count(*) from website where state = 'failed'") == 1)
     page.goto(f"{operator.home}/contacts")
     page.get_by_role("button", name=re.compile("^Actions for “")).last.click()
     page.get_by_role("menuitem", name="Delete").click()

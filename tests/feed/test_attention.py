@@ -18,6 +18,7 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RunState
+from platform_app.models.web_site import SiteState, WebSite
 from platform_app.services.attention import attention
 from platform_app.state.feed.dashboard_view import ATTENTION, attention_row
 
@@ -62,6 +63,8 @@ def test_each_kind_is_counted_with_its_list(who: Identity, other: Identity) -> N
         Task(tenant_id=who.tenant_id, text="Done", due_at=late, done_at=late),
         source(who),
         source(who, deleted_at=late),
+        WebSite(tenant_id=who.tenant_id, address="https://x.test/", title="x.test", state=SiteState.FAILED),
+        WebSite(tenant_id=who.tenant_id, address="https://y.test/", title="y.test", state=SiteState.READY),
         Job(tenant_id=who.tenant_id, kind="index_source", state=JobState.DEAD, run_at=late),
         Job(tenant_id=who.tenant_id, kind="send_email", state=JobState.UNCERTAIN, run_at=late),
     )
@@ -72,6 +75,7 @@ def test_each_kind_is_counted_with_its_list(who: Identity, other: Identity) -> N
         "jobs": (1, "/jobs?state=dead"),
         "uncertain": (1, "/jobs?state=uncertain"),
         "sources": (1, "/knowledge?state=failed"),
+        "sites": (1, "/knowledge"),
     }
     assert counted(other) == {}
 

@@ -1,5 +1,6 @@
 """Web addresses in the console: added, read, paused, filtered, changed, deleted and brought back."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -48,8 +49,8 @@ async def test_a_web_address_is_added_read_and_reported(who: Identity, site: Sit
         await tab.until(lambda: tab.get(SitePageState, "rows"))
         (row,) = tab.get(SitePageState, "rows")
         assert (row.state, row.is_reading, row.due) == ("Queued", True, "Now")
-        work(who)
-        run_jobs(who)
+        await asyncio.to_thread(work, who)
+        await asyncio.to_thread(run_jobs, who)
         await tab.send(SitePageState.filter_outcome("all"))
         (row,) = tab.get(SitePageState, "rows")
         assert (row.state, row.pages, row.is_reading) == ("Ready", "1 page", False)

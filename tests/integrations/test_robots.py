@@ -91,6 +91,11 @@ def test_what_cannot_be_called_is_refused(address: str) -> None:
     assert refused.value.field == "address"
 
 
+def test_an_address_is_shown_in_its_letters() -> None:
+    assert web_addresses.readable(canonical("https://магазин.рф/цены/")) == "магазин.рф/цены"
+    assert web_addresses.readable("https://x.test/%FF%0A") == "x.test/%FF%0A"
+
+
 def test_scheme_and_www_make_no_other_site() -> None:
     assert web_addresses.is_same_site("http://www.x.test/a", "https://x.test/")
     assert not web_addresses.is_same_site("https://y.x.test/", "https://x.test/")

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from platform_app import clock
+from platform_app.api.completions.citations import chat_annotations
+from platform_app.api.rest.conversation_views import source_view
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, session_scope
@@ -17,12 +19,14 @@ from platform_app.models.knowledge import Source, SourceKind
 from platform_app.models.person import Identity
 from platform_app.models.web_site import PageOutcome, SiteState, WebPage, WebSite
 from platform_app.rag import vector_index
+from platform_app.rag.retrieval import retrieve
+from platform_app.services.channels.completions import Completion
 from platform_app.services.jobs import ledger
 from platform_app.services.jobs.effects import Postponed
 from platform_app.services.knowledge import site_jobs, site_reading, site_readings, sites, sources
 from tests.conftest import forget_process_state
 from tests.fakes.site import Answer, Site
-from tests.talking import activities, call, run_jobs
+from tests.talking import ELSEWHERE, activities, add_source, call, run_jobs
 from worker.tasks import HANDLERS
 
 FORM = {"scope": "site", "depth": "3", "page_limit": "20", "path_prefix": "", "interval": "day"}
@@ -128,6 +132,18 @@ def test_a_site_is_read_page_by_page(who: Identity, site: Site) -> None:
     assert told == ["Web address “{title}” added", "Web address “{title}” read. Pages added, changed or gone: {count}"]
 
 
+def test_a_citation_leads_to_the_page(who: Identity, site: Site) -> None:
+    add_source(who, "Elsewhere", *ELSEWHERE)
+    add(who, site, "/prices", scope="page")
+    run_jobs(who)
+    best = retrieve(who.tenant_id, "How much is a tune-up?").passages[0]
+    assert (best.source_title, best.source_address) == ("Prices", f"{site.address}/prices")
+    assert source_view(best.as_json()).address == best.source_address
+    reply = Completion(text="4711 [1]", sources=[best.as_json() | {"number": 1}])
+    (cited,) = chat_annotations(who, reply)
+    assert cited["url_citation"]["url"] == best.source_address
+
+
 def test_one_page_is_only_one(who: Identity, site: Site) -> None:
     site_id = add(who, site, "/prices", scope="page", interval="never")
     assert site.asked == ["/robots.txt", "/prices"] and titles(who) == ["Prices"]
@@ -137,7 +153,6 @@ def test_one_page_is_only_one(who: Identity, site: Site) -> None:
 def test_only_what_changed_is_indexed_again(who: Identity, site: Site) -> None:
     site.put("/hours", "<title>Hours</title><p>Ten to eight.</p>", etag='"1"')
     site_id = add(who, site)
-    run_jobs(who)
     site.page("/prices", "Prices", "A tune-up costs 5000 rubles.", "/new")
     site.put("/", site.pages["/"].body + b"<!-- made in 0.2 s -->")  # other bytes, the same text
     site.page("/new", "New", "Helmets are here.")
@@ -150,7 +165,6 @@ def test_only_what_changed_is_indexed_again(who: Identity, site: Site) -> None:
 
 def test_gone_goes_and_a_failure_keeps_the_text(who: Identity, site: Site) -> None:
     site_id = add(who, site)
-    run_jobs(who)
     site.put("/prices", "broken", 500)
     site.put("/hours", "gone", 410)
     again(who, site_id, site)
@@ -195,12 +209,12 @@ def test_without_robots_to_ask_nothing_is_read(who: Identity, site: Site) -> Non
 def test_depth_prefix_and_limit_bound_a_site(who: Identity, site: Site) -> None:
     for number in range(1, 9):
         site.page(f"/help/{number}", f"Help {number}", f"Answer {number}.", f"/help/{number + 1}", "/prices")
-    site_id = add(who, site, "/help/1", depth="2", path_prefix="/help/")
-    assert titles(who) == ["Help 1", "Help 2", "Help 3"]
+    site_id = add(who, site, "/help/1", depth="1", path_prefix="/help/")
+    assert titles(who) == ["Help 1", "Help 2"]
     assert "/prices" not in site.asked
-    call(who, sites.change, site_id, FORM | {"depth": "5", "path_prefix": "/help/", "page_limit": "4"})
+    call(who, sites.change, site_id, FORM | {"depth": "5", "path_prefix": "/help/", "page_limit": "3"})
     work(who)
-    assert titles(who) == ["Help 1", "Help 2", "Help 3", "Help 4"] and stored(who, site_id).is_cut
+    assert titles(who) == ["Help 1", "Help 2", "Help 3"] and stored(who, site_id).is_cut
     call(who, sites.change, site_id, FORM | {"depth": "5", "path_prefix": "/help/", "page_limit": "2"})
     work(who)
     assert titles(who) == ["Help 1", "Help 2"]
@@ -256,7 +270,6 @@ def test_what_is_due_is_read_again(who: Identity, site: Site, monkeypatch: pytes
 
 def test_a_deleted_site_is_restored_with_its_pages(who: Identity, other: Identity, site: Site) -> None:
     site_id = add(who, site)
-    run_jobs(who)
     for foreign in (sites.get, sites.delete, sites.pause, sites.read_now):
         with pytest.raises(NotFound):
             call(other, foreign, site_id)

@@ -13,6 +13,7 @@ from platform_app.models.job import JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
+from platform_app.models.web_site import SiteState, WebSite
 from platform_app.services.inbox import inbox_list
 from platform_app.services.inbox.inbox_list import InboxFilter, View
 from platform_app.services.jobs import job_counts
@@ -35,8 +36,8 @@ class AttentionItem:
 def list_attention(session: Transaction, who: Identity, now: datetime) -> list[AttentionItem]:
     """Return what waits for members at `now` (aware); what does not is left out. Counts stop at MAX_COUNT + 1."""
     views = inbox_list.count_views(session, who, InboxFilter())
-    runs, questions, sources = count_each(
-        session, [_failed_runs(who, now), _questions(who), _failed_sources(who)], MAX_COUNT
+    runs, questions, sources, sites = count_each(
+        session, [_failed_runs(who, now), _questions(who), _failed_sources(who), _failed_sites(who)], MAX_COUNT
     )
     jobs = job_counts.tenant_counts(session, who.tenant_id)
     overdue = task_list.count_views(session, who, task_list.TaskFilter())[task_list.View.OVERDUE]
@@ -50,6 +51,7 @@ def list_attention(session: Transaction, who: Identity, now: datetime) -> list[A
         AttentionItem("jobs", stuck[JobState.DEAD], "/jobs?state=dead"),
         AttentionItem("uncertain", stuck[JobState.UNCERTAIN], "/jobs?state=uncertain"),
         AttentionItem("sources", sources, "/knowledge?state=failed"),
+        AttentionItem("sites", sites, "/knowledge"),
     ]
     return [item for item in items if item.count]
 
@@ -66,3 +68,8 @@ def _questions(who: Identity) -> Any:
 def _failed_sources(who: Identity) -> Any:
     query = owned(Source, who.tenant_id).where(Source.state == SourceState.FAILED, col(Source.deleted_at).is_(None))
     return query.with_only_columns(Source.id)
+
+
+def _failed_sites(who: Identity) -> Any:
+    query = owned(WebSite, who.tenant_id).where(WebSite.state == SiteState.FAILED, col(WebSite.deleted_at).is_(None))
+    return query.with_only_columns(WebSite.id)

@@ -147,7 +147,7 @@ def _in_utf8(response: WebResponse) -> bytes:
 def _fill(result: PageResult, content: WebContent, response: WebResponse) -> None:
     words = f"{content.robots} {response.robots_tag.replace(',', ' ')}".split()
     title = "".join(letter for letter in content.title if letter.isprintable()).strip()
-    result.title = (title or web_addresses.without_scheme(response.address))[:300]
+    result.title = (title or web_addresses.readable(response.address))[:300]
     result.text_hash = sha256(f"{result.title}\n{content.text}".encode()).hexdigest()
     if "nofollow" not in words and "none" not in words:
         base = site_readings.absolute([content.base], response.address) if content.base else []

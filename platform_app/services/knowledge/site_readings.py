@@ -78,8 +78,8 @@ def _reset_pages(session: Transaction, site: WebSite) -> None:
             session.delete(page)
             continue
         kept += page.outcome != PageOutcome.REFUSED
-        page.outcome = PageOutcome.EXCLUDED if page.is_excluded else PageOutcome.WAITING
-        page.attempts, page.reason = 0, ""
+        if not page.is_excluded:
+            page.outcome, page.attempts, page.reason = PageOutcome.WAITING, 0, ""
     session.flush()
     first = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, WebPage.depth == 0)
     if session.exec(first.limit(1)).first() is None:

@@ -93,7 +93,7 @@ def create(session: Transaction, who: Identity, form: Mapping[str, str], *, cate
     key = web_addresses.hash_of(address)
     if any(web_addresses.hash_of(site.address) == key for site in existing):
         raise Conflict("This web address is there already.", field="address")
-    title = web_addresses.without_scheme(address)
+    title = web_addresses.readable(address)
     site = WebSite(**values | {"address": address}, tenant_id=who.tenant_id, title=title, category_id=category_id)
     site.created_by = who.name
     session.add(site)

@@ -157,9 +157,9 @@ def _exclude_page(session: Transaction, source: Source, *, is_excluded: bool) ->
     if page is not None:
         page.is_excluded = is_excluded
         if is_excluded:
-            page.outcome = PageOutcome.EXCLUDED
+            page.outcome, page.reason = PageOutcome.EXCLUDED, "It is read again once it is restored from the bin."
         elif page.outcome == PageOutcome.EXCLUDED:
-            page.outcome = PageOutcome.UNCHANGED
+            page.outcome, page.reason = PageOutcome.UNCHANGED, ""
 
 
 def _publish_change(session: Transaction, source: Source) -> None:

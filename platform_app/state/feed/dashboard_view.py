@@ -23,6 +23,7 @@ ATTENTION = {
     "jobs": ("list-x", "job out of retries", "jobs out of retries"),
     "uncertain": ("cloud-alert", "job with an unknown outcome", "jobs with an unknown outcome"),
     "sources": ("file-x", "source failed", "sources failed"),
+    "sites": ("globe", "web address not read", "web addresses not read"),
 }
 PERIODS = {  # what the same part of the period before had, and that it had nothing
     "Replies today": ("vs {count} by this time yesterday", "none by this time yesterday"),

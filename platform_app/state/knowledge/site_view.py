@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from platform_app.clock import now
 from platform_app.i18n import exact_time, plural, relative_time, translate
-from platform_app.integrations.web_addresses import path_with_query
+from platform_app.integrations.web_addresses import readable_path
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.models.web_site import SITE_FORM, PageOutcome, WebPage, WebSite
@@ -97,7 +97,7 @@ def site_row(site: WebSite, report: SiteReport, identity: Identity, language: st
         is_paused=site.is_paused,
         progress=round(100 * done / total) if total else 0,
         progress_words=translate(language, "{count} of {total} known pages", count=done, total=total),
-        error=translate(language, site.error) if site.error else "",
+        error=_error(site, report, language),
         remark=translate(language, site.remark) if site.remark else "",
         pages=pages if is_indexed else f"{pages}, {indexed}",
         category=site.category_id or "none",
@@ -106,6 +106,13 @@ def site_row(site: WebSite, report: SiteReport, identity: Identity, language: st
         due=_due(site, identity, language),
         due_exact=exact_time(language, site.next_read_at, identity.time_zone) if site.next_read_at else "",
     )
+
+
+def _error(site: WebSite, report: SiteReport, language: str) -> str:
+    if not site.error:
+        return ""
+    error = translate(language, site.error)
+    return f"{error} {translate(language, 'Agents go on using what was read before.')}" if report.sources else error
 
 
 def _due(site: WebSite, identity: Identity, language: str) -> str:
@@ -130,7 +137,7 @@ def outcome_rows(report: SiteReport, language: str) -> list[OutcomeRow]:
 def page_row(page: WebPage, source: Source | None, identity: Identity, language: str) -> PageRow:
     """Return the row of a page; `source` has its text, if there is one."""
     words, colour = OUTCOMES[page.outcome]
-    path = path_with_query(page.address)
+    path = readable_path(page.address)
     is_ready = source is None or source.state == SourceState.READY
     reason = page.reason
     if source is not None and source.state == SourceState.FAILED:
