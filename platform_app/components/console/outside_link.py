@@ -17,5 +17,9 @@ def outside_link(words: Any, address: Any) -> rx.Component:
         rel="noopener noreferrer nofollow",
         size="2",
         underline="always",
-        class_name="outside-link",
+        display="inline-flex",
+        align_items="center",
+        gap="4px",
+        min_height="24px",
+        overflow_wrap="anywhere",
     )

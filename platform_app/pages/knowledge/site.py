@@ -151,7 +151,7 @@ def _page(page: rx.Var[PageRow]) -> rx.Component:
     source = f"/manage/{CurrentUser.slug}/knowledge/{page.source_id}"
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.cond(page.source_id != "", row_link(page.title, source), page.title),
+            rx.cond(page.source_id != "", row_link(page.title, source), rx.cond(page.title != page.path, page.title)),
             rx.el.div(outside_link(page.path, page.address)),
         ),
         rx.table.cell(
