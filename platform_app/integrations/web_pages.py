@@ -151,10 +151,15 @@ def _response(address: str, found: Download) -> WebResponse:
         unpack(found.body, found.headers.get("content-encoding", "")),
         header.get_content_type() if header["content-type"] else "",
         str(header.get_param("charset") or "")[:40],
-        found.headers.get("etag", "")[:300],
-        found.headers.get("last-modified", "")[:100],
+        _plain(found.headers.get("etag", ""), 300),
+        _plain(found.headers.get("last-modified", ""), 100),
         found.headers.get("x-robots-tag", "")[:500].lower(),
     )
+
+
+def _plain(value: str, most: int) -> str:
+    """Return the value of a header that can be sent back, or ""."""
+    return value if len(value) <= most and value.isascii() and value.isprintable() else ""
 
 
 def _wait_of(found: Download) -> float:

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from datetime import timedelta
+from time import process_time
 
 import pytest
 
@@ -366,6 +367,14 @@ def test_a_busy_site_is_asked_later(who: Identity, site: Site, monkeypatch: pyte
     found = pages(who, made.id)["/prices"]
     assert site.asked.count("/prices") == 3
     assert (found.outcome, found.reason) == (PageOutcome.FAILED, "The site asks to read it later.")
+
+
+def test_a_charset_that_is_none_of_pages_is_not_believed(who: Identity, site: Site) -> None:
+    site.put("/", b"\xff" + b"a-" * 1_000_000, content_type="text/html; charset=punycode", etag='"\u00e9"')
+    began = process_time()
+    site_id = add(who, site, scope="page")
+    assert process_time() - began < 5 and outcomes(who, site_id)["/"] == "added"
+    assert pages(who, site_id)["/"].etag == ""
 
 
 def test_a_charset_of_the_header_is_believed(who: Identity, site: Site) -> None:

@@ -149,9 +149,10 @@ def _pages() -> rx.Component:
 
 def _page(page: rx.Var[PageRow]) -> rx.Component:
     source = f"/manage/{CurrentUser.slug}/knowledge/{page.source_id}"
+    plain_title = rx.cond(page.title != page.path, page.title, "")
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.cond(page.source_id != "", row_link(page.title, source), rx.cond(page.title != page.path, page.title)),
+            rx.cond(page.source_id != "", row_link(page.title, source), plain_title),
             rx.el.div(outside_link(page.path, page.address)),
         ),
         rx.table.cell(

@@ -71,7 +71,7 @@ class KnowledgeTool:
 
 def _search(tenant_id: str, text: str, shelves: list[str] | None) -> str:
     passages = retrieve(tenant_id, text, categories=shelves).passages
-    told = [f"{passage.source_title}\n{escape_sections(passage.text)}" for passage in passages]
+    told = [escape_sections(f"{passage.source_title}\n{passage.text}") for passage in passages]
     return "\n\n".join(told) or NOTHING
 
 

@@ -1,5 +1,7 @@
 """Site pages: reads one page of a web address and stores it as a source if its text is new."""
 
+import codecs
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -29,6 +31,8 @@ ELSEWHERE = "The page leads to another site."
 NOT_KEPT = "The page asks robots not to keep it."
 SAME = "Another page of the site has the same text."
 _HTML = ("text/html", "application/xhtml+xml", "")
+# Those of pages; others of Python, such as punycode, take a time that grows with the square of the length.
+_CHARSETS = re.compile(r"cp\d+|iso8859-\d+|koi8-\w|mac-\w+|gb\w+|hz|big5\w*|shift_jis\w*|euc_\w+|utf-16(-[lb]e)?")
 _LOSES_SOURCE = (PageOutcome.GONE, PageOutcome.REFUSED, PageOutcome.SKIPPED, PageOutcome.DOUBLE)
 Store = Callable[[RunningJob, Transaction, Spent], WebSite | None]
 
@@ -64,7 +68,7 @@ def read_page(job: RunningJob, site: WebSite, page: WebPage, *, store: Store) ->
         with job.transaction() as session:
             row = store(job, session, reader.spent)
             if row is not None:
-                row.failures_in_row = row.failures_in_row + 1 if result.is_silent else 0
+                row.failures_in_row = row.failures_in_row + 1 if result.is_silent or result.wait else 0
                 is_kept = _record(session, row, page.id, result=result)
                 site_readings.add_pages(session, row, result.links, depth=page.depth + 1, robots=rules)
     except BaseException:
@@ -139,7 +143,8 @@ def _in_utf8(response: WebResponse) -> bytes:
     except UnicodeDecodeError:
         pass
     try:
-        return body.decode(response.charset).encode("utf-8", "replace")
+        name = codecs.lookup(response.charset).name
+        return body.decode(name).encode() if _CHARSETS.fullmatch(name) else body
     except (LookupError, UnicodeError, ValueError):
         return body
 
@@ -163,6 +168,8 @@ def _fill(result: PageResult, content: WebContent, response: WebResponse) -> Non
 def _record(session: Transaction, site: WebSite, page_id: str, *, result: PageResult) -> bool:
     """Store what came of a page; return whether its file is that of a source by now."""
     page = session.exec(owned(WebPage, site.tenant_id).where(WebPage.id == page_id).with_for_update()).one()
+    if page.is_excluded:  # deleted by a member while it was read
+        return False
     if result.wait and page.attempts + 1 < MAX_ATTEMPTS:
         page.attempts += 1
         return False

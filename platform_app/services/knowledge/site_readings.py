@@ -71,6 +71,8 @@ def _reset_pages(session: Transaction, site: WebSite) -> None:
     """Let all pages wait; those that do not belong to the site any more go with their sources."""
     kept = 0
     for page in list_pages(session, site):
+        if page.is_excluded:
+            continue
         is_kept = kept < most_pages(site) or page.outcome == PageOutcome.REFUSED
         if page.outcome == PageOutcome.GONE or not is_kept or not _belongs(site, page.address, page.depth):
             if page.source_id:
@@ -78,8 +80,7 @@ def _reset_pages(session: Transaction, site: WebSite) -> None:
             session.delete(page)
             continue
         kept += page.outcome != PageOutcome.REFUSED
-        if not page.is_excluded:
-            page.outcome, page.attempts, page.reason = PageOutcome.WAITING, 0, ""
+        page.outcome, page.attempts, page.reason = PageOutcome.WAITING, 0, ""
     session.flush()
     first = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, WebPage.depth == 0)
     if session.exec(first.limit(1)).first() is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from platform_app.clock import now
@@ -38,9 +39,10 @@ class SiteReport:
 
 
 def list_sites(session: Transaction, who: Identity) -> list[WebSite]:
-    """Return the tenant's web addresses, the newest first."""
+    """Return the tenant's web addresses, the newest first, without what their robots.txt say."""
     query = owned(WebSite, who.tenant_id).where(col(WebSite.deleted_at).is_(None))
-    return list(session.exec(query.order_by(col(WebSite.created_at).desc(), col(WebSite.id).desc())).all())
+    ordered = query.order_by(col(WebSite.created_at).desc(), col(WebSite.id).desc())
+    return list(session.exec(ordered.options(defer(WebSite.robots))).all())  # type: ignore[arg-type]  # a column
 
 
 def get(session: Transaction, who: Identity, site_id: str, *, lock: bool = False) -> WebSite:
@@ -216,9 +218,9 @@ def delete(session: Transaction, who: Identity, site_id: str) -> WebSite:
     site = get(session, who, site_id, lock=True)
     site.deleted_at = now()
     bin_entries.put(session, site, by=who.name)
-    for page in site_readings.list_pages(session, site):
-        if page.source_id and not page.is_excluded:
-            source_replacement.retire(session, who.tenant_id, page.source_id, by=who.name, with_id=site.id)
+    own = owned(Source, who.tenant_id).where(Source.site_id == site.id, col(Source.deleted_at).is_(None))
+    for source in session.exec(own).all():
+        source_replacement.retire(session, who.tenant_id, source.id, by=who.name, with_id=site.id)
     _record(session, who, site, "Web address “{title}” deleted", link="")
     return site
 
