@@ -121,7 +121,8 @@ def _outcome(row: rx.Var[OutcomeRow]) -> rx.Component:
 
 def _pages() -> rx.Component:
     table = framed_table(
-        columns(t("Page"), t("Result"), t("Last read")), rx.table.body(rx.foreach(SitePageState.pages_shown, _page))
+        columns(t("Page"), t("Address"), t("Result"), t("Last read")),
+        rx.table.body(rx.foreach(SitePageState.pages_shown, _page)),
     )
     return rx.el.section(
         rx.el.h2(t("Pages")),
@@ -149,12 +150,9 @@ def _pages() -> rx.Component:
 
 def _page(page: rx.Var[PageRow]) -> rx.Component:
     source = f"/manage/{CurrentUser.slug}/knowledge/{page.source_id}"
-    plain_title = rx.cond(page.title != page.path, page.title, "")
     return rx.table.row(
-        rx.table.row_header_cell(
-            rx.cond(page.source_id != "", row_link(page.title, source), plain_title),
-            rx.el.div(outside_link(page.path, page.address)),
-        ),
+        rx.table.row_header_cell(rx.cond(page.source_id != "", row_link(page.title, source), page.title)),
+        rx.table.cell(outside_link(page.path, page.address)),
         rx.table.cell(
             status(page.colour, page.outcome),
             rx.cond(page.index_state != "", rx.el.div(page.index_state, class_name="muted small")),
