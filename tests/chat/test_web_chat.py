@@ -236,6 +236,7 @@ async def test_a_visitor_sees_what_was_sent_alone(who: Identity) -> None:
             session.add(row)
         done = Message(tenant_id=who.tenant_id, conversation_id=talk.id, author=Author.AGENT, text="Sent [1]")
         done.sources = [{"number": 1, "source_title": "Prices", "heading": "Bikes", "text": "SECRET"}]
+        done.sources[0]["source_address"] = "https://shop.test/prices"
         session.add(done)
         old = Message(tenant_id=who.tenant_id, conversation_id=talk.id, author=Author.AGENT, text="SECRET old")
         old.replaced = True
@@ -244,7 +245,8 @@ async def test_a_visitor_sees_what_was_sent_alone(who: Identity) -> None:
     assert "SECRET" not in answer.text and "gate" not in answer.text
     told = [(one["author"], one["name"], one["text"]) for one in answer.json()["messages"]]
     assert told == [("visitor", "", "Hello"), ("person", who.name, "A person is here"), ("agent", "", "Sent [1]")]
-    assert answer.json()["messages"][-1]["sources"] == [{"number": 1, "title": "Prices", "heading": "Bikes"}]
+    cited = {"number": 1, "title": "Prices", "heading": "Bikes", "address": "https://shop.test/prices"}
+    assert answer.json()["messages"][-1]["sources"] == [cited]
     assert (answer.json()["state"], answer.json()["person"]) == ("person", who.name)
 
 
