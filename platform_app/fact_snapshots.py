@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from platform_app import custom_fields
+from platform_app import attached_texts, custom_fields
 from platform_app.automation import fact_json, values
 from platform_app.automation.facts import Catalogue, Facts, NamedValue, Value, catalogue
 from platform_app.clock import now
@@ -34,6 +34,8 @@ class PromptMessage(NamedTuple):
     text: str
     created_at: datetime
     state: MessageState
+    id: str
+    is_read: bool = False  # a program has turned a recording or picture of it into text
 
 
 class RecentMessages(NamedTuple):
@@ -45,7 +47,10 @@ class RecentMessages(NamedTuple):
 
 
 def recent_messages(session: Transaction, conversation: Conversation, *, limit: int) -> RecentMessages:
-    """Return the newest `limit` messages of a conversation, without those replaced by an edit or a retry."""
+    """Return the newest `limit` messages of a conversation, without those replaced by an edit or a retry.
+
+    Their texts hold what was said in recordings and what pictures show.
+    """
     newest_first = current_messages(conversation).order_by(col(Message.created_at).desc(), col(Message.id).desc())
     other: Any = aliased(Message)
     theirs = owned(other, conversation.tenant_id).where(
@@ -54,11 +59,16 @@ def recent_messages(session: Transaction, conversation: Conversation, *, limit: 
     counted = [
         theirs.with_only_columns(of).scalar_subquery() for of in (func.count(other.id), func.max(other.created_at))
     ]
-    columns = (Message.author, Message.text, Message.created_at, Message.state, *counted)
+    columns = (Message.author, Message.text, Message.created_at, Message.state, Message.id, *counted)
     rows = session.execute(newest_first.limit(limit).with_only_columns(*columns)).all()
     if not rows:
         return RecentMessages([], 0, None)
-    return RecentMessages([PromptMessage(*row[:4]) for row in reversed(rows)], rows[0][4], rows[0][5])
+    messages = [PromptMessage(*row[:5]) for row in reversed(rows)]
+    texts = {row.id: row.text for row in messages if row.author == Author.CONTACT}
+    texts = attached_texts.with_texts(session, conversation.tenant_id, texts)
+    read = {row.id for row in messages if texts.get(row.id, row.text) != row.text}
+    messages = [row._replace(text=texts[row.id], is_read=True) if row.id in read else row for row in messages]
+    return RecentMessages(messages, rows[0][5], rows[0][6])
 
 
 def current_messages(conversation: Conversation) -> Any:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -140,6 +141,17 @@ def asks_by_responses(name: str, given: dict[str, Any]) -> Step:
     )
 
 
+def hears(text: str, **usage: Any) -> Step:
+    """Return a step that answers with the transcript of a recording."""
+
+    async def play(answer: Answer) -> None:
+        await answer.head(kind="application/json")
+        await answer.send(json.dumps({"text": text} | ({"usage": usage} if usage else {})).encode())
+        await answer.end()
+
+    return play
+
+
 def refuses(status: int, body: object = None, **headers: str) -> Step:
     """Return a step that answers with an error."""
 
@@ -204,6 +216,8 @@ class FakeProvider:
     asked: list[Asked] = field(default_factory=list)
     models: list[Any] = field(default_factory=lambda: ["fake-1", "fake-2"])
     listing: Any = None  # in place of the usual list of models
+    transcripts: list[Step] = field(default_factory=lambda: [hears("How much is a tune-up?")])  # as `steps`
+    heard: list[Asked] = field(default_factory=list)  # requests for a transcript
     plays_queries: bool = False  # a request for a search query takes a step; else it gets an empty answer, unrecorded
     connections: int = 0
     port: int = 0
@@ -232,6 +246,11 @@ class FakeProvider:
                     await answer.head(kind="application/json")
                     await answer.send(json.dumps(self.listing or {"object": "list", "data": listed}).encode())
                     await answer.end()
+                    continue
+                if request.path.endswith("/audio/transcriptions"):
+                    self.heard.append(request)
+                    hear = self.transcripts.pop(0) if len(self.transcripts) > 1 else self.transcripts[0]
+                    await hear(answer)
                     continue
                 if not self.plays_queries and _asks_for_query(request):
                     await says("")(answer)
@@ -270,8 +289,33 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
         return None
     first, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    body = await _read_body(reader, headers)
+    if headers.get("content-type", "").startswith("multipart/"):
+        return Asked(first.split()[1], headers, _form(headers["content-type"], body))
     return Asked(first.split()[1], headers, json.loads(body or b"{}"))
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    """Read a body with its length, or in chunks."""
+    if "content-length" in headers or headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+    body = b""
+    while size := int((await reader.readline()).strip() or b"0", 16):
+        body += await reader.readexactly(size)
+        await reader.readline()
+    await reader.readline()
+    return body
+
+
+def _form(kind: str, body: bytes) -> dict[str, Any]:
+    """Return the fields of a form; a file is its name and its content."""
+    parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).get_payload()
+    fields: dict[str, Any] = {}
+    for part in parts if isinstance(parts, list) else []:
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        fields[str(name)] = (part.get_filename(), content) if part.get_filename() else content.decode()
+    return fields
 
 
 def started() -> Iterator[FakeProvider]:

@@ -10,8 +10,8 @@ from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
-from platform_app.services.channels import chat_answer_mail, outbound
-from platform_app.services.chat import knowledge_tool, reply_jobs
+from platform_app.services.channels import attachments, chat_answer_mail, outbound
+from platform_app.services.chat import knowledge_tool, media_reading, reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.integrations import exchange
@@ -44,6 +44,7 @@ def register_callbacks() -> None:
     knowledge_tool.register_tools()
     http_tools.register_tools()
     mcp_servers.register_tools()
+    media_reading.register_fetch(attachments.fetch)
     CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
     )

@@ -37,6 +37,8 @@ class ModelLimitations:
     strict_roles: bool = False  # the first message has to be the user's
     no_system: bool = False  # no system message
     template_opens_reasoning: bool | None = None  # replies hold the end tag of reasoning alone
+    no_images: bool = False
+    no_transcription: bool = False  # of recordings, by this model
     prompt_tokens: int | None = None  # estimated size of a prompt that was accepted after a longer one was refused
     guesses: int = 0  # how many of _GUESSES were tried
     expires_at: float = field(default=0.0, compare=False)  # monotonic seconds
@@ -106,9 +108,9 @@ def arrange_messages(messages: list[dict[str, Any]], limitations: ModelLimitatio
     system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
     arranged: list[dict[str, Any]] = []
     for message in messages:
-        if message["role"] == "system" or not (message["content"].strip() or _is_of_tool(message)):
+        if message["role"] == "system" or not (_has_content(message) or _is_of_tool(message)):
             continue
-        if _is_of_tool(message) or (arranged and _is_of_tool(arranged[-1])):
+        if _stands_alone(message) or (arranged and _stands_alone(arranged[-1])):
             arranged.append(dict(message))
         elif arranged and arranged[-1]["role"] == message["role"]:
             arranged[-1] = {"role": message["role"], "content": f"{arranged[-1]['content']}\n\n{message['content']}"}
@@ -118,10 +120,30 @@ def arrange_messages(messages: list[dict[str, Any]], limitations: ModelLimitatio
         opening = arranged.pop(0)["content"]
         system = f"{system}\n\nYou began the conversation with this message:\n{opening}".strip()
     if system and limitations.no_system and arranged and arranged[0]["role"] == "user":
-        arranged[0] = {"role": "user", "content": f"{system}\n\n{arranged[0]['content']}"}
+        arranged[0] = {"role": "user", "content": _with_text(system, arranged[0]["content"])}
     elif system:
         arranged.insert(0, {"role": "user" if limitations.no_system else "system", "content": system})
     return arranged
+
+
+def has_images(messages: list[dict[str, Any]]) -> bool:
+    """Return whether a message has parts, which pictures are."""
+    return any(isinstance(message["content"], list) for message in messages)
+
+
+def _has_content(message: dict[str, Any]) -> bool:
+    content = message["content"]
+    return bool(content.strip() if isinstance(content, str) else content)
+
+
+def _with_text(text: str, content: Any) -> Any:
+    """Return the content of a message, a text or parts, with a text before it."""
+    return f"{text}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": text}, *content]
+
+
+def _stands_alone(message: dict[str, Any]) -> bool:
+    """Return whether a message is not joined with its neighbours."""
+    return _is_of_tool(message) or isinstance(message["content"], list)
 
 
 def _is_of_tool(message: dict[str, Any]) -> bool:
@@ -144,6 +166,8 @@ def adapt_to_refusal(
     if refusal is not None:
         return None
     named = error.param if isinstance(error, openai.APIError) else None
+    if has_images(request["messages"]) and not refusal_causes.refused_parameter(str(named or ""), text):
+        return None  # the picture was refused: no other parameter is tried
     name = refusal_causes.refused_parameter(str(named or ""), text)
     if not name and error_status(error) == 400 and not isinstance(error_body(error), str):
         return _next_guess(limitations, set(request_body(request, limitations)))

@@ -54,6 +54,7 @@ class ModelResult:
     completion_tokens: int | None = None
     cached_tokens: int | None = None  # of the prompt, read from the provider's cache
     reasoning_tokens: int | None = None  # of the completion
+    seconds: float | None = None  # of a recording, where the provider counts its length
     model: str = ""
     first_token_ms: int = 0
     total_ms: int = 0

@@ -14,6 +14,7 @@ _PER_TOKEN = {
     "output": ("completion", "output_cost_per_token"),
     "cached": ("input_cache_read", "cache_read_input_token_cost"),
 }
+_MINUTE_PRICES = {"whisper-1": 0.006, "gpt-4o-transcribe": 0.006, "gpt-4o-mini-transcribe": 0.003}  # of OpenAI
 _PER_MILLION = {"input": ("input",), "output": ("output",), "cached": ("cached_input", "input_cached")}
 
 
@@ -81,6 +82,17 @@ def cost(
         return float(calc_price(usage, model_ref=model).total_price)
     except (LookupError, ValueError):
         return None
+
+
+def recording_cost(model: str, seconds: float | None, *, price: ModelPrice | None = None) -> float | None:
+    """Return the cost of the transcript of a recording in US dollars, None if the price or the length is unknown.
+
+    It is that of its minutes; a provider whose tokens cost nothing takes nothing for minutes either.
+    """
+    if price is not None and not price.input and not price.output:
+        return 0.0
+    minute = next((dollars for name, dollars in _MINUTE_PRICES.items() if model.startswith(name)), None)
+    return None if minute is None or seconds is None else minute * seconds / 60
 
 
 def known_price(model: str) -> ModelPrice | None:

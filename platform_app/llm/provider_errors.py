@@ -15,6 +15,8 @@ from platform_app.llm.refusal_causes import RefusalCause, classify_refusal
 class FailureReason(StrEnum):
     """Why a reply failed; the value is the message id of a sentence with the cause and what to do."""
 
+    NO_PICTURES = "This model can’t look at pictures."
+    NO_TRANSCRIPTION = "The model provider offers no transcription of recordings."
     BUSY = "The model provider is busy. Try again in a minute."
     KEY = "The model provider rejected the API key. Check the API key in the provider’s settings."
     QUOTA = "Your model provider account has no credit or quota left. Top it up and try again."
@@ -102,6 +104,7 @@ _REASON_BY_CAUSE = {
     RefusalCause.MODEL: FailureReason.MODEL,
     RefusalCause.ADDRESS: FailureReason.ADDRESS,
     RefusalCause.BUSY: FailureReason.BUSY,
+    RefusalCause.NO_IMAGES: FailureReason.NO_PICTURES,
 }
 _STATUS_BY_CODE = {
     "rate_limit_exceeded": 429,

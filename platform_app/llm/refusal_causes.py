@@ -16,6 +16,7 @@ class RefusalCause(StrEnum):
     MODEL = "model"
     ADDRESS = "address"
     BUSY = "busy"
+    NO_IMAGES = "no images"
     ROLES = "roles"
     SYSTEM = "system"
 
@@ -23,6 +24,13 @@ class RefusalCause(StrEnum):
 # Wordings of OpenAI, Azure, Anthropic, Google, Mistral, DeepSeek, Groq, xAI, Cohere, Bedrock, Qwen, Moonshot,
 # OpenRouter, LiteLLM, vLLM, llama.cpp, Ollama, LM Studio, TGI; the first match counts
 _PATTERNS: list[tuple[RefusalCause, str]] = [
+    (
+        RefusalCause.NO_IMAGES,
+        r"image_url is only supported|unknown variant `?image_url|not a multimodal model|no image support"
+        r"|(not|n't) support[^.;]{0,30}\b(images?|vision|multimodal|image_url)\b"
+        r"|(images?|vision|multimodal|image_url)\b[^.;]{0,40}\b(not|n't) (be )?(supported|enabled|available|allowed)"
+        r"|no endpoints found that support image|missing data required for image|content must be a string",
+    ),
     (
         RefusalCause.TOO_LONG,
         r"context_length_exceeded|exceed_context_size|contextwindowexceeded|request_too_large|string_above_max_length"

@@ -39,13 +39,25 @@ def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
         ]
     items: list[dict[str, Any]] = []
     if message.get("content"):
-        items.append({"role": message["role"], "content": message["content"]})
+        items.append({"role": message["role"], "content": _content(message["content"])})
     for call in message.get("tool_calls") or []:
         told = call["function"]
         items.append(
             {"type": "function_call", "call_id": call["id"], "name": told["name"], "arguments": told["arguments"]}
         )
     return items
+
+
+def _content(content: Any) -> Any:
+    """Return the content of a message, a text or parts of text and pictures."""
+    if isinstance(content, str):
+        return content
+    return [
+        {"type": "input_image", "image_url": part["image_url"]["url"]}
+        if part["type"] == "image_url"
+        else {"type": "input_text", "text": part["text"]}
+        for part in content
+    ]
 
 
 def to_chunk(event: Any) -> Any:

@@ -32,6 +32,7 @@ class Provider:
 
     `open_socket` opens the connections to an address that a tenant chose, and refuses addresses that may not be
     reached; None for the installation's provider, which may be anywhere. `prices` are by model, "" for all others.
+    `transcription_model` turns recordings into text; "": one of its list.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Provider:
     wire: Wire = Wire.CHAT_COMPLETIONS
     open_socket: Callable[[Any], socket.socket] | None = field(default=None, repr=False)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict, repr=False, compare=False)
+    transcription_model: str = field(default="", compare=False)
 
     def price(self, model: str) -> ModelPrice | None:
         """Return the price of a model that the provider or its tenant names, or None."""

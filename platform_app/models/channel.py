@@ -87,10 +87,19 @@ class InboundMessage(Owned, table=True):
     edited_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last changed it
 
 
-class Attachment(Owned, table=True):
-    """A file that a contact attached to a message.
+class AttachmentKind(StrEnum):
+    """What an attachment is to the agent and the inbox."""
 
-    It stays at the channel and is fetched when a member opens it; that of a web chat lies on disk.
+    FILE = "file"
+    PICTURE = "picture"
+    RECORDING = "recording"
+
+
+class Attachment(Owned, table=True):
+    """A file that a contact attached to a message, with the text that a model made of a picture or recording.
+
+    It stays at the channel and is fetched when a member opens it. That of a web chat lies on disk, and so do pictures
+    and recordings once they were fetched.
     """
 
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
@@ -100,6 +109,11 @@ class Attachment(Owned, table=True):
     outside_id: str = Field(max_length=2_000)  # of the file at the channel
     stored_as: str = Field(default="", max_length=64)  # its name on disk, if it lies there
     size: int = Field(default=0, sa_type=BigInteger)  # bytes on disk
+    kind: AttachmentKind = Field(default=AttachmentKind.FILE, sa_type=enum_column(AttachmentKind))
+    text: str = ""  # the transcript of a recording or the description of a picture
+    text_model: str = Field(default="", max_length=200)  # that made it
+    text_at: datetime | None = Field(default=None, sa_type=Instant)  # when it was made, or could not be
+    text_problem: str = Field(default="", max_length=500)  # a message id: why there is no text
 
 
 class OutboundPart(Owned, table=True):

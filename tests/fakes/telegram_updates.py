@@ -41,6 +41,14 @@ class Customer:
         said = self.message(photo=sizes, **fields) | ({"caption": caption} if caption else {})
         return self.fake.put(message=said)
 
+    def voice(self, caption: str = "", content: bytes = b"OggS fake", **fields: Any) -> dict[str, Any]:
+        """Send a voice message; return the update."""
+        file_id = f"file{len(self.fake.files)}"
+        self.fake.files[file_id] = content
+        voice = {"file_id": file_id, "file_unique_id": file_id, "duration": 3, "mime_type": "audio/ogg"}
+        said = self.message(voice=voice, **fields) | ({"caption": caption} if caption else {})
+        return self.fake.put(message=said)
+
     def album(self, *captions: str) -> list[dict[str, Any]]:
         """Send photos as one album; return the updates."""
         group = f"album{len(self.fake.files)}"

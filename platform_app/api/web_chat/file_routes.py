@@ -15,6 +15,7 @@ from platform_app.errors import Invalid, LimitReached
 from platform_app.services.channels import visitor_files, visitor_view
 from platform_app.services.channels.inbound import Receipt
 from platform_app.services.channels.visitor_files import MAX_MB, SentFile
+from platform_app.services.chat import reply_streams
 from platform_app.services.knowledge.uploads import store_file
 
 VISITOR_FILES = parse_many("10/hour; 30/day")
@@ -29,7 +30,7 @@ class FileTooLarge(LimitReached):
 
 @visitor_route("/files", methods=["POST"])
 async def send_file(request: Request, visitor: Visitor) -> Response:
-    """Store a file sent as a raw body, once for each id, as a message that a person looks at.
+    """Store a file sent as a raw body, once for each id, as a message; start the agent's reply to it, if it has one.
 
     X-File-Name is its name, percent-encoded, and X-Message-Id its id. Raises Invalid if it is not accepted.
     """
@@ -44,6 +45,8 @@ async def send_file(request: Request, visitor: Visitor) -> Response:
         receipt = await asyncio.to_thread(_receive, visitor, sent)
     if receipt.is_repeat:
         (settings().uploads / stored.stored_as).unlink(missing_ok=True)
+    if receipt.reply_id:
+        reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
     said = receipt.message
     shown = {"id": said.id, "text": said.text, "at": said.created_at.isoformat()}
     return JSONResponse(shown | {"cursor": visitor_view.cursor_of(said), "repeat": receipt.is_repeat})

@@ -10,7 +10,7 @@ from platform_app.components.console.parts import READ_ONLY, avatar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.inbox.conversation import InboxState
-from platform_app.state.inbox.inbox_view import InboxMessage
+from platform_app.state.inbox.inbox_view import AttachmentLink, InboxMessage
 
 
 def message(row: rx.Var[InboxMessage]) -> rx.Component:
@@ -81,14 +81,42 @@ def _difference(row: rx.Var[InboxMessage]) -> rx.Component:
 
 
 def _attachments(row: rx.Var[InboxMessage]) -> rx.Component:
-    """Return links by which what the contact attached is stored on the member's computer."""
+    """Return what the contact attached: pictures, players of recordings, and links that store other files."""
     return rx.el.ul(
-        rx.foreach(
-            row.attachments,
-            lambda file: rx.el.li(rx.el.a(rx.icon("paperclip", size=14), file.label, href=file.href, download=True)),
-        ),
-        class_name="plain-list small",
+        rx.foreach(row.attachments, lambda file: rx.el.li(_attachment(file), key=file.href)),
+        class_name="plain-list small attachments",
         aria_label=t("Attachments"),
+    )
+
+
+def _attachment(file: rx.Var[AttachmentLink]) -> rx.Component:
+    link = rx.el.a(rx.icon("paperclip", size=14), file.label, href=file.href, download=True)
+    return rx.fragment(
+        rx.match(
+            file.kind,
+            ("picture", _picture(file)),
+            ("recording", rx.el.div(rx.el.audio(controls=True, preload="none", src=file.href, aria_label=file.label))),
+            link,
+        ),
+        rx.cond(
+            file.text != "",
+            rx.el.div(
+                rx.el.span(file.text_label, class_name="muted"),
+                rx.el.p(file.text, class_name="plain"),
+                class_name="made-text",
+            ),
+        ),
+        rx.cond(file.problem != "", rx.el.p(file.problem, class_name="reason")),
+    )
+
+
+def _picture(file: rx.Var[AttachmentLink]) -> rx.Component:
+    """Return a picture in a box of bounded size, which opens it."""
+    return rx.el.a(
+        rx.el.img(src=file.href, alt=file.label, loading="lazy", decoding="async", class_name="attached-picture"),
+        href=file.href,
+        target="_blank",
+        rel="noopener",
     )
 
 

@@ -28,7 +28,7 @@ from platform_app.services.channels import (
     email_threads,
     inbound,
 )
-from platform_app.services.channels.inbound import ContactDetails, InboundText, Receipt
+from platform_app.services.channels.inbound import ContactDetails, InboundText
 from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
 
 log = structlog.get_logger()
@@ -101,8 +101,7 @@ def _apply(session: Transaction, account: ChannelAccount, update: Update) -> Non
             _edit(session, known, update, text)
     elif update.group_id and (first := _find(session, account, identity, _group_key(update))) is not None:
         _link(session, account, f"{identity.id}:{update.message_id}", first.message_id)
-        _append(session, first, text)
-        attachments.add(session, account, first.message_id, update.attachments)
+        _receive_album_item(session, account, first, update=update, text=text)
     else:
         _receive(session, account, identity, update=update, text=text)
 
@@ -188,8 +187,30 @@ def _receive(
         key = f"{identity.id}:{_group_key(update)}"
         _link(session, account, key, receipt.message.id)
     attachments.add(session, account, receipt.message.id, update.attachments)
-    if update.attachments or update.wants_person:
-        _hand_over(session, receipt, CANNOT_OPEN if update.attachments else PERSON_COMES)
+    if not attachments.are_read(update.attachments):
+        _hand_over(session, receipt.message, CANNOT_OPEN)
+    elif update.wants_person:
+        _hand_over(session, receipt.message, PERSON_COMES)
+
+
+def _receive_album_item(
+    session: Transaction, account: ChannelAccount, first: InboundMessage, *, update: Update, text: str
+) -> None:
+    """Add a further item of an album to its message; a reply that is being written begins anew, to answer all of it.
+
+    If the first items are answered already, a person looks at this one.
+    """
+    _append(session, first, text)
+    attachments.add(session, account, first.message_id, update.attachments)
+    message = _message(session, first)
+    row = conversation_rows.lock(session, message.tenant_id, message.conversation_id)
+    pending = [reply for reply in pending_replies.list_pending(session, row) if not reply.task]
+    if not attachments.are_read(update.attachments):
+        _hand_over(session, message, CANNOT_OPEN)
+    elif not pending:
+        hand_off.hand_off_by_clock(session, row)
+    elif any(reply.state == MessageState.STREAMING for reply in pending):
+        pending_replies.answer_last(session, row)
 
 
 def _receive_mail(session: Transaction, account: ChannelAccount, identity: ChannelIdentity, update: Update) -> None:
@@ -204,8 +225,8 @@ def _receive_mail(session: Transaction, account: ChannelAccount, identity: Chann
     receipt = inbound.receive(session, account, identity.outside_id, sent)
     attachments.add(session, account, receipt.message.id, update.attachments)
     email_threads.note_received(session, account, identity, receipt.message, mail=update.mail)
-    if update.attachments and not sent.is_automatic:
-        _hand_over(session, receipt, CANNOT_OPEN)
+    if not attachments.are_read(update.attachments) and not sent.is_automatic:
+        _hand_over(session, receipt.message, CANNOT_OPEN)
 
 
 def _tenant_language(session: Transaction, account: ChannelAccount) -> str:
@@ -246,9 +267,9 @@ def _set_text(session: Transaction, message: Message, text: str) -> None:
     conversation_rows.publish_change(session, row)
 
 
-def _hand_over(session: Transaction, receipt: Receipt, sentence: str) -> None:
+def _hand_over(session: Transaction, message: Message, sentence: str) -> None:
     """Say why a person answers, in place of the agent's reply, and hand the conversation to members."""
-    row = conversation_rows.lock(session, receipt.message.tenant_id, receipt.message.conversation_id)
+    row = conversation_rows.lock(session, message.tenant_id, message.conversation_id)
     reply = next((one for one in pending_replies.list_pending(session, row) if not one.task), None)
     if reply is None:
         return  # a person is in charge already, or the agent does not answer here

@@ -7,12 +7,13 @@ from pathlib import Path
 from sqlalchemy import func
 from sqlmodel import col
 
+from platform_app.channels.media_kinds import kind_of
 from platform_app.channels.web_chat import WebChatSettings
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached
 from platform_app.i18n import translate
-from platform_app.models.channel import Attachment, ChannelAccount
+from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
 from platform_app.models.person import Tenant
 from platform_app.services.channels import channel_accounts, inbound
 from platform_app.services.channels.inbound import InboundText, Receipt
@@ -58,7 +59,9 @@ def check_accepts(session: Transaction, account: ChannelAccount, outside_id: str
 
 
 def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent: SentFile) -> Receipt:
-    """Store a file as a message of a visitor, once for each id; a person looks at it and answers.
+    """Store a file as a message of a visitor, once for each id.
+
+    The agent answers to a picture or recording, whose reply the caller streams; a person looks at any other file.
 
     Raises Conflict if no file is taken, Invalid for a kind of file that is not accepted, and LimitReached if the tenant
     stores too much.
@@ -66,12 +69,15 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     check_accepts(session, account, outside_id)
     name = plain_name(sent.name)
     label = label_of(_head(sent.stored), name)
-    sizes = owned(Attachment, account.tenant_id).with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
+    theirs = owned(Attachment, account.tenant_id).where(Attachment.outside_id == "")  # else it came by a channel
+    sizes = theirs.with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
     if int(session.execute(sizes).scalar_one()) + sent.stored.size > MAX_TENANT_BYTES:
         raise LimitReached("No more files can be stored here. Describe it in words.")
     tenant = session.get(Tenant, account.tenant_id)
     shown = f"[{translate(tenant.language if tenant else 'en', label)}] {name}"
-    receipt = inbound.receive(session, account, outside_id, InboundText(sent.outside_id, shown, wants_person=True))
+    kind = kind_of(label, name)
+    message = InboundText(sent.outside_id, shown, wants_person=kind == AttachmentKind.FILE)
+    receipt = inbound.receive(session, account, outside_id, message)
     if not receipt.is_repeat:
         row = Attachment(
             tenant_id=account.tenant_id,
@@ -82,6 +88,7 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
             outside_id="",
             stored_as=sent.stored.stored_as,
             size=sent.stored.size,
+            kind=kind,
         )
         session.add(row)
     return receipt

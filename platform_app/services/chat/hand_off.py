@@ -33,11 +33,15 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     return row
 
 
-def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
-    """Hand an open conversation, already locked, to members because an approval is overdue, or a budget is spent."""
+def hand_off_by_clock(session: Transaction, row: Conversation, *, unread: str = "") -> None:
+    """Hand an open conversation, already locked, to members because an approval is overdue, or a budget is spent.
+
+    `unread` is the kind of attachment, a value of AttachmentKind, that the agent could not read.
+    """
     if row.state == ConversationState.OPEN:
         _put_in_charge(session, row)
-        event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
+        after = {"unread": unread} if unread else None
+        event = emit(session, row.tenant_id, EventKind.HANDED_OFF, after=after, **conversations.event_links(row))
         _record_change(session, None, row, "“{title}” handed off to a person", event=event)
 
 

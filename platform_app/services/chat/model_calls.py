@@ -10,6 +10,7 @@ from platform_app.models.agent import AgentSettings
 from platform_app.models.model_provider import NO_PROVIDER
 from platform_app.services.providers import providers
 
+TRANSCRIPT, DESCRIPTION = "transcript", "description"  # purposes of requests about recordings and pictures
 MAX_TOKEN_COUNT = 10**9  # larger counts of a provider are capped
 
 
@@ -25,7 +26,7 @@ class ModelChoice:
 class ModelCall:
     """A request to a model that has ended, with its retries.
 
-    `purpose` is "reply", "extraction", "search query", "judge" or "rewriting".
+    `purpose` is "reply", "extraction", "search query", "judge", "rewriting", "transcript" or "description".
     """
 
     purpose: str
@@ -61,6 +62,8 @@ class ModelCall:
     def cost(self) -> float | None:
         """The cost in US dollars, None if the price is not known."""
         price = self.provider.price(self.model_name) or self.provider.price(self.model)
+        if self.purpose == TRANSCRIPT and self.result.prompt_tokens is None and not self._is_void:
+            return pricing.recording_cost(self.model, self.result.seconds, price=price)
         tokens = self.prompt_tokens, self.completion_tokens
         if not any(tokens):
             return 0.0

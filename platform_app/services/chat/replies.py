@@ -25,6 +25,7 @@ from platform_app.services.chat import (
     reply_budget,
     reply_conduct,
     reply_figures,
+    reply_media,
     reply_store,
     search_queries,
     tool_calls,
@@ -33,6 +34,7 @@ from platform_app.services.chat import (
 from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_budget import BudgetSpent
 from platform_app.services.chat.reply_context import ReplyContext, ReplyStep, load_context
+from platform_app.services.chat.reply_media import MediaUnread
 from platform_app.services.chat.tool_turns import ReplyParked
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
@@ -111,6 +113,8 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
         await asyncio.to_thread(reply_conduct.end if work.conduct_outcome else reply_store.complete, work)
     except ReplyParked:
         await asyncio.to_thread(tool_turns.store_parked, work)
+    except MediaUnread as unread:
+        await asyncio.to_thread(reply_media.hand_over, work, unread.kind)
     except BudgetSpent as spent:
         await asyncio.to_thread(reply_budget.hand_over, work, spent.budget)
     except ModelFailure as failure:
@@ -226,14 +230,16 @@ def _shorten_prompt(work: ReplyContext) -> bool:
 
 
 async def _prepare_prompt(work: ReplyContext) -> None:
-    """Choose the model, reserve the cost, retrieve passages and build the prompt.
+    """Choose the model, reserve the cost, read recordings and pictures, retrieve passages and build the prompt.
 
-    Raises ModelFailure if there is no model, BudgetSpent if a budget has no room for the reply, and ReplyParked if a
-    call of a tool waits for a person.
+    Raises ModelFailure if there is no model, BudgetSpent if a budget has no room for the reply, MediaUnread if a
+    recording or picture cannot be read, and ReplyParked if a call of a tool waits for a person.
     """
     own = work.settings
     await model_fallback.choose_model(work)
+    await asyncio.to_thread(reply_media.load, work)
     await asyncio.to_thread(reply_budget.reserve, work)
+    await reply_media.read(work)
     await asyncio.to_thread(tool_turns.load, work)
     if work.guidance is not None:
         await _extract_answers(work, work.guidance)

@@ -1,9 +1,10 @@
 """Reply budget: reserves what a reply may cost, settles what it did, and hands over when a budget is spent."""
 
 from platform_app.db import session_scope
-from platform_app.llm import pricing, prompts, query_rewriting
+from platform_app.llm import picture_description, pricing, prompts, query_rewriting
 from platform_app.llm.prompts import estimate_tokens
 from platform_app.models.agent import FigureCheck, KnowledgeScope
+from platform_app.models.channel import AttachmentKind
 from platform_app.services.budgets import reservations
 from platform_app.services.budgets.reservations import Demand, SpentBudget
 from platform_app.services.chat import conversation_rows, hand_off, reply_store, sending
@@ -14,6 +15,8 @@ from platform_app.services.chat.reply_trace import add_trace, reply_calls
 PASSAGE_TOKENS = 4_000  # of the passages that a prompt may hold, before they are known
 QUERY_PROMPT_TOKENS = 1_500  # of the request that rewrites a question
 EXTRACTION_TOKENS = 500  # written at most when the answers to a guided script are extracted
+MEDIA_TEXT_TOKENS = 1_300  # of the text of a recording or picture
+RECORDING_DOLLARS = 0.06  # for the transcript of a recording of ten minutes
 SENTENCES = {
     "en": "I cannot answer right now. A colleague will write to you here.",
     "ru": "Сейчас я не могу ответить. Вам напишет здесь мой коллега.",
@@ -92,17 +95,23 @@ def _highest_cost(work: ReplyContext) -> float:
     prompt = sum(estimate_tokens(message["content"]) for message in prompts.build_messages(work.facts))
     prompt += PASSAGE_TOKENS if own.knowledge != KnowledgeScope.NONE else 0
     written = own.max_tokens
+    missing = [file for file in work.media if not file.text]
+    pictures = sum(file.kind == AttachmentKind.PICTURE for file in missing)
+    prompt += len(missing) * MEDIA_TEXT_TOKENS + pictures * picture_description.PICTURE_TOKENS
+    written += pictures * picture_description.MAX_TOKENS
+    recordings = (len(missing) - pictures) * RECORDING_DOLLARS
     if own.knowledge != KnowledgeScope.NONE and work.facts.history:
         prompt, written = prompt + QUERY_PROMPT_TOKENS, written + query_rewriting.MAX_TOKENS
     if own.figures == FigureCheck.REWRITE:
         prompt, written = prompt * 2 + written, written * 2
     if work.guidance is not None:
         prompt, written = prompt * 2, written + EXTRACTION_TOKENS
-    costs = [0.0]
+    costs = [0.0 if work.provider.is_offline else recordings]
     for choice in work.choices:
         if choice.provider is None:
             continue
         model = choice.model or (work.model if choice.provider == work.provider else "")
         price = choice.provider.price(model)
-        costs.append(pricing.cost(model, prompt, written, is_offline=choice.provider.is_offline, price=price) or 0.0)
+        asked = pricing.cost(model, prompt, written, is_offline=choice.provider.is_offline, price=price) or 0.0
+        costs.append(asked + (0.0 if choice.provider.is_offline else recordings))
     return max(costs)

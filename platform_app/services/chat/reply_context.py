@@ -19,6 +19,7 @@ from platform_app.llm.client import FailureReason, ModelResult, Provider
 from platform_app.llm.model_request import ToolDefinition
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
+from platform_app.models.channel import AttachmentKind
 from platform_app.models.conduct import LineOutcome
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieval import Retrieval
@@ -38,9 +39,25 @@ class ReplyStep(StrEnum):
     """What is being done for a reply of which no text can be shown yet."""
 
     PREPARING = "preparing"
+    READING = "reading"  # recordings and pictures
     SEARCHING = "searching"  # in the knowledge
     WRITING = "writing"  # the model was asked
     ACTING = "acting"  # the calls of tools that the model has asked for
+
+
+@dataclass
+class MediaText:
+    """A recording or picture of a message that a reply answers, with its text or why there is none."""
+
+    id: str
+    kind: AttachmentKind
+    name: str  # of the file, else its label
+    text: str = ""
+    problem: str = ""  # a message id
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recording or picture as a trace stores it."""
+        return {"kind": self.kind.value, "name": self.name, "text": self.text[:500], "problem": self.problem}
 
 
 @dataclass
@@ -87,6 +104,10 @@ class ReplyContext:
     figures: list[str] = field(default_factory=list)  # of its text, as written, that stand in no source
     rewritten_figures: list[str] = field(default_factory=list)  # because of which it was written again
     first_call: ModelCall | None = None  # of the text that had them
+    media_ids: list[str] = field(default_factory=list)  # of the messages that it answers and may have attachments
+    media: list[MediaText] = field(default_factory=list)  # their recordings and pictures
+    unread_kind: str = ""  # of those that could not be read, because of which a person takes over; see AttachmentKind
+    contact_language: str = ""  # the code of the language of the answer, where there are some
     spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
@@ -114,7 +135,8 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         check_channel(session, conversation, settings)
         if reply.is_suggestion:  # members write plain text
             settings = settings.model_copy(update={"markdown": False})
-        talk, question, history = _read_history(session, conversation, reply)
+        talk, answered, history = _read_history(session, conversation, reply)
+        question = reply.task or "\n".join(message.text for message in answered)
         facts = prompts.PromptContext(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = conversation_facts(session, conversation, settings.name, question, recent=talk)
         _check_stage(settings, stage_id)
@@ -123,6 +145,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.is_suggestion, work.earlier_calls = reply.is_suggestion, list(reply.gate.get("calls", []))
+        work.media_ids = [message.id for message in answered if message.is_read or "[" in message.text]
         work.choices = model_calls.model_choices(session, tenant_id, settings)
         work.scripts = script_selection.select_scripts(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer_scripts(work.scripts)
@@ -162,17 +185,17 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
 
 def _read_history(
     session: Transaction, conversation: Conversation, reply: Message
-) -> tuple[RecentMessages, str, list[tuple[str, str]]]:
-    """Return recent messages, the question, and the history before it, at least as much as the prompt takes.
+) -> tuple[RecentMessages, list[PromptMessage], list[tuple[str, str]]]:
+    """Return recent messages, those to answer, and the history before them, at least as much as the prompt takes.
 
     A long conversation is read from its end, in larger pages while more messages fit the prompt.
     """
     limit = HISTORY_PAGE
     while True:
         talk = recent_messages(session, conversation, limit=limit)
-        question, history = _question_and_history(_messages_before(talk.messages, reply), reply.task)
+        answered, history = _answered_and_history(_messages_before(talk.messages, reply), reply.task)
         if len(talk.messages) < limit or len(prompts.recent_history(history)) < len(history):
-            return talk, question, history
+            return talk, answered, history
         limit *= 4
 
 
@@ -182,13 +205,15 @@ def _messages_before(messages: list[PromptMessage], reply: Message) -> list[Prom
     ]
 
 
-def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the text to answer (the task, or the last messages as one) and the history before it."""
-    burst: list[str] = [task] if task else []
+def _answered_and_history(
+    said: list[PromptMessage], task: str
+) -> tuple[list[PromptMessage], list[tuple[str, str]]]:
+    """Return the messages to answer (the contact's last ones, for a task none) and the history before them."""
+    burst: list[PromptMessage] = []
     while not task and said and said[-1].author == Author.CONTACT:
-        burst.insert(0, said.pop().text)
+        burst.insert(0, said.pop())
     history = [("user" if m.author == Author.CONTACT else "assistant", _history_text(m)) for m in said if m.text]
-    return "\n".join(burst), history
+    return burst, history
 
 
 def _history_text(message: PromptMessage) -> str:

@@ -23,6 +23,13 @@ _ENDINGS = {
 }
 
 
+_UNREAD = {  # by the kind of attachment that could not be read
+    "recording": "A recording couldn’t be turned into text: the agent said so and handed over.",
+    "picture": "A picture couldn’t be described: the agent said so and handed over.",
+    "file": "A recording and a picture couldn’t be read: the agent said so and handed over.",
+}
+
+
 @dataclass
 class Reason:
     """A sentence: a message id whose placeholders `values` fill, or one of two, `many` for other counts than one.
@@ -81,7 +88,7 @@ def list_reasons(data: Mapping[str, Any], reply: Message) -> list[Reason]:
     ended = _interruption(data, reply)
     if ended and not reply.text:
         return [ended]
-    if data.get("spent_budget") or data.get("conduct") == LineOutcome.HAND_OVER:
+    if data.get("spent_budget") or data.get("unread") or data.get("conduct") == LineOutcome.HAND_OVER:
         return [ended] if ended else []
     basis = [_sources(data), *_scripts(data), _tools(data)]
     if data.get("no_answer"):
@@ -94,6 +101,8 @@ def _interruption(data: Mapping[str, Any], reply: Message) -> Reason | None:
     """Return what prevented the agent's own reply, or None."""
     if budget := data.get("spent_budget"):
         return Reason("The budget “{name}” is used up: the agent said so and handed over.", {"name": str(budget)})
+    if unread := data.get("unread"):
+        return Reason(_UNREAD[unread])
     if data.get("conduct") == LineOutcome.HAND_OVER:
         return Reason(
             "A line of the must and never list was broken: a person was asked to take over in place of the reply."

@@ -127,6 +127,8 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "cached_tokens": work.outcome.cached_tokens or 0,
         "sent": work.outcome.sent,
         "spent_budget": work.spent_budget,
+        "media": [file.as_json() for file in work.media],
+        "unread": work.unread_kind,
         "unfounded": work.is_unfounded,
         "figures": work.figures,
         "rewritten_figures": work.rewritten_figures,

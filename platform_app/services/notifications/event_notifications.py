@@ -77,7 +77,12 @@ _TOLD: dict[EventKind, _Told] = {
     EventKind.TASK_DUE: _Told(NotificationKind.TASK_DUE, "Your task is due: {text}", _named("responsible_id")),
 }
 UNASSIGNED = "“{title}” isn’t assigned: no member is available"
-SENTENCES = [*(told.sentence for told in _TOLD.values()), UNASSIGNED]
+_UNREAD = {  # by the kind of attachment because of which the agent handed over
+    "recording": "“{title}” needs a person: the agent can’t listen to a recording",
+    "picture": "“{title}” needs a person: the agent can’t look at a picture",
+    "file": "“{title}” needs a person: the agent can’t open what the contact sent",
+}
+SENTENCES = [*(told.sentence for told in _TOLD.values()), *_UNREAD.values(), UNASSIGNED]
 # What somebody has done needs nobody else any more: by event, the kind that is read then by everybody: approvals of the
 # event's message, others of its conversation.
 _SETTLES = {
@@ -109,7 +114,7 @@ def notify_of_event(session: Transaction, event: Event, *, by: str = "", link: s
         event.tenant_id,
         told.users(session, event, conversation),
         told.kind,
-        notice=Notice(told.sentence, link, _values(session, event, conversation)),
+        notice=Notice(_UNREAD.get(str(event.after.get("unread", "")), told.sentence), link, _values(session, event, conversation)),
         cause=event.id,
         by=by,
         message_id=event.message_id,

@@ -100,6 +100,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Max tokens", _count(own.get("max_tokens"), language)),
         ("Max reply length (characters)", _count(own.get("max_reply_chars"), language)),
         *_checks(data),
+        ("Recordings and pictures", _media(data, language)),
         ("Failed models", _failed_calls(data, language)),
         ("Sent to the model", _sent(data)),
         ("Prompt tokens", _count(trace.prompt_tokens, language)),
@@ -175,6 +176,14 @@ def _checks(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("Broken lines", "; ".join(data.get("fired", []))),
         ("Spent budget", str(data.get("spent_budget") or "")),
     ]
+
+
+def _media(data: dict[str, Any], language: str) -> str:
+    """Return the recordings and pictures that the reply answers, each with its text or why there is none."""
+    return "; ".join(
+        f"{translate(language, file['name'])}: {file['text'] or translate(language, file['problem'])}"
+        for file in data.get("media", [])
+    )
 
 
 def _search(data: dict[str, Any], language: str) -> list[tuple[str, str]]:

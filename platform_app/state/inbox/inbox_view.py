@@ -10,7 +10,7 @@ from babel.dates import format_date
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.agent import Channel
-from platform_app.models.channel import Attachment, OutboundState
+from platform_app.models.channel import Attachment, AttachmentKind, OutboundState
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_names
@@ -42,6 +42,11 @@ _DELIVERIES = {
     OutboundState.FAILED: "Not delivered",
     OutboundState.UNCERTAIN: "Delivery unconfirmed",
 }
+_TEXTS = {
+    AttachmentKind.FILE: "",
+    AttachmentKind.RECORDING: "Transcript by {model}",
+    AttachmentKind.PICTURE: "Description by {model}",
+}
 _INTERNAL = (MessageState.NOTE, MessageState.BRIEFING)
 
 
@@ -72,6 +77,10 @@ class AttachmentLink:
 
     href: str
     label: str  # its name, else its kind
+    kind: str = "file"  # a value of AttachmentKind
+    text_label: str = ""  # what the text is, and the model that made it
+    text: str = ""  # of a recording or picture
+    problem: str = ""  # why there is no text
 
 
 @dataclass
@@ -155,7 +164,14 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
 
 def _attachment(row: Attachment, who: Identity, language: str) -> AttachmentLink:
     label = row.name or translate(language, row.label)
-    return AttachmentLink(f"/api/attachments/{who.slug}/{row.id}", label)
+    return AttachmentLink(
+        f"/api/attachments/{who.slug}/{row.id}",
+        label,
+        kind=row.kind.value,
+        text_label=translate(language, _TEXTS[row.kind], model=row.text_model) if row.text else "",
+        text=row.text,
+        problem=translate(language, row.text_problem) if row.text_problem else "",
+    )
 
 
 def day_words(day: date, today: date, language: str) -> str:
