@@ -21,7 +21,7 @@ _RANGE = re.compile(r"bytes=(\d{0,12})-(\d{0,12})")
 
 @route("/api/attachments/{tenant}/{attachment_id}", Role.VIEWER, methods=["GET"])
 async def attachment(request: Request, who: Identity) -> Response:
-    """Send an attachment of a message, from disk or from its channel; of a recording also a range, which players ask for."""
+    """Send an attachment of a message, from disk or from its channel; of a recording also a range, as players ask."""
     file = await asyncio.to_thread(attachments.download, who, request.path_params["attachment_id"][:32])
     shown = media_type(file.content)
     headers = {

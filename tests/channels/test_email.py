@@ -313,6 +313,10 @@ def test_files_are_fetched_from_the_mailbox_and_named_by_their_sender(
     (row,) = rows(who, Attachment)
     assert (row.label, row.name) == ("Photo", ".._колесо.png")
     assert attachments.download(who, row.id).content == b"\x89PNG\r\n\x1a\n1234"
+    mail = letter("See the offer")
+    mail.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="offer.pdf")
+    mailbox.deliver(mail)
+    read(who)
     assert "A teammate will take a look" in texts(who)[-1]
 
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from platform_app import logs
@@ -25,7 +24,6 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access, channel_accounts, receivers, typing_status
 from platform_app.services.chat import hand_off, message_search
-from tests.api_client import client, sign_in
 from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
 from tests.channels.bots import telegram as telegram
 from tests.conftest import forget_process_state, free_port
@@ -135,42 +133,39 @@ def test_an_edit_changes_the_message_once_and_is_found(
         assert not message_search.find(session, who.tenant_id, "blue")
 
 
-def test_an_album_is_one_message_that_a_person_looks_at(
-    who: Identity, telegram: FakeTelegram, bot: ChannelAccount
-) -> None:
+def test_an_album_is_one_message(who: Identity, telegram: FakeTelegram, bot: ChannelAccount) -> None:
     updates = telegram.customer(language="ru").album("Сколько стоит?", "", "")
     assert post_now(bot, *updates, *updates) == [200] * 6
-    (message,) = [row for row in rows(who, Message) if row.author == Author.CONTACT]
+    message, reply = rows(who, Message)
     assert sorted(message.text.splitlines()) == sorted(["[Photo]"] * 3 + ["Сколько стоит?"])
-    (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
-    assert told.text == "Я не могу открывать вложения. Сотрудник посмотрит и ответит здесь."
+    assert (reply.state, reply.answers_id, len(rows(who, Attachment))) == (MessageState.DELAYED, message.id, 3)
+
+
+def test_an_item_of_an_album_that_comes_while_the_agent_writes_is_answered_too(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount
+) -> None:
+    first, second, third = telegram.customer().album("Look", "", "")
+    post_now(bot, first)
+    with session_scope(who.tenant_id) as session:
+        session.merge(rows(who, Message)[1]).state = MessageState.STREAMING
+    post_now(bot, second)
+    _, stopped, reply = rows(who, Message)
+    assert (stopped.state, reply.state) == (MessageState.STOPPED, MessageState.DELAYED)
+    with session_scope(who.tenant_id) as session:
+        session.merge(reply).state = MessageState.COMPLETE
+    post_now(bot, third)
     assert the_talk(who).state == ConversationState.HANDED_OFF
 
 
-def test_members_fetch_attachments_as_files(
-    who: Identity, other: Identity, telegram: FakeTelegram, bot: ChannelAccount
+def test_a_file_that_the_agent_cannot_read_is_for_a_person(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount
 ) -> None:
-    post_now(bot, telegram.customer().photo("Look", content=b"\x89PNG\r\n\x1a\n<script>"))
-    post_now(bot, telegram.customer().write("", location={"latitude": 1, "longitude": 2}))
-    (row,) = rows(who, Attachment)
-
-    async def fetch(whose: Identity) -> httpx.Response:
-        async with client(sign_in(whose)) as member:
-            return await member.get(f"/api/attachments/{whose.slug}/{row.id}")
-
-    answer = asyncio.run(fetch(who))
-    assert (answer.status_code, answer.content) == (200, b"\x89PNG\r\n\x1a\n<script>")
-    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''photo.png"
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert asyncio.run(fetch(other)).status_code == 404
-    telegram.files = dict.fromkeys(telegram.files, b"x" * 20000001)
-    refused = asyncio.run(fetch(who))
-    assert refused.status_code == 503
-    assert "This file is larger than 20 MB and can’t be opened here. Open it in Telegram." in refused.text
-    telegram.files.clear()
-    refused = asyncio.run(fetch(who))
-    assert refused.status_code == 503 and "Telegram no longer has this file." in refused.text
+    person = telegram.customer(language="ru")
+    document = {"file_id": "f", "file_unique_id": "f", "file_name": "offer.pdf"}
+    post_now(bot, telegram.put(message=person.message(document=document)))
+    (told,) = [row for row in rows(who, Message) if row.author == Author.AGENT and row.state == MessageState.COMPLETE]
+    assert told.text == "Я не могу открывать вложения. Сотрудник посмотрит и ответит здесь."
+    assert the_talk(who).state == ConversationState.HANDED_OFF
 
 
 def test_who_connects_a_bot_is_promised_no_second_try(telegram: FakeTelegram, env: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,10 @@ from platform_app.services.channels import attachments
 from platform_app.services.chat import media_reading, reply_media, reply_reasons
 from tests.channels.bots import connected, post_all, work
 from tests.channels.bots import telegram as telegram
+from tests.conftest import forget_process_state
 from tests.fake_provider import FakeProvider, Step, chunk, hears, plays, refuses, says, serving
 from tests.fakes.telegram import FakeTelegram
+from tests.providers.connected import connect
 from tests.talking import ELSEWHERE, add_source, call, published
 from tests.visiting import rows, the_talk
 
@@ -89,9 +91,8 @@ def test_a_voice_message_is_answered_by_what_was_said(
     ]
     assert why.data["calls"][0]["cost"] == pytest.approx(0.003)
     assert why.data["search"] == "How much is a tune-up?"
-    assert why.data["media"] == [
-        {"kind": "recording", "name": "Voice message", "text": "How much is a tune-up?", "problem": ""}
-    ]
+    heard_file = {"kind": "recording", "name": "Voice message", "text": "How much is a tune-up?", "problem": ""}
+    assert why.data["media"] == {"files": [heard_file], "unread": ""}
 
 
 def test_a_later_reply_knows_what_was_said(
@@ -310,14 +311,19 @@ def test_a_spent_budget_reads_nothing(
 
 
 def test_a_budget_counts_a_transcript(
-    who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider, env: pytest.MonkeyPatch
 ) -> None:
     form = {"name": "Month", "scope": "tenant", "unit": "money", "period": "month", "hard_limit": "10"}
     call(who, budgets.save, "", form | {"soft_percent": "80", "sentence": "", "agent_id": ""})
+    env.setenv("PLATFORM_EGRESS_ALLOW", "127.0.0.0/8")
+    forget_process_state()
+    own = connect(who, provider, input_price="1", output_price="1").id
+    with session_scope(who.tenant_id) as session:
+        session.merge(bot).agent_id = published(who, channels=["test"], model="fake-1", provider=own)
     provider.transcripts = [hears("Hello", type="duration", seconds=60)]
     receive(who, bot, telegram.customer().voice())
     (use,) = rows(who, BudgetUse)
-    assert use.spent == 6_000
+    assert use.spent == 6_000 + 127 and use.unpriced == 0
 
 
 def test_an_album_is_read_whole(

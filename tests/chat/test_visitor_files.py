@@ -11,7 +11,7 @@ import pytest
 from platform_app.api.web_chat import file_routes, visitor_routes
 from platform_app.config import settings
 from platform_app.db import owned_delete, session_scope
-from platform_app.models.channel import Attachment, ChannelAccount
+from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
 from platform_app.models.conversation import ConversationState, Message
 from platform_app.models.person import Identity
 from platform_app.services.channels import attachments, visitor_files
@@ -48,23 +48,33 @@ def stored() -> list[str]:
     return [path.name for path in settings().uploads.iterdir()] if settings().uploads.is_dir() else []
 
 
-async def test_a_picture_is_a_message_that_a_person_opens_as_a_file(who: Identity) -> None:
-    chat = await begun(who)
+async def test_a_picture_is_a_message_that_the_agent_answers_and_a_person_sees(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, streamed = await begun(who), list[str]()
+    monkeypatch.setattr(file_routes.reply_streams, "start", lambda _, reply_id: streamed.append(reply_id))
     answer = await send(chat)
     assert (answer.status_code, answer.json()["text"], answer.json()["repeat"]) == (200, "[Photo] Фото.png", False)
     again = await send(chat)
     assert (again.json()["id"], again.json()["repeat"]) == (answer.json()["id"], True)
     (row,) = rows(who, Attachment)
     assert (row.name, row.size, stored()) == ("Фото.png", len(PNG), [row.stored_as])
-    assert the_talk(who).state == ConversationState.HANDED_OFF
+    assert the_talk(who).state == ConversationState.OPEN and row.kind == AttachmentKind.PICTURE
+    assert streamed == [rows(who, Message)[-1].id] and rows(who, Message)[-1].answers_id == answer.json()["id"]
     async with client() as browser:
         browser.headers["cookie"] = sign_in(who)
         opened = await browser.get(f"/api/attachments/acme/{row.id}")
-    assert opened.content == PNG and opened.headers["content-type"] == "application/octet-stream"
-    assert opened.headers["content-disposition"].startswith("attachment;")
+    assert opened.content == PNG and opened.headers["content-type"] == "image/png"
+    assert opened.headers["content-disposition"].startswith("inline;")
     assert opened.headers["x-content-type-options"] == "nosniff"
     shown = (await ask(chat, "history")).json()["messages"]
     assert shown[-1]["text"] == "[Photo] Фото.png" and row.stored_as not in str(shown)
+
+
+async def test_any_other_file_is_for_a_person(who: Identity) -> None:
+    chat = await begun(who)
+    assert (await send(chat, b"%PDF-1.7", "offer.pdf")).status_code == 200
+    assert the_talk(who).state == ConversationState.HANDED_OFF
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from platform_app.components.chat.message import figure_mark, icon_action, quiet
 from platform_app.components.console.parts import READ_ONLY, avatar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
+from platform_app.state.inbox.attachment_view import AttachmentLink
 from platform_app.state.inbox.conversation import InboxState
-from platform_app.state.inbox.inbox_view import AttachmentLink, InboxMessage
+from platform_app.state.inbox.inbox_view import InboxMessage
 
 
 def message(row: rx.Var[InboxMessage]) -> rx.Component:

@@ -15,8 +15,9 @@ from platform_app.llm import catalogue, client, model_limitations, picture_descr
 from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest, ModelResult, Provider
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.channel import AttachmentKind
+from platform_app.services.chat.attached_media import MediaText
 from platform_app.services.chat.model_calls import DESCRIPTION, TRANSCRIPT, ModelCall
-from platform_app.services.chat.reply_context import MediaText, ReplyContext
+from platform_app.services.chat.reply_context import ReplyContext
 
 log = structlog.get_logger()
 MAX_BYTES = 25_000_000  # of a file

@@ -95,7 +95,7 @@ def _highest_cost(work: ReplyContext) -> float:
     prompt = sum(estimate_tokens(message["content"]) for message in prompts.build_messages(work.facts))
     prompt += PASSAGE_TOKENS if own.knowledge != KnowledgeScope.NONE else 0
     written = own.max_tokens
-    missing = [file for file in work.media if not file.text]
+    missing = work.media.missing
     pictures = sum(file.kind == AttachmentKind.PICTURE for file in missing)
     prompt += len(missing) * MEDIA_TEXT_TOKENS + pictures * picture_description.PICTURE_TOKENS
     written += pictures * picture_description.MAX_TOKENS

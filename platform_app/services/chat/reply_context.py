@@ -19,13 +19,13 @@ from platform_app.llm.client import FailureReason, ModelResult, Provider
 from platform_app.llm.model_request import ToolDefinition
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
-from platform_app.models.channel import AttachmentKind
 from platform_app.models.conduct import LineOutcome
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieval import Retrieval
 from platform_app.rag.search_query import Query
 from platform_app.services.agents import agents
 from platform_app.services.chat import model_calls
+from platform_app.services.chat.attached_media import ReplyMedia
 from platform_app.services.chat.model_calls import ModelCall, ModelChoice
 from platform_app.services.scripts import guided_scripts, script_selection
 from platform_app.services.scripts.guided_scripts import GuidedProgress
@@ -43,21 +43,6 @@ class ReplyStep(StrEnum):
     SEARCHING = "searching"  # in the knowledge
     WRITING = "writing"  # the model was asked
     ACTING = "acting"  # the calls of tools that the model has asked for
-
-
-@dataclass
-class MediaText:
-    """A recording or picture of a message that a reply answers, with its text or why there is none."""
-
-    id: str
-    kind: AttachmentKind
-    name: str  # of the file, else its label
-    text: str = ""
-    problem: str = ""  # a message id
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the recording or picture as a trace stores it."""
-        return {"kind": self.kind.value, "name": self.name, "text": self.text[:500], "problem": self.problem}
 
 
 @dataclass
@@ -104,10 +89,7 @@ class ReplyContext:
     figures: list[str] = field(default_factory=list)  # of its text, as written, that stand in no source
     rewritten_figures: list[str] = field(default_factory=list)  # because of which it was written again
     first_call: ModelCall | None = None  # of the text that had them
-    media_ids: list[str] = field(default_factory=list)  # of the messages that it answers and may have attachments
-    media: list[MediaText] = field(default_factory=list)  # their recordings and pictures
-    unread_kind: str = ""  # of those that could not be read, because of which a person takes over; see AttachmentKind
-    contact_language: str = ""  # the code of the language of the answer, where there are some
+    media: ReplyMedia = field(default_factory=ReplyMedia)
     spent_budget: str = ""  # the name of a budget that had no room for it
     is_shortened: bool = False  # the prompt was too long for the model
     progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
@@ -145,7 +127,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.is_suggestion, work.earlier_calls = reply.is_suggestion, list(reply.gate.get("calls", []))
-        work.media_ids = [message.id for message in answered if message.is_read or "[" in message.text]
+        work.media.message_ids = [message.id for message in answered if message.is_read or "[" in message.text]
         work.choices = model_calls.model_choices(session, tenant_id, settings)
         work.scripts = script_selection.select_scripts(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer_scripts(work.scripts)
@@ -205,15 +187,12 @@ def _messages_before(messages: list[PromptMessage], reply: Message) -> list[Prom
     ]
 
 
-def _answered_and_history(
-    said: list[PromptMessage], task: str
-) -> tuple[list[PromptMessage], list[tuple[str, str]]]:
+def _answered_and_history(said: list[PromptMessage], task: str) -> tuple[list[PromptMessage], list[tuple[str, str]]]:
     """Return the messages to answer (the contact's last ones, for a task none) and the history before them."""
     burst: list[PromptMessage] = []
     while not task and said and said[-1].author == Author.CONTACT:
         burst.insert(0, said.pop())
-    history = [("user" if m.author == Author.CONTACT else "assistant", _history_text(m)) for m in said if m.text]
-    return burst, history
+    return burst, [("user" if m.author == Author.CONTACT else "assistant", _history_text(m)) for m in said if m.text]
 
 
 def _history_text(message: PromptMessage) -> str:

@@ -17,8 +17,9 @@ from platform_app.models.channel import Attachment, AttachmentKind
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
 from platform_app.services.chat import conversation_rows, hand_off, media_reading, reply_context, reply_store, sending
+from platform_app.services.chat.attached_media import MediaText
 from platform_app.services.chat.media_reading import Unreadable
-from platform_app.services.chat.reply_context import MediaText, ReplyContext, ReplyStep
+from platform_app.services.chat.reply_context import ReplyContext, ReplyStep
 from platform_app.services.chat.reply_trace import add_trace
 
 log = structlog.get_logger()
@@ -41,17 +42,17 @@ class MediaUnread(Exception):
 
 def load(work: ReplyContext) -> None:
     """Fill in the recordings and pictures of the messages that a reply answers, with the texts that are stored."""
-    if not work.media_ids:
+    if not work.media.message_ids:
         return
     with session_scope(work.tenant_id, read_only=True) as session:
-        files = attached_texts.list_files(session, work.tenant_id, work.media_ids)
-        work.media = [
+        files = attached_texts.list_files(session, work.tenant_id, work.media.message_ids)
+        work.media.files = [
             MediaText(row.id, row.kind, row.name or row.label, row.text)
             for row in files
             if row.kind != AttachmentKind.FILE
         ]
-        if work.media:
-            work.contact_language = _contact_language(session, work, files)
+        if work.media.files:
+            work.media.language = _contact_language(session, work, files)
 
 
 def _contact_language(session: Transaction, work: ReplyContext, files: list[Attachment]) -> str:
@@ -74,11 +75,11 @@ async def read(work: ReplyContext) -> None:
 
     Raises MediaUnread if one cannot be made; a suggestion is written without it.
     """
-    missing = [file for file in work.media if not file.text]
+    missing = work.media.missing
     if not missing:
         return
     work.on_step(ReplyStep.READING)
-    language = language_detection.language_name(work.contact_language)
+    language = language_detection.language_name(work.media.language)
     for place, file in enumerate(missing):
         model = ""
         try:
@@ -115,8 +116,8 @@ def hand_over(work: ReplyContext, kind: AttachmentKind) -> None:
         row = reply_store.row_to_end(session, work)
         if row is None:
             return
-        work.unread_kind = kind.value
+        work.media.unread = kind.value
         add_trace(session, work)
-        row.text = work.final_text = translate(work.contact_language, SENTENCES[kind])
+        row.text = work.final_text = translate(work.media.language, SENTENCES[kind])
         sending.send(session, conversation, row)
         hand_off.hand_off_by_clock(session, conversation, unread=kind.value)

@@ -88,7 +88,7 @@ def list_reasons(data: Mapping[str, Any], reply: Message) -> list[Reason]:
     ended = _interruption(data, reply)
     if ended and not reply.text:
         return [ended]
-    if data.get("spent_budget") or data.get("unread") or data.get("conduct") == LineOutcome.HAND_OVER:
+    if data.get("spent_budget") or _unread(data) or data.get("conduct") == LineOutcome.HAND_OVER:
         return [ended] if ended else []
     basis = [_sources(data), *_scripts(data), _tools(data)]
     if data.get("no_answer"):
@@ -101,7 +101,7 @@ def _interruption(data: Mapping[str, Any], reply: Message) -> Reason | None:
     """Return what prevented the agent's own reply, or None."""
     if budget := data.get("spent_budget"):
         return Reason("The budget “{name}” is used up: the agent said so and handed over.", {"name": str(budget)})
-    if unread := data.get("unread"):
+    if unread := _unread(data):
         return Reason(_UNREAD[unread])
     if data.get("conduct") == LineOutcome.HAND_OVER:
         return Reason(
@@ -112,6 +112,11 @@ def _interruption(data: Mapping[str, Any], reply: Message) -> Reason | None:
     if reply.state == MessageState.PARTIAL:
         return Reason("The reply broke off: {reason}", {"reason": reply.error})
     return None
+
+
+def _unread(data: Mapping[str, Any]) -> str:
+    """Return the kind of attachments because of which the agent handed over, "" if it did not."""
+    return str(data.get("media", {}).get("unread", ""))
 
 
 def _sources(data: Mapping[str, Any]) -> Reason | None:

@@ -109,12 +109,13 @@ def notify_of_event(session: Transaction, event: Event, *, by: str = "", link: s
     if event.kind not in _TOLD:
         return
     told = _TOLD[event.kind]
+    sentence = _UNREAD.get(str(event.after.get("unread", "")), told.sentence)
     notifications.notify(
         session,
         event.tenant_id,
         told.users(session, event, conversation),
         told.kind,
-        notice=Notice(_UNREAD.get(str(event.after.get("unread", "")), told.sentence), link, _values(session, event, conversation)),
+        notice=Notice(sentence, link, _values(session, event, conversation)),
         cause=event.id,
         by=by,
         message_id=event.message_id,

@@ -182,7 +182,7 @@ def _media(data: dict[str, Any], language: str) -> str:
     """Return the recordings and pictures that the reply answers, each with its text or why there is none."""
     return "; ".join(
         f"{translate(language, file['name'])}: {file['text'] or translate(language, file['problem'])}"
-        for file in data.get("media", [])
+        for file in data.get("media", {}).get("files", [])
     )
 
 

@@ -10,7 +10,7 @@ from babel.dates import format_date
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.agent import Channel
-from platform_app.models.channel import Attachment, AttachmentKind, OutboundState
+from platform_app.models.channel import OutboundState
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Origin
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_names
@@ -19,6 +19,7 @@ from platform_app.services.inbox.open_conversation import OpenConversation
 from platform_app.state.chat.chat_view import IN_PROGRESS, STATE_LABELS, SourceChip, source_chips
 from platform_app.state.console.send_gate_words import figure_words, gate_words
 from platform_app.state.inbox import email_words
+from platform_app.state.inbox.attachment_view import AttachmentLink, build_attachment
 
 CHANNELS = channel_names.CHANNELS
 STATES = {
@@ -42,11 +43,6 @@ _DELIVERIES = {
     OutboundState.FAILED: "Not delivered",
     OutboundState.UNCERTAIN: "Delivery unconfirmed",
 }
-_TEXTS = {
-    AttachmentKind.FILE: "",
-    AttachmentKind.RECORDING: "Transcript by {model}",
-    AttachmentKind.PICTURE: "Description by {model}",
-}
 _INTERNAL = (MessageState.NOTE, MessageState.BRIEFING)
 
 
@@ -69,18 +65,6 @@ class InboxRow:
     colour: str
     state_label: str
     tags: list[str]
-
-
-@dataclass
-class AttachmentLink:
-    """A file that a contact attached."""
-
-    href: str
-    label: str  # its name, else its kind
-    kind: str = "file"  # a value of AttachmentKind
-    text_label: str = ""  # what the text is, and the model that made it
-    text: str = ""  # of a recording or picture
-    problem: str = ""  # why there is no text
 
 
 @dataclass
@@ -148,7 +132,7 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
         found.append(_message(row, heading, who, language))
         found[-1].is_plain = read.is_plain or row.author != Author.AGENT
         found[-1].is_edited = row.id in read.edited
-        found[-1].attachments = [_attachment(file, who, language) for file in read.attachments.get(row.id, [])]
+        found[-1].attachments = [build_attachment(file, who, language) for file in read.attachments.get(row.id, [])]
         if (email := read.emails.get(row.id)) is not None:
             found[-1].subject, found[-1].notes = email.subject, email_words.email_notes(email, language)
             found[-1].sender_check = email_words.sender_check(email)
@@ -160,18 +144,6 @@ def build_inbox_messages(read: OpenConversation, who: Identity, language: str) -
                 found[-1].delivery_reason = translate(language, delivery.error, **(delivery.values or {}))
         last = day
     return found
-
-
-def _attachment(row: Attachment, who: Identity, language: str) -> AttachmentLink:
-    label = row.name or translate(language, row.label)
-    return AttachmentLink(
-        f"/api/attachments/{who.slug}/{row.id}",
-        label,
-        kind=row.kind.value,
-        text_label=translate(language, _TEXTS[row.kind], model=row.text_model) if row.text else "",
-        text=row.text,
-        problem=translate(language, row.text_problem) if row.text_problem else "",
-    )
 
 
 def day_words(day: date, today: date, language: str) -> str:
