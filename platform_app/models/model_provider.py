@@ -45,6 +45,13 @@ class ProviderFields(SQLModel):
             untranslated=frozenset({"chat_completions", "responses"}),
         ),
     )
+    transcription_model: str = Field(
+        default="",
+        title="Transcription model",
+        description="Turns recordings into text. Leave empty to use one of the provider’s list, for example whisper-1.",
+        max_length=200,
+        schema_extra=in_form("provider"),
+    )
     input_price: float | None = Field(  # in US dollars for a million tokens; None: as the list of prices says
         default=None,
         title="Price per million input tokens ($)",

@@ -326,6 +326,22 @@ def test_a_budget_counts_a_transcript(
     assert use.spent == 6_000 + 127 and use.unpriced == 0
 
 
+def test_the_model_that_a_provider_names_is_asked_and_the_fallback_after_it(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("PLATFORM_EGRESS_ALLOW", "127.0.0.0/8")
+    forget_process_state()
+    provider.models = ["fake-1"]
+    own = [connect(who, provider, name=name, transcription_model=name).id for name in ("deaf-1", "ear-1")]
+    agent = published(who, channels=["test"], model="a", provider=own[0], fallback_provider=own[1], fallback_model="b")
+    with session_scope(who.tenant_id) as session:
+        session.merge(bot).agent_id = agent
+    provider.transcripts = [refuses(404), hears("Hello")]
+    receive(who, bot, telegram.customer().voice())
+    assert [heard.body["model"] for heard in provider.heard] == ["deaf-1", "ear-1"]
+    assert rows(who, Attachment)[0].text_model == "ear-1" and provider.last.body["model"] == "a"
+
+
 def test_an_album_is_read_whole(
     who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider
 ) -> None:

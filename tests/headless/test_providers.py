@@ -46,6 +46,8 @@ async def test_connect_test_make_default_and_remove(provider: FakeProvider, own:
         (row,) = call(who, providers.list_providers)
         assert f"{PAGE}/{row.id}" in tab.scripts()
         await tab.goto(f"{PAGE}/{row.id}")
+        await tab.send(ProviderState.save(FORM | {"base_url": own.url, "transcription_model": "ear-1"}))
+        assert seen(tab, "initial")["transcription_model"] == "ear-1"
         assert seen(tab, "initial")["base_url"] == own.url and "ends in 7890" in seen(tab, "credential_hint")
         own.models = [{"id": "m-1", "pricing": {"prompt": "0.000002", "completion": "0.00001"}}]
         await tab.send(ProviderState.test())

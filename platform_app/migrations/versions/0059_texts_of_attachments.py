@@ -24,12 +24,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("text_model", sa.String(length=200), server_default="", nullable=False))
         batch_op.add_column(sa.Column("text_at", sa.DateTime(), nullable=True))
         batch_op.add_column(sa.Column("text_problem", sa.String(length=500), server_default="", nullable=False))
+    name = sa.Column("transcription_model", sa.String(length=200), server_default="", nullable=False)
+    op.add_column("modelprovider", name)
     rows = sa.table("attachment", sa.column("label", sa.String()), sa.column("kind", sa.String()))
     for label, is_kind in _KINDS.items():
         op.execute(rows.update().where(rows.c.label == label).values(kind=is_kind))
 
 
 def downgrade() -> None:
+    op.drop_column("modelprovider", "transcription_model")
     with op.batch_alter_table("attachment", schema=None) as batch_op:
         for name in reversed(COLUMNS):
             batch_op.drop_column(name)

@@ -118,6 +118,7 @@ COLUMNS = {
     "time_zone": "Time zone",
     "token": "Token|channel",
     "tools": "Tools",
+    "transcription_model": "Transcription model",
     "unit": "Counts",
     "url": "URL",
     "user_name": "User name",

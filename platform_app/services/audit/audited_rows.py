@@ -103,7 +103,7 @@ AUDITED: Mapping[type, AuditedTable] = {
     ModelProvider: AuditedTable(
         _KINDS.MODEL_PROVIDER,
         **_MADE,
-        shown=("name", "wire", "input_price", "output_price", "is_default"),
+        shown=("name", "wire", "transcription_model", "input_price", "output_price", "is_default"),
         named=("base_url",),
     ),
     Budget: AuditedTable(

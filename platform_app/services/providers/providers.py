@@ -73,6 +73,7 @@ def save(session: Transaction, who: Identity, provider_id: str, form: dict[str, 
     row.name = clean_line(form.get("name", ""), "name", max_length=80, required=True)
     row.base_url = _address(form.get("base_url", ""))
     row.wire = _wire(form.get("wire", ""))
+    row.transcription_model = clean_line(form.get("transcription_model", ""), "transcription_model", max_length=200)
     row.input_price, row.output_price = (_price(form.get(name, ""), name) for name in ("input_price", "output_price"))
     if (row.input_price is None) != (row.output_price is None):
         missing = "input_price" if row.input_price is None else "output_price"
@@ -178,6 +179,7 @@ def provider_of(session: Transaction, row: ModelProvider) -> Provider:
         wire=row.wire,
         open_socket=egress.open_socket,
         prices=prices,
+        transcription_model=row.transcription_model,
     )
 
 
