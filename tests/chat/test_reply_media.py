@@ -250,6 +250,14 @@ def test_what_is_too_large_or_no_recording_is_not_sent_to_the_provider(
     assert the_talk(who).state == ConversationState.HANDED_OFF
 
 
+def test_what_the_provider_finds_too_large_is_called_so(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider
+) -> None:
+    provider.transcripts = [refuses(413, {"error": {"message": "Maximum content size limit exceeded"}})]
+    receive(who, bot, telegram.customer().voice())
+    assert rows(who, Attachment)[0].text_problem == media_reading.TOO_LARGE
+
+
 def test_a_file_that_is_gone_is_for_a_person(
     who: Identity, telegram: FakeTelegram, bot: ChannelAccount, provider: FakeProvider
 ) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+import reflex as rx
 
+from platform_app.components.inbox.message import message
 from platform_app.models.person import Identity
 from platform_app.state.inbox.conversation import InboxState
 from tests.channels.bots import connected, post_all, work
@@ -39,6 +41,12 @@ def talk(who: Identity, telegram: FakeTelegram, provider: FakeProvider) -> str:
         asyncio.run(post_all(bot, update))
         work(who)
     return str(the_talk(who).id)
+
+
+def test_the_browser_itself_opens_files_and_loads_no_recording_before_it_is_played() -> None:
+    page = str(rx.foreach(InboxState.messages, message).render())
+    assert "'preload:\"none\"'" in page and "'controls:true'" in page and "'loading:\"lazy\"'" in page
+    assert page.count("'reloadDocument:true'") == page.count("to:file_rx_state_?.[\"href\"]") == 2
 
 
 async def test_a_recording_and_a_picture_are_shown_with_their_texts(who: Identity, talk: str) -> None:

@@ -91,7 +91,8 @@ def _attachments(row: rx.Var[InboxMessage]) -> rx.Component:
 
 
 def _attachment(file: rx.Var[AttachmentLink]) -> rx.Component:
-    link = rx.el.a(rx.icon("paperclip", size=14), file.label, href=file.href, download=True)
+    by_browser = {"reloadDocument": True, "download": True}  # else the console would open it as a page of its own
+    link = rx.el.a(rx.icon("paperclip", size=14), file.label, href=file.href, custom_attrs=by_browser)
     return rx.fragment(
         rx.match(
             file.kind,
@@ -118,6 +119,7 @@ def _picture(file: rx.Var[AttachmentLink]) -> rx.Component:
         href=file.href,
         target="_blank",
         rel="noopener",
+        custom_attrs={"reloadDocument": True},
     )
 
 

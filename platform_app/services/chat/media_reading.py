@@ -68,7 +68,8 @@ async def read_file(work: ReplyContext, file: MediaText, language: str) -> tuple
                 text, model = await _describe(work, provider, (kind, content), language)
         except ModelFailure as failure:
             log.info("a model read no attachment", attachment_id=file.id, fault=failure.reason.name)
-            problem = problem or failure.reason.value
+            is_large = failure.reason == FailureReason.TOO_LONG  # the request, with the file
+            problem = problem or (TOO_LARGE if is_large else failure.reason.value)
             continue
         if text:
             return text[:MAX_CHARS], model
