@@ -22,6 +22,7 @@ from platform_app.services.accounts import member_changes
 from platform_app.services.api_keys import api_keys
 from platform_app.services.api_keys.scopes import Scope
 from platform_app.services.crm import contacts, leads, tasks
+from platform_app.services.knowledge import sites
 from platform_app.services.scripts import scripts
 from tests.api.keys import BASE, a_key, ask, ask_whole
 from tests.api_client import client
@@ -155,6 +156,9 @@ def values(schema: dict[str, Any], known: dict[str, Any]) -> Any:
     return {"integer": schema.get("minimum", 1), "boolean": True}.get(str(kind))
 
 
+SITE = {"address": "https://canary.test/CANARY", "scope": "site", "depth": "3", "page_limit": "9", "interval": "never"}
+
+
 def everything(who: Identity) -> dict[str, str]:
     """Write a row of each kind that a path names; return the ids by the names in paths."""
     sequence_id, lead_id = a_sequence(who, do("first", timing=after(1))), a_lead(who, "CANARY")
@@ -173,6 +177,7 @@ def everything(who: Identity) -> dict[str, str]:
         "task_id": call(who, tasks.create, text="CANARY").id,
         "script_id": call(who, scripts.create, title="CANARY", text="CANARY").id,
         "source_id": add_source(who, "CANARY.md", "CANARY"),
+        "site_id": call(who, sites.create, SITE).id,
         "rule_id": a_rule(who, "lead_created", note("CANARY")),
     }
 
