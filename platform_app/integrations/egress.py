@@ -279,6 +279,15 @@ def _resolved(host: str, port: int) -> list[Any]:
     return found
 
 
+def is_blocked(address: str) -> bool:
+    """Return whether an address that `check` takes names an IP address, or this machine, that may not be reached."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return not may_reach(ip_address("127.0.0.1" if host == "localhost" else host))
+    except ValueError:  # another name, which only its resolution tells of
+        return False
+
+
 def may_reach(address: IPv4Address | IPv6Address) -> bool:
     """Return whether an address is public, or one that the operator allows."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

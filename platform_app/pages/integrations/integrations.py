@@ -69,7 +69,8 @@ def _offer(crm: CrmType) -> rx.Component:
                     rx.icon("plug", size=16),
                     t("Connect {crm}", crm=crm.label),
                     on_click=IntegrationsState.open_dialog(crm.kind.value),
-                )
+                ),
+                margin_top="12px",
             ),
             rx.el.p(t("An owner or an admin can connect it."), class_name="muted small"),
         ),

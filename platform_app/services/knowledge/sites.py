@@ -12,7 +12,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.form_fields import WRONG_VALUE, Control, parse_typed
-from platform_app.integrations import web_addresses
+from platform_app.integrations import egress, web_addresses
 from platform_app.jobs import ReadSite
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
@@ -87,6 +87,8 @@ def create(session: Transaction, who: Identity, form: Mapping[str, str], *, cate
     """
     values = _parse(form)
     address = web_addresses.canonical(str(values["address"]))
+    if egress.is_blocked(address):
+        raise Invalid(egress.NOT_ALLOWED, field="address")
     if category_id:
         categories.get(session, who, category_id)
     existing = list_sites(session, who)
