@@ -143,6 +143,7 @@ def test_no_column_that_is_called_secret_is_exported() -> None:
         ("auditentry", "previous_hash"),
         ("audithead", "hash"),
         ("trace", "first_token_ms"),  # a duration
+        *(("webpage", f"{of}_hash") for of in ("address", "body", "text")),  # of public pages
     }
 
 
