@@ -114,8 +114,8 @@ async def refused_rows(request: Request, who: Identity) -> Response:
         with session_scope(who.tenant_id) as session:
             row = imports.get(session, who, request.path_params["import_id"])
             refused = imports.list_refused_rows(session, who, row.id)
-            export = AuditAction.EXPORTED, AuditObject.IMPORT
-            audit_trail.record(session, who.tenant_id, *export, object_id=row.id, name=row.file_name)
+            kind, name = AuditObject.IMPORT, row.file_name
+            audit_trail.record(session, who.tenant_id, AuditAction.EXPORTED, kind, object_id=row.id, name=name)
             return list(row.columns), refused
 
     columns, rows = await asyncio.to_thread(read)

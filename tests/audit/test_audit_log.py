@@ -16,6 +16,7 @@ from platform_app.clock import new_id
 from platform_app.config import settings
 from platform_app.db import owned, owned_delete, owned_tables, session_scope, unscoped, unscoped_update
 from platform_app.errors import Forbidden
+from platform_app.install_paths import PACKAGE
 from platform_app.models.audit import (
     FIRST_HASH,
     AuditAction,
@@ -42,6 +43,7 @@ from platform_app.services.audit.audited_rows import AUDITED
 from platform_app.services.audit.capture import AuditLogChanged, UnknownValue
 from platform_app.services.audit.verification import Fault
 from platform_app.services.crm import contacts
+from platform_app.services.mail import mail_servers
 from platform_app.services.webhooks import incoming_webhooks
 from tests.budgets.test_budgets import set_budget
 from tests.conftest import make_member
@@ -182,6 +184,15 @@ def test_codes_and_saved_secrets_are_said_in_words(who: Identity) -> None:
     set_budget(who, scope="contact", unit="messages", period="day")
     changes = audit_words.changes("en", entries(who)[-1].changes, "UTC")
     assert not {"contact", "messages", "day"} & set(re.split(r": |; ", changes)) and "replies" in changes, changes
+
+
+def test_every_purpose_of_a_secret_has_its_words() -> None:
+    named = re.compile(r'def _\w*purpose\(.*?\) -> str:\n(?: {4}""".*?"""\n)?    return f"([^"{]+)', re.DOTALL)
+    purposes = [found for path in PACKAGE.glob("services/**/*.py") for found in named.findall(path.read_text())]
+    assert len(purposes) >= 8, purposes
+    for purpose in [*purposes, mail_servers.PASSWORD]:
+        row = AuditEntry(object_kind=AuditObject.SECRET, object_name=f"{purpose}{new_id()}")
+        assert audit_words.subject("en", row) != "Saved secret", purpose
 
 
 def test_a_value_that_only_the_database_computes_is_refused(who: Identity) -> None:

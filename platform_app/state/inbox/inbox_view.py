@@ -25,7 +25,7 @@ CHANNELS = channel_names.CHANNELS
 STATES = {
     ConversationState.OPEN: ("green", "The agent answers"),
     ConversationState.HANDED_OFF: ("amber", "With a person"),
-    ConversationState.CLOSED: ("", "Closed"),
+    ConversationState.CLOSED: ("", "Closed|conversation"),
 }
 _REVIEWS = {
     "approved": "Approved by {name}",
