@@ -116,19 +116,20 @@ _closing: "set[asyncio.Task[None]]" = set()  # the loop itself holds its tasks o
 
 
 @lru_cache
-def _trusted_authorities() -> SSLContext:
+def _trusted_authorities(*, trust_env: bool) -> SSLContext:
     """Return the context of TLS; reading all authorities takes longer than most connections."""
-    return httpx2.create_ssl_context(trust_env=False)
+    return httpx2.create_ssl_context(trust_env=trust_env)
 
 
 def _checked_transport(open_socket: Callable[[Any], socket.socket]) -> AiohttpTransport:
     """Return a transport that opens its connections with `open_socket`, and ignores proxies of the environment."""
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(ssl=_trusted_authorities(), socket_factory=open_socket, keepalive_timeout=30)
+        connector = aiohttp.TCPConnector(ssl=authorities, socket_factory=open_socket, keepalive_timeout=30)
         return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
-    return AiohttpTransport(client=session)
+    authorities = _trusted_authorities(trust_env=False)
+    return AiohttpTransport(verify=authorities, client=session)
 
 
 async def _hold_client(provider: Provider) -> _ClientHolder:
@@ -136,7 +137,9 @@ async def _hold_client(provider: Provider) -> _ClientHolder:
     timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
     address, auth = _split_credentials(provider.base_url)
     given: dict[str, Any] = {"event_hooks": {"response": [_limit_body]}, "timeout": timeout, "auth": auth}
-    if provider.open_socket is not None:
+    if provider.open_socket is None:
+        given |= {"verify": _trusted_authorities(trust_env=True)}
+    else:
         given |= {"transport": _checked_transport(provider.open_socket), "follow_redirects": False, "trust_env": False}
     http_client = openai.DefaultAioHttpClient(**given)
     client = AsyncOpenAI(

@@ -48,8 +48,9 @@
     return steps.join(">");
   };
   const keyOf = (one) => {
-    const row = place(one);
     const role = roleOf(one);
+    if (one.closest("[role=grid]")) return `${role} of a calendar`; // its days are one kind, as the rows of a list are
+    const row = place(one);
     const label = one.getAttribute("aria-label") || (role === "button" ? nameOf(one) : "");
     return row ? `${role} ${row} ${alike(label)}` : `${role} ${alike(nameOf(one))}`;
   };

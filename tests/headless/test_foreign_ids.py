@@ -15,7 +15,7 @@ from tests.headless.harness import Tab, sign_in
 from tests.headless.test_authorization import GUARDED, argument_names, registered_background, rows
 
 QUIET = "/manage/globex/settings"
-OTHERS = 8  # ids of tables that a handler's name does not tell of
+OTHERS = 3  # ids of tables that a handler's name does not tell of
 
 
 @pytest.fixture
