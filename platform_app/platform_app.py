@@ -12,6 +12,7 @@ from platform_app.components.console.popups import DocumentTitle
 from platform_app.hub import hub
 from platform_app.pages.registry import every_page
 from platform_app.runtime import database_roles, gc_tuning
+from platform_app.services.chat import reply_streams
 from platform_app.state.console import frame, socket_sessions
 from platform_app.state.console.authorization import AuthorizationMiddleware
 from platform_app.state.console.error_messages import report_error
@@ -55,3 +56,4 @@ frame.load_events = app.get_load_events
 app.register_lifespan_task(open_tabs.run)
 app.register_lifespan_task(database_roles.warn)
 app.register_lifespan_task(gc_tuning.settle)
+app.register_lifespan_task(reply_streams.handing_over)

@@ -12,7 +12,7 @@ from platform_app.errors import Unavailable
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Identity
-from platform_app.services.chat import replies, reply_store
+from platform_app.services.chat import replies, reply_store, reply_streams
 from platform_app.services.chat.reply_context import ReplyContext
 from tests.chat.test_replies import running
 from tests.fake_provider import FakeProvider, chunk, plays, says, serving
@@ -72,6 +72,44 @@ def test_a_reply_that_a_contact_waits_for_is_written_again(provider: FakeProvide
     assert row(who, reply).state == MessageState.PARTIAL
     run_jobs(who)
     assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello there.")
+
+
+async def test_a_reply_is_handed_over_when_its_process_ends(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", *["more "] * 50, pause=0.1), says("Hello there."))
+    reply = say(who, begin(who))
+    live = reply_streams.start(who.tenant_id, reply.id)
+    while not live.text:
+        await live.grown.wait()
+    await reply_streams.hand_over_all()
+    left = row(who, reply)
+    assert (left.state, left.text.startswith("One"), left.error) == (MessageState.STREAMING, True, "")
+    assert live.done.is_set() and reply_streams.find(reply.id) is None
+    await asyncio.to_thread(run_jobs, who)
+    assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello there.")
+
+
+async def test_what_nobody_takes_up_is_marked_as_interrupted(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", *["more "] * 50, pause=0.1))
+    reply = say(who, begin(who))
+    live = reply_streams.start(who.tenant_id, reply.id)
+    while not live.text:
+        await live.grown.wait()
+    await reply_streams.hand_over_all()
+    age(who, reply, 21, live.text)
+    replies.mark_interrupted()
+    assert row(who, reply).state == MessageState.PARTIAL
+
+
+async def test_a_reply_that_is_stopped_is_not_handed_over(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", *["more "] * 50, pause=0.1))
+    reply = say(who, begin(who))
+    live = reply_streams.start(who.tenant_id, reply.id)
+    while not live.text:
+        await live.grown.wait()
+    await reply_streams.stop(reply.id)
+    await reply_streams.hand_over_all()
+    await asyncio.to_thread(run_jobs, who)
+    assert row(who, reply).state == MessageState.STOPPED
 
 
 async def test_a_worker_waits_for_who_writes_already(provider: FakeProvider, who: Identity) -> None:

@@ -188,6 +188,8 @@ def read(session: Transaction, who: Identity, begun: Begun) -> Completion:
         raise Conflict("A later message, or a member, stopped this reply.")
     if row.state == MessageState.FAILED:
         raise Unavailable(row.error or "Something went wrong while the reply was written. Try again.")
+    if row.state == MessageState.STREAMING:  # handed over to a worker, because this process ends
+        raise Unavailable("The server is being restarted. Try again.")
     if row.state == MessageState.TO_APPROVE:
         raise Forbidden(AWAITS_APPROVAL)
     if row.state not in (MessageState.COMPLETE, MessageState.PARTIAL):

@@ -35,6 +35,7 @@ from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_budget import BudgetSpent
 from platform_app.services.chat.reply_context import ReplyContext, ReplyStep, load_context
 from platform_app.services.chat.reply_media import MediaUnread
+from platform_app.services.chat.reply_store import HEARTBEAT_TIMEOUT
 from platform_app.services.chat.tool_turns import ReplyParked
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
@@ -46,18 +47,26 @@ MAX_INTERRUPTED = 100  # replies that one call marks as interrupted
 BATCH_SECONDS = 0.05  # text that arrives within this time is yielded together
 MIN_TOKENS = 128  # least output limit when the prompt fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
-HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, no process writes the reply
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 
+def _never() -> bool:
+    return False
+
+
 async def stream(
-    tenant_id: str, reply_id: str, *, trigger: str = "message", on_step: Callable[[ReplyStep], None] | None = None
+    tenant_id: str,
+    reply_id: str,
+    *,
+    trigger: str = "message",
+    on_step: Callable[[ReplyStep], None] | None = None,
+    is_handed_over: Callable[[], bool] = _never,
 ) -> AsyncIterator[str]:
     """Generate the reply whose row is in state STREAMING; yield its text in pieces. `on_step` is told of each step.
 
     At the end the row holds text, sources, state and trace. A failure of the provider does not raise: the row stores
-    its sentence and keeps the text so far. Closing the stream stops the reply. An unexpected error is stored as a
-    failed reply and raised again.
+    its sentence and keeps the text so far. Closing the stream stops the reply, or leaves it to a worker if
+    `is_handed_over` returns true then. An unexpected error is stored as a failed reply and raised again.
     """
     try:
         work = await asyncio.to_thread(load_context, tenant_id, reply_id)
@@ -77,7 +86,8 @@ async def stream(
             yield rest
     except (asyncio.CancelledError, GeneratorExit):
         writer.cancel()
-        await asyncio.shield(asyncio.to_thread(reply_store.stop, work))
+        ending = reply_store.hand_over if is_handed_over() else reply_store.stop
+        await asyncio.shield(asyncio.to_thread(ending, work))
         raise
     finally:
         keeper.cancel()

@@ -10,7 +10,7 @@ from platform_app.jobs import Reply
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.job import Job, JobState
 from platform_app.services.chat import conversations, reply_store
-from platform_app.services.chat.replies import HEARTBEAT_TIMEOUT
+from platform_app.services.chat.reply_store import HEARTBEAT_TIMEOUT
 
 
 def on_failure(

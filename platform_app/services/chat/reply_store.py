@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from platform_app.clock import now
+from platform_app.clock import new_id, now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.jobs import Reply, enqueue
 from platform_app.llm import reply_text
@@ -16,6 +16,7 @@ from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace
 from platform_app.services.scripts import script_usage
 
+HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, no process writes the reply
 INTERRUPTED = "The reply was interrupted. Try again."
 _EMPTY = "The model returned an empty reply. Try again."
 
@@ -121,6 +122,21 @@ def stop(work: ReplyContext) -> None:
         row = row_to_end(session, work)
         if row is not None:
             _store_stopped(session, work, row)
+
+
+def hand_over(work: ReplyContext) -> None:
+    """Leave a reply to a worker, which generates it anew; until then its text so far is shown as being written.
+
+    For a process that ends before the model does.
+    """
+    with session_scope(work.tenant_id) as session:
+        row = row_to_end(session, work)
+        if row is None:
+            return
+        row.text, row.beat_at = work.visible_text, now() - HEARTBEAT_TIMEOUT
+        payload = Reply(conversation_id=work.conversation.id, message_id=work.reply_id)
+        enqueue(session, work.tenant_id, payload, dedupe_key=f"reply:{work.reply_id}:{new_id()}")
+        conversation_rows.publish_change(session, work.conversation)
 
 
 def store_if_stopped(work: ReplyContext) -> None:
