@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from platform_app.text.courtesy_phrases import LIGHT, without_courtesy
-from platform_app.text.stemming import stems
+from platform_app.llm.personal_names import is_personal_name
+from platform_app.text.courtesy_phrases import without_courtesy
 
 _FIELD = re.compile(r"^- ([\w.]+) \((\w+)(?:: ([^)]*))?\): (.*)$", re.MULTILINE)
 _TODAY = re.compile(r"^Today is (\d{4}-\d{2}-\d{2})", re.MULTILINE)
@@ -16,9 +16,11 @@ _REFUSAL = re.compile(
 )
 _NAME = re.compile(
     r"(?i:меня зовут|мо[её] имя|my name is|my name's)\s+([^\W\d_][\w'’-]*(?:\s+[A-ZА-ЯЁ][\w'’-]+){0,2})"
-    r"|(?:^|[.,!]\s*|\bи\s+)(?i:i am|i'm|это|this is)\s+([A-ZА-ЯЁ][\w'’-]+(?:\s+[A-ZА-ЯЁ][\w'’-]+){0,2})"
-    r"(?=\s*(?:[.,!;]|$))"
+    r"|(?:^|[.,!]\s*|\bи\s+)"
+    r"(?i:i am|i'm|i’m|это|this is|я|зовите меня|(?:можно|зовите)(?: просто)?|(?:you can |please |just )?call me)\s+"
+    r"([A-ZА-ЯЁ][\w'’-]+(?:\s+[A-ZА-ЯЁ][\w'’-]+){0,2})(?=\s*(?:[.,!;:)]|$))"
 )
+_EMOTICON = re.compile(r"[:;=]-?[)(DP]+|[)(]{2,}|[\U0001F300-\U0001FAFF\u2600-\u27BF\uFE0F]+")
 _PATTERNS = {
     "phone": re.compile(r"\+?\d[\d ()-]{5,}\d"),
     "email": re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.\w{2,}"),
@@ -53,6 +55,7 @@ _QUESTION = re.compile(
     r"tell|show)\b",
     re.IGNORECASE,
 )
+_EDGES = " \t.,!;:—-"
 
 
 @dataclass
@@ -102,8 +105,9 @@ def _find_value(field: _Field, message: str, today: date | None, *, is_asked: bo
         return known, known
     if field.kind == "yes_no" and is_asked:
         return ("yes", "") if _YES.search(message) else ("no", "") if _NO.search(message) else ("", "")
-    if field.kind == "name" and (match := _NAME.search(message)):
-        return match[1] or match[2], match[0]
+    if field.kind == "name":
+        match = next((m for m in _NAME.finditer(message) if m[1] or is_personal_name(m[2])), None)
+        return (match[1] or match[2], match[0]) if match else ("", "")
     return "", ""
 
 
@@ -131,11 +135,11 @@ def _free_text_values(free: list[_Field], fields: list[_Field], values: dict[str
 def _clean_value(field: _Field, words: str) -> str:
     """Return a text as the value of a field; empty if it cannot be a name and the field is one."""
     if field.kind == "name":
-        is_name = len(words.split()) <= 3 and not re.search(r"[\d@,]", words) and LIGHT.isdisjoint(stems(words))
-        return words if is_name else ""
+        return words if is_personal_name(words) else ""
     return _ORIGIN.sub("", words)
 
 
 def _strip_fillers(part: str) -> str:
     """Return a part of a message without courtesies, fillers and surrounding punctuation."""
-    return _FILLERS.sub("", without_courtesy(part).strip(" \t.,!;:—-")).strip(" \t.,!;:—-")
+    words = without_courtesy(_EMOTICON.sub(" ", part)).strip(_EDGES)
+    return _FILLERS.sub("", words).strip(_EDGES)

@@ -204,6 +204,12 @@ async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvi
         ([CITY], "Мы в Самаре. А у вас есть там магазин?", {CITY: "Мы в Самаре"}, []),
         ([NAME], "это очень дорого", {}, []),
         ([NAME], "I am interested in bicycles", {}, []),
+        ([NAME], "слишком дорого", {}, []),
+        ([NAME], "not sure", {}, []),
+        ([NAME], "call me later", {}, []),
+        ([NAME], "Call me Bob", {NAME: "Bob"}, []),
+        ([NAME], "Можно просто Саша :)", {NAME: "Саша"}, []),
+        ([NAME], "Я Мария", {NAME: "Мария"}, []),
         ([NAME, PHONE], "Анна Петрова, +7 900 111-22-33", {NAME: "Анна Петрова", PHONE: "+7 900 111-22-33"}, []),
     ],
 )
