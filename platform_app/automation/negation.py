@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from platform_app.text.stemming import STOP, stems, words
 
@@ -19,6 +20,17 @@ _PASSED = STOP | frozenset(
 _OPINIONS = frozenset(stems("think say find believe consider думаю сказать сказал сказала считаю нахожу кажется"))
 _JOINED, _SHORTEST_JOINED = "не", 6  # "несложно"
 _MORE_WORDS = 2  # that a message may have beside those of an example that it turns into its opposite
+_FAVORABLE = frozenset(
+    stems(
+        "good great excellent perfect happy glad satisfied love agree agreed approved easy simple cheap inexpensive "
+        "affordable reasonable bargain trust reliable free plenty enough worth suits fits recommended sturdy nice "
+        "wonderful praise fine хороший хорошо отличный отлично прекрасно довольна доволен рад нравится понравилось "
+        "согласен согласна одобрил одобрила одобрили легко просто несложно дёшево дешевле недорого недорогой доступно "
+        "выгодно выгоднее доверяю верю верим надёжный надёжная свободен свободна готов готова уверен уверена беру "
+        "возьму берём достаточно полно хватает устраивает подходит хвалят крепкий нормальный нормальная нормально"
+    )
+)  # said without a negator, they are no objection
+_TROUBLE = frozenset(stems("problem issue matter mind scary rush worry проблема страшно против важно горит беда"))
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,17 @@ def contradicts(said: str, example: str) -> bool:
     return bool(own.stated & other.denied) and len(more) <= _MORE_WORDS
 
 
+@lru_cache(maxsize=5_000)
+def is_favorable(text: str) -> bool:
+    """Return whether a text states something good, or denies trouble; a question does neither."""
+    if "?" in text:
+        return False
+    own = _polarity(text)
+    is_good = bool((own.stated - own.denied) & _FAVORABLE or own.denied & _TROUBLE)
+    return is_good and not own.denied & _FAVORABLE
+
+
+@lru_cache(maxsize=5_000)
 def _polarity(text: str) -> _Polarity:
     stated: set[str] = set()
     denied: set[str] = set()

@@ -1,16 +1,15 @@
 """Similarity: how similar a message is to examples, by words, tolerant of grammar and typing errors, and by meaning."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
+from platform_app.automation.meaning_match import CONTRADICTED, Meaning, MeaningMatcher
 from platform_app.automation.negation import contradicts
-from platform_app.text.ordinary_talk import ORDINARY_TALK
 from platform_app.text.stemming import STOP, grams, stems, words
 
 THRESHOLD = 0.45  # measured on tests/objections: false positives are rare above it
@@ -31,15 +30,8 @@ _SAME, _SHORTEST = 0.3, 4  # of two words that are not one: share of grams from 
 _CLOSER, _OTHER = 2 / 3, 1 / 3  # a short example in a long message, or a short message for a long example, are enough
 
 WORDS_SHARE = 0.2  # of the similarity by words, added to that by meaning when the most similar example is chosen
-CONTRADICTED = 0.3  # what is left of the similarity to an example that a message contradicts
-MEANING = 0.25  # least similarity by meaning
-# A message is an objection if its meaning is as near to an example as to ordinary talk ...
-FARTHER = -0.05  # ... by at least this
-FARTHER_WITH_WORDS = 0.0  # ... or, with the words of the example, by this
-
 _Word = tuple[str, str]  # as written, and its stem
-Meaning = Callable[[Sequence[str]], "np.ndarray[Any, Any] | None"]
-_meaning: ContextVar[Meaning | None] = ContextVar("meaning", default=None)
+_matcher: ContextVar[MeaningMatcher | None] = ContextVar("matcher", default=None)
 
 
 @dataclass(frozen=True)
@@ -54,11 +46,11 @@ class Match:
 @contextmanager
 def understanding(meaning: Meaning) -> Iterator[None]:
     """Compare by meaning as well; `meaning` returns unit vectors of texts as rows, or None if it cannot."""
-    before = _meaning.set(meaning)
+    before = _matcher.set(MeaningMatcher(meaning))
     try:
         yield
     finally:
-        _meaning.reset(before)
+        _matcher.reset(before)
 
 
 def best_match(said: str, examples: Iterable[object]) -> Match:
@@ -70,18 +62,16 @@ def best_match(said: str, examples: Iterable[object]) -> Match:
     heard = _words(message)
     kept = np.array([CONTRADICTED if contradicts(message, text) else 1.0 for text in texts])
     by_words = np.array([_similarity(heard, _words(text)) for text in texts]) * kept
-    meaning = _meaning.get()
-    vectors = meaning([message, *texts, *ORDINARY_TALK]) if meaning else None
-    if vectors is None:
-        best = int(by_words.argmax())
-        return Match(texts[best], float(by_words[best]), bool(by_words[best] >= THRESHOLD))
-    near = vectors[1:] @ vectors[0]
-    by_meaning, ordinary = near[: len(texts)] * kept, float(near[len(texts) :].max())
-    scores = by_meaning + WORDS_SHARE * by_words
+    matcher = _matcher.get()
+    match = matcher.match(message, texts, _is_similar) if matcher else None
+    scores = by_words if match is None else match.scores + WORDS_SHARE * by_words
     best = int(scores.argmax())
-    least = FARTHER_WITH_WORDS if by_words[best] >= THRESHOLD else FARTHER
-    is_like = by_meaning[best] >= MEANING and by_meaning[best] - ordinary >= least
+    is_like = by_words[best] >= THRESHOLD if match is None else match.is_like
     return Match(texts[best], float(scores[best]), bool(is_like))
+
+
+def _is_similar(part: str, text: str) -> bool:
+    return _similarity(_words(part), _words(text)) >= THRESHOLD
 
 
 def word_coverage(wanted: Mapping[str, float], text: str) -> float:

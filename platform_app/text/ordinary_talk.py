@@ -1,134 +1,74 @@
-"""Ordinary talk: what customers say that is no objection, in English and Russian, which a message is compared with."""
+"""Ordinary talk: what customers say that is no objection, in English and Russian, which a message is compared with.
 
-ORDINARY_TALK = (
-    "Hello, good afternoon",
-    "Thank you, that is clear",
-    "Yes, let us do that",
-    "Great, I will take it",
-    "I like it very much",
-    "The price is good, it suits me",
-    "That is cheap, a good price",
-    "Everything suits me",
-    "I am interested, tell me more",
-    "I want to buy it",
-    "I agree",
-    "We have decided, we take this one",
-    "I can pay now",
-    "I have enough money",
-    "I trust you",
-    "You have good reviews, people praise you",
-    "The quality is excellent",
-    "It is simple and easy to use",
-    "I have time, we can talk",
-    "I am in no hurry, I can wait",
-    "My wife agrees",
-    "I need it",
-    "How much does it cost?",
-    "How much is delivery?",
-    "When will you deliver it?",
-    "What are your opening hours?",
-    "Where are you located, how do I get there?",
-    "Which sizes and colours do you have?",
-    "Is it in stock?",
-    "What is included in the price?",
-    "How can I pay? Can I pay by card?",
-    "Is there a discount?",
-    "What warranty do you give?",
-    "How does it differ from the other model?",
-    "Which one do you recommend?",
-    "Can I exchange or return it?",
-    "Please call me back later",
-    "Write down my phone number",
-    "My name is Ivan",
-    "My order number is 123",
-    "I ordered yesterday, where is my order?",
-    "I would like to make an appointment",
-    "Send me a photo",
-    "How heavy is it, what size is it?",
-    "I need a receipt for a company",
-    "Does it fit?",
-    "How do I use it, is there a manual?",
-    "Do you work on holidays?",
-    "Add this to the order",
-    "I live nearby and will come by",
-    "Здравствуйте, добрый день",
-    "Спасибо, всё понятно",
-    "Да, давайте так и сделаем",
-    "Отлично, беру",
-    "Мне очень нравится",
-    "Цена хорошая, меня устраивает",
-    "Недорого, хорошая цена",
-    "Меня всё устраивает",
-    "Мне интересно, расскажите подробнее",
-    "Хочу купить",
-    "Я согласен",
-    "Мы решили, берём этот",
-    "Могу оплатить сейчас",
-    "Денег хватает",
-    "Я вам доверяю",
-    "У вас хорошие отзывы, вас хвалят",
-    "Качество отличное",
-    "Это просто и удобно",
-    "Время есть, можем поговорить",
-    "Я не тороплюсь, могу подождать",
-    "Жена не против",
-    "Мне это нужно",
-    "Сколько стоит?",
-    "Сколько стоит доставка?",
-    "Когда привезёте?",
-    "Какие у вас часы работы?",
-    "Где вы находитесь, как доехать?",
-    "Какие есть размеры и цвета?",
-    "Есть ли в наличии?",
-    "Что входит в цену?",
-    "Как можно оплатить? Можно картой?",
-    "Есть ли скидка?",
-    "Какая гарантия?",
-    "Чем отличается от другой модели?",
-    "Какой посоветуете?",
-    "Можно ли обменять или вернуть?",
-    "Перезвоните мне позже",
-    "Запишите мой телефон",
-    "Меня зовут Иван",
-    "Мой номер заказа 123",
-    "Я вчера заказывал, где мой заказ?",
-    "Хочу записаться",
-    "Пришлите фото",
-    "Сколько весит, какой размер?",
-    "Нужен чек на организацию",
-    "Подойдёт ли он?",
-    "Как этим пользоваться, есть инструкция?",
-    "Вы работаете в праздники?",
-    "Добавьте к заказу",
-    "Живу рядом, заеду",
-    "The price is reasonable, quite normal",
-    "Cheaper than I thought",
-    "The cost does not bother me",
-    "The quality is not bad",
-    "It is well made and lasts long",
-    "Your shop has great reviews",
-    "I am free today, there is time",
-    "I can wait as long as it takes",
-    "A long delivery is no problem",
-    "I really need this",
-    "It was easy to set up",
-    "My husband is for it",
-    "I have made up my mind",
-    "Our budget allows it",
-    "I know your shop and trust it",
-    "Цена приемлемая, вполне адекватная",
-    "Дешевле, чем я думал",
-    "Стоимость меня не смущает",
-    "Качество неплохое",
-    "Сделано хорошо, прослужит долго",
-    "О вашем магазине пишут хорошее",
-    "Сегодня я свободен, время есть",
-    "Подожду сколько нужно",
-    "Долгая доставка не проблема",
-    "Мне это действительно нужно",
-    "Настроить оказалось легко",
-    "Муж за",
-    "Я уже определился",
-    "Бюджет позволяет",
-    "Знаю ваш магазин и доверяю ему",
+The second half are opposites of common objections.
+"""
+
+_SENTENCES = (
+    "Hello, good afternoon;Thank you, that is clear;Yes, let us do that;Great, I will take it;"
+    "I like it very much;The price is good, it suits me;That is cheap, a good price;Everything suits me;"
+    "I am interested, tell me more;I want to buy it;I agree;We have decided, we take this one;I can pay now;"
+    "I have enough money;I trust you;You have good reviews, people praise you;The quality is excellent;"
+    "It is simple and easy to use;I have time, we can talk;I am in no hurry, I can wait;My wife agrees;I need it;"
+    "How much does it cost?;How much is delivery?;When will you deliver it?;What are your opening hours?;"
+    "Where are you located, how do I get there?;Which sizes and colours do you have?;Is it in stock?;"
+    "What is included in the price?;How can I pay? Can I pay by card?;Is there a discount?;"
+    "What warranty do you give?;How does it differ from the other model?;Which one do you recommend?;"
+    "Can I exchange or return it?;Please call me back later;Write down my phone number;My name is Ivan;"
+    "My order number is 123;I ordered yesterday, where is my order?;I would like to make an appointment;"
+    "Send me a photo;How heavy is it, what size is it?;I need a receipt for a company;Does it fit?;"
+    "How do I use it, is there a manual?;Do you work on holidays?;Add this to the order;"
+    "I live nearby and will come by;Здравствуйте, добрый день;Спасибо, всё понятно;Да, давайте так и сделаем;"
+    "Отлично, беру;Мне очень нравится;Цена хорошая, меня устраивает;Недорого, хорошая цена;Меня всё устраивает;"
+    "Мне интересно, расскажите подробнее;Хочу купить;Я согласен;Мы решили, берём этот;Могу оплатить сейчас;"
+    "Денег хватает;Я вам доверяю;У вас хорошие отзывы, вас хвалят;Качество отличное;Это просто и удобно;"
+    "Время есть, можем поговорить;Я не тороплюсь, могу подождать;Жена не против;Мне это нужно;Сколько стоит?;"
+    "Сколько стоит доставка?;Когда привезёте?;Какие у вас часы работы?;Где вы находитесь, как доехать?;"
+    "Какие есть размеры и цвета?;Есть ли в наличии?;Что входит в цену?;Как можно оплатить? Можно картой?;"
+    "Есть ли скидка?;Какая гарантия?;Чем отличается от другой модели?;Какой посоветуете?;"
+    "Можно ли обменять или вернуть?;Перезвоните мне позже;Запишите мой телефон;Меня зовут Иван;"
+    "Мой номер заказа 123;Я вчера заказывал, где мой заказ?;Хочу записаться;Пришлите фото;"
+    "Сколько весит, какой размер?;Нужен чек на организацию;Подойдёт ли он?;"
+    "Как этим пользоваться, есть инструкция?;Вы работаете в праздники?;Добавьте к заказу;Живу рядом, заеду;"
+    "The price is reasonable, quite normal;Cheaper than I thought;The cost does not bother me;"
+    "The quality is not bad;It is well made and lasts long;Your shop has great reviews;"
+    "I am free today, there is time;I can wait as long as it takes;A long delivery is no problem;"
+    "I really need this;It was easy to set up;My husband is for it;I have made up my mind;Our budget allows it;"
+    "I know your shop and trust it;Цена приемлемая, вполне адекватная;Дешевле, чем я думал;"
+    "Стоимость меня не смущает;Качество неплохое;Сделано хорошо, прослужит долго;О вашем магазине пишут хорошее;"
+    "Сегодня я свободен, время есть;Подожду сколько нужно;Долгая доставка не проблема;"
+    "Мне это действительно нужно;Настроить оказалось легко;Муж за;Я уже определился;Бюджет позволяет;"
+    "Знаю ваш магазин и доверяю ему;It is inexpensive;The price is reasonable;It costs less than I feared;"
+    "I am fine with the price;A fair price;That is affordable;What a bargain;It is worth the money;Это недорого;"
+    "Цена приемлемая;Дешевле, чем ожидала;Цена меня устраивает;Вполне доступно;Отличная цена;"
+    "Оно стоит своих денег;Не так уж и дорого;I have decided;I do not need to think;I am sure;"
+    "I made up my mind, let us go;Я решил;Раздумывать не буду;Я уверена;Определился, оформляйте;"
+    "You have the best price;It costs more elsewhere;Others are more expensive;У вас выгоднее, чем у других;"
+    "В других местах дороже;Ни у кого нет такой цены;I have the money;I can afford it;We have a budget for that;"
+    "I got my salary, I can pay;Деньги есть;Могу себе позволить;Бюджет выделили;Зарплату получил, готов оплатить;"
+    "I need it badly;It will be useful to us;I have been looking for exactly this;We are interested;"
+    "Мне это необходимо;Нам пригодится;Давно такое ищу;Нам интересно;Очень хочу такой;I believe you;"
+    "You are a reliable company;I have bought from you before and all was well;You are recommended to me;"
+    "Верю вам;Вы надёжная компания;Уже покупала у вас, всё хорошо;Вас посоветовали;Не сомневаюсь в вас;"
+    "I am free now;I have time to talk;You can call any time;I am not busy;Я свободна;Есть время поговорить;"
+    "Звоните в любое время;Не занят, слушаю;My partner agrees;The boss approved it;I decide on my own;"
+    "My family likes it;Муж не против;Начальник согласовал;Решаю сама;Семье понравилось;Директор подписал;"
+    "The quality is good;It is sturdy;It has served me for years;It looks solid;Качество хорошее;Крепкая вещь;"
+    "Служит много лет;Сделано на совесть;Качество нравится;I can wait;There is no rush;Fast delivery, great;"
+    "A week is fine;Могу подождать;Не горит;Быстро доставили;Неделя меня устроит;Срок подходит;It is simple;"
+    "I figured it out at once;Easy to use;The instructions are clear;Всё просто;Сразу разобралась;"
+    "Легко пользоваться;Инструкция понятная;Без труда установили;Good ratings;People praise you;"
+    "I read nice things about you;My friends are satisfied with you;Хороший рейтинг;Вас хвалят;"
+    "О вас пишут хорошее;Друзья довольны вами;It suits me;I like the color;It fits perfectly;Мне подходит;"
+    "Цвет нравится;Размер как раз;Всё как я хотел;We want to change our supplier;We are not tied to anybody;"
+    "Хотим сменить поставщика;Ни с кем не работаем;Let us start now;Давайте прямо сейчас;What is your address?;"
+    "Which documents do I need?;Is it possible to pay in installments?;Do you ship abroad?;"
+    "Send me a picture, please;Where is my parcel?;I want to make an appointment;Can I speak to a manager?;"
+    "Please issue an invoice;Which color do you recommend?;Какой у вас адрес?;Какие нужны документы?;"
+    "Есть рассрочка?;Отправляете в регионы?;Пришлите, пожалуйста, фотографию;Где моя посылка?;"
+    "Запишите меня на четверг;Соедините с менеджером;Выставьте счёт;Какой цвет посоветуете?;"
+    "До скольки вы работаете?;Мой заказ ещё не пришёл;Хочу вернуть товар, не подошёл размер;Вы вчера мне звонили;"
+    "Нас будет трое;Сыну десять лет, рост 140;I am writing about yesterday's call;There will be four of us;"
+    "My daughter is nine and 135 cm tall;I would like to exchange it for another size;How do I get a refund?;"
+    "Сколько весит?;What does it weigh?"
 )
+ORDINARY_TALK = tuple(_SENTENCES.split(";"))
