@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from platform_app.files_address import parse_files_url
 from platform_app.install_paths import default_data_dir
 from platform_app.smtp_address import parse_smtp_url
 
@@ -55,6 +56,12 @@ class Settings(BaseSettings):
     chroma_url: str = Field("", description="Chroma server to use; empty: the launcher starts a private one.")
     chroma_token: SecretStr = Field(
         SecretStr(""), description="Token under which vectors are kept in Chroma; without it nobody finds them there."
+    )
+    files_url: SecretStr = Field(
+        SecretStr(""),
+        description="Bucket of a storage with the API of S3 that holds all files of companies: "
+        "s3://key:secret@storage.example.com/bucket/folder?region=us-east-1, s3+http://… without TLS; empty: the data "
+        "folder, which one machine alone has.",
     )
     offline_url: str = Field("", description="Offline model's address; empty: the launcher starts one.")
     openai_api_key: SecretStr = Field(
@@ -165,6 +172,13 @@ class Settings(BaseSettings):
             raise ValueError("kinds of jobs with numbers from 1, separated by commas: index_source=2,import_contacts=1")
         return given
 
+    @field_validator("files_url")
+    @classmethod
+    def _is_bucket(cls, given: SecretStr) -> SecretStr:
+        if given.get_secret_value():
+            parse_files_url(given.get_secret_value())
+        return given
+
     @field_validator("smtp_url")
     @classmethod
     def _is_mail_server(cls, given: SecretStr) -> SecretStr:
@@ -200,7 +214,7 @@ class Settings(BaseSettings):
 
     @property
     def uploads(self) -> Path:
-        """The folder of uploaded files; it is never served."""
+        """The folder of uploaded files, and of files that are being written; it is never served."""
         return self.data_dir / "uploads"
 
 

@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from pydantic import SecretStr
 
 from platform_app.config import Settings, settings, split_list
+from platform_app.files_address import parse_files_url
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
 _BOT_TOKEN = re.compile(r"(?<![0-9])([0-9]{5,20}):[A-Za-z0-9_-]{30,100}")  # of Telegram; it stands in addresses
@@ -25,7 +27,9 @@ def _secrets(own: Settings) -> Iterator[str]:
         value = getattr(own, name)
         if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
             in_address = _URL_PASSWORD.search(secret)
-            yield from [in_address[2]] if in_address else split_list(secret)
+            yield from (in_address[2], unquote(in_address[2])) if in_address else split_list(secret)
+    if url := own.files_url.get_secret_value():
+        yield parse_files_url(url).access_key
 
 
 def redact(text: str) -> str:

@@ -23,6 +23,7 @@ from platform_app.broker import QUEUE, list_name
 from platform_app.clock import now
 from platform_app.config import Settings
 from platform_app.db import session_scope, unscoped, unscoped_delete
+from platform_app.files import store_checks
 from platform_app.logs import redact
 from platform_app.models.job import WorkerBeat
 from platform_app.services.jobs import ledger
@@ -84,8 +85,9 @@ class Probe:
         database = self._ask_database()
         held = len(self.runner.running)
         free, full = disk_space.free_bytes(), disk_space.is_full()
+        files_problem = store_checks.problem()
         stuck = " ".join(filter(None, (told() for told in self.checks)))
-        ok = connected and database["connected"] and not full and not stuck
+        ok = connected and database["connected"] and not full and not files_problem and not stuck
         return {
             "status": "ok" if ok else "degraded",
             "service": "worker",
@@ -99,6 +101,7 @@ class Probe:
                 "error": database_clock.problem() or None,
             },
             "disk": {"freeBytes": free, "error": "The disk is full." if full else None},
+            "files": {"error": files_problem or None},
             "worker": {
                 "concurrency": self.own.worker_concurrency,
                 "queueName": QUEUE,
@@ -190,6 +193,7 @@ class SnapshotCollector:
             "platform_redis_up": ("Whether Redis takes our password and answers.", shot["redis"]["connected"]),
             "platform_database_up": ("Whether the database answers.", shot["database"]["connected"]),
             "platform_disk_free_bytes": ("Room left where data is kept.", shot["disk"]["freeBytes"]),
+            "platform_files_up": ("Whether files can be stored.", not shot["files"]["error"]),
             "platform_worker_stuck": ("Whether a part of this worker does not come on.", bool(shot["worker"]["stuck"])),
             "platform_worker_inflight_jobs": ("Jobs that this worker runs.", shot["worker"]["jobsProcessing"]),
             "platform_worker_concurrency": ("Jobs that this worker may run at once.", shot["worker"]["concurrency"]),

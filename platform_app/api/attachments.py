@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from platform_app.api.files import SANDBOX
+from platform_app.api.downloads import SANDBOX
 from platform_app.api.routes import route
 from platform_app.channels.media_kinds import media_type
 from platform_app.models.person import Identity, Role

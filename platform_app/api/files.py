@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
+from platform_app.api.downloads import send_file
 from platform_app.api.routes import route
 from platform_app.config import settings
 from platform_app.db import session_scope
-from platform_app.errors import LimitReached, NotFound
+from platform_app.errors import LimitReached
+from platform_app.files.tenant_files import StoredFile
 from platform_app.i18n import translate
 from platform_app.models.audit import AuditAction, AuditObject
 from platform_app.models.crm import RefusedRow
+from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Role
 from platform_app.services.audit import audit_trail
 from platform_app.services.crm import csv_files, imports
@@ -36,9 +39,6 @@ async def _limited_body(request: Request, limit: int) -> AsyncIterator[bytes]:
         if size > limit:
             raise UploadTooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
         yield part
-
-
-SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
 @route("/api/uploads/{tenant}", Role.OPERATOR, methods=["POST"])
@@ -70,23 +70,15 @@ async def name_taken(request: Request, who: Identity) -> Response:
 
 @route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])
 async def source_file(request: Request, who: Identity) -> Response:
-    """Send an uploaded file as an attachment. Raises NotFound if the file is no longer on disk."""
+    """Send an uploaded file as an attachment. Raises NotFound if the file is no longer stored, or damaged."""
 
-    def find() -> tuple[str, str]:
+    def find() -> Source:
         with session_scope(who.tenant_id, read_only=True) as session:
-            source = sources.get(session, who, request.path_params["source_id"])
-            return source.stored_as, source.file_name
+            return sources.get(session, who, request.path_params["source_id"])
 
-    stored_as, file_name = await asyncio.to_thread(find)
-    path = settings().uploads / stored_as
-    if not stored_as or not path.is_file():
-        raise NotFound("File not found. It may have been deleted.")
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        filename=file_name,
-        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX},
-    )
+    source = await asyncio.to_thread(find)
+    file = StoredFile(source.stored_as, source.size, source.sha256)
+    return await send_file(who.tenant_id, file, source.file_name)
 
 
 @route("/api/sources/{tenant}/{source_id}/replacement", Role.OPERATOR, methods=["POST"])

@@ -7,7 +7,9 @@ from starlette.responses import JSONResponse, Response
 
 from platform_app import disk_space, notifier
 from platform_app.api.routes import ANYONE, route
+from platform_app.config import settings
 from platform_app.db import session_scope, unscoped
+from platform_app.files import store_checks
 from platform_app.models.person import Tenant
 
 
@@ -19,13 +21,21 @@ async def healthz(request: Request) -> Response:
 
 @route("/readyz", ANYONE, methods=["GET"])
 async def readyz(request: Request) -> Response:
-    """Answer whether the console is ready: it needs the database and disk space; Redis only makes it faster."""
-    database, redis, full = await asyncio.gather(
-        asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers), asyncio.to_thread(disk_space.is_full)
+    """Answer whether the console is ready: it needs the database and disk space.
+
+    Redis only makes it faster; without the file storage everything but uploads and downloads works.
+    """
+    database, redis, full, files_problem = await asyncio.gather(
+        asyncio.to_thread(_database_answers),
+        asyncio.to_thread(_redis_answers),
+        asyncio.to_thread(disk_space.is_full),
+        asyncio.to_thread(store_checks.problem),
     )
     serves = database and not full
-    status = "pass" if serves and redis else "warn" if serves else "fail"
-    body = {"status": status, "database": database, "redis": redis, "disk": not full}
+    status = "pass" if serves and redis and not files_problem else "warn" if serves else "fail"
+    body: dict[str, object] = {"status": status, "database": database, "redis": redis, "disk": not full}
+    if settings().files_url.get_secret_value():
+        body |= {"files": not files_problem} | ({"filesProblem": files_problem} if files_problem else {})
     return JSONResponse(body, 200 if serves else 503)
 
 

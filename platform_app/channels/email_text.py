@@ -1,14 +1,12 @@
 """E-mail text: decodes headers and bodies, whatever their character set claims, and reads HTML as text."""
 
 import re
-import tempfile
 from email.header import decode_header
 from email.message import Message
-from pathlib import Path
 from typing import Any
 
-from platform_app.config import settings
 from platform_app.errors import PlatformError
+from platform_app.files import scratch
 from platform_app.rag import parsing
 from platform_app.rag.readers import text as text_reader
 from platform_app.rag.readers.reader_report import Report
@@ -96,12 +94,10 @@ def html_text(part: Message) -> str:
 def _read_html(source: bytes) -> str:
     if not source.strip():
         return ""
-    settings().uploads.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=settings().uploads, suffix=".html") as file:
-        file.write(b'<meta charset="utf-8">' + source)
-        file.flush()
+    with scratch.new_path() as path:
+        path.write_bytes(b'<meta charset="utf-8">' + source)
         try:
-            return parsing.parse(Path(file.name), "mail.html")
+            return parsing.parse(path, "mail.html")
         except PlatformError:  # it holds no text, or takes too long to read
             return ""
 

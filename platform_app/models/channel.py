@@ -98,8 +98,8 @@ class AttachmentKind(StrEnum):
 class Attachment(Owned, table=True):
     """A file that a contact attached to a message, with the text that a model made of a picture or recording.
 
-    It stays at the channel and is fetched when a member opens it. That of a web chat lies on disk, and so do pictures
-    and recordings once they were fetched.
+    It stays at the channel and is fetched when a member opens it. That of a web chat is stored, and so are pictures and
+    recordings once they were fetched.
     """
 
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
@@ -107,8 +107,9 @@ class Attachment(Owned, table=True):
     label: str = Field(max_length=40)  # a message id: "Photo"
     name: str = Field(default="", max_length=200)  # of the file, if it has one
     outside_id: str = Field(max_length=2_000)  # of the file at the channel
-    stored_as: str = Field(default="", max_length=64)  # its name on disk, if it lies there
-    size: int = Field(default=0, sa_type=BigInteger)  # bytes on disk
+    stored_as: str = Field(default="", max_length=64)  # its key, if it is stored
+    size: int = Field(default=0, sa_type=BigInteger)  # bytes that are stored
+    sha256: str = Field(default="", max_length=64)  # of what is stored; empty: not known
     kind: AttachmentKind = Field(default=AttachmentKind.FILE, sa_type=enum_column(AttachmentKind))
     text: str = ""  # the transcript of a recording or the description of a picture
     text_model: str = Field(default="", max_length=200)  # that made it

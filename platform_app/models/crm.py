@@ -184,7 +184,8 @@ class ContactImport(Owned, table=True):
     """A file of contacts that is imported row by row; after a crash a worker continues at `rows_done`."""
 
     file_name: str = Field(max_length=200)
-    stored_as: str = Field(default="", max_length=64)
+    stored_as: str = Field(default="", max_length=64)  # the key of its file
+    sha256: str = Field(default="", max_length=64)  # of its file; empty: not known
     state: ImportState = Field(default=ImportState.READY, sa_type=enum_column(ImportState))
     columns: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     sample: list[list[str]] = Field(default_factory=factory(list), sa_type=JSON)

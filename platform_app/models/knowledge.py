@@ -54,8 +54,9 @@ class Source(Owned, table=True):
     visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=enum_column(Visibility))
     category_id: str | None = Field(default=None, foreign_key="category.id", index=True, max_length=32)
     file_name: str = Field(max_length=300)
-    stored_as: str = Field(max_length=64)  # random name in the uploads folder; empty: never published
+    stored_as: str = Field(max_length=64)  # the key of its file; empty: never published
     size: int = 0  # bytes
+    sha256: str = Field(default="", max_length=64)  # of its file; empty: not known
     state: SourceState = Field(default=SourceState.QUEUED, sa_type=enum_column(SourceState))
     progress: int = 0  # per cent
     error: str = Field(default="", max_length=500)  # a message id

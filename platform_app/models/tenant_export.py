@@ -22,12 +22,12 @@ class TenantExport(Owned, table=True):
 
     __table_args__ = (Index("ix_tenantexport_expiry", "expires_at"),)
     state: ExportState = Field(default=ExportState.RUNNING, sa_type=enum_column(ExportState))
-    stored_as: str = Field(default="", max_length=64)  # its name on disk, once it is ready
+    stored_as: str = Field(default="", max_length=64)  # the key of its file, once it is ready
     size: int = Field(default=0, sa_type=BigInteger)  # bytes
     sha256: str = Field(default="", max_length=64)  # of the archive
     rows: int = Field(default=0, sa_type=BigInteger)  # of all tables
     files: int = 0
-    missing_files: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # named by rows, not on the disk
+    missing_files: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # named by rows, not stored
     author_id: str = Field(default="", max_length=32)  # a user
     author_name: str = Field(default="", max_length=200)
     error: str = Field(default="", max_length=500)  # why it failed, in words

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from platform_app.config import settings
 from platform_app.errors import Invalid, Unavailable
+from platform_app.files import scratch
 from platform_app.install_paths import import_path
 from platform_app.rag.chunking import Piece, cut
 from platform_app.rag.readers.reader_report import Report, say
@@ -153,8 +154,7 @@ def _child(path: Path, file_name: str, wanted: str) -> Iterator[IO[bytes]]:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
 
-    own.uploads.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=own.uploads) as out:
+    with tempfile.TemporaryFile(dir=scratch.folder(), prefix=scratch.PREFIX) as out:
         try:
             child = subprocess.Popen(  # noqa: S603 - our own module with a path we made
                 command,

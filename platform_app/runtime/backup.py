@@ -1,8 +1,8 @@
 """Backup: a database and its files in one archive, made while the platform runs, and restored elsewhere.
 
-The archive is a gzipped tar: `database.db` (SQLite) or `database.dump` (PostgreSQL, custom format), `uploads/…`, and
-`manifest.json` with the revision of the tables and the SHA-256 of every file. Encryption keys are never in it, and
-neither are the search indexes, which are built from the database again.
+The archive is a gzipped tar: `database.db` (SQLite) or `database.dump` (PostgreSQL, custom format), `uploads/…`, from
+wherever files are stored, and `manifest.json` with the revision of the tables and the SHA-256 of every file. Encryption
+keys are never in it, and neither are the search indexes, which are built from the database again.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,11 +26,12 @@ from platform_app.clock import now
 from platform_app.config import Settings
 from platform_app.data_dir import DataDir
 from platform_app.db import engine
-from platform_app.errors import Conflict, Invalid, Unavailable
+from platform_app.errors import Conflict, Invalid, NotFound, Unavailable
+from platform_app.files import tenant_files
 
 FORMAT = 1
 _CHUNK_BYTES = 1 << 20
-_SQLITE_FILE, _POSTGRESQL_FILE, _MANIFEST = "database.db", "database.dump", "manifest.json"
+_SQLITE_FILE, _POSTGRESQL_FILE, _MANIFEST, _FILES = "database.db", "database.dump", "manifest.json", "uploads"
 
 
 @dataclass
@@ -60,10 +61,10 @@ def create(own: Settings, archive: Path) -> Manifest:
     partial = archive.with_name(f".{archive.name}.partial")
     try:
         with tempfile.TemporaryDirectory(dir=archive.resolve().parent) as folder, _private_tar(partial) as tar:
-            _add_uploads(tar, own.uploads, manifest)
+            _add_files(tar, own, manifest)
             copied = _copy_database(own, Path(folder))
             _add(tar, copied, copied.name, manifest)
-            _add_uploads(tar, own.uploads, manifest)
+            _add_files(tar, own, manifest)
             described = Path(folder) / _MANIFEST
             described.write_text(json.dumps(asdict(manifest), indent=1))
             tar.add(described, _MANIFEST)
@@ -86,14 +87,13 @@ def _private_tar(path: Path) -> Iterator[tarfile.TarFile]:
         os.fsync(file.fileno())
 
 
-def _add_uploads(tar: tarfile.TarFile, uploads: Path, manifest: Manifest) -> None:
-    for path in sorted(uploads.rglob("*")):
-        name = f"uploads/{path.relative_to(uploads).as_posix()}"
-        if path.is_file() and name not in manifest.files:
-            try:
+def _add_files(tar: tarfile.TarFile, own: Settings, manifest: Manifest) -> None:
+    store = tenant_files.open_store(own)
+    for info in store.list():
+        name = f"{_FILES}/{info.key}"
+        if name not in manifest.files:
+            with suppress(NotFound, FileNotFoundError), store.local_copy(info.key) as path:  # else removed since
                 _add(tar, path, name, manifest)
-            except FileNotFoundError:  # removed since it was listed
-                continue
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str, manifest: Manifest) -> None:
@@ -158,7 +158,7 @@ def restore(own: Settings, archive: Path, keys: Path | None = None) -> Manifest:
 
     `keys` is the file of write_keys. Nothing changes unless all of it is sound. Raises Conflict if there is already a
     database, a platform runs on the folder, or the backup comes from a newer version, Invalid if the archive is damaged
-    or is no backup, or the keys cannot be read, and Unavailable if a program of PostgreSQL fails.
+    or is no backup, or the keys cannot be read, and Unavailable if a program of PostgreSQL or the file storage fails.
     """
     with DataDir(own.data_dir) as locked:
         _refuse_present(own)
@@ -166,10 +166,10 @@ def restore(own: Settings, archive: Path, keys: Path | None = None) -> Manifest:
         with tempfile.TemporaryDirectory(dir=locked.path) as folder:
             manifest = _extract(archive, Path(folder))
             _restore_database(own, Path(folder))
-            uploads = Path(folder) / "uploads"
-            if uploads.is_dir():
-                shutil.rmtree(own.uploads, ignore_errors=True)
-                uploads.rename(own.uploads)
+            store = tenant_files.open_store(own)
+            for name in manifest.files:
+                if name.startswith(f"{_FILES}/"):
+                    store.put(name.removeprefix(f"{_FILES}/"), Path(folder) / name)
         if written_keys:
             target = encryption.key_file()
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ def _refuse_present(own: Settings) -> None:
         has_tables = Path(address.database or "").exists()
     else:
         has_tables = bool(inspect(engine()).get_table_names())
-    if has_tables or (own.uploads.is_dir() and any(own.uploads.iterdir())):
+    if has_tables or next(tenant_files.open_store(own).list(), None) is not None:
         raise Conflict("There is a database or a file already. Restore into an empty folder and an empty database.")
 
 

@@ -14,6 +14,8 @@ from platform_app import database_clock, encryption, logs, migrations
 from platform_app.config import Settings, split_list
 from platform_app.db import session_scope
 from platform_app.errors import PlatformError
+from platform_app.files import tenant_files
+from platform_app.files_address import parse_files_url
 from platform_app.install_paths import CLONE
 from platform_app.integrations import platform_smtp, smtp
 from platform_app.jobs import KINDS
@@ -51,6 +53,18 @@ def data_folder(own: Settings) -> Finding:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     advice = "" if os.access(nearest, os.W_OK) else "Make it writable, or set PLATFORM_DATA_DIR."
     return Finding("data folder", str(folder), advice)
+
+
+def uploaded_files(own: Settings) -> Finding:
+    """Check that files can be stored."""
+    url = own.files_url.get_secret_value()
+    place = parse_files_url(url).place if url else "in the data folder, for a platform on one machine"
+    try:
+        tenant_files.open_store(own).check()
+    except PlatformError as error:
+        advice = "Start the file storage, or correct PLATFORM_FILES_URL." if url else "Make the data folder writable."
+        return Finding("files", f"{place}: {error}", advice)
+    return Finding("files", f"{place}: can be read and written" if url else place)
 
 
 def _is_new(own: Settings) -> bool:
@@ -204,6 +218,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     python,
     data_folder,
     disk,
+    uploaded_files,
     database,
     machine_clock,
     row_security,

@@ -11,6 +11,7 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Role
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import forget_process_state, make_member, make_tenant
+from tests.stored_files import stored_keys
 
 
 class Body:
@@ -37,10 +38,6 @@ def kept(who: Identity) -> list[Source]:
         return list(session.exec(owned(Source, who.tenant_id)).all())
 
 
-def on_disk() -> list[str]:
-    return [path.name for path in settings().uploads.iterdir()] if settings().uploads.exists() else []
-
-
 async def test_a_file_comes_in_and_goes_out(who: Identity) -> None:
     name, text = "Прайс «2026».txt", "Велосипеды: 10 000 ₽".encode()
     async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
@@ -50,7 +47,7 @@ async def test_a_file_comes_in_and_goes_out(who: Identity) -> None:
         out = await browser.get(f"/api/sources/acme/{source_id}/file")
     (row,) = kept(who)
     assert (row.id, row.file_name, row.size) == (source_id, name, len(text))
-    assert on_disk() == [row.stored_as]
+    assert stored_keys() == [row.stored_as]
     assert (out.status_code, out.content) == (200, text)
     assert out.headers["content-type"] == "application/octet-stream"
     assert out.headers["content-disposition"] == f"attachment; filename*=utf-8''{quote(name)}"
@@ -84,7 +81,7 @@ async def test_nobody_is_read_before_they_are_known(who: Identity, other: Identi
         async with client(token, **{"X-File-Name": "a.txt"}) as browser:
             answer = await browser.post(f"/api/uploads/{tenant}", content=body)
         assert (answer.status_code, body.taken) == (status, 0)
-    assert on_disk() == []
+    assert stored_keys() == []
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
@@ -103,7 +100,7 @@ async def test_a_length_over_the_limit_is_refused_unread(who: Identity) -> None:
         answer = await browser.post("/api/uploads/acme", content=body)
     assert (answer.status_code, body.taken) == (413, 0)
     assert answer.json()["detail"] == "The file is larger than 1 MB."
-    assert on_disk() == []
+    assert stored_keys() == []
 
 
 @pytest.mark.usefixtures("small")
@@ -113,7 +110,7 @@ async def test_a_body_over_the_limit_ends_early(who: Identity, said: str | None)
     async with client(sign_in(who)) as browser:
         answer = await browser.post("/api/uploads/acme", content=body, headers={"X-File-Name": "a.txt", **length})
     assert (answer.status_code, body.taken) == (413, 11)
-    assert (kept(who), on_disk()) == ([], [])
+    assert (kept(who), stored_keys()) == ([], [])
 
 
 @pytest.mark.usefixtures("small")
@@ -145,7 +142,7 @@ async def test_names_stay_names(who: Identity, given: str, shown: str) -> None:
         out = await browser.get(f"/api/sources/acme/{answer.json()['source_id']}/file")
     (row,) = kept(who)
     assert row.file_name == shown
-    assert on_disk() == [row.stored_as]
+    assert stored_keys() == [row.stored_as]
     assert out.content == b"hello"
     assert "set-cookie" not in out.headers
 
@@ -158,19 +155,19 @@ async def test_names_that_are_refused(who: Identity, name: str) -> None:
         answer = await browser.post("/api/uploads/acme", content=b"hello")
     assert answer.status_code == 422
     assert answer.json()["detail"]
-    assert (kept(who), on_disk()) == ([], [])
+    assert (kept(who), stored_keys()) == ([], [])
 
 
 async def test_an_empty_file_is_refused(who: Identity) -> None:
     async with client(sign_in(who), **{"X-File-Name": "a.txt"}) as browser:
         assert (await browser.post("/api/uploads/acme", content=b"")).status_code == 422
-    assert on_disk() == []
+    assert stored_keys() == []
 
 
 async def test_a_file_that_is_gone_is_not_found(who: Identity) -> None:
     async with client(sign_in(who), **{"X-File-Name": "a.txt"}) as browser:
         source_id = (await browser.post("/api/uploads/acme", content=b"hello")).json()["source_id"]
-        (settings().uploads / on_disk()[0]).unlink()
+        (settings().uploads / stored_keys()[0]).unlink()
         answer = await browser.get(f"/api/sources/acme/{source_id}/file")
     assert (answer.status_code, answer.json()["detail"]) == (404, "File not found. It may have been deleted.")
 

@@ -13,6 +13,7 @@ from tests.audit.test_audit_log import entries
 from tests.conftest import make_tenant
 from tests.crm.test_contacts import call
 from tests.crm.test_imports import run
+from tests.stored_files import stored_keys
 
 TABLE = "name,phone\n=1+1,12\nAnna,+7 900 111-22-33\n"
 
@@ -88,4 +89,4 @@ async def test_too_many_rows_are_refused_in_words(who: Identity, monkeypatch: py
         content = b"name\n" + b"Anna\n" * 400_000
         answer = await browser.post("/api/imports/acme", content=content, headers={"X-File-Name": "p.csv"})
     assert (answer.status_code, answer.json()["detail"]) == (422, "The file has more than 1000 rows.")
-    assert call(who, imports.list_recent) == [] and not list(settings().uploads.iterdir())
+    assert call(who, imports.list_recent) == [] and not stored_keys()

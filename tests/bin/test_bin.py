@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import owned, session_scope
 from platform_app.engine.bin import agent_deletion, bin
 from platform_app.engine.rules import rules
@@ -30,6 +29,7 @@ from tests.conftest import make_member
 from tests.knowledge.test_knowledge import TEXT, found, library, parts, run_late_jobs
 from tests.rules.test_rules import a_rule, runs
 from tests.sequencing import MONDAY, a_lead, a_sequence, at, do, enrolled, way
+from tests.stored_files import stored_keys
 from tests.talking import a_stage, activities, add_agent, begin, call, published, run_jobs, say
 from tests.visiting import a_chat, write
 
@@ -323,7 +323,7 @@ async def test_a_source_goes_for_good_with_its_file(who: Identity, live_chroma: 
     call(who, bin.delete_for_good, entry.id, name="Parking")
     bin.remove_expired()
     run_jobs(who)
-    assert rows(who, Source) == [] == rows(who, Chunk) and list(settings().uploads.iterdir()) == []
+    assert rows(who, Source) == [] == rows(who, Chunk) and stored_keys() == []
 
 
 def test_agents_keep_their_state(who: Identity) -> None:

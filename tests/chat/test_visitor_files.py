@@ -18,6 +18,7 @@ from platform_app.services.channels import attachments, visitor_files
 from platform_app.services.knowledge import unused_uploads
 from tests.api_client import client
 from tests.headless.harness import sign_in
+from tests.stored_files import stored_keys
 from tests.visiting import SITE, TOKEN, a_chat, ask, message, rows, texts, the_talk
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 100
@@ -44,10 +45,6 @@ async def begun(who: Identity, **more: Any) -> ChannelAccount:
     return chat
 
 
-def stored() -> list[str]:
-    return [path.name for path in settings().uploads.iterdir()] if settings().uploads.is_dir() else []
-
-
 async def test_a_picture_is_a_message_that_the_agent_answers_and_a_person_sees(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +55,7 @@ async def test_a_picture_is_a_message_that_the_agent_answers_and_a_person_sees(
     again = await send(chat)
     assert (again.json()["id"], again.json()["repeat"]) == (answer.json()["id"], True)
     (row,) = rows(who, Attachment)
-    assert (row.name, row.size, stored()) == ("Фото.png", len(PNG), [row.stored_as])
+    assert (row.name, row.size, stored_keys()) == ("Фото.png", len(PNG), [row.stored_as])
     assert the_talk(who).state == ConversationState.OPEN and row.kind == AttachmentKind.PICTURE
     assert streamed == [rows(who, Message)[-1].id] and rows(who, Message)[-1].answers_id == answer.json()["id"]
     async with client() as browser:
@@ -118,14 +115,14 @@ def test_a_kind_is_told_by_the_first_bytes(body: bytes, name: str, label: str) -
 async def test_any_other_kind_is_refused_and_not_kept(who: Identity, body: bytes, name: str) -> None:
     chat = await begun(who)
     assert (await send(chat, body, name)).status_code == 422
-    assert stored() == rows(who, Attachment) == [] and len(texts(who, lambda one: one.author == "contact")) == 1
+    assert stored_keys() == rows(who, Attachment) == [] and len(texts(who, lambda one: one.author == "contact")) == 1
 
 
 async def test_a_path_in_a_name_leads_nowhere(who: Identity) -> None:
     chat = await begun(who)
     assert (await send(chat, name="../../etc/..\\pass\u202ewd.png")).status_code == 200
     (row,) = rows(who, Attachment)
-    assert row.name == "passwd.png" and stored() == [row.stored_as]
+    assert row.name == "passwd.png" and stored_keys() == [row.stored_as]
 
 
 async def test_a_large_one_is_refused_whatever_its_length_says(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +136,7 @@ async def test_a_large_one_is_refused_whatever_its_length_says(who: Identity, mo
             yield b"x" * 100_000
 
     assert (await send(chat, parts())).status_code == 413  # type: ignore[arg-type]
-    assert stored() == []
+    assert stored_keys() == []
 
 
 async def test_a_tenant_stores_only_so_much_and_a_visitor_sends_only_so_many(
@@ -148,7 +145,7 @@ async def test_a_tenant_stores_only_so_much_and_a_visitor_sends_only_so_many(
     chat = await begun(who)
     monkeypatch.setattr(visitor_files, "MAX_TENANT_BYTES", len(PNG) * 2)
     found = [(await send(chat, key=f"key{number:05}")).status_code for number in range(3)]
-    assert found == [200, 200, 429] and len(stored()) == 2
+    assert found == [200, 200, 429] and len(stored_keys()) == 2
     found = [(await send(chat, b"MZ", key=f"bad{number:05}")).status_code for number in range(8)]
     assert found == [422] * 7 + [429]
 
@@ -161,7 +158,7 @@ async def test_nobody_sends_files_before_a_message_or_where_none_are_taken(who: 
     chat = await begun(who)
     assert (await send(chat, token="o" * 43)).status_code == 409
     assert (await send(chat, key="../x")).status_code == 422
-    assert stored() == []
+    assert stored_keys() == []
 
 
 async def test_a_file_goes_with_its_message(who: Identity) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import owned, owned_update, session_scope
 from platform_app.errors import Conflict, Invalid
 from platform_app.models.crm import Contact, ContactImport, FieldKind, Holder, ImportState
@@ -20,6 +19,7 @@ from platform_app.services.crm import contacts, csv_files, custom_field_definiti
 from platform_app.services.jobs import ledger
 from tests.crm.test_contacts import call
 from tests.rules.test_rule_crashes import Killed
+from tests.stored_files import stored_keys
 from worker.runner import MAX_ATTEMPTS, Runner
 from worker.tasks import HANDLERS
 
@@ -147,7 +147,7 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
     assert [(one.number, one.contact_id) for one in incomplete] == [(4, anna_li.id), (6, vera.id)]
     assert imports.describe_problems(incomplete[0], "en") == "Phone: Not a valid phone number: 8"
     assert incomplete[1].left_out[0]["field"] == "emails" and incomplete[1].cells[0] == "Вера"
-    assert not list(settings().uploads.iterdir()), "the file goes when it is done"
+    assert not stored_keys(), "the file goes when it is done"
 
 
 def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def test_what_is_no_table_leaves_nothing(
     monkeypatch.setattr(csv_files, "MAX_ROWS", 20)
     with pytest.raises(Invalid):
         upload(who, data, name)
-    assert not list(settings().uploads.iterdir()) if settings().uploads.exists() else True
+    assert not stored_keys()
     assert call(who, imports.list_recent) == []
 
 

@@ -13,6 +13,7 @@ from platform_app.config import settings
 from platform_app.db import Transaction, owned, owned_tables, session_scope, unscoped
 from platform_app.demo import Ending, articles, shop
 from platform_app.errors import Conflict
+from platform_app.files.tenant_files import StoredFile
 from platform_app.i18n import LANGUAGES, lookup
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, Message, MessageState, Trace
@@ -31,6 +32,7 @@ from platform_app.services.feed import dashboard
 from platform_app.services.knowledge import sources
 from platform_app.services.scripts import guided_scripts, scripts
 from tests.conftest import make_member, make_tenant
+from tests.stored_files import stored_keys
 from tests.talking import call, run_jobs
 
 PASSWORD = "a-long-demo-password"
@@ -205,7 +207,7 @@ def test_it_cannot_be_loaded_twice(who: Identity) -> None:
     with pytest.raises(Conflict, match="already"):
         load(who)
     assert counts(who) == before
-    assert len(list(settings().uploads.iterdir())) == 12
+    assert len(stored_keys()) == 12
 
 
 def test_a_load_that_fails_leaves_nothing(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +218,7 @@ def test_a_load_that_fails_leaves_nothing(who: Identity, monkeypatch: pytest.Mon
     with pytest.raises(ZeroDivisionError):
         load(who)
     assert filled(counts(who)) == {"member"}
-    assert list(settings().uploads.iterdir()) == []
+    assert stored_keys() == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -239,7 +241,7 @@ def test_indexed_and_cited_then_removed(database: str, live_chroma: str, languag
     run_jobs(who)
     assert filled(counts(who)) == {"member", "knowledgestate", "job", "jobtally"}
     assert {(job.kind, job.state) for job in rows(who, Job)} == {("remove_source", JobState.DONE)}
-    assert list(settings().uploads.iterdir()) == []
+    assert stored_keys() == []
 
 
 def test_removed_before_it_was_indexed(who: Identity, other: Identity, live_chroma: str) -> None:
@@ -287,7 +289,7 @@ def own_things(session: Transaction, who: Identity) -> None:
     conversations.set_test_context(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
     conversations.receive(session, who, talk.id, "Hello")
     leads.create(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)
-    sources.add_source(session, who, "mine.md", "f" * 32, size=1)
+    sources.add_source(session, who, "mine.md", StoredFile("f" * 32, 1, ""))
     contacts.create(session, who, name="Mine", **{"field.height_cm": "170"})
     scripts.create(session, who, title="Mine", text="Pack it in {{ lead.field.colour }}.")
 

@@ -82,16 +82,16 @@ class Copies:
 
 def keep_files(data: Path) -> None:
     """Keep a second name of each uploaded file, for when the platform deletes it."""
-    (data / "kept").mkdir()
-    for path in (data / "uploads").iterdir():
-        (data / "kept" / path.name).hardlink_to(path)
+    shutil.copytree(data / "uploads", data / "kept", copy_function=os.link)
 
 
 def put_files_back(data: Path) -> None:
     """Give the uploaded files that the platform has deleted their names again."""
-    for path in (data / "kept").iterdir():
-        if not (data / "uploads" / path.name).exists():
-            (data / "uploads" / path.name).hardlink_to(path)
+    for kept in filter(Path.is_file, (data / "kept").rglob("*")):
+        path = data / "uploads" / kept.relative_to(data / "kept")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.hardlink_to(kept)
 
 
 def _copy(old: Path, new: Path) -> None:

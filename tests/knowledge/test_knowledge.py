@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from platform_app.config import settings
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.files import tenant_files
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import vector_index
 from platform_app.rag.retrieval import retrieve
-from platform_app.services.knowledge import categories, index_rebuild, sources
+from platform_app.services.knowledge import categories, index_rebuild, source_changes, sources
 from tests.conftest import forget_process_state
 from tests.documents import docx, pdf
+from tests.stored_files import stored_keys
 from tests.talking import ELSEWHERE, activities, add_source, run_jobs
 
 QUESTION = "What is the code of the gate?"
@@ -43,10 +44,6 @@ def found(who: Identity, question: str = QUESTION) -> list[str]:
     own = [title for title in titles if title != ASIDE]
     assert titles[: len(own)] == own
     return own
-
-
-def kept_files() -> list[str]:
-    return [path.name for path in settings().uploads.iterdir()]
 
 
 def library(who: Identity) -> None:
@@ -91,8 +88,9 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_tried_again(who: Ident
         SourceState.FAILED,
         "The PDF is damaged and can’t be read.",
     )
-    (settings().uploads / source(who, made).stored_as).write_bytes(pdf("The code of the gate is 4711."))
+    mended = tenant_files.save_bytes(who.tenant_id, pdf("The code of the gate is 4711."))
     with session_scope(who.tenant_id) as session:
+        source_changes.set_file(session, sources.get(session, who, made), "Gate.pdf", mended)
         sources.retry(session, who, made)
     assert (source(who, made).state, source(who, made).error) == (SourceState.QUEUED, "")
     run_jobs(who)
@@ -105,7 +103,7 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_tried_again(who: Ident
 async def test_names_that_are_not_taken_leave_nothing(who: Identity, name: str) -> None:
     with pytest.raises(Invalid):
         await upload(who, name)
-    assert not settings().uploads.exists() or kept_files() == []
+    assert stored_keys() == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ async def test_names_that_are_not_taken_leave_nothing(who: Identity, name: str) 
 async def test_names_lose_their_folders(who: Identity, name: str, plain: str) -> None:
     made = await upload(who, name)
     row = source(who, made)
-    assert row.file_name == plain and row.stored_as not in plain and kept_files() == [row.stored_as]
+    assert row.file_name == plain and row.stored_as not in plain and stored_keys() == [row.stored_as]
 
 
 async def test_a_body_that_breaks_off_leaves_nothing(who: Identity) -> None:
@@ -133,7 +131,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(who: Identity) -> None:
         await sources.store_upload(who, "a.txt", broken())
     with pytest.raises(Invalid, match="empty"):
         await upload(who, "a.txt", b"")
-    assert kept_files() == []
+    assert stored_keys() == []
 
 
 async def test_a_file_over_the_limit_leaves_nothing(who: Identity, env: pytest.MonkeyPatch) -> None:
@@ -141,7 +139,7 @@ async def test_a_file_over_the_limit_leaves_nothing(who: Identity, env: pytest.M
     forget_process_state()
     with pytest.raises(LimitReached, match="larger than"):
         await sources.store_upload(who, "a.txt", parts(*[b"x" * 100_000] * 11))
-    assert kept_files() == []
+    assert stored_keys() == []
 
 
 async def test_the_tenants_room_is_limited(who: Identity, env: pytest.MonkeyPatch) -> None:
@@ -149,7 +147,7 @@ async def test_the_tenants_room_is_limited(who: Identity, env: pytest.MonkeyPatc
     await upload(who, "a.txt", b"x" * 60)
     with pytest.raises(LimitReached, match="Storage is full"):
         await upload(who, "b.txt", b"x" * 60)
-    assert len(kept_files()) == 1
+    assert len(stored_keys()) == 1
 
 
 async def test_deleted_it_answers_no_more_and_comes_back(who: Identity) -> None:
@@ -182,7 +180,7 @@ async def test_a_minute_later_its_file_is_left_for_the_bin(who: Identity, env: p
     run_late_jobs(who)
     with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Chunk, who.tenant_id)).all() == []
-    assert kept_files() == [source(who, made).stored_as]
+    assert stored_keys() == [source(who, made).stored_as]
     assert vector_index.search(who.tenant_id, QUESTION, 5) == []
 
 
@@ -285,7 +283,7 @@ async def test_sources_stand_in_categories(who: Identity) -> None:
     assert source(who, late).category_id == ids[1]
     with pytest.raises(NotFound):
         await sources.store_upload(who, "e.txt", parts(TEXT), category_id="f" * 32)
-    assert len(kept_files()) == 4
+    assert len(stored_keys()) == 4
     with session_scope(who.tenant_id) as session:
 
         def titles(category: str) -> list[str]:

@@ -11,7 +11,6 @@ from platform_app import clock
 from platform_app.api.completions.citations import chat_annotations
 from platform_app.api.rest.conversation_views import source_view
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.integrations import web_pages
@@ -27,6 +26,7 @@ from platform_app.services.jobs.effects import Postponed
 from platform_app.services.knowledge import site_jobs, site_reading, site_readings, sites, sources
 from tests.conftest import forget_process_state
 from tests.fakes.site import Answer, Site
+from tests.stored_files import stored_keys
 from tests.talking import ELSEWHERE, activities, add_source, call, run_jobs
 from worker.tasks import HANDLERS
 
@@ -176,7 +176,7 @@ def test_gone_goes_and_a_failure_keeps_the_text(who: Identity, site: Site) -> No
     assert titles(who) == ["Prices", "Shop"] and found["/hours"].source_id is None
     with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(Source, who.tenant_id)).all()) == 2, "the row and file of the gone page are gone"
-    assert len(list(settings().uploads.iterdir())) == 2
+    assert len(stored_keys()) == 2
     assert "/hours" not in again(who, site_id, site), "it is forgotten until a page that changed links to it"
 
 

@@ -16,6 +16,7 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import imports
 from platform_app.services.knowledge import sources, unused_uploads
 from tests.conftest import make_tenant
+from tests.stored_files import stored_keys
 
 TABLE = b"name,email\nAnna,anna@x.io\n"
 
@@ -35,7 +36,7 @@ def rows(who: Identity) -> dict[str, str]:
 
 
 def files() -> set[str]:
-    return {path.name for path in settings().uploads.iterdir()}
+    return set(stored_keys())
 
 
 def put(who: Identity, import_id: str, **values: object) -> None:
@@ -71,8 +72,8 @@ def test_a_file_that_no_row_knows_goes(who: Identity, hours: int) -> None:
     lost = settings().uploads / "lost"
     lost.write_bytes(b"x" * 100)
     at = (now() - timedelta(hours=hours)).timestamp()
-    for path in settings().uploads.iterdir():
-        os.utime(path, (at, at))
+    for key in files():
+        os.utime(settings().uploads / key, (at, at))
     unused_uploads.delete_unused()
     assert lost.exists() == (hours == 1)
     assert rows(who)[held] in files() and len(files()) == (3 if hours == 1 else 2) and source

@@ -31,6 +31,7 @@ from tests.conftest import make_member
 from tests.headless.harness import sign_in
 from tests.inviting import PASSWORD
 from tests.second_factor import set_up, use_password
+from tests.stored_files import stored_keys
 from tests.talking import call, run_jobs
 
 
@@ -75,7 +76,7 @@ def vectors(who: Identity) -> int:
 
 
 def files() -> set[str]:
-    return {path.name for path in settings().uploads.iterdir()} if settings().uploads.is_dir() else set()
+    return set(stored_keys())
 
 
 def remove_with_a_stop(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

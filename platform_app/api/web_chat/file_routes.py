@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from platform_app.api.web_chat.access import Visitor, count, count_message, visitor_route
-from platform_app.config import settings
 from platform_app.db import session_scope
 from platform_app.errors import Invalid, LimitReached
+from platform_app.files import tenant_files
 from platform_app.services.channels import visitor_files, visitor_view
 from platform_app.services.channels.inbound import Receipt
 from platform_app.services.channels.visitor_files import MAX_MB, SentFile
@@ -40,11 +40,11 @@ async def send_file(request: Request, visitor: Visitor) -> Response:
     if not 8 <= len(outside_id) <= MAX_ID_CHARS or not outside_id.isalnum() or not outside_id.isascii():
         raise Invalid("This value isn’t allowed.")
     await asyncio.to_thread(_check, visitor)
-    async with store_file(_limited(request)) as stored:
+    async with store_file(visitor.account.tenant_id, _limited(request)) as stored:
         sent = SentFile(outside_id, unquote(request.headers.get("x-file-name", ""))[:500], stored)
         receipt = await asyncio.to_thread(_receive, visitor, sent)
     if receipt.is_repeat:
-        (settings().uploads / stored.stored_as).unlink(missing_ok=True)
+        await asyncio.to_thread(tenant_files.discard, visitor.account.tenant_id, stored.stored_as)
     if receipt.reply_id:
         reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
     said = receipt.message

@@ -1,24 +1,24 @@
 """Attachments: files that contacts attached to messages, fetched from the channel when they are needed.
 
-Pictures and recordings are kept on disk from then on, because pages show them again and again.
+Pictures and recordings are stored from then on, because pages show them again and again.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app.channels.media_kinds import kind_of, media_type
-from platform_app.channels.push_channel import AttachedFile, ChannelError
+from platform_app.channels.push_channel import AttachedFile, ChannelError, PushChannel
 from platform_app.channels.registry import CHANNEL_KINDS
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import NotFound, Unavailable
+from platform_app.files import tenant_files
 from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access
-from platform_app.services.knowledge import uploads
 
 GONE = "This attachment is no longer available."
 MAX_KEPT_BYTES = 1_000_000_000  # of all pictures and recordings that a tenant keeps; others are fetched each time
@@ -60,56 +60,73 @@ def download(who: Identity, attachment_id: str) -> AttachmentContent:
 
 
 def fetch(tenant_id: str, attachment_id: str) -> AttachmentContent:
-    """Fetch an attachment from its channel, or from disk; to be called outside a transaction.
+    """Fetch an attachment from its channel, or as it is stored; to be called outside a transaction.
 
-    Raises NotFound if there is none or the channel has deleted it, Unavailable if the channel does not answer.
+    Raises NotFound if there is none, the channel has deleted it or it is damaged, Unavailable if the channel does not
+    answer, or the file storage in which it is.
     """
     with session_scope(tenant_id, read_only=True) as session:
         row = session.exec(owned(Attachment, tenant_id).where(Attachment.id == attachment_id)).first()
-        if row is not None and row.stored_as:
-            content = _read(row.stored_as)
-            return AttachmentContent(_file_name(row.name, row.label, content), content)
-        account = session.get(ChannelAccount, row.account_id) if row is not None else None
-        push = CHANNEL_KINDS[account.kind].push if account is not None else None
-        if row is None or account is None or push is None:
+        if row is None:
             raise NotFound(GONE)
-        token, outside_id, name, label = channel_access.get_token(session, account), row.outside_id, row.name, row.label
+        access = None if row.stored_as else _channel_access(session, row)
+    if access is None:
+        return _read(row)
+    push, token = access
     try:
-        content = push.download(token, outside_id)
+        content = push.download(token, row.outside_id)
     except ChannelError as error:
         raise Unavailable(error.sentence, field="", **error.values) from None
     if media_type(content) is not None:
-        _keep(tenant_id, attachment_id, content)
-    return AttachmentContent(_file_name(name, label, content), content)
+        with suppress(Unavailable):  # it is shown all the same, and stored when it is fetched again
+            _keep(tenant_id, attachment_id, content)
+    return AttachmentContent(_file_name(row.name, row.label, content), content)
+
+
+def _channel_access(session: Transaction, row: Attachment) -> tuple[PushChannel, str]:
+    """Return the channel that has an attachment, and the account's token. Raises NotFound if it cannot be asked."""
+    account = session.get(ChannelAccount, row.account_id)
+    push = CHANNEL_KINDS[account.kind].push if account is not None else None
+    if account is None or push is None:
+        raise NotFound(GONE)
+    return push, channel_access.get_token(session, account)
 
 
 def _keep(tenant_id: str, attachment_id: str, content: bytes) -> None:
-    """Store a picture or recording of a channel on disk, unless the tenant keeps MAX_KEPT_BYTES already."""
-    kept = owned(Attachment, tenant_id).where(Attachment.outside_id != "")
-    sizes = kept.with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
-    stored = None
+    """Store a picture or recording of a channel, unless the tenant keeps MAX_KEPT_BYTES already."""
+    with session_scope(tenant_id, read_only=True) as session:
+        if not _has_room(session, tenant_id, len(content)):
+            return
+    stored = tenant_files.save_bytes(tenant_id, content)  # outside a transaction: it may take a while
+    is_kept = False
     try:
         with session_scope(tenant_id) as session:
-            if int(session.execute(sizes).scalar_one()) + len(content) > MAX_KEPT_BYTES:
-                return
             query = owned(Attachment, tenant_id).where(Attachment.id == attachment_id).with_for_update()
             row = session.exec(query).first()
-            if row is None or row.stored_as:
-                return
-            stored = uploads.store_bytes(content)
-            row.stored_as, row.size = stored.stored_as, stored.size
+            if row is not None and not row.stored_as and _has_room(session, tenant_id, len(content)):
+                row.stored_as, row.size, row.sha256 = stored.stored_as, stored.size, stored.sha256
+                is_kept = True
     except BaseException:
-        if stored is not None:
-            uploads.remove(stored)
+        is_kept = False
         raise
+    finally:
+        if not is_kept:
+            tenant_files.discard(tenant_id, stored.stored_as)
 
 
-def _read(stored_as: str) -> bytes:
-    """Return a file on disk. Raises NotFound if it is no longer there."""
+def _has_room(session: Transaction, tenant_id: str, size: int) -> bool:
+    kept = owned(Attachment, tenant_id).where(Attachment.outside_id != "")
+    sizes = kept.with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
+    return int(session.execute(sizes).scalar_one()) + size <= MAX_KEPT_BYTES
+
+
+def _read(row: Attachment) -> AttachmentContent:
+    """Return a stored attachment. Raises NotFound if it is no longer there, or damaged."""
     try:
-        return (settings().uploads / stored_as).read_bytes()
-    except OSError as error:
+        content = tenant_files.read_bytes(row.tenant_id, row.stored_as, row.sha256)
+    except NotFound as error:
         raise NotFound(GONE) from error
+    return AttachmentContent(_file_name(row.name, row.label, content), content)
 
 
 def _file_name(name: str, label: str, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Visitor files: files that visitors of a web chat attach, checked by their first bytes and stored on disk."""
+"""Visitor files: files that visitors of a web chat attach, checked by their first bytes and stored."""
 
 import re
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from sqlmodel import col
 
 from platform_app.channels.media_kinds import kind_of
 from platform_app.channels.web_chat import WebChatSettings
-from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached
+from platform_app.files import tenant_files
+from platform_app.files.tenant_files import StoredFile
 from platform_app.i18n import translate
 from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
 from platform_app.models.person import Tenant
 from platform_app.services.channels import channel_accounts, inbound
 from platform_app.services.channels.inbound import InboundText, Receipt
-from platform_app.services.knowledge.uploads import StoredFile, plain_name
+from platform_app.services.knowledge.uploads import plain_name
 
 MAX_MB = 10  # of a file
 MAX_TENANT_BYTES = 1_000_000_000  # of all files of a tenant's visitors
@@ -41,7 +42,7 @@ _TEXTS = ("txt", "csv", "log", "md")
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file that a visitor sends: its id at the frame, its name, and where it lies."""
+    """A file that a visitor sends: its id at the frame, its name, and what is stored."""
 
     outside_id: str
     name: str
@@ -68,7 +69,7 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     """
     check_accepts(session, account, outside_id)
     name = plain_name(sent.name)
-    label = label_of(_head(sent.stored), name)
+    label = label_of(tenant_files.read_start(account.tenant_id, sent.stored, HEAD_BYTES), name)
     theirs = owned(Attachment, account.tenant_id).where(Attachment.outside_id == "")  # else it came by a channel
     sizes = theirs.with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
     if int(session.execute(sizes).scalar_one()) + sent.stored.size > MAX_TENANT_BYTES:
@@ -88,15 +89,11 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
             outside_id="",
             stored_as=sent.stored.stored_as,
             size=sent.stored.size,
+            sha256=sent.stored.sha256,
             kind=kind,
         )
         session.add(row)
     return receipt
-
-
-def _head(stored: StoredFile) -> bytes:
-    with (settings().uploads / stored.stored_as).open("rb") as file:
-        return file.read(HEAD_BYTES)
 
 
 def label_of(head: bytes, name: str) -> str:

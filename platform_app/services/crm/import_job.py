@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.files import tenant_files
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import ImportContacts, RunningJob, enqueue
 from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
@@ -28,7 +29,8 @@ BATCH_SIZE = 200  # rows in one transaction
 def import_contacts(job: RunningJob) -> None:
     """Run the job of an import: write its rows, BATCH_SIZE in one transaction with the progress.
 
-    Raises LeaseLost if another worker has taken the job over, and Invalid if the file cannot be read any more.
+    Raises LeaseLost if another worker has taken the job over, NotFound if the file is missing or damaged, and
+    Invalid if it cannot be read any more.
     """
     with ExitStack() as open_files:
         rows: Iterator[list[str]] | None = None
@@ -38,7 +40,8 @@ def import_contacts(job: RunningJob) -> None:
                 if row.state != ImportState.RUNNING:
                     return
                 if rows is None:
-                    file = open_files.enter_context((settings().uploads / row.stored_as).open("rb"))
+                    path = open_files.enter_context(tenant_files.local_copy(job.tenant_id, row.stored_as, row.sha256))
+                    file = open_files.enter_context(path.open("rb"))
                     rows = islice(csv_files.read_rows(file), 1 + row.rows_done, None)
                 if lines := list(islice(rows, BATCH_SIZE)):
                     _import_rows(session, row, lines)
@@ -183,8 +186,7 @@ def _finish(session: Transaction, tenant_id: str, import_id: str) -> None:
     notifications.notify(
         session, tenant_id, {row.author_id or ""}, NotificationKind.IMPORT_DONE, notice=notice, cause=row.id
     )
-    path = settings().uploads / row.stored_as
-    session.after_commit.append(lambda: path.unlink(missing_ok=True))
+    session.after_commit.append(partial(tenant_files.discard, tenant_id, row.stored_as))
     imports.publish_change(session, row)
 
 

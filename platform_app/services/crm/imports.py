@@ -9,9 +9,10 @@ from sqlmodel import col
 
 from platform_app import custom_fields, notifier
 from platform_app.automation.values import fold, parse_whole
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.files import tenant_files
+from platform_app.files.tenant_files import StoredFile
 from platform_app.i18n import translate
 from platform_app.jobs import ImportContacts, enqueue
 from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
@@ -40,25 +41,26 @@ async def store_upload(who: Identity, file_name: str, body: AsyncIterator[bytes]
     name = uploads.plain_name(file_name)
     if not name.lower().endswith((".csv", ".txt", ".tsv")):
         raise Invalid("Only CSV files can be read here.")
-    async with uploads.store_file(body) as file:
+    async with uploads.store_file(who.tenant_id, body) as file:
 
         def note() -> str:
-            row = _read_summary(who, name, file.stored_as)
+            row = _read_summary(who, name, file)
             with session_scope(who.tenant_id) as session:
                 return _create(session, who, row).id
 
         return await asyncio.to_thread(note)
 
 
-def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
+def _read_summary(who: Identity, name: str, stored: StoredFile) -> ContactImport:
     """Return an import with the header, the first rows and the number of rows of a file. Raises Invalid."""
-    with (settings().uploads / stored_as).open("rb") as file:
+    with tenant_files.local_copy(who.tenant_id, stored.stored_as) as path, path.open("rb") as file:
         rows = csv_files.read_rows(file)
         head, sample = next(rows, []), list(islice(rows, SAMPLE_ROWS))
         count = len(sample) + sum(1 for _ in rows)
     if not count:
         raise Invalid("The file has a header but no rows.")
-    row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
+    row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored.stored_as, author_name=who.name)
+    row.sha256 = stored.sha256
     row.author_id = who.user_id or None
     row.columns = [cell[:120] for cell in head]
     row.sample = [[cell[:200] for cell in cells] for cells in sample]

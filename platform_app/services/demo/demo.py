@@ -1,16 +1,15 @@
 """Demo: loads the demo, a shop with an agent, knowledge, contacts and two weeks of conversations, into a tenant."""
 
-import secrets
 from datetime import datetime
 from pathlib import Path
 
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.demo import Shop, articles, shop
 from platform_app.errors import Conflict
+from platform_app.files import tenant_files
 from platform_app.models.agent import Agent, AgentSettings, Channel
 from platform_app.models.channel import ChannelAccount
 from platform_app.models.event import Activity
@@ -97,7 +96,7 @@ def load(session: Transaction, who: Identity) -> None:
     made = demo_scripts.write(session, who, told, crm, agent_id=agent.id, began=versions[0][0], improved=versions[1][0])
     for row in made.rows:
         _backdate(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)
-    written: list[Path] = []
+    written: list[str] = []  # keys of files
     try:
         written_sources = [_source(session, who, path, written) for path in articles(who.language)]
         pieces = {source.title: (source, found) for source, found in written_sources}
@@ -105,8 +104,7 @@ def load(session: Transaction, who: Identity) -> None:
         write_conversations(session, who, context, told.conversations)
         session.flush()
     except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
+        tenant_files.discard(who.tenant_id, *written)
         raise
     tenant_id, agent_id, improved = who.tenant_id, agent.id, days_ago(who, *_IMPROVED)
     session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # listening from now on
@@ -148,13 +146,12 @@ def _backdate(session: Transaction, who: Identity, link: str, at: datetime) -> N
     session.execute(query.values(at=at, created_at=at, is_demo=True))
 
 
-def _source(session: Transaction, who: Identity, path: Path, written: list[Path]) -> tuple[Source, list[Piece]]:
+def _source(session: Transaction, who: Identity, path: Path, written: list[str]) -> tuple[Source, list[Piece]]:
     """Upload an article as a member would; return its source, and the pieces that indexing will cut."""
-    settings().uploads.mkdir(parents=True, exist_ok=True)
-    data, kept = path.read_bytes(), settings().uploads / secrets.token_hex(16)
-    written.append(kept)
-    kept.write_bytes(data)
-    source = sources.add_source(session, who, path.name, kept.name, size=len(data))
+    data = path.read_bytes()
+    file = tenant_files.save_bytes(who.tenant_id, data)
+    written.append(file.stored_as)
+    source = sources.add_source(session, who, path.name, file)
     source.is_demo = True
     _backdate(session, who, f"/knowledge/{source.id}", days_ago(who, *_CREATED))
     return source, cut(clean(data.decode()))

@@ -7,9 +7,9 @@ from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app import notifier
-from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.files import tenant_files
 from platform_app.i18n import translate
 from platform_app.models.article import MAX_TEXT_CHARS, MAX_TITLE_CHARS, Article, ArticleVersion
 from platform_app.models.event import ActivityKind
@@ -57,7 +57,7 @@ class _ArticleRows(PublishedRows[Article, ArticleVersion]):
 
     def on_publish(self, session: Transaction, who: Identity, row: Article) -> None:
         source = _lock_source(session, who.tenant_id, row.id)
-        file = uploads.store_text(row.published["text"])
+        file = uploads.store_text(who.tenant_id, row.published["text"])
         source_changes.set_file(session, source, f"{row.published['title'][:180]}.md", file)
         source.title = row.published["title"]
         if source.visibility == Visibility.HIDDEN:
@@ -177,13 +177,14 @@ def can_edit_as_article(source: Source) -> bool:
 def read_text(session: Transaction, who: Identity, source_id: str) -> str:
     """Return the text of a source that can become an article.
 
-    Raises NotFound if there is no such source, Conflict if it cannot become an article, Invalid if it is too long or
-    its file cannot be read.
+    Raises NotFound if there is no such source or its file is missing or damaged, Conflict if it cannot become an
+    article, Invalid if it is too long or its file cannot be read.
     """
     source = sources.get(session, who, source_id)
     if not can_edit_as_article(source):
         raise Conflict("Only text files that are ready can be edited as an article.")
-    return _check_field("text", parsing.parse(settings().uploads / source.stored_as, source.file_name))
+    with tenant_files.local_copy(who.tenant_id, source.stored_as, source.sha256) as path:
+        return _check_field("text", parsing.parse(path, source.file_name))
 
 
 def edit_as_article(session: Transaction, who: Identity, source_id: str, *, text: str) -> Article:

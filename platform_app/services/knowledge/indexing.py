@@ -1,7 +1,9 @@
 """Indexing: the jobs that parse, chunk and index a source, or remove it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -9,16 +11,16 @@ from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, owned_delete, session_scope
-from platform_app.errors import Invalid
+from platform_app.errors import Invalid, NotFound
+from platform_app.files import tenant_files
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
 from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.embedders import Embedder
-from platform_app.rag.parsing import reading
+from platform_app.rag.parsing import Reading, reading
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import chunk_rows, index_rebuild, source_replacement
@@ -45,8 +47,9 @@ def _set_progress(job: RunningJob, state: SourceState, progress: int) -> None:
 def index_source(job: RunningJob) -> None:
     """Parse a source, store its chunks and index them; after a crash it continues where it stopped.
 
-    A source that cannot be parsed is marked as failed. Raises Unavailable if the vector index is down, and IndexLost
-    after requesting a rebuild if the collection is missing; the ledger retries the job.
+    A source whose file cannot be parsed, is missing or damaged is marked as failed. Raises Unavailable if the vector
+    index or the file storage is down, and IndexLost after requesting a rebuild if the collection is missing; the ledger
+    retries the job.
     """
     source = _source(job)
     if source is None or source.deleted_at is not None:
@@ -56,10 +59,10 @@ def index_source(job: RunningJob) -> None:
     if not is_resumed:
         _set_progress(job, SourceState.READING, 5)
         try:
-            with reading(settings().uploads / source.stored_as, source.file_name) as document:
+            with _reading(source) as document:
                 count = _write_chunks(job, source, document.pieces, generation)
                 _record_chunks(job, source, count, document.remarks)
-        except Invalid as error:
+        except (Invalid, NotFound) as error:
             _fail(job, source, error.sentence)
             return
     _set_progress(job, SourceState.INDEXING, 30)
@@ -70,6 +73,16 @@ def index_source(job: RunningJob) -> None:
             lexical_updates.write_source(session, source, generation)
         if _activate(job, source, (generation, count), version=embedder.version):
             return
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[Reading]:
+    """Parse the file of a source. Raises NotFound if it is missing or damaged, else what `reading` raises."""
+    with (
+        tenant_files.local_copy(source.tenant_id, source.stored_as, source.sha256) as path,
+        reading(path, source.file_name) as document,
+    ):
+        yield document
 
 
 def _live_embedder(tenant_id: str) -> Embedder:
@@ -235,5 +248,5 @@ def remove_source(job: RunningJob) -> None:
         row.chunk_count = row.next_chunks = 0
         if bin_entries.find(session, row) is None:
             session.delete(row)
-            path = settings().uploads / source.stored_as
-            session.after_commit.append(lambda: path.unlink(missing_ok=True))
+            if source.stored_as:
+                session.after_commit.append(partial(tenant_files.discard, job.tenant_id, source.stored_as))

@@ -5,14 +5,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Invalid, LimitReached
+from platform_app.files import scratch, tenant_files
+from platform_app.files.tenant_files import StoredFile
 from platform_app.integrations import robots, web_addresses
 from platform_app.integrations.web_pages import FetchFailed, GoneError, OutsideError, Spent, WebReader, WebResponse
 from platform_app.jobs import RunningJob
@@ -20,8 +20,7 @@ from platform_app.models.knowledge import Source, SourceKind, SourceState
 from platform_app.models.web_site import PageOutcome, WebPage, WebSite
 from platform_app.rag import parsing
 from platform_app.rag.parsing import WebContent
-from platform_app.services.knowledge import site_readings, source_changes, source_replacement, sources, uploads
-from platform_app.services.knowledge.uploads import StoredFile
+from platform_app.services.knowledge import site_readings, source_changes, source_replacement, sources
 from platform_app.text.byte_order_marks import marked_encoding
 
 FILE_NAME = "page.html"
@@ -76,7 +75,7 @@ def read_page(job: RunningJob, site: WebSite, page: WebPage, *, store: Store) ->
         raise
     finally:
         if result.file is not None and not is_kept:
-            uploads.remove(result.file)
+            tenant_files.discard(job.tenant_id, result.file.stored_as)
     return result.wait
 
 
@@ -109,27 +108,22 @@ def _read(reader: WebReader, page: WebPage, *, has_text: bool) -> PageResult:
 
 
 def _parse(response: WebResponse, page: WebPage, body_hash: str, *, has_text: bool) -> PageResult:
-    """Return the result for a page that was fetched; its file is on disk only if its text may be new."""
-    file = uploads.store_bytes(_in_utf8(response))
+    """Return the result for a page that was fetched; its file is stored only if its text may be new."""
+    body = _in_utf8(response)
     result = PageResult(PageOutcome.FAILED, response=response, body_hash=body_hash)
     try:
-        content = parsing.parse_web_page(_path(file))
+        with scratch.new_path() as path:
+            path.write_bytes(body)
+            content = parsing.parse_web_page(path)
         _fill(result, content, response)
         is_same = has_text and result.text_hash == page.text_hash
         if result.outcome == PageOutcome.ADDED and page.source_id:
             result.outcome = PageOutcome.UNCHANGED if is_same else PageOutcome.CHANGED
         if result.outcome in (PageOutcome.ADDED, PageOutcome.CHANGED):
-            result.file = file
+            result.file = tenant_files.save_bytes(page.tenant_id, body)
     except Invalid as error:
         result.reason = error.sentence
-    finally:
-        if result.file is None:
-            uploads.remove(file)
     return result
-
-
-def _path(file: StoredFile) -> Path:
-    return settings().uploads / file.stored_as
 
 
 def _in_utf8(response: WebResponse) -> bytes:
@@ -228,6 +222,7 @@ def _source(session: Transaction, site: WebSite, page: WebPage, *, result: PageR
         file_name=FILE_NAME,
         stored_as=result.file.stored_as,
         size=result.file.size,
+        sha256=result.file.sha256,
         created_by=site.created_by,
     )
     session.add(source)

@@ -7,13 +7,13 @@ from functools import partial
 from platform_app import notifier
 from platform_app.db import Transaction, session_scope
 from platform_app.errors import Conflict, Invalid
+from platform_app.files.tenant_files import StoredFile
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Source, SourceKind
 from platform_app.models.person import Identity
 from platform_app.rag.parsing import check_name
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import source_replacement, sources, uploads
-from platform_app.services.knowledge.uploads import StoredFile
 
 MAX_TITLE_CHARS = 200
 
@@ -21,10 +21,11 @@ MAX_TITLE_CHARS = 200
 def set_file(session: Transaction, source: Source, file_name: str, file: StoredFile) -> None:
     """Give a source another file, which is not indexed yet. Raises LimitReached if the tenant's files are too large.
 
-    The former file stays on disk until the files that no row names are deleted.
+    The former file stays until the files that no row names are deleted.
     """
     sources.check_quota(session, source.tenant_id, file.size - source.size)
-    source.file_name, source.stored_as, source.size, source.next_chunks = file_name, file.stored_as, file.size, 0
+    source.file_name, source.next_chunks = file_name, 0
+    source.stored_as, source.size, source.sha256 = file.stored_as, file.size, file.sha256
 
 
 async def replace_file(who: Identity, source_id: str, file_name: str, body: AsyncIterator[bytes]) -> None:
@@ -35,7 +36,7 @@ async def replace_file(who: Identity, source_id: str, file_name: str, body: Asyn
     """
     name = uploads.plain_name(file_name)
     check_name(name)
-    async with uploads.store_file(body) as file:
+    async with uploads.store_file(who.tenant_id, body) as file:
 
         def replace() -> None:
             with session_scope(who.tenant_id) as session:

@@ -10,6 +10,8 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound
+from platform_app.files import tenant_files
+from platform_app.files.tenant_files import StoredFile
 from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
@@ -23,7 +25,6 @@ from platform_app.services.feed import activity
 from platform_app.services.knowledge import categories, source_replacement, uploads
 from platform_app.services.knowledge.indexing import index_source, remove_source
 from platform_app.services.knowledge.source_replacement import SameName
-from platform_app.services.knowledge.uploads import StoredFile
 
 QUOTA_BYTES = 2_000_000_000  # for all files of a tenant
 HIDDEN = Visibility.HIDDEN.value  # as the state in a list: articles that are not published
@@ -39,7 +40,7 @@ async def store_upload(
     category_id: str | None = None,
     same_name: SameName = "replace",
 ) -> str:
-    """Store an uploaded file under a random name and enqueue its indexing; return the source's id.
+    """Store an uploaded file and enqueue its indexing; return the source's id.
 
     A source of the same name is deleted when the new one is ready, or with `same_name` "keep" the new one is named `…
     (2)`. Raises Invalid if the name or type of the file is not allowed or it is empty, LimitReached if it is too large
@@ -47,7 +48,7 @@ async def store_upload(
     """
     name = uploads.plain_name(file_name)
     check_name(name)
-    async with uploads.store_file(body) as file:
+    async with uploads.store_file(who.tenant_id, body) as file:
 
         def note() -> str:
             with session_scope(who.tenant_id) as session:
@@ -66,11 +67,11 @@ def add_text(
     """
     name = uploads.plain_name(file_name)
     check_name(name)
-    file = uploads.store_text(text)
+    file = uploads.store_text(who.tenant_id, text)
     try:
         return add_stored(session, who, name, file, category_id=category_id)
     except BaseException:
-        uploads.remove(file)
+        tenant_files.discard(who.tenant_id, file.stored_as)
         raise
 
 
@@ -92,7 +93,7 @@ def add_stored(
     old = source_replacement.find_same_name(session, who.tenant_id, name, category_id)
     keeps = old is not None and same_name == "keep"
     named = source_replacement.unique_name(session, who.tenant_id, name) if keeps else name
-    source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
+    source = add_source(session, who, named, file, category_id=category_id)
     if old is not None and not keeps:
         source.replaces, source.category_id = old.id, category_id or old.category_id
     return source
@@ -107,20 +108,21 @@ def has_same_name(session: Transaction, who: Identity, file_name: str, category_
 
 
 def add_source(
-    session: Transaction, who: Identity, file_name: str, stored_as: str, *, size: int, category_id: str | None = None
+    session: Transaction, who: Identity, file_name: str, file: StoredFile, *, category_id: str | None = None
 ) -> Source:
     """Create a source whose file is stored, and enqueue its indexing.
 
     Raises LimitReached if the tenant's files exceed QUOTA_BYTES.
     """
-    check_quota(session, who.tenant_id, size)
+    check_quota(session, who.tenant_id, file.size)
     source = Source(
         tenant_id=who.tenant_id,
         title=Path(file_name).stem[:300] or file_name,
         category_id=category_id,
         file_name=file_name,
-        stored_as=stored_as,
-        size=size,
+        stored_as=file.stored_as,
+        size=file.size,
+        sha256=file.sha256,
         created_by=who.name,
     )
     session.add(source)

@@ -1,14 +1,15 @@
 """Unused uploads: deletes uploaded files that no import, source, attachment or export uses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.files import scratch, tenant_files
 from platform_app.models.channel import Attachment
 from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
@@ -17,7 +18,7 @@ from platform_app.models.tenant_export import TenantExport
 
 MAX_WAITING = 5  # uploaded imports of a tenant that have not started
 RETENTION = timedelta(days=1)
-_BATCH_SIZE = 500  # file names per query
+_BATCH_SIZE = 500  # keys per query
 
 
 def trim_waiting(session: Transaction, tenant_id: str) -> None:
@@ -40,36 +41,34 @@ def delete_unused() -> bool:
                 continue
         with session_scope(tenant_id) as session:
             _remove(session, session.exec(old.with_for_update(skip_locked=True)).all())
-    _remove_unknown_files()
+    _remove_unknown_files(tenants)
     return False
 
 
 def _remove(session: Transaction, rows: Iterable[ContactImport]) -> None:
     for row in rows:
-        path = settings().uploads / row.stored_as
         session.delete(row)
-        session.after_commit.append(partial(path.unlink, missing_ok=True))
+        session.after_commit.append(partial(tenant_files.discard, row.tenant_id, row.stored_as))
 
 
-def _remove_unknown_files() -> None:
-    """Delete old files that a process left when it was killed between writing the file and its row."""
-    if not settings().uploads.is_dir():
-        return
-    oldest = (now() - RETENTION).timestamp()
-    old = [path for path in settings().uploads.iterdir() if path.is_file() and path.stat().st_mtime < oldest]
-    for start in range(0, len(old), _BATCH_SIZE):
-        some = old[start : start + _BATCH_SIZE]
-        known = _referenced_names([path.name for path in some])
-        for path in some:
-            if path.name not in known:
-                path.unlink(missing_ok=True)
+def _remove_unknown_files(tenants: Sequence[str]) -> None:
+    """Delete old files that a process left when it was killed between writing the file and its row.
+
+    Other installations may use a shared store too: there only files of these tenants, all that exist here, are deleted.
+    """
+    store, oldest = tenant_files.open_store(), now() - RETENTION
+    scratch.delete_old(oldest)
+    for tenant_id in tenants if store.is_shared else [""]:
+        old = (info.key for info in store.list(tenant_id) if info.modified_at < oldest)
+        while keys := list(islice(old, _BATCH_SIZE)):
+            store.delete(sorted(set(keys) - _referenced_keys(keys)))
 
 
-def _referenced_names(names: list[str]) -> set[str]:
-    """Return those of these file names that a row refers to."""
+def _referenced_keys(keys: list[str]) -> set[str]:
+    """Return those of these keys that a row refers to."""
     with session_scope(reason="files of rows", read_only=True) as session:
         used: set[str] = set()
         for model in (Source, ContactImport, Attachment, TenantExport):
             column = col(model.stored_as)
-            used |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
+            used |= set(session.exec(unscoped(model).where(column.in_(keys)).with_only_columns(column)).all())
     return used

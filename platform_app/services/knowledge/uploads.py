@@ -1,22 +1,14 @@
-"""Uploads: files of tenants on disk, each under a random name."""
+"""Uploads: files and texts that become files of a tenant."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from platform_app.config import settings
 from platform_app.errors import Invalid, LimitReached
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A stored file: its name on disk, and its size in bytes."""
-
-    stored_as: str
-    size: int
+from platform_app.files import scratch, tenant_files
+from platform_app.files.tenant_files import StoredFile
 
 
 def plain_name(file_name: str) -> str:
@@ -29,43 +21,34 @@ def plain_name(file_name: str) -> str:
 
 
 @asynccontextmanager
-async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
-    """Write a body to disk and yield the stored file, which is deleted if the block raises.
+async def store_file(tenant_id: str, body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
+    """Store a body as a file of a tenant and yield it; the file is deleted if the block raises.
 
-    Raises Invalid if the body is empty, LimitReached if it is larger than `upload_max_mb`.
+    Raises Invalid if the body is empty, LimitReached if it is larger than `upload_max_mb`, Unavailable if it cannot be
+    stored.
     """
-    limit = settings().upload_max_mb * 1_000_000
-    settings().uploads.mkdir(parents=True, exist_ok=True)
-    stored_as, size = secrets.token_hex(16), 0
-    path = settings().uploads / stored_as
+    with scratch.new_path() as path:
+        await _write(path, body)
+        file = await asyncio.to_thread(tenant_files.save_file, tenant_id, path)
     try:
-        with path.open("wb") as file:
-            async for part in body:
-                size += len(part)
-                if size > limit:
-                    raise LimitReached("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
-                await asyncio.to_thread(file.write, part)
-        if size == 0:
-            raise Invalid("The file is empty.")
-        yield StoredFile(stored_as, size)
+        yield file
     except BaseException:
-        path.unlink(missing_ok=True)
+        await asyncio.to_thread(tenant_files.discard, tenant_id, file.stored_as)
         raise
 
 
-def store_text(text: str) -> StoredFile:
-    """Write a text to disk in UTF-8, under a random name."""
-    return store_bytes(text.encode())
+async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
+    limit, size = settings().upload_max_mb * 1_000_000, 0
+    with path.open("wb") as file:
+        async for part in body:
+            size += len(part)
+            if size > limit:
+                raise LimitReached("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+            await asyncio.to_thread(file.write, part)
+    if size == 0:
+        raise Invalid("The file is empty.")
 
 
-def store_bytes(content: bytes) -> StoredFile:
-    """Write a file to disk under a random name."""
-    settings().uploads.mkdir(parents=True, exist_ok=True)
-    stored_as = secrets.token_hex(16)
-    (settings().uploads / stored_as).write_bytes(content)
-    return StoredFile(stored_as, len(content))
-
-
-def remove(file: StoredFile) -> None:
-    """Delete a stored file, if it is there."""
-    (settings().uploads / file.stored_as).unlink(missing_ok=True)
+def store_text(tenant_id: str, text: str) -> StoredFile:
+    """Store a text in UTF-8 as a file of a tenant. Raises Unavailable if it cannot be stored."""
+    return tenant_files.save_bytes(tenant_id, text.encode())

@@ -1,7 +1,7 @@
 """Export archive: writes all data of a tenant into a ZIP file, in parts that need little memory.
 
 It holds a file of JSON lines for every table of the tenant, the accounts of its members, the uploaded files by their
-names on disk, and `manifest.json` with counts, SHA-256, and the names of files that the disk does not have. Secrets are
+keys, and `manifest.json` with counts, SHA-256, and the keys of files that are missing. Secrets are
 never in it: the manifest names the columns left out, and those whose addresses keep only scheme and host, since paths
 and queries often hold keys. Rows that change while it is written are in it as they were before or after.
 """
@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ from sqlmodel import SQLModel
 
 from platform_app import __version__
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import owned, owned_tables, session_scope, unscoped
+from platform_app.errors import NotFound
+from platform_app.files import tenant_files
 from platform_app.models.person import Member, Tenant, User
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _BATCH_SIZE = 500  # rows in memory at a time
-_CHUNK_BYTES = 1 << 20
 _SECRET_COLUMNS: Mapping[str, frozenset[str]] = {  # secrets, hashes of secrets, and addresses with a token
     "apikey": frozenset({"key_hash"}),
     "channelaccount": frozenset({"token"}),
@@ -68,7 +69,7 @@ class ExportedTable:
 
 @dataclass
 class ExportManifest:
-    """What an archive holds: tables by name, and the SHA-256 of uploaded files by their names on disk."""
+    """What an archive holds: tables by name, and the SHA-256 of uploaded files by their keys."""
 
     tenant: str
     slug: str
@@ -77,7 +78,7 @@ class ExportManifest:
     format: int = FORMAT
     tables: dict[str, ExportedTable] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    missing_files: list[str] = field(default_factory=list)  # rows name them, and the disk does not have them
+    missing_files: list[str] = field(default_factory=list)  # rows name them, and they are not stored
 
     @property
     def row_count(self) -> int:
@@ -97,8 +98,8 @@ def write(tenant_id: str, path: Path) -> ExportManifest:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in _tables(tenant_id, tenant):
             manifest.tables[name] = _write_table(archive, name, rows)
-        for stored_as in _file_names(tenant_id):
-            _write_file(archive, stored_as, manifest)
+        for key in _file_keys(tenant_id):
+            _write_file(archive, tenant_id, key, manifest=manifest)
         archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False))
     return manifest
 
@@ -179,7 +180,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _file_names(tenant_id: str) -> Iterator[str]:
+def _file_keys(tenant_id: str) -> Iterator[str]:
     for name, model in sorted(owned_tables().items()):
         if "stored_as" in model.model_fields and name != "tenantexport":
             for row in _rows(tenant_id, model):
@@ -187,21 +188,18 @@ def _file_names(tenant_id: str) -> Iterator[str]:
                     yield row.stored_as
 
 
-def _write_file(archive: zipfile.ZipFile, stored_as: str, manifest: ExportManifest) -> None:
-    path, digest = settings().uploads / stored_as, hashlib.sha256()
-    if stored_as in manifest.files or stored_as in manifest.missing_files:
+def _write_file(archive: zipfile.ZipFile, tenant_id: str, key: str, *, manifest: ExportManifest) -> None:
+    """Write a file as it is stored; one that is not what its row says is exported all the same, with its own hash."""
+    if key in manifest.files or key in manifest.missing_files:
         return
-    if not path.is_file():
-        manifest.missing_files.append(stored_as)
+    parts, digest = tenant_files.read_parts(tenant_id, key), hashlib.sha256()
+    try:
+        first = next(parts)
+    except NotFound:
+        manifest.missing_files.append(key)
         return
-    with path.open("rb") as source, archive.open(f"files/{stored_as}", "w", force_zip64=True) as file:
-        while part := source.read(_CHUNK_BYTES):
+    with archive.open(f"files/{key}", "w", force_zip64=True) as file:
+        for part in chain([first], parts):
             file.write(part)
             digest.update(part)
-    manifest.files[stored_as] = digest.hexdigest()
-
-
-def archive_hash(path: Path) -> str:
-    """Return the SHA-256 of a written archive in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    manifest.files[key] = digest.hexdigest()

@@ -1,17 +1,18 @@
 """Tenant exports: an owner asks for an archive with all data of the company, a job writes it, and it is kept a week."""
 
-import secrets
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, NotFound, Unavailable
+from platform_app.files import scratch, tenant_files
+from platform_app.files.file_keys import MISSING
+from platform_app.files.tenant_files import StoredFile
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import ExportTenant, RunningJob, enqueue
 from platform_app.models.audit import AuditAction, AuditObject
@@ -20,6 +21,7 @@ from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.tenant_export import ExportState, TenantExport
 from platform_app.services.audit import audit_trail
 from platform_app.services.tenants import export_archive
+from platform_app.services.tenants.export_archive import ExportManifest
 
 RETENTION = timedelta(days=7)
 _MAX_LISTED = 20
@@ -56,44 +58,50 @@ def list_exports(session: Transaction, who: Identity) -> list[TenantExport]:
     return list(session.exec(query).all())
 
 
-def open_archive(who: Identity, export_id: str) -> Path:
-    """Return the file of an export that is ready, and record that it is downloaded.
-
-    Raises Forbidden unless `who` is an owner, and NotFound if there is no such file any more.
-    """
+def get_ready(who: Identity, export_id: str) -> TenantExport:
+    """Return an export whose archive is ready. Raises Forbidden unless `who` is an owner, NotFound if there is none."""
     _require_owner(who)
-    with session_scope(who.tenant_id) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         row = _find(session, who.tenant_id, export_id)
-        path = settings().uploads / row.stored_as if row is not None and row.stored_as else None
-        if path is None or not path.is_file():
-            raise NotFound("File not found. It may have been deleted.")
+    if row is None or not row.stored_as:
+        raise NotFound(MISSING)
+    return row
+
+
+def record_download(who: Identity) -> None:
+    """Record that the archive of an export is downloaded."""
+    with session_scope(who.tenant_id) as session:
         record(session, who.tenant_id, AuditAction.DOWNLOADED, who.tenant_name)
-    return path
 
 
 def export_tenant(job: RunningJob) -> None:
-    """Write the archive of an export. Raises Unavailable if the disk does not take it."""
-    stored_as = secrets.token_hex(16)
-    path = settings().uploads / stored_as
+    """Write the archive of an export. Raises Unavailable if the disk or the file storage does not take it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        manifest = export_archive.write(job.tenant_id, path)
-        digest = export_archive.archive_hash(path)
+        with scratch.new_path() as path:
+            manifest = export_archive.write(job.tenant_id, path)
+            file = tenant_files.save_file(job.tenant_id, path)
+    except OSError as error:
+        raise Unavailable("The file couldn’t be written. Check the disk space.") from error
+    is_used = False
+    try:
         with job.finish() as session:
             row = _find(session, job.tenant_id, job.payload.export_id, lock=True)
-            if row is None:
-                path.unlink(missing_ok=True)
-                return
-            row.state, row.stored_as, row.sha256 = ExportState.READY, stored_as, digest
-            row.size, row.rows, row.files = path.stat().st_size, manifest.row_count, len(manifest.files)
-            row.missing_files = len(manifest.missing_files)
-            row.error, row.finished_at, row.expires_at = "", now(), now() + RETENTION
-            _publish(session, row)
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise Unavailable("The file couldn’t be written. Check the disk space.") from error
+            if row is not None:
+                _set_ready(row, file, manifest)
+                _publish(session, row)
+                is_used = True
+    except BaseException:
+        is_used = False
         raise
+    finally:
+        if not is_used:
+            tenant_files.discard(job.tenant_id, file.stored_as)
+
+
+def _set_ready(row: TenantExport, file: StoredFile, manifest: ExportManifest) -> None:
+    row.state, row.stored_as, row.sha256, row.size = ExportState.READY, file.stored_as, file.sha256, file.size
+    row.rows, row.files, row.missing_files = manifest.row_count, len(manifest.files), len(manifest.missing_files)
+    row.error, row.finished_at, row.expires_at = "", now(), now() + RETENTION
 
 
 def delete_expired() -> bool:
@@ -102,7 +110,7 @@ def delete_expired() -> bool:
         query = unscoped(TenantExport).where(col(TenantExport.expires_at) <= now())
         for row in session.exec(query.with_for_update(skip_locked=True)).all():
             if row.stored_as:
-                (settings().uploads / row.stored_as).unlink(missing_ok=True)
+                session.after_commit.append(partial(tenant_files.discard, row.tenant_id, row.stored_as))
             session.delete(row)
     return False
 

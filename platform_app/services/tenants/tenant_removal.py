@@ -18,7 +18,6 @@ from sqlmodel import SQLModel, col
 from platform_app import notifier
 from platform_app.actor import current_actor
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import (
     Transaction,
     owned,
@@ -31,6 +30,7 @@ from platform_app.db import (
     unscoped_update,
 )
 from platform_app.errors import PlatformError
+from platform_app.files import tenant_files
 from platform_app.models.agent import Agent
 from platform_app.models.api_key import ApiKey
 from platform_app.models.audit import AuditAction, AuditEntry, AuditHead, AuditObject
@@ -93,7 +93,7 @@ def remove(tenant_id: str, *, until: float | None = None) -> dict[str, int] | No
     """Delete a tenant whose time has come, continuing where another call stopped; return what was deleted, by table.
 
     Empty if another process is at it; None if something was left at `until`, a time of the monotonic clock. Raises
-    Unavailable if the vector index does not answer: nothing is lost then, a worker tries again.
+    Unavailable if the vector index or the file storage does not answer: nothing is lost then, a worker tries again.
     """
     if not _end_access(tenant_id):
         return {}
@@ -104,6 +104,7 @@ def remove(tenant_id: str, *, until: float | None = None) -> dict[str, int] | No
     if more is None:
         return {}
     _remove_indexes(tenant_id)  # a job that was running may have written to them meanwhile
+    tenant_files.delete_all(tenant_id)  # those that no row named
     return _finish(tenant_id)
 
 
@@ -229,7 +230,7 @@ def _remove_rows(session: Transaction, tenant: Tenant, model: Any, ids: list[str
     name = str(model.__tablename__)
     if "stored_as" in model.model_fields:
         names = session.exec(unscoped(model).where(model.id.in_(ids)).with_only_columns(model.stored_as)).all()
-        _count(tenant, _FILES, sum(_remove_file(stored_as) for stored_as in names if stored_as))
+        _count(tenant, _FILES, tenant_files.delete(tenant.id, *filter(None, names)))
     for key in _table(model).foreign_keys:
         if key.column.table.name == name:  # rows of the same table that stay for now
             unlinked = unscoped_update(model).where(model.tenant_id == tenant.id).values({key.parent.name: None})
@@ -238,13 +239,6 @@ def _remove_rows(session: Transaction, tenant: Tenant, model: Any, ids: list[str
     if name == "message" and session.get_bind().dialect.name == "sqlite":
         own = messagesearch.c.scope.op("MATCH")(f'"{tenant.id}"')
         session.execute(messagesearch.delete().where(own))
-
-
-def _remove_file(stored_as: str) -> bool:
-    path = settings().uploads / stored_as
-    is_there = path.is_file()
-    path.unlink(missing_ok=True)
-    return is_there
 
 
 def _finish(tenant_id: str) -> dict[str, int]:
