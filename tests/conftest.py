@@ -237,6 +237,26 @@ def live_redis(env: pytest.MonkeyPatch, redis_url: str) -> str:
     return redis_url
 
 
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a server with the API of S3, of this run's own."""
+    from tests.s3_server import running_s3
+
+    with running_s3(tmp_path_factory.mktemp("s3")) as port:
+        yield port
+
+
+@pytest.fixture
+def bucket(env: pytest.MonkeyPatch, s3_port: int) -> str:
+    """An empty folder of a bucket as the place of this process's files; return its address."""
+    from tests.s3_server import files_url
+
+    url = files_url(s3_port, f"first/{secrets.token_hex(6)}")
+    env.setenv("PLATFORM_FILES_URL", url)
+    forget_process_state()
+    return url
+
+
 @pytest.fixture
 def catcher(env: pytest.MonkeyPatch) -> Iterator["Catcher"]:
     """A mail server on this machine that wants a sign-in and that e-mail may reach."""

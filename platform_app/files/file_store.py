@@ -56,7 +56,7 @@ class FileStore(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Write and read a file. Raises Unavailable if that is not possible."""
+        """Raise Unavailable if files cannot be stored."""
 
     def read_parts(self, key: str) -> Iterator[bytes]:
         """Yield a file in parts of PART_BYTES. Raises NotFound if there is none."""

@@ -23,6 +23,8 @@ NO_BUCKET = "The bucket of the file storage does not exist. Whoever runs the pla
 CONNECT_SECONDS, REQUEST_SECONDS = 3, 30  # of one request, which carries at most a part of a file
 RETRIES, RETRY_SECONDS = 3, 20
 _CHECK_SECONDS = 3
+_STATUS = re.compile(r"status code: (\d{3})\b")
+_BY_STATUS = {"401": REFUSED, "403": REFUSED, "404": NO_BUCKET}
 _CHECK_KEY, _CHECKED = "check", b"This file shows that the platform can write here."
 _PARALLEL_PARTS = 2  # of one upload: so many parts are in memory
 _BATCH_SIZE = 1000  # keys that one request deletes
@@ -134,7 +136,8 @@ def _in_words(missing: str = "") -> Iterator[None]:
         raise Unavailable(REFUSED) from None
     except BaseError as error:
         _warn(error)
-        raise Unavailable(REFUSED if re.search(r"status code: (401|403)\b", str(error)) else SILENT) from None
+        status = _STATUS.search(str(error))
+        raise Unavailable(_BY_STATUS.get(status[1] if status else "", SILENT)) from None
 
 
 def _warn(error: BaseException) -> None:

@@ -56,15 +56,16 @@ def data_folder(own: Settings) -> Finding:
 
 
 def uploaded_files(own: Settings) -> Finding:
-    """Check that files can be stored."""
+    """Check that files can be written to the file storage, if there is one."""
     url = own.files_url.get_secret_value()
-    place = parse_files_url(url).place if url else "in the data folder, for a platform on one machine"
+    if not url:
+        return Finding("files", "in the data folder, which only this machine has")
+    place = parse_files_url(url).place
     try:
         tenant_files.open_store(own).check()
     except PlatformError as error:
-        advice = "Start the file storage, or correct PLATFORM_FILES_URL." if url else "Make the data folder writable."
-        return Finding("files", f"{place}: {error}", advice)
-    return Finding("files", f"{place}: can be read and written" if url else place)
+        return Finding("files", f"{place}: {error}", "Start the file storage, or correct PLATFORM_FILES_URL.")
+    return Finding("files", f"{place}: can be read and written")
 
 
 def _is_new(own: Settings) -> bool:
