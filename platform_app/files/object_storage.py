@@ -18,8 +18,8 @@ from platform_app.files.file_store import PART_BYTES, FileInfo, FileStore
 from platform_app.files_address import FilesAddress
 
 SILENT = "The file storage isn’t responding. Try again in a moment."
-REFUSED = "The file storage refuses access. Whoever runs the platform has to check its settings."
-NO_BUCKET = "The bucket of the file storage does not exist. Whoever runs the platform has to create it."
+REFUSED = "The file storage refuses access. Ask the platform’s administrator to check its settings."
+NO_BUCKET = "The bucket of the file storage doesn’t exist. Ask the platform’s administrator to create it."
 CONNECT_SECONDS, REQUEST_SECONDS = 3, 30  # of one request, which carries at most a part of a file
 RETRIES, RETRY_SECONDS = 3, 20
 _CHECK_SECONDS = 3
@@ -78,12 +78,12 @@ class ObjectStorage(FileStore):
                         yield FileInfo(item["path"], item["size"], item["last_modified"])
 
     def check(self) -> None:
-        """Write and read a file, always the same one, without retries."""
+        """Write and read a file, always the same one, without retries. Raises Unavailable if that is not possible."""
         with _in_words(missing=NO_BUCKET):
             obstore.put(self._probe, _CHECK_KEY, _CHECKED)
             content = bytes(obstore.get(self._probe, _CHECK_KEY).bytes())
         if content != _CHECKED:
-            raise Unavailable("The file storage returns something else than was stored.")
+            raise Unavailable("The file storage returned something other than what was stored.")
 
 
 def _open(address: FilesAddress, *, retries: int, seconds: int) -> S3Store:
@@ -125,8 +125,10 @@ def _credentials(address: FilesAddress) -> Callable[[], Any]:
 
 @contextmanager
 def _in_words(missing: str = "") -> Iterator[None]:
-    """Raise errors of the library as NotFound or Unavailable; `missing` says what it is that does not exist, if a file
-    may be missing."""
+    """Raise errors of the library in words: NotFound if a file is missing, else Unavailable.
+
+    With `missing`, a sentence, what does not exist is not the file.
+    """
     try:
         yield
     except FileNotFoundError:

@@ -1,7 +1,6 @@
 """Indexing: the jobs that parse, chunk and index a source, or remove it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -20,7 +19,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState
 from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
 from platform_app.rag.embedders import Embedder
-from platform_app.rag.parsing import Reading, reading
+from platform_app.rag.parsing import reading
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import chunk_rows, index_rebuild, source_replacement
@@ -59,7 +58,10 @@ def index_source(job: RunningJob) -> None:
     if not is_resumed:
         _set_progress(job, SourceState.READING, 5)
         try:
-            with _reading(source) as document:
+            with (
+                tenant_files.local_copy(job.tenant_id, source.stored_as, source.sha256) as path,
+                reading(path, source.file_name) as document,
+            ):
                 count = _write_chunks(job, source, document.pieces, generation)
                 _record_chunks(job, source, count, document.remarks)
         except (Invalid, NotFound) as error:
@@ -73,16 +75,6 @@ def index_source(job: RunningJob) -> None:
             lexical_updates.write_source(session, source, generation)
         if _activate(job, source, (generation, count), version=embedder.version):
             return
-
-
-@contextmanager
-def _reading(source: Source) -> Iterator[Reading]:
-    """Parse the file of a source. Raises NotFound if it is missing or damaged, else what `reading` raises."""
-    with (
-        tenant_files.local_copy(source.tenant_id, source.stored_as, source.sha256) as path,
-        reading(path, source.file_name) as document,
-    ):
-        yield document
 
 
 def _live_embedder(tenant_id: str) -> Embedder:
