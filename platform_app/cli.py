@@ -20,7 +20,7 @@ from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.config import ENV_FILE, settings
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE, import_path
-from platform_app.runtime import audit_commands, backup_commands, tenant_commands
+from platform_app.runtime import audit_commands, backup_commands, file_commands, tenant_commands
 
 app = typer.Typer(
     help="Build, test and run AI agents.",
@@ -37,6 +37,7 @@ secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_
 for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets"), (kommo, "kommo")):
     app.add_typer(group, name=name)
 app.add_typer(audit_commands.audit, name="audit")
+app.add_typer(file_commands.files, name="files")
 tenant.command()(tenant_commands.export)
 tenant.command()(tenant_commands.delete)
 app.command()(backup_commands.backup)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from typer.testing import CliRunner
 
+from platform_app import cli
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, session_scope
@@ -156,6 +158,23 @@ async def test_an_export_is_written_by_one_machine_and_sent_by_another(
     with time_machine.travel(now() + timedelta(days=8)):
         tenant_exports.delete_expired()
     assert stored_keys() == [made.stored_as]
+
+
+async def test_files_of_a_folder_move_to_a_bucket(who: Identity, env: pytest.MonkeyPatch) -> None:
+    address, run = settings().files_url.get_secret_value(), CliRunner()
+    env.delenv("PLATFORM_FILES_URL")
+    forget_process_state()
+    assert run.invoke(cli.app, ["files", "upload"]).exit_code == 1, "there is no bucket yet"
+    made = await upload(who)
+    (settings().uploads / ("0f" * 16)).write_bytes(b"stored before tenants had folders")
+    env.setenv("PLATFORM_FILES_URL", address)
+    forget_process_state()
+    for said in ("2 files are copied; 0 were", "0 files are copied; 2 were"):
+        ended = run.invoke(cli.app, ["files", "upload"])
+        assert (ended.exit_code, said in ended.output) == (0, True), ended.output
+    async with client(sign_in(who)) as browser:
+        assert (await browser.get(f"/api/sources/acme/{made}/file")).content == TEXT
+    assert len(stored_keys()) == 2 == sum(path.is_file() for path in settings().uploads.rglob("*"))
 
 
 async def test_what_no_row_names_is_deleted_after_a_day(who: Identity, other: Identity) -> None:

@@ -1,12 +1,11 @@
 """Import job: writes the rows of a contact import in batches; after a crash it resumes behind the last batch."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from platform_app.db import Transaction, owned
+from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.files import tenant_files
 from platform_app.job_callbacks import id_from_key
@@ -32,7 +31,12 @@ def import_contacts(job: RunningJob) -> None:
     Raises LeaseLost if another worker has taken the job over, NotFound if the file is missing or damaged, and
     Invalid if it cannot be read any more.
     """
-    with ExitStack() as open_files:
+    with session_scope(job.tenant_id, read_only=True) as session:
+        row = _row(session, job.tenant_id, job.payload.import_id)
+    if row.state != ImportState.RUNNING:
+        return
+    copy = tenant_files.local_copy(job.tenant_id, row.stored_as, row.sha256)  # takes a while, outside a transaction
+    with copy as path, path.open("rb") as file:
         rows: Iterator[list[str]] | None = None
         while True:
             with job.transaction() as session:
@@ -40,8 +44,6 @@ def import_contacts(job: RunningJob) -> None:
                 if row.state != ImportState.RUNNING:
                     return
                 if rows is None:
-                    path = open_files.enter_context(tenant_files.local_copy(job.tenant_id, row.stored_as, row.sha256))
-                    file = open_files.enter_context(path.open("rb"))
                     rows = islice(csv_files.read_rows(file), 1 + row.rows_done, None)
                 if lines := list(islice(rows, BATCH_SIZE)):
                     _import_rows(session, row, lines)
