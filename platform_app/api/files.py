@@ -78,7 +78,7 @@ async def source_file(request: Request, who: Identity) -> Response:
 
     source = await asyncio.to_thread(find)
     file = StoredFile(source.stored_as, source.size, source.sha256)
-    return await send_file(who.tenant_id, file, source.file_name)
+    return await send_file(request, who, file, source.file_name)
 
 
 @route("/api/sources/{tenant}/{source_id}/replacement", Role.OPERATOR, methods=["POST"])

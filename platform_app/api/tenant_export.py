@@ -18,6 +18,6 @@ async def tenant_export(request: Request, who: Identity) -> Response:
     row = await asyncio.to_thread(tenant_exports.get_ready, who, request.path_params["export_id"][:32])
     file = StoredFile(row.stored_as, row.size, row.sha256)
     headers = {"Cache-Control": "no-store"}
-    response = await send_file(who.tenant_id, file, f"{who.slug}.zip", media_type="application/zip", headers=headers)
+    response = await send_file(request, who, file, f"{who.slug}.zip", media_type="application/zip", headers=headers)
     await asyncio.to_thread(tenant_exports.record_download, who)
     return response

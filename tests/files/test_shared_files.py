@@ -74,6 +74,39 @@ async def test_a_document_is_indexed_and_sent_by_another_machine(
     assert sent.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "content"),
+    [
+        ("bytes=2-4", 206, b"234"),
+        ("bytes=7-", 206, b"789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=7-99", 206, b"789"),
+        ("bytes=0-9", 200, b"0123456789"),
+        ("bytes=10-", 416, b""),
+        ("bytes=5-2", 416, b""),
+        ("bytes=-", 200, b"0123456789"),
+        ("bytes=1-2,4-5", 200, b"0123456789"),
+        ("lines=1-2", 200, b"0123456789"),
+    ],
+)
+async def test_a_download_is_continued(
+    who: Identity, monkeypatch: pytest.MonkeyPatch, asked: str, status: int, content: bytes
+) -> None:
+    monkeypatch.setattr(tenant_files, "PART_BYTES", 2)
+    made = await upload(who, "Digits.txt", b"0123456789")
+    async with client(sign_in(who)) as browser:
+        address = f"/api/sources/acme/{made}/file"
+        tag = (await browser.get(address)).headers["etag"]
+        sent = await browser.get(address, headers={"range": asked, "if-range": tag})
+        other = await browser.get(address, headers={"range": asked, "if-range": '"another"'})
+    assert (sent.status_code, sent.content) == (status, content)
+    assert (other.status_code, other.content) == (200, b"0123456789")
+    if status == 206:
+        first = b"0123456789".index(content)
+        assert sent.headers["content-range"] == f"bytes {first}-{first + len(content) - 1}/10"
+        assert sent.headers["content-length"] == str(len(content))
+
+
 async def test_thirty_of_thirty_files_are_read_elsewhere(
     who: Identity, env: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -15,7 +15,6 @@ from platform_app import encryption, migrations
 from platform_app.config import Settings, settings
 from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import Conflict, Invalid
-from platform_app.files import tenant_files
 from platform_app.jobs import IndexSource, Reply, enqueue
 from platform_app.models.crm import Contact
 from platform_app.models.job import Job, JobState
@@ -81,24 +80,6 @@ def test_rows_files_and_secrets_are_the_same_elsewhere(
     assert encryption.decrypt(sealed, who.tenant_id, "test") == "planted-canary"
     with closing(sqlite3.connect(own.data_dir / "platform.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def test_files_go_from_a_bucket_into_a_folder_and_back(
-    who: Identity, bucket: str, elsewhere: Path, tmp_path: Path, env: pytest.MonkeyPatch
-) -> None:
-    file = tenant_files.save_bytes(who.tenant_id, b"first file")
-    first, second = tmp_path / "first.tar.gz", tmp_path / "second.tar.gz"
-    assert set(backup.create(settings(), first).files) == {"database.db", f"uploads/{file.stored_as}"}
-    with pytest.raises(Conflict, match="a file already"):
-        backup.restore(move_to(elsewhere, env), first)
-    env.delenv("PLATFORM_FILES_URL")
-    own = move_to(elsewhere, env)
-    backup.restore(own, first)
-    assert (own.uploads / file.stored_as).read_bytes() == b"first file"
-    backup.create(own, second)
-    env.setenv("PLATFORM_FILES_URL", f"{bucket}/new")
-    backup.restore(move_to(tmp_path / "third", env), second)
-    assert tenant_files.read_bytes(who.tenant_id, file.stored_as, file.sha256) == b"first file"
 
 
 def test_a_backup_while_rows_are_written_holds_one_moment(
