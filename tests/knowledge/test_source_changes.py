@@ -7,7 +7,8 @@ from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import vector_index
 from platform_app.services.knowledge import articles, source_changes, sources
-from tests.knowledge.test_knowledge import found, kept_files, library, parts, source, upload
+from tests.knowledge.test_knowledge import found, library, parts, source, upload
+from tests.stored_files import stored_keys
 from tests.talking import call, run_jobs
 
 
@@ -47,7 +48,7 @@ async def test_what_cannot_replace_leaves_nothing(
 ) -> None:
     made = await upload(who)
     run_jobs(who)
-    before = kept_files()
+    before = stored_keys()
     with pytest.raises(Invalid):
         await source_changes.replace_file(who, made, "virus.exe", parts(b"MZ"))
     with pytest.raises(NotFound):
@@ -58,7 +59,7 @@ async def test_what_cannot_replace_leaves_nothing(
     monkeypatch.setattr(sources, "QUOTA_BYTES", 100)
     with pytest.raises(LimitReached):
         await source_changes.replace_file(who, made, "Parking.md", parts(b"x" * 200))
-    assert kept_files() == before and source(who, made).state == SourceState.READY
+    assert stored_keys() == before and source(who, made).state == SourceState.READY
 
 
 async def test_a_source_is_found_by_its_new_title(who: Identity) -> None:
