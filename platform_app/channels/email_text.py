@@ -95,6 +95,7 @@ def _read_html(source: bytes) -> str:
     if not source.strip():
         return ""
     with scratch.new_path() as path:
+        path.touch(0o600)
         path.write_bytes(b'<meta charset="utf-8">' + source)
         try:
             return parsing.parse(path, "mail.html")

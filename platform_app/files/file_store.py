@@ -75,6 +75,7 @@ class FileStore(ABC):
             yield path
             return
         with scratch.new_path() as copied:
+            copied.touch(0o600)
             with copied.open("wb") as file:
                 for part in self.read_parts(key):
                     file.write(part)

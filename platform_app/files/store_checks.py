@@ -12,7 +12,7 @@ from platform_app.files import tenant_files
 from platform_app.files.object_storage import SILENT
 
 CHECK_SECONDS, RETRY_SECONDS = 30.0, 5.0  # after a check that went well, and after one that did not
-WAIT_SECONDS = 0.8  # for a check; a longer one is reported when it has ended
+WAIT_SECONDS = 0.8  # that the first who asks waits for a check; others are told of the one before
 
 
 class StoreCheck:
@@ -32,13 +32,15 @@ class StoreCheck:
         with self._lock:
             is_running = self._thread is not None and self._thread.is_alive()
             pause = RETRY_SECONDS if self._problem else CHECK_SECONDS
-            if not is_running and (url != self._url or time.monotonic() - self._checked_at > pause):
-                self._url, self._checked_at, self._problem = url, time.monotonic(), SILENT
-                self._thread = Thread(target=self._check, name="file storage check", daemon=True)
-                self._thread.start()
-            thread = self._thread
-        if thread is not None:
-            thread.join(WAIT_SECONDS)
+            is_recent = url == self._url and time.monotonic() - self._checked_at <= pause
+            if is_running or is_recent:
+                return self._problem
+            self._url, self._checked_at = url, time.monotonic()
+            self._thread = thread = Thread(target=self._check, name="file storage check", daemon=True)
+            thread.start()
+        thread.join(WAIT_SECONDS)
+        if thread.is_alive():
+            self._problem = SILENT
         return self._problem
 
     def _check(self) -> None:

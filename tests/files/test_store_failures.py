@@ -1,5 +1,6 @@
 """Store failures: said in words, bounded in time, without secrets; what was interrupted is not there."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -22,8 +23,10 @@ from platform_app.files_address import parse_files_url
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.runtime import doctor
+from platform_app.services.knowledge import uploads
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import forget_process_state, free_port
+from tests.knowledge.test_knowledge import parts
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, FailingServer, StallingProxy, files_url
 from worker.health import Probe
 from worker.runner import Runner
@@ -131,6 +134,14 @@ async def test_an_upload_leaves_nothing_and_readiness_says_why(at: At, database:
     assert (shot["status"], shot["files"]["error"]) == ("degraded", object_storage.SILENT)
 
 
+def test_a_storage_that_hangs_keeps_few_waiting(at: At) -> None:
+    with FailingServer() as server:
+        at(server.port)
+        began = time.monotonic()
+        assert [store_checks.problem() for _ in range(20)] == [object_storage.SILENT] * 20
+        assert time.monotonic() - began < 2 * store_checks.WAIT_SECONDS and server.requests == 1
+
+
 def test_the_doctor_says_what_to_do(at: At, s3_port: int) -> None:
     at(s3_port)
     well = doctor.uploaded_files(settings())
@@ -223,11 +234,6 @@ def test_a_process_that_is_killed_while_it_sends_leaves_no_file(bucket: str, s3_
 
 
 def test_a_block_that_fails_deletes_what_it_stored(bucket: str) -> None:
-    import asyncio
-
-    from platform_app.services.knowledge import uploads
-    from tests.knowledge.test_knowledge import parts
-
     async def store() -> None:
         async with uploads.store_file(ACME, parts(b"a", b"b")) as file:
             assert tenant_files.read_bytes(ACME, file.stored_as, file.sha256) == b"ab"

@@ -14,7 +14,7 @@ from platform_app.errors import Invalid, LimitReached
 from platform_app.files import tenant_files
 from platform_app.services.channels import visitor_files, visitor_view
 from platform_app.services.channels.inbound import Receipt
-from platform_app.services.channels.visitor_files import MAX_MB, SentFile
+from platform_app.services.channels.visitor_files import HEAD_BYTES, MAX_MB, SentFile
 from platform_app.services.chat import reply_streams
 from platform_app.services.knowledge.uploads import store_file
 
@@ -41,7 +41,8 @@ async def send_file(request: Request, visitor: Visitor) -> Response:
         raise Invalid("This value isn’t allowed.")
     await asyncio.to_thread(_check, visitor)
     async with store_file(visitor.account.tenant_id, _limited(request)) as stored:
-        sent = SentFile(outside_id, unquote(request.headers.get("x-file-name", ""))[:500], stored)
+        head = await asyncio.to_thread(tenant_files.read_start, visitor.account.tenant_id, stored, HEAD_BYTES)
+        sent = SentFile(outside_id, unquote(request.headers.get("x-file-name", ""))[:500], stored, head)
         receipt = await asyncio.to_thread(_receive, visitor, sent)
     if receipt.is_repeat:
         await asyncio.to_thread(tenant_files.discard, visitor.account.tenant_id, stored.stored_as)

@@ -11,7 +11,6 @@ from platform_app.channels.media_kinds import kind_of
 from platform_app.channels.web_chat import WebChatSettings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached
-from platform_app.files import tenant_files
 from platform_app.files.tenant_files import StoredFile
 from platform_app.i18n import translate
 from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
@@ -42,11 +41,12 @@ _TEXTS = ("txt", "csv", "log", "md")
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file that a visitor sends: its id at the frame, its name, and what is stored."""
+    """A file that a visitor sends: its id at the frame, its name, what is stored, and its first bytes."""
 
     outside_id: str
     name: str
     stored: StoredFile
+    head: bytes
 
 
 def check_accepts(session: Transaction, account: ChannelAccount, outside_id: str) -> None:
@@ -69,7 +69,7 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     """
     check_accepts(session, account, outside_id)
     name = plain_name(sent.name)
-    label = label_of(tenant_files.read_start(account.tenant_id, sent.stored, HEAD_BYTES), name)
+    label = label_of(sent.head, name)
     theirs = owned(Attachment, account.tenant_id).where(Attachment.outside_id == "")  # else it came by a channel
     sizes = theirs.with_only_columns(func.coalesce(func.sum(col(Attachment.size)), 0))
     if int(session.execute(sizes).scalar_one()) + sent.stored.size > MAX_TENANT_BYTES:
