@@ -8,11 +8,6 @@ from platform_app.errors import PlatformError
 files = typer.Typer(help="Uploaded files.", no_args_is_help=True)
 
 
-@files.callback()
-def _group() -> None:
-    """Uploaded files."""
-
-
 @files.command()
 def upload() -> None:
     """Copy the files of the data folder to the storage that PLATFORM_FILES_URL names.
