@@ -20,16 +20,19 @@ from platform_app.db import owned, session_scope
 from platform_app.errors import NotFound, PlatformError, Unavailable
 from platform_app.files import object_storage, scratch, store_checks, tenant_files
 from platform_app.files_address import parse_files_url
-from platform_app.models.knowledge import Source
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.runtime import doctor
+from platform_app.services.jobs import ledger
 from platform_app.services.knowledge import uploads
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import forget_process_state, free_port
-from tests.knowledge.test_knowledge import parts
+from tests.knowledge.test_knowledge import parts, source, upload
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, FailingServer, StallingProxy, files_url
 from worker.health import Probe
 from worker.runner import Runner
+from worker.tasks import HANDLERS
 
 ACME = "a" * 32
 NO_SUCH_BUCKET = f"<Error><Code>NoSuchBucket</Code><Message>{SECRET_KEY} {ACCESS_KEY}</Message></Error>"
@@ -134,6 +137,25 @@ async def test_an_upload_leaves_nothing_and_readiness_says_why(at: At, database:
     assert (shot["status"], shot["files"]["error"]) == ("degraded", object_storage.SILENT)
 
 
+def a_job(who: Identity) -> Job:
+    with session_scope(who.tenant_id, read_only=True) as session:
+        job: Job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "index_source")).one()
+        return job
+
+
+async def test_a_job_waits_until_the_storage_is_back(at: At, database: str, who: Identity, s3_port: int) -> None:
+    at.env.setenv("PLATFORM_DATABASE_URL", database)
+    at(s3_port)
+    made = await upload(who)
+    at(free_port())
+    running = ledger.claim(a_job(who).id)
+    assert running is not None
+    Runner(HANDLERS, 30)._attempt(running)
+    job = a_job(who)
+    assert (job.state, job.error) == (JobState.QUEUED, object_storage.SILENT) and job.run_at > now()
+    assert source(who, made).state == SourceState.READING and source(who, made).error == ""
+
+
 def test_a_storage_that_hangs_keeps_few_waiting(at: At) -> None:
     with FailingServer() as server:
         at(server.port)
@@ -186,6 +208,7 @@ def test_an_address_is_taken_apart() -> None:
 
 RECEIVE = """
 import asyncio
+from platform_app.services.jobs import ledger
 from platform_app.services.knowledge import uploads
 async def body():
     yield b"x" * 1_000_000

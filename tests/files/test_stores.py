@@ -1,6 +1,8 @@
 """Stores: a folder and a bucket keep the same promises."""
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,21 @@ from platform_app.files import file_store, scratch, tenant_files
 from platform_app.files.file_keys import new_key
 from platform_app.files.file_store import FileStore
 
+MEASURE = """
+import os, resource
+from platform_app.files import scratch, tenant_files
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+tenant_files.save_bytes("a" * 32, b"first")
+before = peak()
+with scratch.new_path() as path:
+    with path.open("wb") as file:
+        for _ in range(70):
+            file.write(os.urandom(1_000_000))
+    stored = tenant_files.save_file("a" * 32, path)
+assert sum(len(part) for part in tenant_files.read_parts("a" * 32, stored.stored_as, stored.sha256)) == 70_000_000
+print(before, peak())
+"""
 ACME, GLOBEX = "a" * 32, "b" * 32
 
 
@@ -92,6 +109,12 @@ def test_a_file_of_several_uploaded_parts_is_whole(store: FileStore) -> None:
     content = os.urandom(1_000_000) * 17
     file = tenant_files.save_bytes(ACME, content)
     assert tenant_files.read_bytes(ACME, file.stored_as, file.sha256) == content and left_over() == []
+
+
+def test_memory_does_not_grow_with_the_file(bucket: str) -> None:
+    child = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
+    before, after = (int(kilobytes) for kilobytes in child.stdout.split())
+    assert after - before < 45_000, "two parts that are sent, and what reading one takes"
 
 
 def test_files_that_were_stored_before_tenants_had_folders_are_found(store: FileStore) -> None:
