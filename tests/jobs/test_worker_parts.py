@@ -19,7 +19,7 @@ from platform_app.engine.rules import rule_worker, timers
 from platform_app.jobs import RunningJob
 from platform_app.models.job import Effect, JobState, WorkerBeat
 from platform_app.models.person import Identity
-from platform_app.services.jobs import abandoned_jobs, ledger
+from platform_app.services.jobs import abandoned_jobs, job_list, ledger
 from tests.conftest import make_tenant, wait_for
 from tests.jobs.test_ledger import change, put, row, taken
 from tests.rules.test_rules import a_rule
@@ -330,3 +330,24 @@ def test_where_the_machine_was_starved_the_others_have_a_moment(monkeypatch: pyt
         at[0] = moment
         short()
     assert swept == [300.0, 301.0, 302.1, 303.3], "a short lease is no reason to wait"
+
+
+def test_the_status_is_that_of_the_worst_worker(who: Identity) -> None:
+    def status() -> job_list.WorkerStatus:
+        with session_scope(who.tenant_id, read_only=True) as session:
+            return job_list.worker_status(session, who)
+
+    def beat(name: str, is_well: bool, age: float = 0) -> None:
+        with session_scope(reason="tests") as session:
+            snapshot = {"status": "ok" if is_well else "degraded", "name": name}
+            session.add(WorkerBeat(id=name, beat_at=now() - timedelta(seconds=age), snapshot=snapshot))
+
+    assert (status().is_healthy, status().is_responding, status().snapshot) == (False, False, {"oldestJobAge": 0.0})
+    beat("silent", is_well=False, age=job_list.BEAT_TIMEOUT + 1)
+    beat("first", is_well=True)
+    assert (status().is_healthy, status().count) == (True, 1)
+    beat("second", is_well=False)
+    beat("third", is_well=True)
+    worst = status()
+    assert (worst.is_healthy, worst.is_responding, worst.count) == (False, True, 3)
+    assert worst.snapshot["name"] == "second"

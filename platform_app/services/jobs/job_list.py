@@ -1,6 +1,7 @@
 """Job list: jobs as the console shows them, what members may do with them, and the worker's status."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import col
@@ -90,24 +91,32 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
 
 @dataclass
 class WorkerStatus:
-    """The newest snapshot of a worker, and whether it is healthy."""
+    """Whether the workers with a recent heartbeat are healthy; the snapshot of one that is not, else of any.
+
+    Without such a worker, the snapshot has only the age of the oldest job.
+    """
 
     is_healthy: bool
-    is_responding: bool  # a worker's heartbeat is recent
+    count: int = 0  # of workers with a recent heartbeat
     snapshot: dict[str, Any] = field(default_factory=dict)
     tenant_jobs: dict[str, int] = field(default_factory=dict)  # the tenant's own jobs by state
 
+    @property
+    def is_responding(self) -> bool:
+        """Whether there is a worker with a recent heartbeat."""
+        return self.count > 0
+
 
 def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
-    """Return the worker's status for the dashboard, from the snapshot that /health and /metrics render."""
-    beat: WorkerBeat | None = session.exec(
-        unscoped(WorkerBeat).order_by(col(WorkerBeat.beat_at).desc()).limit(1)
-    ).first()
-    mine = job_counts.tenant_counts(session, who.tenant_id)
-    if beat is None or (now() - beat.beat_at).total_seconds() > BEAT_TIMEOUT:
-        return WorkerStatus(
-            is_healthy=False, is_responding=False, snapshot=beat.snapshot if beat else {}, tenant_jobs=mine
-        )
-    return WorkerStatus(
-        is_healthy=beat.snapshot.get("status") == "ok", is_responding=True, snapshot=beat.snapshot, tenant_jobs=mine
-    )
+    """Return the workers' status for the dashboard, from the snapshots that /health and /metrics render."""
+    recent = now() - timedelta(seconds=BEAT_TIMEOUT)
+    beats: list[WorkerBeat] = list(session.exec(unscoped(WorkerBeat).where(col(WorkerBeat.beat_at) > recent)).all())
+    snapshots = sorted((beat.snapshot for beat in beats), key=_is_well)
+    status = WorkerStatus(all(map(_is_well, snapshots)) and bool(snapshots), len(snapshots))
+    status.snapshot = snapshots[0] if snapshots else {"oldestJobAge": job_counts.oldest_wait_seconds()}
+    status.tenant_jobs = job_counts.tenant_counts(session, who.tenant_id)
+    return status
+
+
+def _is_well(snapshot: dict[str, Any]) -> bool:
+    return snapshot.get("status") == "ok"

@@ -9,7 +9,7 @@ import reflex as rx
 from babel.dates import format_date
 
 from platform_app.clock import now
-from platform_app.i18n import translate
+from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.agents import agents
@@ -187,7 +187,7 @@ def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
             language, ("Jobs will wait until a worker starts.")
         )
     if card.is_healthy:
-        return translate(language, "Connected"), ""
+        return plural(language, "{count} worker connected", "{count} workers connected", card.count), ""
     redis, database = card.snapshot["redis"], card.snapshot["database"]
     if not redis["connected"]:
         return translate(language, "Not connected to Redis"), redis["error"] or ""
