@@ -1,7 +1,8 @@
 """Web addresses: the one form in which the address of a page is kept, and which addresses belong to a site."""
 
+import re
 from hashlib import sha256
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urljoin, urlsplit, urlunsplit
 
 from platform_app.errors import Invalid
 from platform_app.integrations import egress
@@ -11,31 +12,68 @@ _PORTS = {"http": 80, "https": 443}
 _TRACKING = frozenset((
     "_ga", "_gl", "_openstat", "dclid", "fbclid", "gad_source", "gbraid", "gclid", "igshid", "mc_cid", "mc_eid",
     "msclkid", "twclid", "ttclid", "vero_id", "wbraid", "ysclid", "yclid", "yadclid", "yadordid",
+    # sessions, which make a new address of the same page for each visit
+    "cfid", "cftoken", "jsessionid", "oscsid", "phpsessid", "zenid",
 ))  # fmt: skip
-_TRACKING_PREFIXES = ("utm_", "hsa_", "pk_", "mtm_")
+_TRACKING_PREFIXES = ("utm_", "hsa_", "pk_", "mtm_", "aspsessionid")
+_SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.IGNORECASE)  # in a path
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+_QUERY_SAFE = _PATH_SAFE + "?"
+_ESCAPE = re.compile("%([0-9a-fA-F]{2})?")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 def canonical(address: str, base: str = "") -> str:
-    """Return the address of a page in one form: without fragment, tracking parameters and default port.
+    """Return the address of a page in one form: without fragment, default port, tracking and session parameters.
 
-    `base` is the address of the page that names it. Raises Invalid at the field `address` if it cannot be called.
+    Escapes are written in one way, and nothing that they stand for is changed (RFC 3986, section 6). `base` is the
+    address of the page that names it. Raises Invalid at the field `address` if it cannot be called.
     """
     try:
         parts = urlsplit(egress.check(urljoin(base, address.strip())))
         host = (parts.hostname or "").rstrip(".").encode("idna").decode()
         port = parts.port
-        query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(pair[0])]
+        path = _path(_SESSION.sub("", _escaped(parts.path, _PATH_SAFE)))
+        query = _query(_escaped(parts.query, _QUERY_SAFE))
     except (Invalid, ValueError) as error:
         raise Invalid("Enter an address that begins with https://.", field="address") from error
     place = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[parts.scheme]:
         place = f"{place}:{port}"
-    path = urlsplit(urljoin(f"http://{place}/", quote(parts.path, safe=_PATH_SAFE) or "/")).path or "/"
-    found = urlunsplit((parts.scheme, place, path, urlencode(query), ""))
-    if len(found) > MAX_ADDRESS or not host:
+    written = f"{parts.scheme}://{place}{path}{'?' if query else ''}{query}"
+    if len(written) > MAX_ADDRESS or not host:
         raise Invalid("The address is too long.", field="address")
-    return found
+    return written
+
+
+def _escaped(text: str, safe: str) -> str:
+    """Return a part of an address in which each character is written in one way; a lone % is a character, too."""
+
+    def one_form(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "%25"
+        letter = chr(int(match[1], 16))
+        return letter if letter in _UNRESERVED else match[0].upper()
+
+    return _ESCAPE.sub(one_form, quote(text, safe=safe))
+
+
+def _path(path: str) -> str:
+    """Return a path without its segments `.` and `..`; empty segments stay (RFC 3986, section 5.2.4)."""
+    segments: list[str] = []
+    for segment in path.split("/")[1:]:
+        if segment == "..":
+            del segments[-1:]
+        elif segment != ".":
+            segments.append(segment)
+    if path.endswith(("/.", "/..")):
+        segments.append("")
+    return "/" + "/".join(segments)
+
+
+def _query(query: str) -> str:
+    """Return a query without tracking and session parameters; the others stay as they are written."""
+    return "&".join(part for part in query.split("&") if part and not _is_tracking(unquote_plus(part.split("=")[0])))
 
 
 def _is_tracking(name: str) -> bool:
@@ -54,8 +92,9 @@ def is_same_site(address: str, other: str) -> bool:
 
 
 def is_below(address: str, prefix: str) -> bool:
-    """Return whether the path of a canonical address begins with a prefix; an empty one is that of all."""
-    return not prefix or urlsplit(address).path.startswith(prefix)
+    """Return whether the path of a canonical address is a prefix or below it; an empty prefix is that of all."""
+    path = urlsplit(address).path
+    return path.startswith(prefix) if not prefix or prefix.endswith("/") else f"{path}/".startswith(f"{prefix}/")
 
 
 def path_with_query(address: str) -> str:

@@ -59,9 +59,14 @@ def test_a_hostile_file_takes_no_time() -> None:
 def test_a_sitemap_names_pages_or_sitemaps() -> None:
     pages = sitemaps.parse("<urlset><url><loc> https://x.test/a?b=1&amp;c=2 </loc></url></urlset>")
     assert (pages.is_index, pages.addresses) == (False, ["https://x.test/a?b=1&c=2"])
-    index = sitemaps.parse("<sitemapindex><sitemap><loc><![CDATA[https://x.test/b.xml]]></loc></sitemap></sitemapindex>")
+    index = sitemaps.parse(
+        "<sitemapindex><sitemap><loc><![CDATA[https://x.test/b.xml]]></loc></sitemap></sitemapindex>"
+    )
     assert (index.is_index, index.addresses) == (True, ["https://x.test/b.xml"])
-    assert sitemaps.parse("https://x.test/a\n\nhttps://x.test/b\n").addresses == ["https://x.test/a", "https://x.test/b"]
+    assert sitemaps.parse("https://x.test/a\n\nhttps://x.test/b\n").addresses == [
+        "https://x.test/a",
+        "https://x.test/b",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,14 @@ def test_a_sitemap_names_pages_or_sitemaps() -> None:
         ("https://shop.example.com/a?utm_source=x&id=7&gclid=1", "https://shop.example.com/a?id=7"),
         ("http://shop.example.com:8080/a b", "http://shop.example.com:8080/a%20b"),
         ("https://магазин.рф/цены", "https://xn--80aairftm.xn--p1ai/%D1%86%D0%B5%D0%BD%D1%8B"),
-        ("/x?y", "https://base.test/x?y="),
+        ("/x?y", "https://base.test/x?y"),
+        ("/x?q=%F6%e5&&n=1+2", "https://base.test/x?q=%F6%E5&n=1+2"),  # a query in another charset stays what it is
+        ("/x?redirect=https://a.test/b?c", "https://base.test/x?redirect=https://a.test/b?c"),
+        ("/x;jsessionid=1A?PHPSESSID=2&a=1&ASPSESSIONIDQ=3", "https://base.test/x?a=1"),
+        ("/%7euser/%d1%86%2f100%", "https://base.test/~user/%D1%86%2F100%25"),
+        ("/a/%2e%2e/b/.", "https://base.test/b/"),
+        ("https://x.test//other.test/a", "https://x.test//other.test/a"),
+        ("https://x.test./a", "https://x.test/a"),
         ("?page=2", "https://base.test/dir/file?page=2"),
     ],
 )
@@ -83,7 +95,15 @@ def test_an_address_has_one_form(address: str, form: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "javascript:alert(1)", "mailto:a@b.c", "https://u:p@x.test/", "https://[::1", "https://x.test/" + "a" * 3_000],
+    [
+        "",
+        "https://x.test/\ud800",
+        "javascript:alert(1)",
+        "mailto:a@b.c",
+        "https://u:p@x.test/",
+        "https://[::1",
+        "https://x.test/" + "a" * 3_000,
+    ],
 )
 def test_what_cannot_be_called_is_refused(address: str) -> None:
     with pytest.raises(Invalid) as refused:
@@ -101,6 +121,13 @@ def test_scheme_and_www_make_no_other_site() -> None:
     assert not web_addresses.is_same_site("https://y.x.test/", "https://x.test/")
     assert not web_addresses.is_same_site("https://x.test:8443/", "https://x.test/")
     assert web_addresses.hash_of("http://www.x.test/a") == web_addresses.hash_of("https://x.test/a")
+
+
+def test_below_a_path_are_its_own_segments() -> None:
+    for prefix in ("", "/help", "/help/"):
+        assert web_addresses.is_below("https://x.test/help/a", prefix)
+    assert web_addresses.is_below("https://x.test/help?a=1", "/help")
+    assert not web_addresses.is_below("https://x.test/helpdesk", "/help")
 
 
 def test_a_packed_page_is_unpacked_within_bounds() -> None:

@@ -55,7 +55,6 @@ from platform_app.models.integration import CrmKind, RecordKind
 _SCOPES = {"crm": ("crm",), "task": ("task", "tasks"), "user": ("user", "user_basic", "user_brief")}
 
 
-
 class BitrixCrm(Crm):
     """A portal of Bitrix24."""
 
