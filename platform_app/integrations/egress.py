@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,7 +47,7 @@ class Download:
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)  # by names in any case
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
 
 
 class ResponseTooLarge(Exception):

@@ -4,6 +4,8 @@ The module of the standard library follows neither wildcards nor the precedence 
 """
 
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, field
 from urllib.parse import quote, unquote
 
@@ -12,6 +14,7 @@ USER_AGENT = f"{AGENT}/1.0 (reads pages for a company's knowledge base)"
 MAX_BYTES = 500_000  # of the file that are read
 MAX_RULES = 2_000
 MAX_PATTERN = 500  # characters
+MAX_WILDCARDS = 10  # of a pattern, which ends before the next one
 MAX_DELAY = 30.0  # seconds
 _SAFE = "/*$?=&%:@!'()+,;~-._"
 
@@ -92,12 +95,19 @@ def _add(group: _Group, name: str, value: str) -> None:
     group.is_open = False
     if name in ("allow", "disallow"):
         if value:
-            group.rules.append((_normal(value[:MAX_PATTERN]), name == "allow"))
+            group.rules.append((_pattern(value), name == "allow"))
     elif name == "crawl-delay":
         try:
-            group.delay = min(max(float(value), 0.0), MAX_DELAY)
+            seconds = float(value)
         except ValueError:
             return
+        group.delay = min(max(seconds, 0.0), MAX_DELAY) if not math.isnan(seconds) else 0.0
+
+
+def _pattern(value: str) -> str:
+    """Return the pattern of a rule, with a bounded number of wildcards."""
+    parts = re.sub(r"\*+", "*", _normal(value[:MAX_PATTERN])).split("*")
+    return "*".join(parts[: MAX_WILDCARDS + 1])
 
 
 def _normal(path: str) -> str:

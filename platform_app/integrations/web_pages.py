@@ -1,15 +1,18 @@
 """Web pages: fetches a page of a site within bounds of time, size and redirects."""
 
+import math
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
+from email.utils import parsedate_to_datetime
 
 import httpx
 
+from platform_app.clock import now
 from platform_app.errors import Invalid
-from platform_app.integrations import egress, web_addresses
+from platform_app.integrations import egress, robots_tags, web_addresses
 from platform_app.integrations.egress import Download, ResponseTooLarge
 from platform_app.integrations.robots import USER_AGENT
 
@@ -17,6 +20,9 @@ MAX_BYTES = 3_000_000  # of a page, also when it is unpacked
 MAX_REDIRECTS = 5
 SECONDS = 8.0  # of silence; twice of it for all of a response
 MAX_WAIT = 300.0  # seconds that a site may ask us to wait
+USUAL_WAIT = 30.0  # seconds, if it does not say how long
+MAX_PARTS = 50  # of a packed page; further ones are left out
+_GZIP = b"\x1f\x8b"  # how a packed part begins
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (429, 503)
 GONE = (404, 410)
@@ -43,7 +49,11 @@ class FetchFailed(Exception):
 
 
 class GoneError(Exception):
-    """The page does not exist any more."""
+    """The page does not exist; `is_final` says that it will not come back (410)."""
+
+    def __init__(self, *, is_final: bool) -> None:
+        super().__init__()
+        self.is_final = is_final
 
 
 class OutsideError(Exception):
@@ -69,7 +79,7 @@ class WebResponse:
     charset: str = ""
     etag: str = ""
     last_modified: str = ""
-    robots_tag: str = ""
+    robots_words: frozenset[str] = frozenset()  # of its header X-Robots-Tag
 
 
 @dataclass
@@ -95,7 +105,7 @@ class WebReader:
                 raise FetchFailed("robots.txt does not allow it.", is_refused=True)
             found = self._request(address, headers)
             if found.status not in _REDIRECTS:
-                return _response(address, found)
+                return _response(address, found, is_conditional=bool(etag or last_modified))
             address = self._target(address, found)
             if address in seen:
                 raise FetchFailed("The page redirects in a circle.")
@@ -131,13 +141,14 @@ class WebReader:
             self.spent.seconds += time.monotonic() - began
 
 
-def _response(address: str, found: Download) -> WebResponse:
+def _response(address: str, found: Download, *, is_conditional: bool) -> WebResponse:
     if found.status in GONE:
-        raise GoneError
+        raise GoneError(is_final=found.status == 410)
     if found.status in _BUSY:
         raise FetchFailed("The site asks to read it later.", wait=_wait_of(found), status=found.status)
-    if found.status == 304:
-        return WebResponse(address, None)
+    words = frozenset(robots_tags.words_of_headers(found.headers.get_list("x-robots-tag")[:20]))
+    if found.status == 304 and is_conditional:
+        return WebResponse(address, None, robots_words=words)
     if found.status in (401, 403):
         raise FetchFailed("The page may not be read without a sign-in.", status=found.status)
     if found.status >= 500:
@@ -153,7 +164,7 @@ def _response(address: str, found: Download) -> WebResponse:
         str(header.get_param("charset") or "")[:40],
         _plain(found.headers.get("etag", ""), 300),
         _plain(found.headers.get("last-modified", ""), 100),
-        found.headers.get("x-robots-tag", "")[:500].lower(),
+        words,
     )
 
 
@@ -163,24 +174,37 @@ def _plain(value: str, most: int) -> str:
 
 
 def _wait_of(found: Download) -> float:
+    """Return the seconds that a site asks us to wait, in its header as a number or as a date."""
+    header = found.headers.get("retry-after", "")[:100]
     try:
-        return min(max(float(found.headers.get("retry-after", "")), 1.0), MAX_WAIT)
-    except ValueError:  # a date, or nothing
-        return 30.0
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(header) - now()).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            seconds = math.nan
+    return min(max(seconds, 1.0), MAX_WAIT) if not math.isnan(seconds) else USUAL_WAIT
 
 
 def unpack(body: bytes, encoding: str) -> bytes:
     """Return a body without its content encoding. Raises FetchFailed if it is unknown or the body too large."""
     encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
+    if encoding in ("", "identity") or not body:
         return body
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise FetchFailed("The page is packed in a way that cannot be read.")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # recognizes gzip and zlib by their heads
+    text = b""
     try:
-        text = unpacker.decompress(body, MAX_BYTES)
+        for _ in range(MAX_PARTS):  # a file may have several, each packed by itself
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # recognizes gzip and zlib by their heads
+            text += unpacker.decompress(body, MAX_BYTES + 1 - len(text))
+            if len(text) > MAX_BYTES:
+                raise FetchFailed("The page is larger than 3 MB.")
+            if not unpacker.eof:
+                raise FetchFailed("The page is damaged.")
+            body = unpacker.unused_data
+            if not body.startswith(_GZIP):
+                break
     except zlib.error as error:
         raise FetchFailed("The page is damaged.") from error
-    if unpacker.unconsumed_tail:
-        raise FetchFailed("The page is larger than 3 MB.")
     return text

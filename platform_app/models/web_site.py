@@ -127,6 +127,7 @@ class WebSite(Owned, WebSiteFields, table=True):
     bytes_read: int = Field(default=0, sa_type=BigInteger)
     fetch_ms: int = Field(default=0, sa_type=BigInteger)  # time that requests took
     failures_in_row: int = 0
+    failed_readings: int = 0  # one after another, which got nothing
     is_cut: bool = False  # more addresses were found than the limit allows
     read_at: datetime | None = Field(default=None, sa_type=Instant)  # when the last reading ended
     next_read_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -153,6 +154,7 @@ class WebPage(Owned, table=True):
     outcome: PageOutcome = Field(default=PageOutcome.WAITING, sa_type=enum_column(PageOutcome))
     reason: str = Field(default="", max_length=500)  # a message id
     attempts: int = 0  # in this reading
+    missing_since: datetime | None = Field(default=None, sa_type=Instant)  # its text is kept for a day from then
     etag: str = Field(default="", max_length=300)
     last_modified: str = Field(default="", max_length=100)
     body_hash: str = Field(default="", max_length=64)

@@ -73,6 +73,8 @@ class WebContent:
     base: str  # to which relative links refer; "": the address of the page
     links: list[str]
     robots: str
+    own_address: str = ""  # the address that the page calls its own, as written
+    asks_password: bool = False
     text: str = ""
     problem: str = ""  # why there is no text, a message id
 

@@ -72,7 +72,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             body = b"" if is_known else answer.body
             self.send_response(304 if is_known else answer.status)
             for name, value in answer.headers.items():
-                self.send_header(name, value)
+                for line in value.split("\n"):
+                    self.send_header(name, line)
             self.send_header("content-length", str(len(body) + answer.drips))
             self.end_headers()
             self.wfile.write(body)

@@ -54,8 +54,8 @@ async def test_a_web_address_is_added_read_and_reported(who: Identity, site: Sit
         await tab.send(SitePageState.filter_outcome("all"))
         (row,) = tab.get(SitePageState, "rows")
         assert (row.state, row.pages, row.is_reading) == ("Ready", "1 page", False)
-        assert {one.label: one.count for one in tab.get(SitePageState, "outcomes")} == {"New": "1", "Gone": "1"}
-        await tab.send(SitePageState.filter_outcome("gone"))
+        assert {one.label: one.count for one in tab.get(SitePageState, "outcomes")} == {"New": "1", "Skipped": "1"}
+        await tab.send(SitePageState.filter_outcome("skipped"))
         assert [one.path for one in tab.get(SitePageState, "pages_shown")] == ["/missing"]
         await tab.send(SitePageState.read_now)
         assert call(who, sites.get, made.id).state == SiteState.QUEUED

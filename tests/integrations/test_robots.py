@@ -132,6 +132,15 @@ def test_below_a_path_are_its_own_segments() -> None:
 
 def test_a_packed_page_is_unpacked_within_bounds() -> None:
     assert web_pages.unpack(gzip.compress(b"text"), "gzip") == web_pages.unpack(zlib.compress(b"text"), "deflate")
+    assert web_pages.unpack(gzip.compress(b"te") + gzip.compress(b"xt"), "gzip") == b"text"
+    assert web_pages.unpack(gzip.compress(b"text") + b"\0\0", "gzip") == b"text"
+    assert web_pages.unpack(b"", "gzip") == b""
+    for cut_or_large in (gzip.compress(b"text" * 99)[:-20], gzip.compress(bytes(web_pages.MAX_BYTES)) * 2):
+        with pytest.raises(web_pages.FetchFailed):
+            web_pages.unpack(cut_or_large, "gzip")
+    began = time.process_time()
+    web_pages.unpack(gzip.compress(b"") * 140_000, "gzip")
+    assert time.process_time() - began < 2
     with pytest.raises(web_pages.FetchFailed):
         web_pages.unpack(gzip.compress(bytes(web_pages.MAX_BYTES + 1)), "gzip")
     with pytest.raises(web_pages.FetchFailed):

@@ -13,7 +13,7 @@ from platform_app.api.rest.conversation_views import source_view
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
-from platform_app.integrations import web_pages
+from platform_app.integrations import call_pace, web_pages
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceKind
 from platform_app.models.person import Identity
@@ -363,6 +363,7 @@ def test_a_site_without_end_is_cut(who: Identity, site: Site) -> None:
 
 
 def test_a_busy_site_is_asked_later(who: Identity, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_pace, "_local", {})
     site.put("/prices", "later", 429, retry_after="120")
     made = call(who, sites.create, FORM | {"address": site.address})
     for _ in range(4):
@@ -372,6 +373,7 @@ def test_a_busy_site_is_asked_later(who: Identity, site: Site, monkeypatch: pyte
             for job in session.exec(owned(Job, who.tenant_id).where(Job.state == JobState.QUEUED)).all():
                 assert job.run_at <= at
                 job.run_at = now()
+        call_pace._local.clear()
     found = pages(who, made.id)["/prices"]
     assert site.asked.count("/prices") == 3
     assert (found.outcome, found.reason) == (PageOutcome.FAILED, "The site asks to read it later.")

@@ -15,13 +15,23 @@ MAX_TITLE = 300
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the title of a page, its links as written, the base of relative ones, and the words of its robots tag."""
+    """Return the fields of `parsing.WebContent`, other than those of its text."""
     source = re.sub(r"^\s*<\?xml[^>]*>", "", decode(path.read_bytes(), Report()))
     if not source.strip():
         return {"title": "", "base": "", "links": [], "robots": ""}
     tree = lxml_html.document_fromstring(source)
-    base = next(iter(tree.xpath("//base/@href")), "")
-    return {"title": _title(tree), "base": str(base)[:MAX_ADDRESS], "links": _links(tree), "robots": _robots(tree)}
+    return {
+        "title": _title(tree),
+        "base": _first(tree, "//base/@href"),
+        "links": _links(tree),
+        "robots": _robots(tree),
+        "own_address": _first(tree, "//link[translate(@rel, 'CANOIL', 'canoil') = 'canonical']/@href"),
+        "asks_password": any((field.get("type") or "").lower() == "password" for field in tree.iter("input")),
+    }
+
+
+def _first(tree: Any, path: str) -> str:
+    return str(next(iter(tree.xpath(path)), "")).strip()[:MAX_ADDRESS]
 
 
 def _title(tree: Any) -> str:
@@ -48,9 +58,6 @@ def _links(tree: Any) -> list[str]:
 
 def _robots(tree: Any) -> str:
     """Return the words of the robots tags, separated by spaces."""
-    words = [
-        (element.get("content") or "")[:500].lower()
-        for element in tree.iter("meta")
-        if (element.get("name") or "").lower() in ("robots", "gpt-agents")
-    ]
-    return re.sub(r"[\s,]+", " ", " ".join(words)).strip()
+    own = [element for element in tree.iter("meta") if (element.get("name") or "").lower() in ("robots", "gpt-agents")]
+    parts = (part for element in own for part in re.split("[,;]", (element.get("content") or "")[:500].lower()))
+    return " ".join(word for part in parts if ":" not in part for word in part.split())  # those without a value

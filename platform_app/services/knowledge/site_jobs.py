@@ -46,6 +46,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: ReadSite) -> None:
         raise Conflict("This web address is deleted or was read again since.")
     if site.state == SiteState.FAILED:
         site.state, site.error, site.next_read_at = SiteState.READING, "", None
+        site_readings.let_unread_wait(session, site)
         site_readings.publish_change(session, site)
 
 

@@ -12,14 +12,15 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Invalid
-from platform_app.integrations import robots, sitemaps, web_addresses
+from platform_app.integrations import call_pace, egress, robots, sitemaps, web_addresses
+from platform_app.integrations.call_pace import Schedule
 from platform_app.integrations.robots import Robots
 from platform_app.integrations.web_pages import FetchFailed, GoneError, OutsideError, Spent, WebReader, unpack
 from platform_app.jobs import RunningJob
 from platform_app.models.web_site import PageOutcome, SiteScope, SiteState, WebPage, WebSite
 from platform_app.rag import knowledge_state
 from platform_app.services.jobs.effects import Postponed
-from platform_app.services.knowledge import site_pages, site_readings
+from platform_app.services.knowledge import site_addresses, site_pages, site_readings
 
 MAX_SECONDS = 1_800  # that all requests of a reading take together
 MAX_BYTES = 300_000_000  # that a reading may transfer
@@ -48,8 +49,10 @@ def read_site(job: RunningJob) -> None:
         _wait_for_tomorrow(job)
     pause = _pause(site)
     if site.robots_reading != site.reading:
+        _take_turn(site, pause)
         _read_robots(job, site)
     elif site.sitemaps:
+        _take_turn(site, pause)
         _read_sitemap(job, site)
     elif page is None or (remark := _exhausted(site)):
         with job.finish() as session:
@@ -57,8 +60,22 @@ def read_site(job: RunningJob) -> None:
                 site_readings.finish(session, row, remark="" if page is None else remark)
         return
     else:
-        pause = max(pause, site_pages.read_page(job, site, page, store=_store))
+        _take_turn(site, pause)
+        if wait := site_pages.read_page(job, site, page, store=_store):
+            call_pace.pause(_pace_key(site), wait)
+            pause = max(pause, wait)
     raise Postponed(NEXT, seconds=pause)
+
+
+def _take_turn(site: WebSite, pause: float) -> None:
+    """Take the turn to ask a host, which all tenants share. Raises Postponed if it is not ours yet."""
+    waiting = call_pace.reserve([Schedule(_pace_key(site), pause)], max_wait=0.0)
+    if waiting < 0:
+        raise Postponed(NEXT, seconds=pause - waiting)
+
+
+def _pace_key(site: WebSite) -> str:
+    return f"platform:{site_readings.lock_key(site)}"
 
 
 def _find(session: Transaction, job: RunningJob, *, lock: bool = False) -> WebSite | None:
@@ -134,7 +151,8 @@ def _read_robots(job: RunningJob, site: WebSite) -> None:
         pass
     except FetchFailed as failure:
         if failure.status == 429 or not 400 <= failure.status < 500:  # others of 4xx: there is none
-            error = NO_ROBOTS if failure.status else failure.sentence
+            is_told = failure.is_silent or failure.sentence == egress.NOT_ALLOWED
+            error = failure.sentence if is_told else NO_ROBOTS
     with job.transaction() as session:
         row = _store(job, session, reader.spent)
         if row is None:
@@ -149,7 +167,7 @@ def _read_robots(job: RunningJob, site: WebSite) -> None:
 
 
 def _of_site(site: WebSite, addresses: list[str]) -> list[str]:
-    own = [one for one in site_readings.absolute(addresses, site.address) if _is_own(site, one)]
+    own = [one for one in site_addresses.absolute(addresses, site.address) if _is_own(site, one)]
     return list(dict.fromkeys(own))[:MAX_SITEMAPS]
 
 
@@ -167,7 +185,9 @@ def _read_sitemap(job: RunningJob, site: WebSite) -> None:
         found = sitemaps.parse(body.decode("utf-8-sig", "replace").replace("\x00", ""))
     except (GoneError, OutsideError, FetchFailed, Invalid):
         pass
-    addresses = site_readings.absolute(found.addresses[:MAX_SITEMAP_PAGES], site.sitemaps[0])
+    addresses = site_addresses.absolute(found.addresses[:MAX_SITEMAP_PAGES], site.sitemaps[0])
+    rules = robots.from_json(site.robots)
+    pages = {} if found.is_index else site_addresses.candidates(site, addresses, depth=1, robots=rules)
     with job.transaction() as session:
         row = _store(job, session, reader.spent)
         if row is None:
@@ -176,6 +196,4 @@ def _read_sitemap(job: RunningJob, site: WebSite) -> None:
         room = MAX_SITEMAPS - row.sitemaps_read
         more = _of_site(row, addresses) if found.is_index else []
         row.sitemaps = list(dict.fromkeys(chain(row.sitemaps[1:], more)))[: max(room, 0)]
-        if not found.is_index:
-            rules = robots.from_json(row.robots)
-            site_readings.add_pages(session, row, addresses, depth=1, robots=rules)
+        site_readings.add_pages(session, row, pages, depth=1)

@@ -1,6 +1,6 @@
 """Site readings: begins and ends the reading of a web address, and which of its addresses are read."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -11,14 +11,12 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import new_id, now
 from platform_app.db import Transaction, owned, owned_update
-from platform_app.errors import Invalid
 from platform_app.integrations import web_addresses
-from platform_app.integrations.robots import Robots
 from platform_app.jobs import ReadSite, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.web_site import PageOutcome, ReadInterval, SiteScope, SiteState, WebPage, WebSite
 from platform_app.services.feed import activity
-from platform_app.services.knowledge import source_replacement
+from platform_app.services.knowledge import site_addresses, source_replacement
 
 INTERVALS = {
     ReadInterval.DAY: timedelta(days=1),
@@ -26,16 +24,13 @@ INTERVALS = {
     ReadInterval.MONTH: timedelta(days=30),
 }
 JOB_KEY = "site:"  # begins the key of a job; the web address follows, for the lock names only the host
-RETRY_AFTER = timedelta(hours=1)  # a reading that got nothing
+RETRY_AFTER = timedelta(hours=1)  # a reading that got nothing; twice as long after each further one
+MISSING_KEPT = timedelta(days=1)  # for how long the text of a page is kept that is not found any more
 MAX_REFUSED = 200  # addresses that robots.txt refuses, which are kept for the report
 BY_ROBOTS = "robots.txt does not allow it."
 NOT_READ = "The reading ended before this page."
+_WITHOUT_ROOM = (PageOutcome.REFUSED, PageOutcome.SKIPPED)  # outcomes of addresses that the page limit does not count
 _BATCH = 300  # hashes in a query
-_NO_PAGES = (
-    *(".7z", ".avi", ".bmp", ".css", ".csv", ".doc", ".docx", ".exe", ".gif", ".gz", ".ico", ".jpeg", ".jpg", ".js"),
-    *(".json", ".mov", ".mp3", ".mp4", ".ods", ".pdf", ".png", ".ppt", ".pptx", ".rar", ".rss", ".svg", ".tar", ".txt"),
-    *(".wav", ".webm", ".webp", ".woff", ".woff2", ".xls", ".xlsx", ".xml", ".zip"),
-)
 
 
 def lock_key(site: WebSite) -> str:
@@ -73,13 +68,17 @@ def _reset_pages(session: Transaction, site: WebSite) -> None:
     for page in list_pages(session, site):
         if page.is_excluded:
             continue
-        is_kept = kept < most_pages(site) or page.outcome == PageOutcome.REFUSED
-        if page.outcome == PageOutcome.GONE or not is_kept or not _belongs(site, page.address, page.depth):
+        is_kept = kept < most_pages(site) or page.outcome in _WITHOUT_ROOM
+        if (
+            page.outcome == PageOutcome.GONE
+            or not is_kept
+            or not site_addresses.belongs(site, page.address, page.depth)
+        ):
             if page.source_id:
                 source_replacement.withdraw(session, site.tenant_id, page.source_id)
             session.delete(page)
             continue
-        kept += page.outcome != PageOutcome.REFUSED
+        kept += page.outcome not in _WITHOUT_ROOM
         page.outcome, page.attempts, page.reason = PageOutcome.WAITING, 0, ""
     session.flush()
     first = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, WebPage.depth == 0)
@@ -98,34 +97,23 @@ def most_pages(site: WebSite) -> int:
     return 1 if site.scope == SiteScope.PAGE else site.page_limit
 
 
-def _belongs(site: WebSite, address: str, depth: int) -> bool:
-    if depth == 0:
-        return True
-    is_inside = site.scope == SiteScope.SITE and web_addresses.is_same_site(address, site.address)
-    return is_inside and depth <= site.depth and web_addresses.is_below(address, site.path_prefix)
-
-
 def _page(site: WebSite, address: str, depth: int) -> WebPage:
     key = web_addresses.hash_of(address)
     return WebPage(tenant_id=site.tenant_id, site_id=site.id, address=address, address_hash=key, depth=depth)
 
 
-def add_pages(session: Transaction, site: WebSite, addresses: Iterable[str], *, depth: int, robots: Robots) -> None:
-    """Let the addresses among these wait that belong to the site and are not known yet, as far as its limit allows."""
-    wanted = {
-        web_addresses.hash_of(address): address
-        for address in addresses
-        if _belongs(site, address, depth) and not address.split("?")[0].lower().endswith(_NO_PAGES)
-    }
+def add_pages(session: Transaction, site: WebSite, found: Mapping[str, bool], *, depth: int) -> None:
+    """Let the candidates wait that are not known yet, as far as the limit of the site allows."""
+    wanted = {web_addresses.hash_of(address): address for address in found}
     known = _known(session, site, list(wanted))
     counts = count_by_outcome(session, site)
     refused = counts.get(PageOutcome.REFUSED, 0)
-    room = most_pages(site) - sum(counts.values()) + refused
+    room = most_pages(site) - sum(count for outcome, count in counts.items() if outcome not in _WITHOUT_ROOM)
     for key, address in wanted.items():
         if key in known:
             continue
         page = _page(site, address, depth)
-        if not robots.allows(web_addresses.path_with_query(address)):
+        if not found[address]:
             page.outcome, page.reason, refused = PageOutcome.REFUSED, BY_ROBOTS, refused + 1
             if refused > MAX_REFUSED:
                 continue
@@ -145,17 +133,6 @@ def _known(session: Transaction, site: WebSite, keys: list[str]) -> set[str]:
     return known
 
 
-def absolute(links: Iterable[str], base: str) -> list[str]:
-    """Return links of a page as canonical addresses, without those that are none."""
-    found = []
-    for link in links:
-        try:
-            found.append(web_addresses.canonical(link, base))
-        except Invalid:
-            continue
-    return found
-
-
 def count_by_outcome(session: Transaction, site: WebSite) -> dict[PageOutcome, int]:
     """Return the numbers of a site's addresses by what became of them."""
     query = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id)
@@ -165,40 +142,66 @@ def count_by_outcome(session: Transaction, site: WebSite) -> dict[PageOutcome, i
 
 def finish(session: Transaction, site: WebSite, *, remark: str = "") -> None:
     """End a reading; pages that still wait keep the text that was read before."""
-    waiting = owned_update(WebPage, site.tenant_id).where(
-        col(WebPage.site_id) == site.id, col(WebPage.outcome) == PageOutcome.WAITING
-    )
-    ended = {"outcome": PageOutcome.FAILED, "reason": NOT_READ}
-    session.execute(waiting.values(**ended).execution_options(synchronize_session=False))
+    _end_waiting(session, site)
     pages = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id)
     first = session.exec(pages.where(WebPage.depth == 0)).first()
     has_text = session.exec(pages.where(col(WebPage.source_id).is_not(None)).limit(1)).first() is not None
     got = {*count_by_outcome(session, site)} & {PageOutcome.ADDED, PageOutcome.CHANGED, PageOutcome.UNCHANGED}
     site.remark = remark
     if has_text and got:
-        site.state, site.error = SiteState.READY, ""
+        site.state, site.error, site.failed_readings, site.read_at = SiteState.READY, "", 0, now()
         _record(session, site)
+        schedule_next(site)
+        _ask_for_missing(session, site)
+        publish_change(session, site)
     else:
         fail(session, site, (first.reason if first else "") or "No page could be read.")
-    site.read_at = now()
-    schedule_next(site)
-    publish_change(session, site)
+
+
+def _end_waiting(session: Transaction, site: WebSite) -> None:
+    waiting = owned_update(WebPage, site.tenant_id).where(
+        col(WebPage.site_id) == site.id, col(WebPage.outcome) == PageOutcome.WAITING
+    )
+    ended = {"outcome": PageOutcome.FAILED, "reason": NOT_READ}
+    session.execute(waiting.values(**ended).execution_options(synchronize_session=False))
+
+
+def let_unread_wait(session: Transaction, site: WebSite) -> None:
+    """Let the pages wait again that a reading which ended early did not come to."""
+    unread = owned_update(WebPage, site.tenant_id).where(
+        col(WebPage.site_id) == site.id, col(WebPage.outcome) == PageOutcome.FAILED, col(WebPage.reason) == NOT_READ
+    )
+    waiting = {"outcome": PageOutcome.WAITING, "reason": ""}
+    session.execute(unread.values(**waiting).execution_options(synchronize_session=False))
+
+
+def _ask_for_missing(session: Transaction, site: WebSite) -> None:
+    """Let the next reading be a day later if pages are missing, so that their texts are not kept for longer."""
+    missing = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, col(WebPage.missing_since).is_not(None))
+    if site.next_read_at is not None and session.exec(missing.limit(1)).first() is not None:
+        site.next_read_at = min(site.next_read_at, now() + MISSING_KEPT)
 
 
 def schedule_next(site: WebSite) -> None:
     """Set when a web address is read again, from when it was read last."""
     pause = INTERVALS.get(site.interval)
     if pause is not None and site.state == SiteState.FAILED:
-        pause = min(pause, RETRY_AFTER)
+        pause = min(pause, RETRY_AFTER * 2 ** min(max(site.failed_readings - 1, 0), 10))
     site.next_read_at = (site.read_at or now()) + pause if pause is not None else None
 
 
 def fail(session: Transaction, site: WebSite, error: str) -> None:
-    """Mark a web address whose reading got nothing; what was read before is kept."""
+    """Mark a web address whose reading got nothing; what was read before is kept.
+
+    The feed tells of the first of such readings alone.
+    """
+    _end_waiting(session, site)
+    site.failed_readings += 1
     site.state, site.error, site.read_at = SiteState.FAILED, error[:500], now()
     schedule_next(site)
-    told, link = "Web address “{title}” couldn’t be read", f"/knowledge/sites/{site.id}"
-    activity.record(session, site.tenant_id, ActivityKind.FAILURE, told, link=link, title=site.title)
+    if site.failed_readings == 1:
+        told, link = "Web address “{title}” couldn’t be read", f"/knowledge/sites/{site.id}"
+        activity.record(session, site.tenant_id, ActivityKind.FAILURE, told, link=link, title=site.title)
     publish_change(session, site)
 
 
