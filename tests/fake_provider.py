@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.llm import model_limitations
+from platform_app.llm import model_limitations, transcription
 from platform_app.llm.query_rewriting import PROMPT_START as QUERY_PROMPT
 from tests.conftest import forget_process_state
 
@@ -345,6 +345,7 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
             env.setenv(f"PLATFORM_{name.upper()}", str(value))
         forget_process_state()
         model_limitations.forget_all()
+        transcription.forget_refusals()
         yield fake
 
 

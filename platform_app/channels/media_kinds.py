@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from platform_app.channels import media_headers
 from platform_app.models.channel import AttachmentKind
 
 _LABELS = {
@@ -48,5 +49,10 @@ def kind_of(label: str, name: str) -> AttachmentKind:
 
 
 def media_type(content: bytes) -> MediaType | None:
-    """Return what a picture or recording is by its first bytes, None for any other file."""
-    return next((kind for signature, kind in _TYPES if signature.match(content)), None)
+    """Return what a picture or recording is by its first bytes, None for any other file.
+
+    A picture with more than MAX_PIXELS is any other file: unpacked it could take all the memory of a page.
+    """
+    kind = next((kind for signature, kind in _TYPES if signature.match(content)), None)
+    is_picture = kind is not None and kind.kind == AttachmentKind.PICTURE
+    return None if is_picture and media_headers.count_pixels(content) > media_headers.MAX_PIXELS else kind

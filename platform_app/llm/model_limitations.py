@@ -38,7 +38,6 @@ class ModelLimitations:
     no_system: bool = False  # no system message
     template_opens_reasoning: bool | None = None  # replies hold the end tag of reasoning alone
     no_images: bool = False
-    no_transcription: bool = False  # of recordings, by this model
     prompt_tokens: int | None = None  # estimated size of a prompt that was accepted after a longer one was refused
     guesses: int = 0  # how many of _GUESSES were tried
     expires_at: float = field(default=0.0, compare=False)  # monotonic seconds

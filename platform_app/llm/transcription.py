@@ -1,17 +1,19 @@
 """Transcription: turns recordings into text at a provider that has a model for it."""
 
 import asyncio
+import math
 import re
 import time
-from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
-from platform_app.llm import catalogue, model_limitations
+from platform_app.llm import catalogue
 from platform_app.llm.model_request import ModelResult
 from platform_app.llm.provider_errors import (
     PROVIDER_ERRORS,
     FailureReason,
     ModelFailure,
+    error_body,
     error_status,
     error_text,
     refusal_cause,
@@ -25,8 +27,31 @@ MAX_SECONDS = 90.0  # that a recording may take, with its retries
 MAX_CHARS = 8_000  # of a transcript; a longer one is cut
 _NAMES = re.compile(r"whisper|transcri")
 _OTHER_NAMES = re.compile(r"realtime|live|diariz|translat|tts")
-_OF_THE_FILE = re.compile(r"\bfile|audio|format|duration|corrupt|decod|too (short|long|large)", re.IGNORECASE)
+_OF_THE_FILE = re.compile(
+    r"\bfile|audio|media|format|codec|duration|corrupt|decod|empty|too (short|long|large)", re.IGNORECASE
+)
+REFUSED_SECONDS = 6 * 3600.0  # for which a refusal of all recordings is believed
+MAX_REFUSALS = 1_000  # that are remembered
 _CAUSES = (RefusalCause.MODEL, RefusalCause.ADDRESS, RefusalCause.NOT_CHAT)
+
+
+_Access = tuple[str, str, str]  # address, hash of the key, model: another key may be allowed more
+_refusals: dict[_Access, float] = {}  # until when they are believed, in monotonic seconds
+
+
+def forget_refusals() -> None:
+    """Forget which providers refused recordings."""
+    _refusals.clear()
+
+
+def _access(provider: Provider, model: str) -> _Access:
+    return provider.base_url, sha256(provider.api_key.encode()).hexdigest(), model
+
+
+def _remember_refusal(provider: Provider, model: str) -> None:
+    while len(_refusals) >= MAX_REFUSALS:
+        _refusals.pop(next(iter(_refusals)), None)
+    _refusals[_access(provider, model)] = time.monotonic() + REFUSED_SECONDS
 
 
 async def find_model(provider: Provider) -> str:
@@ -39,7 +64,7 @@ async def find_model(provider: Provider) -> str:
     listed = [] if provider.transcription_model else await catalogue.model_names(provider)
     suited = [name for name in listed if _NAMES.search(name.lower()) and not _OTHER_NAMES.search(name.lower())]
     name = provider.transcription_model or min(suited, key=lambda name: (len(name), name), default="")
-    return "" if model_limitations.known_limitations(provider, name).no_transcription else name
+    return "" if _refusals.get(_access(provider, name), 0.0) > time.monotonic() else name
 
 
 async def transcribe(provider: Provider, model: str, name: str, content: bytes, *, result: ModelResult) -> None:
@@ -54,8 +79,7 @@ async def transcribe(provider: Provider, model: str, name: str, content: bytes, 
             answer = await _request(provider, model, name, content, result=result)
     except PROVIDER_ERRORS as error:
         if _refuses_all(error):
-            known = model_limitations.known_limitations(provider, model)
-            model_limitations.remember(provider, model, replace(known, no_transcription=True))
+            _remember_refusal(provider, model)
             raise ModelFailure(FailureReason.NO_TRANSCRIPTION, type(error).__name__) from error
         raise to_model_failure(error, has_text=False) from error
     finally:
@@ -91,9 +115,11 @@ def _refuses_all(error: Exception) -> bool:
     status = error_status(error)
     if status in (404, 405, 501):
         return True
-    if status not in (400, 415, 422):
+    if status not in (400, 422):
         return False
-    return refusal_cause(error) in _CAUSES or not _OF_THE_FILE.search(error_text(error))
+    body = error_body(error)
+    text = str(body.get("message") or "") if isinstance(body, dict) and "message" in body else error_text(error)
+    return refusal_cause(error) in _CAUSES or bool(text.strip() and not _OF_THE_FILE.search(text))
 
 
 def _count(usage: Any, result: ModelResult) -> None:
@@ -103,5 +129,6 @@ def _count(usage: Any, result: ModelResult) -> None:
     for name, key in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
         if isinstance(usage.get(key), int) and not isinstance(usage[key], bool):
             setattr(result, name, usage[key])
-    if isinstance(usage.get("seconds"), int | float):
-        result.seconds = min(max(float(usage["seconds"]), 0.0), 86_400.0)
+    seconds = usage.get("seconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
+        result.seconds = min(max(float(seconds), 0.0), 86_400.0)

@@ -70,11 +70,13 @@ def reserve(session: Transaction, demand: Demand) -> SpentBudget | None:
     return None
 
 
-def settle(session: Transaction, tenant_id: str, reply_id: str, *, dollars: float | None, is_message: bool) -> None:
+def settle(
+    session: Transaction, tenant_id: str, reply_id: str, *, dollars: float, is_message: bool, is_priced: bool = True
+) -> None:
     """Turn the reservations of a reply that has ended into what it cost; a second call changes nothing.
 
-    `dollars` is None if the price is not known; `is_message` whether there was a reply. Owners and admins are notified
-    of a soft line that is reached, once a period.
+    `dollars` is what is known of its cost, `is_priced` whether that is all; `is_message` whether there was a reply.
+    Owners and admins are notified of a soft line that is reached, once a period.
     """
     query = owned(BudgetReservation, tenant_id).where(BudgetReservation.reply_id == reply_id)
     held = sorted(session.exec(query.with_for_update()).all(), key=lambda row: row.use_id)
@@ -87,8 +89,8 @@ def settle(session: Transaction, tenant_id: str, reply_id: str, *, dollars: floa
         if budget.unit == BudgetUnit.MESSAGES:
             use.spent += int(is_message)
         else:
-            use.spent += round((dollars or 0) * MICROS)
-            use.unpriced += int(dollars is None)
+            use.spent += round(dollars * MICROS)
+            use.unpriced += int(not is_priced)
         _tell_soft_line(session, budget, use)
     _release(session, tenant_id, reply_id)
 

@@ -4,9 +4,9 @@ Pictures and recordings are stored from then on, because pages show them again a
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import func
 from sqlmodel import col
 
@@ -20,6 +20,7 @@ from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccou
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access
 
+log = structlog.get_logger()
 GONE = "This attachment is no longer available."
 MAX_KEPT_BYTES = 1_000_000_000  # of all pictures and recordings that a tenant keeps; others are fetched each time
 _SIGNATURES = ((b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"))  # the first bytes of other files, with their names' endings
@@ -78,8 +79,10 @@ def fetch(tenant_id: str, attachment_id: str) -> AttachmentContent:
     except ChannelError as error:
         raise Unavailable(error.sentence, field="", **error.values) from None
     if media_type(content) is not None:
-        with suppress(Unavailable):  # it is shown all the same, and stored when it is fetched again
+        try:
             _keep(tenant_id, attachment_id, content)
+        except (OSError, Unavailable) as error:  # it is shown all the same, and stored when it is fetched again
+            log.warning("an attachment was not kept", attachment_id=attachment_id, error=type(error).__name__)
     return AttachmentContent(_file_name(row.name, row.label, content), content)
 
 

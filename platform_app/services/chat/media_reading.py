@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from platform_app.channels import bot_requests
+from platform_app.channels import bot_requests, media_headers
 from platform_app.channels.media_kinds import MediaType, media_type
 from platform_app.errors import PlatformError
 from platform_app.llm import catalogue, client, model_limitations, picture_description, transcription
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 MAX_BYTES = 25_000_000  # of a file
 MAX_CHARS = 4_000  # of a text
 MAX_SECONDS = 60.0  # that a description may take
+MAX_LENGTH = 600.0  # seconds of a recording; more than this is not reserved in budgets
+TOO_LONG = "The recording is longer than 10 minutes."
 TOO_LARGE = "The file is too large to be turned into text."
 NOT_FETCHED = "The file couldn’t be fetched."
 NO_MEDIA = "The file isn’t a picture or recording of a known kind."
@@ -90,6 +92,8 @@ def _fetch(tenant_id: str, file: MediaText) -> tuple[bytes, MediaType]:
         raise Unreadable(TOO_LARGE)
     if kind is None or kind.kind != file.kind:
         raise Unreadable(NO_MEDIA)
+    if kind.kind == AttachmentKind.RECORDING and (media_headers.read_seconds(content) or 0.0) > MAX_LENGTH:
+        raise Unreadable(TOO_LONG)
     return content, kind
 
 
@@ -101,6 +105,8 @@ async def _transcribe(work: ReplyContext, provider: Provider, kind: MediaType, c
     result, failed = ModelResult(), None
     try:
         await transcription.transcribe(provider, model, f"recording.{kind.ending}", content, result=result)
+        if result.seconds is None and result.prompt_tokens is None:  # the provider counts neither
+            result.seconds = media_headers.read_seconds(content)
     except ModelFailure as failure:
         failed = failure.reason
         raise

@@ -104,6 +104,11 @@ def total_cost(calls: list[ModelCall]) -> float | None:
     return sum(known) if len(known) == len(costs) else None
 
 
+def known_cost(calls: list[ModelCall]) -> float:
+    """Return the cost in US dollars of those calls whose cost is known."""
+    return sum(call.cost or 0.0 for call in calls)
+
+
 def model_choices(session: Transaction, tenant_id: str, settings: AgentSettings) -> list[ModelChoice]:
     """Return the model that an agent names and its fallback, if it has one.
 

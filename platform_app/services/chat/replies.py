@@ -130,6 +130,8 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
     except ModelFailure as failure:
         log.warning("reply failed", reply_id=work.reply_id, fault=failure.reason.name, detail=failure.detail)
         await asyncio.to_thread(reply_store.fail, work, failure.reason.value)
+    except PlatformError as error:  # the agent was turned off or deleted while the reply was prepared
+        await asyncio.to_thread(reply_store.fail, work, error.sentence)
     except Exception:
         await asyncio.to_thread(reply_store.fail, work, _UNKNOWN)
         raise

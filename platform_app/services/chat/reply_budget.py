@@ -8,7 +8,7 @@ from platform_app.models.channel import AttachmentKind
 from platform_app.services.budgets import reservations
 from platform_app.services.budgets.reservations import Demand, SpentBudget
 from platform_app.services.chat import conversation_rows, hand_off, reply_store, sending
-from platform_app.services.chat.model_calls import total_cost
+from platform_app.services.chat.model_calls import known_cost, total_cost
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace, reply_calls
 
@@ -64,7 +64,8 @@ def settle(work: ReplyContext) -> None:
             session,
             work.tenant_id,
             work.reply_id,
-            dollars=total_cost(calls),
+            dollars=known_cost(calls),
+            is_priced=total_cost(calls) is not None,
             is_message=bool(work.outcome.text),
         )
 
@@ -97,7 +98,7 @@ def _highest_cost(work: ReplyContext) -> float:
     written = own.max_tokens
     missing = work.media.missing
     pictures = sum(file.kind == AttachmentKind.PICTURE for file in missing)
-    prompt += len(missing) * MEDIA_TEXT_TOKENS + pictures * picture_description.PICTURE_TOKENS
+    prompt += len(missing) * MEDIA_TEXT_TOKENS
     written += pictures * picture_description.MAX_TOKENS
     recordings = (len(missing) - pictures) * RECORDING_DOLLARS
     if own.knowledge != KnowledgeScope.NONE and work.facts.history:
@@ -112,6 +113,7 @@ def _highest_cost(work: ReplyContext) -> float:
             continue
         model = choice.model or (work.model if choice.provider == work.provider else "")
         price = choice.provider.price(model)
-        asked = pricing.cost(model, prompt, written, is_offline=choice.provider.is_offline, price=price) or 0.0
+        read = prompt + pictures * picture_description.picture_tokens(model)
+        asked = pricing.cost(model, read, written, is_offline=choice.provider.is_offline, price=price) or 0.0
         costs.append(asked + (0.0 if choice.provider.is_offline else recordings))
     return max(costs)

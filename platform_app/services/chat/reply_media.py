@@ -4,6 +4,7 @@ A text is made once and stored with its attachment. What cannot be read is said 
 """
 
 import asyncio
+import time
 
 import structlog
 
@@ -12,6 +13,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.i18n import translate
 from platform_app.llm import language_detection
+from platform_app.llm.client import FailureReason
 from platform_app.models.agent import ReplyLanguage
 from platform_app.models.channel import Attachment, AttachmentKind
 from platform_app.models.crm import Contact
@@ -24,6 +26,7 @@ from platform_app.services.chat.reply_trace import add_trace
 
 log = structlog.get_logger()
 MAX_FILES = 5  # of the messages that one reply answers
+MAX_SECONDS = 240.0  # after which no further file is begun: a reservation in budgets lives for 15 minutes
 TOO_MANY = "A reply reads at most 5 recordings and pictures."
 SENTENCES = {
     AttachmentKind.RECORDING: "I can’t listen to recordings. A teammate will listen to it and reply here.",
@@ -80,11 +83,14 @@ async def read(work: ReplyContext) -> None:
         return
     work.on_step(ReplyStep.READING)
     language = language_detection.language_name(work.media.language)
+    until = time.monotonic() + MAX_SECONDS
     for place, file in enumerate(missing):
         model = ""
         try:
             if place >= MAX_FILES:
                 raise Unreadable(TOO_MANY)
+            if time.monotonic() > until:
+                raise Unreadable(FailureReason.TIMEOUT.value)
             file.text, model = await media_reading.read_file(work, file, language)
         except Unreadable as error:
             file.problem = error.problem

@@ -24,7 +24,7 @@ from platform_app.services.budgets import reservations
 from platform_app.services.budgets.reservations import Demand
 from platform_app.services.chat import conversation_rows, model_calls, reply_trace, sending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
-from platform_app.services.chat.model_calls import ModelCall, ModelChoice, total_cost
+from platform_app.services.chat.model_calls import ModelCall, ModelChoice, known_cost, total_cost
 from platform_app.services.chat.pending_replies import agent_settings
 from platform_app.services.chat.reply_budget import SPENT
 
@@ -196,7 +196,14 @@ def _record(work: Rewriting) -> None:
     """Store a request with its model, tokens and cost, as those of replies and suggestions are stored; settle it."""
     calls = [*work.calls, _call(work)]
     with session_scope(work.who.tenant_id) as session:
-        reservations.settle(session, work.who.tenant_id, work.key, dollars=total_cost(calls), is_message=False)
+        reservations.settle(
+            session,
+            work.who.tenant_id,
+            work.key,
+            dollars=known_cost(calls),
+            is_priced=total_cost(calls) is not None,
+            is_message=False,
+        )
         if not (work.calls or work.outcome.attempts):
             return
         query = owned(Conversation, work.who.tenant_id).where(Conversation.id == work.conversation_id)
