@@ -212,17 +212,21 @@ class Crm(ABC):
     def find_created(self, kind: RecordKind, write: CrmWrite, since: datetime) -> list[str]:
         """Return the external ids of records that a write without an answer may have created since an instant."""
 
-    def subscribe(self, address: str) -> None:
-        """Have the CRM post changes to an address. Raises NotImplementedError if a person tells it: `posts_help`."""
-        raise NotImplementedError
-
-    def unsubscribe(self, address: str) -> None:
-        """Have the CRM no longer post to an address. Raises NotImplementedError if a person tells it."""
-        raise NotImplementedError
-
     @abstractmethod
     def run_bot(self, bot_id: str, lead_id: str) -> None:
         """Start a bot of the CRM on a lead, by external ids."""
+
+
+class SubscribableCrm(Crm):
+    """An account of a CRM that posts changes to an address which it is told by calls, not by a person."""
+
+    @abstractmethod
+    def subscribe(self, address: str) -> None:
+        """Have the CRM post changes to an address."""
+
+    @abstractmethod
+    def unsubscribe(self, address: str) -> None:
+        """Have the CRM no longer post to an address."""
 
 
 READ_LIMIT = 100
@@ -253,6 +257,6 @@ class CrmType:
     account_help: str = ""  # a message id
     key_label: str = "Long-lived token"  # a message id
     signs_in: bool = False  # somebody may sign in there in place of a token (OAuth)
-    posts_help: str = ""  # a message id: how a person has the CRM post changes, "" if `subscribe` does
+    posts_help: str = ""  # a message id: how a person has the CRM post changes, "" for a SubscribableCrm
     lacking: frozenset[str] = frozenset()  # names in VALUE_NAMES that its records do not have
     budget_places: int = 2  # decimals of a budget there

@@ -1,10 +1,14 @@
 """Call pace: how often another system may be called, kept in Redis for all workers, else in this process.
 
-Calls are spaced evenly: a schedule holds the moment from which the next call may be sent.
+Calls are spaced evenly: a schedule holds the moment from which the next call may be sent. Threads may run late and
+connections take their time, so that calls arrive closer together than they were sent. A limit is therefore kept by
+counting calls from when they are sent until a second after their answers: whenever they arrive, no second has more.
 """
 
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Event, Lock
@@ -14,6 +18,8 @@ import redis
 from platform_app.config import settings
 
 MAX_WAIT_SECONDS = 15.0  # in the thread of a job
+MAX_CALL_SECONDS = 120.0  # after which a call is not counted any more whose worker has died
+_POLL_SECONDS = 0.05
 TOLD_SECONDS = 60
 _KEY_SECONDS = 3_600
 
@@ -28,6 +34,27 @@ if at - now > tonumber(ARGV[#KEYS + 1]) then return -1 - (at - now) end
 for i = 1, #KEYS do redis.call('SET', KEYS[i], string.format('%.0f', at + ARGV[i]), 'EX', ARGV[#KEYS + 2]) end
 return at - now
 """
+# Adds a call to those that are counted for each limit; returns 0, and adds none, if one of them has enough already.
+_ENTER = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+for i = 1, #KEYS do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', string.format('%.0f', now))
+  if redis.call('ZCARD', KEYS[i]) >= tonumber(ARGV[i]) then return 0 end
+end
+for i = 1, #KEYS do
+  redis.call('ZADD', KEYS[i], string.format('%.0f', now + ARGV[#KEYS + 2]), ARGV[#KEYS + 1])
+  redis.call('EXPIRE', KEYS[i], ARGV[#KEYS + 3])
+end
+return 1
+"""
+# Lets a call that was answered be counted for a second more.
+_LEAVE = """
+local clock = redis.call('TIME')
+local till = string.format('%.0f', clock[1] * 1000000 + clock[2] + 1000000)
+for i = 1, #KEYS do redis.call('ZADD', KEYS[i], 'XX', till, ARGV[1]) end
+return 1
+"""
 _PAUSE = """
 local clock = redis.call('TIME')
 local deadline = clock[1] * 1000000 + clock[2] + ARGV[1]
@@ -40,19 +67,88 @@ return redis.call('SET', KEYS[2], '1', 'EX', ARGV[3])
 
 @dataclass(frozen=True)
 class Schedule:
-    """Calls that are counted together, and the seconds between two of them."""
+    """Calls that are counted together, the seconds between two of them, and how many may arrive within a second."""
 
     key: str
     interval: float
+    limit: int = 0  # 0: their number is not limited otherwise
 
 
 _lock = Lock()
 _local: dict[str, float] = {}  # seconds of the monotonic clock, while Redis does not answer
+_under_way: dict[str, dict[str, float]] = {}  # until when calls are counted, in such seconds, by schedule and call
 
 
 @lru_cache(maxsize=4)
 def _client(address: str) -> "redis.Redis":
     return redis.Redis.from_url(address, socket_timeout=1, socket_connect_timeout=1, retry=None)
+
+
+@contextmanager
+def turn(schedules: Sequence[Schedule], *, max_wait: float = MAX_WAIT_SECONDS) -> Iterator[float]:
+    """Wait for the turn to make a call within the block, which keeps the limits of the schedules.
+
+    Yields 0, or how many seconds are left if that is longer than `max_wait`: then no call is to be made.
+    """
+    end = time.monotonic() + max_wait
+    if seconds := take_turn(schedules, max_wait=max_wait):
+        yield seconds
+        return
+    limited, call_id = [schedule for schedule in schedules if schedule.limit], secrets.token_hex(8)
+    while limited and not _enter(limited, call_id):
+        if time.monotonic() > end:
+            yield 1.0
+            return
+        Event().wait(_POLL_SECONDS)
+    try:
+        yield 0.0
+    finally:
+        if limited:
+            _leave(limited, call_id)
+
+
+def _enter(schedules: Sequence[Schedule], call_id: str) -> bool:
+    """Count a call from now on; return False if a limit is reached."""
+    address = settings().redis_url.get_secret_value()
+    if address:
+        try:
+            limits = [schedule.limit for schedule in schedules]
+            keys = [_counted(schedule) for schedule in schedules]
+            more = (call_id, int(MAX_CALL_SECONDS * 1_000_000), _KEY_SECONDS)
+            return bool(_client(address).eval(_ENTER, len(keys), *keys, *limits, *more))
+        except (redis.RedisError, OSError):
+            pass
+    with _lock:
+        now = time.monotonic()
+        for schedule in schedules:
+            counted = _under_way.setdefault(schedule.key, {})
+            for over in [name for name, until in counted.items() if until <= now]:
+                del counted[over]
+            if len(counted) >= schedule.limit:
+                return False
+        for schedule in schedules:
+            _under_way[schedule.key][call_id] = now + MAX_CALL_SECONDS
+        return True
+
+
+def _leave(schedules: Sequence[Schedule], call_id: str) -> None:
+    """Count a call that was answered for a second more."""
+    with _lock:
+        until = time.monotonic() + 1
+        for schedule in schedules:
+            if call_id in (counted := _under_way.get(schedule.key, {})):
+                counted[call_id] = until
+    address = settings().redis_url.get_secret_value()
+    if address:
+        try:
+            keys = [_counted(schedule) for schedule in schedules]
+            _client(address).eval(_LEAVE, len(keys), *keys, call_id)
+        except (redis.RedisError, OSError):
+            pass  # it is counted until MAX_CALL_SECONDS are over
+
+
+def _counted(schedule: Schedule) -> str:
+    return f"{schedule.key}:calls"
 
 
 def take_turn(schedules: Sequence[Schedule], *, max_wait: float = MAX_WAIT_SECONDS) -> float:

@@ -30,7 +30,8 @@ def client_of(fake: FakeKommo) -> KommoClient:
 @pytest.fixture
 def unpaced(kommo: FakeKommo, monkeypatch: pytest.MonkeyPatch) -> FakeKommo:
     """The fake without its limit, called without pauses: the pace has tests of its own."""
-    monkeypatch.setattr(limits, "_INTERVALS", [0.0, 0.0])
+    monkeypatch.setattr(limits, "_RATES", (10**9, 10**9))
     monkeypatch.setattr(call_pace, "_local", {})
+    monkeypatch.setattr(call_pace, "_under_way", {})
     kommo.rates.is_on = False
     return kommo

@@ -76,7 +76,13 @@ def test_a_wrong_webhook_one_without_rights_and_a_closed_network_are_said(
         assert refused.value.field == "token" and bitrix.code not in str(refused.value)
         return translate("en", refused.value.sentence, **refused.value.values)
 
-    assert "no longer accepts" in refusal(bitrix.address.replace(bitrix.code, "wrong12345"))
+    wrong = bitrix.address.replace(bitrix.code, "wrong12345")
+    assert refusal(wrong) == "Bitrix24 doesn’t accept this access. Check it and enter it again."
+    for status, code in ((503, "QUERY_LIMIT_EXCEEDED"), (500, "INTERNAL_SERVER_ERROR"), (502, "")):
+        bitrix.fail_next("scope", status=status, code=code)
+        told = refusal(bitrix.address)  # nothing is repeated for who is connecting
+        assert told.endswith("Try again later.") and "automatically" not in told, told
+        call_pace._local.clear()
     bitrix.scopes = ["crm"]
     assert "task, user" in refusal(bitrix.address)
     env.setenv("PLATFORM_EGRESS_ALLOW", "")

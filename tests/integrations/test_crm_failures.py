@@ -5,8 +5,11 @@ import pytest
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo.server import FakeKommo
+from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.integrations import call_pace
+from platform_app.integrations.base import SubscribableCrm
+from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.models.crm import Lead
 from platform_app.models.event import Activity, ActivityKind
 from platform_app.models.integration import ConnectionState, CrmCall, CrmKind, RecordKind
@@ -52,6 +55,36 @@ def test_a_revoked_token_is_said_once_and_a_new_one_goes_on(who: Identity, unpac
     exchange(who, connection_id)
     assert connection(who, connection_id).problem == ""
     assert linked(who, RecordKind.LEAD, deal).title == "Meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        ("revoked", "amoCRM doesn’t accept this access. Check it and enter it again."),
+        ("unpaid", "The amoCRM account isn’t paid. Connect it once it is."),
+        ("silent", "amoCRM isn’t responding. Try again later."),
+        ("broken", "amoCRM returned an error (500). Try again later."),
+        ("busy", "amoCRM asks to wait because of too many requests. Try again later."),
+        ("denied", "amoCRM doesn’t allow this: Not enough rights. Enter an access with more rights."),
+    ],
+)
+def test_who_connects_is_told_what_to_do(unpaced: FakeKommo, trouble: str, told: str) -> None:
+    token = unpaced.tokens.long_lived()
+    unpaced.is_paid, unpaced.is_cut, unpaced.is_allowed = trouble != "unpaid", trouble == "silent", trouble != "denied"
+    if trouble in ("broken", "busy"):
+        unpaced.fail_next("GET", "/api/v4/account", status=500 if trouble == "broken" else 429)
+    with pytest.raises(Invalid) as refused:
+        connections.verify(CrmKind.KOMMO, unpaced.host, f"{token}x" if trouble == "revoked" else token)
+    assert refused.value.field == "token"
+    product = refused.value.values["product"]
+    assert translate("en", refused.value.sentence, **refused.value.values) == told.replace("amoCRM", product)
+    assert translate("ru", refused.value.sentence) != refused.value.sentence
+
+
+@pytest.mark.parametrize("kind", CRM_TYPES)
+def test_a_crm_is_told_the_address_by_calls_or_by_a_person(kind: CrmKind) -> None:
+    crm_type = CRM_TYPES[kind]
+    assert isinstance(crm_type.open("portal.test", "1/a"), SubscribableCrm) != bool(crm_type.posts_help)
 
 
 @pytest.mark.parametrize("trouble", ["unpaid", "silent", "broken", "busy"])

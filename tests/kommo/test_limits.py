@@ -2,9 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from threading import Event
 
 import pytest
 
+from platform_app.demo.fake_kommo.rate_counter import RateCounter
 from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.integrations import call_pace
 from platform_app.integrations.kommo import errors, limits
@@ -17,6 +20,7 @@ SHOP = Limited("shop.kommo.com", "private")
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_pace, "_local", {})
+    monkeypatch.setattr(call_pace, "_under_way", {})
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -31,12 +35,39 @@ def test_ten_workers_together_stay_below_the_limit(
     assert len(kommo.calls) == 20 and kommo.rates.refused == 0 and kommo.rates.most <= 7
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_calls_that_arrive_late_stay_below_the_limit(request: pytest.FixtureRequest, shared: bool) -> None:
+    if shared:
+        request.getfixturevalue("live_redis")
+    rates, delays = RateCounter(), Random(3)
+
+    def make_call(delay: float) -> None:
+        with limits.turn(SHOP) as left:
+            assert left == 0
+            Event().wait(delay)  # a thread that runs late, and a connection that takes its time
+            rates.check("private")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(make_call, [delays.choice([0.0, 0.6]) for _ in range(16)]))
+    assert rates.refused == 0 and rates.most <= limits.INTEGRATION_PER_SECOND
+
+
+def test_calls_without_an_answer_are_counted_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(limits.INTEGRATION_PER_SECOND):
+        assert call_pace._enter(SHOP.schedules, str(_))
+    assert not call_pace._enter(SHOP.schedules, "more")
+    later = time.monotonic() + call_pace.MAX_CALL_SECONDS
+    monkeypatch.setattr(call_pace.time, "monotonic", lambda: later)
+    assert call_pace._enter(SHOP.schedules, "more")
+
+
 def test_who_would_wait_too_long_is_told_how_long(live_redis: str) -> None:
     for _ in range(3):
         assert call_pace.reserve(SHOP.schedules, 5) >= 0
-    left = limits.take_turn(SHOP, max_wait=0.1)
-    assert 0.1 < left < 1
-    assert limits.take_turn(Limited("other.kommo.com", "private"), max_wait=0.1) == 0
+    with limits.turn(SHOP, max_wait=0.1) as left:
+        assert 0.1 < left < 1
+    with limits.turn(Limited("other.kommo.com", "private"), max_wait=0.1) as left:
+        assert left == 0
 
 
 @pytest.mark.parametrize("shared", [True, False])

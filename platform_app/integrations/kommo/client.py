@@ -208,11 +208,12 @@ class KommoClient:
 
     def _send(self, access: Access, method: str, path: str, content: bytes) -> egress.Download:
         limited = Limited(access.host, self._source.integration_id)
-        if seconds := limits.take_turn(limited, max_wait=self._max_wait):
-            raise errors.RateLimited(errors.BUSY, seconds=seconds, product=product_of(access.host))
         headers = {"authorization": f"Bearer {access.token}", "accept": "application/json"}
         headers |= {"content-type": "application/json"} if content else {}
-        return send(Request(method, access.host, path, content, headers))
+        with limits.turn(limited, max_wait=self._max_wait) as seconds:
+            if seconds:
+                raise errors.RateLimited(errors.BUSY, seconds=seconds, product=product_of(access.host))
+            return send(Request(method, access.host, path, content, headers))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from platform_app.errors import Invalid
 from platform_app.integrations.base import (
     READ_LIMIT,
     CallEntry,
-    Crm,
     CrmAccount,
     CrmChange,
     CrmError,
@@ -22,6 +21,7 @@ from platform_app.integrations.base import (
     CrmUser,
     CrmWrite,
     CrmWritten,
+    SubscribableCrm,
 )
 from platform_app.integrations.kommo import crm_changes, crm_records, crm_writes, lookups
 from platform_app.integrations.kommo.client import Access, AccessSource, LongLivedToken
@@ -43,7 +43,7 @@ HOOK_SETTINGS = [
 _BOT_PATH, _BOT_LEAD = "/api/v2/salesbot/run", 2
 
 
-class KommoCrm(Crm):
+class KommoCrm(SubscribableCrm):
     """An account of Kommo or amoCRM."""
 
     def __init__(self, host: str, source: AccessSource) -> None:

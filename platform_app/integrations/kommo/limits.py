@@ -1,9 +1,10 @@
 """Limits: how often Kommo may be called by all workers.
 
 The vendor allows an integration 7 requests a second and an account 50, and blocks who goes on after 429. Requests are
-spaced somewhat slower, since they may arrive closer together than they were sent.
+spaced somewhat slower, and no more than that are under way or were answered within the last second.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from platform_app.integrations import call_pace
@@ -13,7 +14,7 @@ INTEGRATION_PER_SECOND, ACCOUNT_PER_SECOND = 7, 50  # what the vendor allows
 _SHARE = 6 / 7  # of what is allowed
 PAUSE_SECONDS = 5.0  # after 429 that names no time
 BLOCK_SECONDS = 60.0  # after 403 that follows 429
-_INTERVALS = [1 / (rate * _SHARE) for rate in (INTEGRATION_PER_SECOND, ACCOUNT_PER_SECOND)]  # seconds
+_RATES = (INTEGRATION_PER_SECOND, ACCOUNT_PER_SECOND)
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Limited:
     def schedules(self) -> list[Schedule]:
         """The schedules of the integration and of the account."""
         keys = [f"platform:kommo:{self.host}:{self.integration_id}", f"platform:kommo:{self.host}"]
-        return [Schedule(key, interval) for key, interval in zip(keys, _INTERVALS, strict=True)]
+        return [Schedule(key, 1 / (rate * _SHARE), rate) for key, rate in zip(keys, _RATES, strict=True)]
 
 
-def take_turn(limited: Limited, *, max_wait: float = MAX_WAIT_SECONDS) -> float:
-    """Wait for the turn to send a request; return 0, or how many seconds are left if that is longer than `max_wait`."""
-    return call_pace.take_turn(limited.schedules, max_wait=max_wait)
+def turn(limited: Limited, *, max_wait: float = MAX_WAIT_SECONDS) -> AbstractContextManager[float]:
+    """Wait for the turn to send a request within the block; yields what `call_pace.turn` does."""
+    return call_pace.turn(limited.schedules, max_wait=max_wait)
 
 
 def pause(limited: Limited, seconds: float) -> None:

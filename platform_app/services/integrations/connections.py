@@ -1,7 +1,8 @@
 """Connections: connect, pause and disconnect accounts of CRMs, and open them for calls."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,17 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete
 from platform_app.errors import Conflict, Invalid, NotFound
-from platform_app.integrations.base import Crm, CrmAccount, CrmError, CrmField, CrmPipeline, CrmType, CrmUser
+from platform_app.integrations import crm_messages
+from platform_app.integrations.base import (
+    Crm,
+    CrmAccount,
+    CrmError,
+    CrmField,
+    CrmPipeline,
+    CrmType,
+    CrmUser,
+    SubscribableCrm,
+)
 from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.models.event import ActivityKind
 from platform_app.models.integration import ConnectionState, CrmCall, CrmConnection, CrmKind, CrmNotice
@@ -55,7 +66,7 @@ def type_of(kind: CrmKind) -> CrmType:
 def verify(kind: CrmKind, written_host: str, token: str) -> CrmAccess:
     """Try a token at the CRM and return the account with its definitions. Not to be called in a transaction.
 
-    Raises Invalid at the field `account` or `token`, and CrmError if the CRM cannot be asked.
+    Raises Invalid at the field `account` or `token`, also if the CRM cannot be asked: nothing is repeated.
     """
     crm_type = type_of(kind)
     token = token.strip()
@@ -64,11 +75,18 @@ def verify(kind: CrmKind, written_host: str, token: str) -> CrmAccess:
     host, token = crm_type.parse_access(written_host, token)
     if not token or not token.isascii():
         raise Invalid("Enter the token.", field="token")
-    crm = crm_type.open(host, token)
-    try:
+    with told_while_connecting():
+        crm = crm_type.open(host, token)
         return CrmAccess(kind, token, crm.account(), read_definitions(crm))
+
+
+@contextmanager
+def told_while_connecting() -> Iterator[None]:
+    """Raise the errors of a CRM as Invalid at the field `token`, in words for somebody who is connecting an account."""
+    try:
+        yield
     except CrmError as error:
-        raise Invalid(error.sentence, field="token", **error.values) from error
+        raise Invalid(crm_messages.while_connecting(error.sentence), field="token", **error.values) from error
 
 
 def read_definitions(crm: Crm) -> Definitions:
@@ -177,15 +195,16 @@ def disconnect(session: Transaction, who: Identity, connection_id: str) -> CrmCo
     return row
 
 
-def end_webhook(session: Transaction, who: Identity, connection_id: str) -> tuple[Crm, str] | None:
+def end_webhook(session: Transaction, who: Identity, connection_id: str) -> tuple[SubscribableCrm, str] | None:
     """Return the open account and the address to which it posts, to end that before a disconnect, or None."""
     row = get(session, who, connection_id)
-    if not row.webhook or type_of(row.kind).posts_help:
+    if not row.webhook:
         return None
     try:
-        return crm_tokens.open_crm(session, row), row.webhook
+        crm = crm_tokens.open_crm(session, row)
     except (Conflict, NotFound):
         return None
+    return (crm, row.webhook) if isinstance(crm, SubscribableCrm) else None
 
 
 def wanted_webhook(row: CrmConnection) -> str:

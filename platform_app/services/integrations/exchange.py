@@ -14,7 +14,7 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict, NotFound
-from platform_app.integrations.base import Crm, CrmBusy, CrmError, CrmRefused, CrmUnpaid
+from platform_app.integrations.base import Crm, CrmBusy, CrmError, CrmRefused, CrmUnpaid, SubscribableCrm
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import ExchangeCrm, RunningJob
 from platform_app.models.integration import ConnectionState, CrmConnection, CrmNotice
@@ -102,8 +102,7 @@ def _set_webhook(job: RunningJob, crm: Crm, connection_id: str) -> None:
     with session_scope(job.tenant_id, read_only=True) as session:
         row = connections.row(session, job.tenant_id, connection_id)
         held, wanted, tried = row.webhook, connections.wanted_webhook(row), row.webhook_tried_at
-        is_told_by_hand = bool(connections.type_of(row.kind).posts_help)
-    if is_told_by_hand:
+    if not isinstance(crm, SubscribableCrm):  # a person tells it the address
         if held not in ("", wanted):
             _forget_webhook(job, connection_id)
         return

@@ -55,14 +55,15 @@ def finish(who: Identity, *, state: str, code: str, referer: str) -> CrmConnecti
     """Connect the account from which the browser comes. Not to be called in a transaction.
 
     Raises Forbidden if this user did not begin the sign-in or it is over, Invalid if `referer` is no account of the
-    vendor, CrmError if the account does not take the code.
+    vendor or the account does not take the code.
     """
     with session_scope(who.tenant_id) as session:
         integration = _take(session, who, state)
-    with translated_errors():
-        tokens = oauth.exchange_code(integration, referer, code)
-    crm = KommoCrm(tokens.host, LongLivedToken(Access(tokens.host, tokens.access_token)))
-    access = CrmAccess(CrmKind.KOMMO, "", crm.account(), connections.read_definitions(crm))
+    with connections.told_while_connecting():
+        with translated_errors():
+            tokens = oauth.exchange_code(integration, referer, code)
+        crm = KommoCrm(tokens.host, LongLivedToken(Access(tokens.host, tokens.access_token)))
+        access = CrmAccess(CrmKind.KOMMO, "", crm.account(), connections.read_definitions(crm))
     with session_scope(who.tenant_id) as session:
         row = connections.connect(session, who, access)
         crm_tokens.store_oauth(session, row, integration, tokens)
