@@ -70,6 +70,7 @@ class FakeBitrix:
         self.rows: dict[str, dict[str, Item]] = {"contact": {}, "deal": {}, "task": {}, "comment": {}}
         self.bucket, self.requests, self.done = LeakyBucket(), list[str](), list[tuple[str, Item]]()
         self.faults: list[tuple[str, Item]] = []
+        self.plain: tuple[int, dict[str, str]] | None = None  # status and headers of a page in place of answers
         self.refusals: list[tuple[str, str, str]] = []  # of single calls, by method, also in batches
         self._ids, self._lock = itertools.count(101), RLock()
         context, trusted = certificate(folder, "localhost")
@@ -345,8 +346,11 @@ def _handler(fake: FakeBitrix) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 self.connection.close()
                 return
-            content = json.dumps(answer[1]).encode()
-            self.send_response(answer[0])
+            status, headers = fake.plain or (answer[0], {})
+            content = b"<html>moved</html>" if fake.plain else json.dumps(answer[1]).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

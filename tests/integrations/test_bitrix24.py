@@ -11,6 +11,7 @@ from platform_app.db import session_scope
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.integrations import call_pace
+from platform_app.integrations.base import CrmError
 from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.models.crm import Contact, Lead, Note, Task
 from platform_app.models.event import Event
@@ -369,3 +370,14 @@ def test_a_workflow_is_started_and_the_log_holds_no_secret(who: Identity, bitrix
     assert bitrix.done[-1] == ("bizproc.workflow.start", document)
     logged = [f"{entry.method} {entry.path} {entry.error}" for entry in rows(who, CrmCall)]
     assert "POST /rest/batch:crm.deal.list " in logged and not any(bitrix.code in line for line in logged)
+
+
+def test_comments_that_may_not_be_read_any_more_are_not_taken_for_deleted(who: Identity, bitrix: FakeBitrix) -> None:
+    deal = a_deal(bitrix)
+    kept, gone = (bitrix.add("comment", ENTITY_TYPE="deal", ENTITY_ID=deal, COMMENT=text) for text in ("a", "b"))
+    crm = CRM_TYPES[CrmKind.BITRIX24].open(bitrix.host, f"1/{bitrix.code}")
+    del bitrix.rows["comment"][gone]
+    assert [record.external_id for record in crm.read(RecordKind.NOTE, [kept, gone])] == [kept]
+    bitrix.refusals = [("crm.timeline.comment.get", "ACCESS_DENIED", "Access denied.")]
+    with pytest.raises(CrmError):
+        crm.read(RecordKind.NOTE, [kept])

@@ -14,29 +14,22 @@ import httpx
 
 from platform_app.errors import Invalid
 from platform_app.integrations import call_pace, crm_messages, egress
-from platform_app.integrations.base import (
-    CallEntry,
-    CrmBusy,
-    CrmError,
-    CrmRefused,
-    CrmUncertain,
-    CrmUnpaid,
-    CrmUnreachable,
-)
+from platform_app.integrations.base import CallEntry, CrmBusy, CrmError, CrmUnreachable
 from platform_app.integrations.bitrix24.commands import PAGE_SIZE, Command, Item, Listing
+from platform_app.integrations.bitrix24.errors import (
+    PAUSE_SECONDS,
+    PRODUCT,
+    error_of_call,
+    error_of_status,
+    lost_answer,
+)
 from platform_app.integrations.call_pace import Schedule
 
-PRODUCT = "Bitrix24"
 BATCH_SIZE = 50
 PAGES_AT_ONCE = 5  # of a list, in one batch
 PER_SECOND, SHARE = 2, 6 / 7  # what the vendor allows, and how much of it is used: calls may arrive closer together
-PAUSE_SECONDS, METHOD_SECONDS = 10.0, 60.0  # after too many calls, and after calls that took too long
 TIMEOUT_SECONDS, MAX_RESPONSE_BYTES = 60.0, 30_000_000  # the vendor ends a call after a minute
-OVERLOADED = "{product} has blocked the REST API of this portal because of overload. Its support removes the block."
-CLOSED = "The {product} portal is closed or deleted."
-LACKING_SCOPE = "The webhook doesn’t have these rights: {scopes}. Add them in its settings in {product}."
-_REVOKED = {"NO_AUTH_FOUND", "INVALID_CREDENTIALS", "EXPIRED_TOKEN", "INVALID_TOKEN", "USER_ACCESS_ERROR"}
-_CLOSED = {"PAYMENT_REQUIRED": crm_messages.NOT_PAID, "PORTAL_DELETED": CLOSED, "OVERLOAD_LIMIT": OVERLOADED}
+MAX_PAGES = 400  # of a list that is read as a whole: a portal may say that there is always another one
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -86,7 +79,7 @@ class BitrixClient:
         body = {"halt": 0, "cmd": {key: str(command) for key, command in commands.items()}}
         data = self._send("batch", body, f"batch:{names}", creates=creates)["result"]
         failed = mapping(data, "result_error")
-        errors = {key: _error(held if isinstance(held, dict) else {}, "", 0) for key, held in failed.items()}
+        errors = {key: error_of_call(held if isinstance(held, dict) else {}, "", 0) for key, held in failed.items()}
         starts = {key: at for key, at in mapping(data, "result_next").items() if isinstance(at, int)}
         return Answers(mapping(data, "result"), errors, starts)
 
@@ -102,7 +95,9 @@ class BitrixClient:
         """Return the whole lists of some calls by key, page by page."""
         lists: dict[str, list[Item]] = {key: [] for key in commands}
         waiting = dict(commands)
-        while waiting:
+        for _ in range(MAX_PAGES):
+            if not waiting:
+                break
             coming: dict[str, Command] = {}
             for part in _parts(list(waiting.items()), BATCH_SIZE):
                 answers = self.batch(dict(part))
@@ -124,14 +119,14 @@ class BitrixClient:
             items += page
             if len(page) < PAGE_SIZE:  # what the next call refers to is not there: its result means nothing
                 return items, ""
-        return items, str(items[-1][listing.id_name])
+        return items, _next_after(listing, items, after)
 
     def everything(self, listings: Sequence[Listing]) -> list[list[Item]]:
         """Return all items of some lists: their first pages in one request, others list by list."""
         first = self.results({f"l{place}": listing.page("0") for place, listing in enumerate(listings)})
         lists = [listing.items(first.get(f"l{place}")) for place, listing in enumerate(listings)]
         for listing, items in zip(listings, lists, strict=True):
-            after = str(items[-1][listing.id_name]) if len(items) >= PAGE_SIZE else ""
+            after = _next_after(listing, items, "0") if len(items) >= PAGE_SIZE else ""
             while after:
                 more, after = self.pages(listing, after)
                 items += more
@@ -164,7 +159,7 @@ class BitrixClient:
         except _UNSENT:
             raise CrmUnreachable(crm_messages.UNREACHABLE, product=PRODUCT) from None  # the address holds a secret
         except (httpx.HTTPError, TimeoutError, OSError, egress.ResponseTooLarge):
-            raise _lost(crm_messages.UNREACHABLE, creates=creates) from None
+            raise lost_answer(crm_messages.UNREACHABLE, creates=creates) from None
 
     def _read(self, answer: egress.Download, method: str, *, creates: bool) -> Item:
         try:
@@ -172,42 +167,25 @@ class BitrixClient:
         except (ValueError, RecursionError):
             data = None
         if isinstance(data, dict) and "error" in data:
-            error = _error(data, method, answer.status)
+            error = error_of_call(data, method, answer.status)
             if isinstance(error, CrmBusy) and error.seconds == PAUSE_SECONDS:
                 call_pace.pause(self._schedule.key, PAUSE_SECONDS)
-            raise _lost(error.sentence, creates=True) if isinstance(error, CrmUnreachable) and creates else error
+            raise lost_answer(error.sentence, creates=True) if isinstance(error, CrmUnreachable) and creates else error
+        if plain := error_of_status(answer):
+            if isinstance(plain, CrmBusy):
+                call_pace.pause(self._schedule.key, PAUSE_SECONDS)
+            raise plain
         if answer.status >= 500:
-            raise _lost(crm_messages.SERVER_ERROR, creates=creates, status=answer.status)
+            raise lost_answer(crm_messages.SERVER_ERROR, creates=creates, status=answer.status)
         if not isinstance(data, dict) or "result" not in data:
-            raise _lost(crm_messages.UNREADABLE, creates=creates)
+            raise lost_answer(crm_messages.UNREADABLE, creates=creates)
         return data
 
 
-def _lost(sentence: str, *, creates: bool, **values: Any) -> CrmError:
-    """Return the error of a call without an answer that says what became of it."""
-    if creates:
-        return CrmUncertain(crm_messages.UNCERTAIN, product=PRODUCT)
-    return CrmUnreachable(sentence, product=PRODUCT, **values)
-
-
-def _error(data: Mapping[str, Any], method: str, status: int) -> CrmError:
-    """Return the error that the vendor's code means; `method` is "" for one of the calls of a batch."""
-    code = str(data.get("error") or "").upper()
-    if code == "QUERY_LIMIT_EXCEEDED":
-        return CrmBusy(crm_messages.BUSY, seconds=PAUSE_SECONDS, product=PRODUCT)
-    if code == "OPERATION_TIME_LIMIT":
-        return CrmBusy(crm_messages.BUSY, seconds=METHOD_SECONDS, product=PRODUCT)
-    if code in _REVOKED:
-        return CrmRefused(crm_messages.REVOKED, product=PRODUCT)
-    if code in _CLOSED:
-        return CrmUnpaid(_CLOSED[code], product=PRODUCT)
-    if code == "ACCESS_DENIED" and method == "batch":  # of the API itself: single calls of a batch have their own
-        return CrmUnpaid(crm_messages.NOT_PAID, product=PRODUCT)
-    if status >= 500:
-        return CrmUnreachable(crm_messages.SERVER_ERROR, product=PRODUCT, status=status)
-    reason = str(data.get("error_description") or code)[:300]
-    denied = {"INSUFFICIENT_SCOPE", "ACCESS_DENIED"}
-    return CrmError(crm_messages.DENIED if code in denied else crm_messages.REFUSED, product=PRODUCT, reason=reason)
+def _next_after(listing: Listing, items: Sequence[Item], after: str) -> str:
+    """Return the last id of a full page, behind which the next one begins; "" if the ids do not grow."""
+    last = str(items[-1].get(listing.id_name) or "")
+    return last if last.isascii() and last.isdecimal() and int(last) > int(after) else ""
 
 
 def mapping(data: Any, name: str) -> dict[str, Any]:

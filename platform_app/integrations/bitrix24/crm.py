@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from platform_app.integrations import crm_messages
 from platform_app.integrations.base import (
     FIELD_PREFIX,
     CallEntry,
@@ -24,8 +25,9 @@ from platform_app.integrations.base import (
     CrmWrite,
     CrmWritten,
 )
-from platform_app.integrations.bitrix24.api import BATCH_SIZE, LACKING_SCOPE, PRODUCT, BitrixClient, mapping
+from platform_app.integrations.bitrix24.api import BATCH_SIZE, BitrixClient, mapping
 from platform_app.integrations.bitrix24.commands import Command, Item, parse_address
+from platform_app.integrations.bitrix24.errors import LACKING_SCOPE, PRODUCT
 from platform_app.integrations.bitrix24.values import (
     CONTACTS,
     DEAL_TYPE,
@@ -150,7 +152,7 @@ class BitrixCrm(Crm):
                 commands = {f"n{note}": Command("crm.timeline.comment.get", {"id": note}) for note in part}
                 answers = self._client.batch(commands)
                 for error in answers.errors.values():
-                    if type(error) is not CrmError:  # else it is not there
+                    if type(error) is not CrmError or error.sentence == crm_messages.DENIED:  # else it is not there
                         raise error
                 items += [item for item in answers.results.values() if isinstance(item, dict)]
         elif parts:

@@ -7,8 +7,9 @@ from typing import Any
 
 from platform_app.integrations import crm_messages
 from platform_app.integrations.base import FIELD_PREFIX, CrmError, CrmUncertain, CrmWrite, CrmWritten
-from platform_app.integrations.bitrix24.api import BATCH_SIZE, PRODUCT, BitrixClient
+from platform_app.integrations.bitrix24.api import BATCH_SIZE, BitrixClient
 from platform_app.integrations.bitrix24.commands import CREATED, REFERENCE, Command, Item
+from platform_app.integrations.bitrix24.errors import PRODUCT
 from platform_app.integrations.bitrix24.values import (
     CONTACTS,
     DEAL_TYPE,

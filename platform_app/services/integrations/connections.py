@@ -1,8 +1,7 @@
 """Connections: connect, pause and disconnect accounts of CRMs, and open them for calls."""
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,17 +13,8 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete
 from platform_app.errors import Conflict, Invalid, NotFound
-from platform_app.integrations import crm_messages
-from platform_app.integrations.base import (
-    Crm,
-    CrmAccount,
-    CrmError,
-    CrmField,
-    CrmPipeline,
-    CrmType,
-    CrmUser,
-    SubscribableCrm,
-)
+from platform_app.integrations.base import Crm, CrmAccount, CrmField, CrmPipeline, CrmType, CrmUser, SubscribableCrm
+from platform_app.integrations.connecting import told_while_connecting
 from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.models.event import ActivityKind
 from platform_app.models.integration import ConnectionState, CrmCall, CrmConnection, CrmKind, CrmNotice
@@ -78,15 +68,6 @@ def verify(kind: CrmKind, written_host: str, token: str) -> CrmAccess:
     with told_while_connecting():
         crm = crm_type.open(host, token)
         return CrmAccess(kind, token, crm.account(), read_definitions(crm))
-
-
-@contextmanager
-def told_while_connecting() -> Iterator[None]:
-    """Raise the errors of a CRM as Invalid at the field `token`, in words for somebody who is connecting an account."""
-    try:
-        yield
-    except CrmError as error:
-        raise Invalid(crm_messages.while_connecting(error.sentence), field="token", **error.values) from error
 
 
 def read_definitions(crm: Crm) -> Definitions:

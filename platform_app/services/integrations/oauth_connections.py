@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
 from platform_app.errors import Forbidden, Invalid
+from platform_app.integrations.connecting import told_while_connecting
 from platform_app.integrations.kommo import oauth
 from platform_app.integrations.kommo.client import Access, LongLivedToken
 from platform_app.integrations.kommo.crm import KommoCrm
@@ -59,7 +60,7 @@ def finish(who: Identity, *, state: str, code: str, referer: str) -> CrmConnecti
     """
     with session_scope(who.tenant_id) as session:
         integration = _take(session, who, state)
-    with connections.told_while_connecting():
+    with told_while_connecting():
         with translated_errors():
             tokens = oauth.exchange_code(integration, referer, code)
         crm = KommoCrm(tokens.host, LongLivedToken(Access(tokens.host, tokens.access_token)))
