@@ -12,9 +12,12 @@ from platform_app.automation import steps
 from platform_app.automation.input_fields import input_fields
 from platform_app.automation.operators import OPERATORS
 from platform_app.automation.steps import STEPS
+from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.actions import ACTIONS
 from platform_app.i18n import translate
+from platform_app.models.agent import Channel
+from platform_app.services.channels.channel_names import CHANNELS
 
 ROOT = Path(__file__).parents[1]
 TESTS = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
@@ -45,6 +48,14 @@ def test_every_operator_function_is_found() -> None:
     functions = ast.parse((ROOT / "platform_app/automation/operators.py").read_text()).body
     taken = [node.name.strip("_") for node in functions if isinstance(node, ast.FunctionDef) and node.args.args]
     assert [name for name in taken if name != "operator"] == list(OPERATORS), "an operator is marked with @operator"
+
+
+def test_every_channel_has_a_kind_that_is_found_and_a_place_in_the_menu() -> None:
+    assert {*CHANNEL_KINDS} == {*Channel} - {Channel.TEST} and {*CHANNELS} == {*Channel}
+    assert len({kind.menu_order for kind in CHANNEL_KINDS.values()}) == len(CHANNEL_KINDS)
+    for kind in CHANNEL_KINDS.values():
+        said = [kind.push.setup_help, *(one.label for one in kind.push.access_fields)] if kind.push else []
+        assert [words for words in said if translate("ru", words) == words] == [], kind.kind
 
 
 @pytest.mark.parametrize("noun", KINDS)

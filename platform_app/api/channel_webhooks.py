@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from platform_app.api.routes import ANYONE, route
-from platform_app.channels.push_channel import ChannelPost, PushChannel
+from platform_app.channels.push_channel import ChannelError, ChannelPost, PushChannel
 from platform_app.db import session_scope
 from platform_app.errors import Forbidden, Invalid, NotFound
 from platform_app.models.channel import ChannelAccount
@@ -32,23 +32,33 @@ async def receive_update(request: Request) -> Response:
     if push is None:
         raise NotFound("Page not found.")
     post = ChannelPost(request.headers, await request.body())
-    await asyncio.to_thread(_check_genuine, account, push, post)
+    if (answer := await asyncio.to_thread(_answer_or_check, account, push, post)) is not None:
+        return PlainTextResponse(answer)
     try:
         data: Any = push.parse_post(post)
     except (ValueError, RecursionError):
         raise Invalid("The body isn’t JSON.") from None
     await asyncio.to_thread(updates.accept, account, data)
-    return JSONResponse({"ok": True})
+    return PlainTextResponse(push.accepted_answer) if push.accepted_answer else JSONResponse({"ok": True})
 
 
-def _check_genuine(account: ChannelAccount, push: PushChannel, post: ChannelPost) -> None:
-    """Raise Forbidden, and log it, if a post does not come from the account's channel."""
+def _answer_or_check(account: ChannelAccount, push: PushChannel, post: ChannelPost) -> str | None:
+    """Return the answer that a post asks for, None for one that tells something.
+
+    Raises Forbidden, and logs it, if the post does not come from the account's channel.
+    """
     with session_scope(account.tenant_id, read_only=True) as session:
         key = channel_access.get_webhook_key(session, account)
         secret = channel_access.get_token(session, account)
-    if not push.is_genuine(post, secret=secret, key=key, account_id=account.outside_id):
+    try:
+        answer = push.answer_post(post, secret=secret, account_id=account.outside_id)
+        is_genuine = answer is not None or push.is_genuine(post, secret=secret, key=key, account_id=account.outside_id)
+    except ChannelError:
+        answer, is_genuine = None, False
+    if not is_genuine:
         log.warning("a post to a channel account was refused", account_id=account.id, kind=account.kind.value)
         raise Forbidden("Invalid request key.")
+    return answer
 
 
 @route("/hooks/channels/{token}", ANYONE, methods=["GET"])

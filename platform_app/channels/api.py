@@ -8,4 +8,4 @@ class ApiSettings(ChannelSettings):
     """The settings of an account of the API channel."""
 
 
-API = ChannelKind(Channel.API, "API", ApiSettings, longest_text=20_000)
+API = ChannelKind(Channel.API, "API", ApiSettings, longest_text=20_000, menu_order=2)

@@ -41,6 +41,8 @@ class ChannelKind:
     settings: type[ChannelSettings]
     longest_text: int  # characters of one message that comes in
     push: PushChannel | None = None  # without it contacts fetch their messages themselves
+    menu_order: int = 100  # among the channels that are offered
+    is_mirrored: bool = False  # its conversations are shown in Kommo
 
     @property
     def form(self) -> dict[str, FormField]:

@@ -232,4 +232,6 @@ def _refusal(error: Invalid) -> ChannelError:
     return MessageRefused(error.sentence, **error.values)
 
 
-EMAIL = ChannelKind(Channel.EMAIL, CHANNEL, EmailSettings, longest_text=email_message.MAX_TEXT + 2_000, push=Mailbox())
+EMAIL = ChannelKind(
+    Channel.EMAIL, CHANNEL, EmailSettings, longest_text=email_message.MAX_TEXT + 2_000, push=Mailbox(), menu_order=7
+)

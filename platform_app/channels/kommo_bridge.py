@@ -208,4 +208,6 @@ class KommoSettings(ChannelSettings):
     """The settings of a Salesbot."""
 
 
-KOMMO = ChannelKind(Channel.KOMMO, CHANNEL, KommoSettings, longest_text=MAX_TEXT_IN + 200, push=SalesbotBridge())
+KOMMO = ChannelKind(
+    Channel.KOMMO, CHANNEL, KommoSettings, longest_text=MAX_TEXT_IN + 200, push=SalesbotBridge(), menu_order=5
+)

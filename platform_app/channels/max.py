@@ -173,4 +173,12 @@ def _at(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-MAX = ChannelKind(Channel.MAX, max_api.CHANNEL, BotSettings, longest_text=MAX_TEXT + 200, push=MaxBot())
+MAX = ChannelKind(
+    Channel.MAX,
+    max_api.CHANNEL,
+    BotSettings,
+    longest_text=MAX_TEXT + 200,
+    push=MaxBot(),
+    menu_order=4,
+    is_mirrored=True,
+)

@@ -174,6 +174,8 @@ class PushChannel(ABC):
     always_polls = False  # what is posted to the webhook does not tell everything
     answers_when_asked = False  # each message goes to a `reply_address`
     has_webhook = True  # else messages are always asked for
+    names_when_asked = False  # updates hold no name of the contact, `contact_name` returns it
+    accepted_answer = ""  # the text with which a post to the webhook is answered; "": JSON
     blocked_sentence = "The contact blocked this account. You can reply once they write again."  # a message id
 
     def join_access(self, values: Mapping[str, str]) -> str:
@@ -190,6 +192,17 @@ class PushChannel(ABC):
     def is_genuine(self, post: ChannelPost, *, secret: str, key: str, account_id: str) -> bool:
         """Return whether a post to the webhook comes from the channel; `account_id` is the account's id there."""
         return hmac.compare_digest(post.headers.get(self.secret_header, "").encode(), key.encode())
+
+    def answer_post(self, post: ChannelPost, *, secret: str, account_id: str) -> str | None:
+        """Return the text that answers a post which asks for one, such as a challenge; None for any other post.
+
+        It is called before `is_genuine`, outside a transaction, and may call the channel.
+        """
+        return None
+
+    def contact_name(self, secret: str, chat_id: str) -> str:
+        """Return the name of a contact, "" if it is not known; within a few seconds, since a post is answered then."""
+        return ""
 
     def parse_post(self, post: ChannelPost) -> Any:
         """Return the update that was posted, unread. Raises ValueError if it cannot be parsed."""

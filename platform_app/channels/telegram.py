@@ -170,4 +170,12 @@ def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-TELEGRAM = ChannelKind(Channel.TELEGRAM, CHANNEL, BotSettings, longest_text=MAX_TEXT + 200, push=TelegramBot())
+TELEGRAM = ChannelKind(
+    Channel.TELEGRAM,
+    CHANNEL,
+    BotSettings,
+    longest_text=MAX_TEXT + 200,
+    push=TelegramBot(),
+    menu_order=3,
+    is_mirrored=True,
+)

@@ -166,4 +166,6 @@ def _luminance(share: float) -> float:
     return share / 12.92 if share <= 0.03928 else float(((share + 0.055) / 1.055) ** 2.4)
 
 
-WEB_CHAT = ChannelKind(Channel.WEB_CHAT, "Web chat", WebChatSettings, longest_text=4_000)
+WEB_CHAT = ChannelKind(
+    Channel.WEB_CHAT, "Web chat", WebChatSettings, longest_text=4_000, menu_order=1, is_mirrored=True
+)

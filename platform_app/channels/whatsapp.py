@@ -210,4 +210,6 @@ def to_whatsapp(text: str) -> str:
     return strip_markdown(marked).replace(_BOLD_MARK, "*")
 
 
-WHATSAPP = ChannelKind(Channel.WHATSAPP, CHANNEL, ChannelSettings, longest_text=MAX_TEXT + 400, push=WhatsAppNumber())
+WHATSAPP = ChannelKind(
+    Channel.WHATSAPP, CHANNEL, ChannelSettings, longest_text=MAX_TEXT + 400, push=WhatsAppNumber(), menu_order=6
+)

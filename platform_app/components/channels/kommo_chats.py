@@ -12,7 +12,7 @@ def own_chats_card() -> rx.Component:
     """Return the card in which a channel of our own is connected, or disconnected once it is."""
     state = KommoChatsState
     explained = t(
-        "Conversations of web chat, Telegram and MAX are shown in Kommo, and managers answer them there. "
+        "Conversations of web chat and messengers are shown in Kommo, and managers answer them there. "
         "Kommo support registers the channel with the address below and gives you its IDs and secret."
     )
     return rx.el.section(

@@ -4,16 +4,17 @@ A message is known by its id in its chat, so that an update that is repeated, in
 stronger key than the update's own number. Updates that cannot be read are logged and not asked for again.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from sqlmodel import col
 
-from platform_app.channels.push_channel import Update, UpdateKind
+from platform_app.channels.push_channel import ChannelError, PushChannel, Update, UpdateKind
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
-from platform_app.errors import PlatformError
+from platform_app.errors import Conflict, PlatformError
 from platform_app.i18n import translate
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.channel import ChannelAccount, ChannelIdentity, InboundMessage
@@ -22,6 +23,7 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
 from platform_app.services.channels import (
     attachments,
+    channel_access,
     channel_accounts,
     delivery_statuses,
     echoes,
@@ -56,7 +58,22 @@ def accept(account: ChannelAccount, data: Any) -> None:
         if update is None or receiver is None:
             log.info("an update of a channel concerns no conversation", account_id=account.id)
             continue
-        _store(receiver, update)
+        _store(receiver, _named(receiver, push, update))
+
+
+def _named(account: ChannelAccount, push: PushChannel, update: Update) -> Update:
+    """Return an update with the name of a contact who writes for the first time, if the channel has to be asked."""
+    if not push.names_when_asked or update.kind != UpdateKind.MESSAGE or update.name:
+        return update
+    try:
+        with session_scope(account.tenant_id, read_only=True) as session:
+            if inbound.find_identity(session, account, update.chat_id) is not None:
+                return update
+            secret = channel_access.get_token(session, account)
+        return replace(update, name=push.contact_name(secret, update.chat_id)[:200])
+    except (ChannelError, Conflict) as error:  # a name is not worth losing a message
+        log.info("the name of a contact is not known", account_id=account.id, reason=str(error)[:200])
+        return update
 
 
 def _store(account: ChannelAccount, update: Update) -> None:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import structlog
 from sqlmodel import col
 
+from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import PlatformError
 from platform_app.integrations.kommo import chats, errors
 from platform_app.integrations.kommo.chats import ChatMessage, ChatsClient, Person
-from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount, OutboundState
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
@@ -28,7 +28,7 @@ OVERLAP = timedelta(seconds=30)  # by which events may be stored after they happ
 RETRY = timedelta(seconds=30)
 BATCH = 20
 MAX_TEXT = 10_000
-MIRRORED = (Channel.WEB_CHAT, Channel.TELEGRAM, Channel.MAX)
+MIRRORED = tuple(kind.kind for kind in CHANNEL_KINDS.values() if kind.is_mirrored)
 KINDS = (EventKind.MESSAGE_RECEIVED, EventKind.REPLY_SENT, EventKind.MEMBER_REPLIED)
 TYPING_SECONDS = 5.0
 MAX_TYPING = 1_000  # conversations of which it is known when it was shown
