@@ -36,6 +36,7 @@ class Channel(StrEnum):
     WHATSAPP = "whatsapp"
     KOMMO = "kommo"
     EMAIL = "email"
+    VK = "vk"
 
 
 class KnowledgeScope(StrEnum):

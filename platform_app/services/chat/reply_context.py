@@ -108,9 +108,8 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
         if reply is None or reply.replaced or reply.state != MessageState.STREAMING:
             return None
-        conversation = session.exec(
-            owned(Conversation, tenant_id).where(Conversation.id == reply.conversation_id)
-        ).one()
+        of_reply = owned(Conversation, tenant_id).where(Conversation.id == reply.conversation_id)
+        conversation = session.exec(of_reply).one()
         settings, version = agents.effective_settings(
             session, tenant_id, conversation.agent_id, draft=conversation.use_draft
         )
