@@ -15,7 +15,8 @@ from platform_app.models.conversation import ConversationState, MessageState
 from platform_app.models.person import Identity
 from platform_app.services.budgets import budgets
 from platform_app.services.channels import attachments
-from platform_app.services.chat import media_reading, reply_media
+from platform_app.services.chat import conversations, hand_off, media_reading, reply_media
+from platform_app.services.crm import contacts
 from tests.channels.bots import telegram as telegram
 from tests.channels.test_media_headers import ogg, png
 from tests.chat.test_reply_media import PNG, bot, provider, receive, replies
@@ -158,3 +159,33 @@ def test_a_description_is_one_line_however_long(
     receive(who, bot, telegram.customer().photo(content=PNG))
     (seen,) = [message["content"] for message in provider.last.body["messages"] if message["role"] == "user"]
     assert len(seen.splitlines()) == 1 and "\x00" not in seen and len(seen) < 4_200
+
+
+@pytest.mark.parametrize("change", ["taken over", "closed", "contact deleted", "conversation deleted"])
+def test_what_a_member_does_while_a_recording_is_read_counts(
+    who: Identity,
+    telegram: FakeTelegram,
+    bot: ChannelAccount,
+    provider: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    read = media_reading.read_file
+
+    async def act(*given: Any) -> Any:
+        conversation = the_talk(who)
+        if change == "taken over":
+            call(who, hand_off.take_over, conversation.id)
+        elif change == "closed":
+            call(who, hand_off.close, conversation.id)
+        elif change == "contact deleted":
+            call(who, contacts.delete, conversation.contact_id)
+        else:
+            call(who, conversations.delete, conversation.id)
+        return await read(*given)
+
+    monkeypatch.setattr(media_reading, "read_file", act)
+    receive(who, bot, telegram.customer().voice())
+    assert telegram.texts() == [] or change == "contact deleted"
+    assert all(reply.state != MessageState.STREAMING for reply in replies(who))
+    assert all(file.text for file in rows(who, Attachment)), "it is there for who reads the conversation"

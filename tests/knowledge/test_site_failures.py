@@ -49,6 +49,20 @@ def test_a_site_without_its_pages_keeps_their_texts_for_a_day(
     assert outcomes(who, site_id)["/prices"] == "gone" and titles(who) == ["Hours", "Shop"]
 
 
+def test_a_reading_by_a_clock_that_was_ahead_is_followed_by_the_next_one(who: Identity, site: Site) -> None:
+    site_id = add(who, site, scope="page")
+    with session_scope(who.tenant_id) as session:
+        row = sites.get(session, who, site_id)
+        row.read_at, row.next_read_at = now() + timedelta(days=365), now() + timedelta(days=366)
+        site_readings.list_pages(session, row)[0].missing_since = now() + timedelta(days=365)
+    site.pages["/"].status = 404
+    site_jobs.start_due()
+    assert stored(who, site_id).state == SiteState.QUEUED
+    work(who)
+    missing_since = pages(who, site_id)["/"].missing_since
+    assert missing_since is not None and missing_since <= now()
+
+
 def test_a_page_that_comes_back_is_missed_anew(who: Identity, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site_id = add(who, site)
     site.pages["/prices"].status = 404

@@ -1,7 +1,9 @@
 """Site jobs: begins the readings of web addresses that are due, and what their jobs call when they fail."""
 
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col
 
 from platform_app.clock import now
@@ -13,17 +15,23 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.web_site import SiteState, WebSite
 from platform_app.services.knowledge import site_readings
 
+CLOCK_TOLERANCE = timedelta(hours=1)
+
+
+def _is_due() -> ColumnElement[bool]:
+    """Return the condition of being due: also of what was read by a clock that was ahead, and would wait for that."""
+    was_ahead = and_(col(WebSite.next_read_at).is_not(None), col(WebSite.read_at) > now() + CLOCK_TOLERANCE)
+    return or_(col(WebSite.next_read_at) <= now(), was_ahead)
+
 
 def start_due() -> bool:
     """Begin the readings that are due; return that none is left."""
-    due = unscoped(WebSite).where(
-        col(WebSite.next_read_at) <= now(), col(WebSite.is_paused).is_(False), col(WebSite.deleted_at).is_(None)
-    )
+    due = unscoped(WebSite).where(_is_due(), col(WebSite.is_paused).is_(False), col(WebSite.deleted_at).is_(None))
     with session_scope(reason="web addresses that are due", read_only=True) as session:
         found = session.execute(due.with_only_columns(WebSite.tenant_id, WebSite.id)).all()
     for tenant_id, site_id in found:
         with session_scope(tenant_id) as session:
-            still = owned(WebSite, tenant_id).where(WebSite.id == site_id, col(WebSite.next_read_at) <= now())
+            still = owned(WebSite, tenant_id).where(WebSite.id == site_id, _is_due())
             site: WebSite | None = session.exec(still.with_for_update(skip_locked=True)).first()
             if site is not None and not site.is_paused and site.deleted_at is None and not site.is_in_progress:
                 site_readings.start(session, site)

@@ -98,7 +98,7 @@ def _keep_for_a_day(page: WebPage, result: PageResult) -> None:
     if result.outcome not in _MAY_PASS or not page.source_id or result.is_final:
         page.missing_since = page.missing_since if result.outcome == PageOutcome.FAILED else None
         return
-    page.missing_since = page.missing_since or now()
+    page.missing_since = min(page.missing_since or now(), now())  # the clock may have been ahead
     if now() - page.missing_since < site_readings.MISSING_KEPT:
         result.reason = KEPT if result.outcome == PageOutcome.GONE else result.reason
         result.outcome = PageOutcome.FAILED
