@@ -38,6 +38,10 @@ _TYPES = (  # never SVG or HTML, in which scripts may run
 )
 
 
+_MP4_AUDIO = MediaType(_RECORDING, "audio/mp4", "m4a")
+_MP4_TRACK = re.compile(rb"hdlr.{8}(soun|vide)", re.DOTALL)  # what a track of MPEG-4 is: sound or a film
+
+
 def kind_of(label: str, name: str) -> AttachmentKind:
     """Return what a file is by its name's ending, or without one by its label, a message id such as "Photo"."""
     ending = PurePosixPath(name).suffix.lower().removeprefix(".")
@@ -54,5 +58,7 @@ def media_type(content: bytes) -> MediaType | None:
     A picture with more than MAX_PIXELS is any other file: unpacked it could take all the memory of a page.
     """
     kind = next((kind for signature, kind in _TYPES if signature.match(content)), None)
+    if kind is None and content[4:8] == b"ftyp" and {*_MP4_TRACK.findall(content)} == {b"soun"}:
+        return _MP4_AUDIO  # recorders of telephones use the brands of films
     is_picture = kind is not None and kind.kind == AttachmentKind.PICTURE
     return None if is_picture and media_headers.count_pixels(content) > media_headers.MAX_PIXELS else kind

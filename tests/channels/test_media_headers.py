@@ -9,6 +9,7 @@ import pytest
 
 from platform_app.channels import media_headers
 from platform_app.channels.media_kinds import media_type
+from platform_app.models.channel import AttachmentKind
 
 
 def png(width: int, height: int) -> bytes:
@@ -89,6 +90,18 @@ RECORDINGS = [
 @pytest.mark.parametrize("content", RECORDINGS)
 def test_a_recording_says_its_length(content: bytes) -> None:
     assert media_headers.read_seconds(content) == pytest.approx(30, abs=0.1)
+
+
+def mp4(brand: bytes, *tracks: bytes) -> bytes:
+    return bytes(4) + b"ftyp" + brand + bytes(20) + b"".join(b"hdlr" + bytes(8) + track + bytes(12) for track in tracks)
+
+
+def test_a_recording_in_mpeg_4_is_told_from_a_film_by_its_tracks() -> None:
+    for brand in (b"mp42", b"isom", b"3gp4"):
+        recording = media_type(mp4(brand, b"soun"))
+        assert recording is not None and (recording.kind, recording.ending) == (AttachmentKind.RECORDING, "m4a")
+        assert media_type(mp4(brand, b"vide", b"soun")) is None and media_type(mp4(brand)) is None
+    assert media_type(mp4(b"heic", b"pict")) is None
 
 
 def test_no_bytes_fail() -> None:
