@@ -26,10 +26,12 @@ from platform_app.channels.push_channel import (
     ChannelError,
     ChannelPost,
     ContactBlocked,
+    CredentialRefused,
     MessageRefused,
     OutcomeUnknown,
     Profile,
     PushChannel,
+    ReceivedElsewhere,
     TemporaryFailure,
     Update,
     UpdateKind,
@@ -48,6 +50,11 @@ MAX_TEXT = 4_000  # 4096 are accepted (uncertain: the documents say 9000); longe
 BUSY = "VK asks to wait because of too many messages. The platform will send this one automatically."
 SERVER_ERROR = "VK returned an error ({status}). Retrying automatically."
 REVOKED = "VK no longer accepts the community’s access key. Enter a new one from the community’s settings."
+NOT_ACCEPTED = "VK doesn’t accept this access key. Create one in the community’s settings, API usage."
+LACKS_RIGHTS = "The access key needs the rights to manage the community and its messages. Create one that has them."
+NO_ROOM = (
+    "VK doesn’t accept this platform as a receiver. A community has up to 10: remove one in its settings, API usage."
+)
 BLOCKED = "The contact doesn’t let the community write to them. You can reply once they write again."
 REFUSED = "VK rejected the message: {reason}"
 _EVENTS = ("message_new", "message_edit", "message_reply", "message_allow", "message_deny")
@@ -65,12 +72,17 @@ _LABELS = {
     "poll": "Poll",
 }
 _REFUSED_KEY, _REFUSED_CONTACT = (5, 27, 28), (900, 901, 902)  # codes of errors
+_LACKING_RIGHTS = (7, 15, 203)
 _WAITS = {
     6: 1.0,
     9: 60.0,
     29: 600.0,
 }  # too often in a second; alike too often; too often in a day (uncertain: how long)
 _FAULTS = (1, 10)  # of VK itself: a repeat with the same random_id sends nothing twice
+
+
+class _Denied(MessageRefused):
+    """The access key lacks a right."""
 
 
 class VkCommunity(PushChannel):
@@ -91,12 +103,16 @@ class VkCommunity(PushChannel):
     blocked_sentence = BLOCKED
 
     def profile(self, secret: str) -> Profile:
-        """Return the id and the short name of the community. Raises AccountRefused for the key of a person."""
-        answer = _call(secret, "groups.getById")
-        groups = answer.get("groups") if isinstance(answer, dict) else answer
-        if not groups:  # the key of a person
-            raise AccountRefused(REVOKED)
-        group = groups[0]
+        """Return the id and the short name of the community.
+
+        Raises CredentialRefused for a key that is not accepted, that of a person, and one without the rights.
+        """
+        try:
+            group = _community(secret)
+        except AccountRefused:
+            raise CredentialRefused(NOT_ACCEPTED, "token") from None
+        _manage(secret, "groups.getCallbackServers", {"group_id": int(group["id"])})
+        _manage(secret, "messages.getConversations", {"count": 1})
         return Profile(str(int(group["id"])), str(group.get("screen_name") or f"club{group['id']}")[:120])
 
     def link(self, name: str) -> str:
@@ -136,17 +152,17 @@ class VkCommunity(PushChannel):
 
     def set_webhook(self, secret: str, address: str, key: str) -> None:
         """Let updates be posted to an address, in place of our former one, or keep them to be asked for."""
-        group = {"group_id": int(self.profile(secret).outside_id)}
-        for server in _call(secret, "groups.getCallbackServers", group).get("items") or []:
+        group = {"group_id": int(_community(secret)["id"])}
+        for server in _manage(secret, "groups.getCallbackServers", group).get("items") or []:
             if server.get("title") == SERVER_TITLE:
-                _call(secret, "groups.deleteCallbackServer", group | {"server_id": server["id"]})
+                _manage(secret, "groups.deleteCallbackServer", group | {"server_id": server["id"]})
         events = dict.fromkeys(_EVENTS, 1) | {"api_version": VERSION}
         if not address:
-            _call(secret, "groups.setLongPollSettings", group | events | {"enabled": 1})
+            _manage(secret, "groups.setLongPollSettings", group | events | {"enabled": 1})
             return
         server = {"url": address, "title": SERVER_TITLE, "secret_key": _post_secret(key)}
-        added = _call(secret, "groups.addCallbackServer", group | server)
-        _call(secret, "groups.setCallbackSettings", group | events | {"server_id": int(added["server_id"])})
+        added = _manage(secret, "groups.addCallbackServer", group | server)
+        _manage(secret, "groups.setCallbackSettings", group | events | {"server_id": int(added["server_id"])})
 
     def set_commands(self, secret: str) -> None:
         """Do nothing: there is no menu of commands."""
@@ -175,8 +191,7 @@ class VkCommunity(PushChannel):
 
     def fetch(self, secret: str, cursor: str, *, seconds: float) -> Batch:
         """Return the updates after an event number; those before the first request are not asked for."""
-        group = {"group_id": int(self.profile(secret).outside_id)}
-        server = _call(secret, "groups.getLongPollServer", group)
+        server = _manage(secret, "groups.getLongPollServer", {"group_id": int(_community(secret)["id"])})
         start = cursor if cursor.isascii() and cursor.isdecimal() else str(server["ts"])
         query = {"act": "a_check", "key": server["key"], "ts": start, "wait": int(seconds)}
         answer = _json(_get(f"{server['server']}?{urlencode(query)}", seconds + 10))
@@ -203,6 +218,29 @@ def random_id(reference: str, text: str) -> int:
     """Return the same number for each attempt at a part of a message; without a reference it is that of the text."""
     part_id = reference.partition(".")[0] or text
     return int.from_bytes(hashlib.sha256(part_id.encode()).digest()[:4], "big") >> 1 or 1  # 31 bits; 0 is no id
+
+
+def _community(token: str) -> dict[str, Any]:
+    """Return the community of an access key. Raises AccountRefused for the key of a person."""
+    answer = _call(token, "groups.getById")
+    groups = answer.get("groups") if isinstance(answer, dict) else answer
+    if not groups:
+        raise AccountRefused(REVOKED)
+    community: dict[str, Any] = groups[0]
+    return community
+
+
+def _manage(token: str, method: str, params: Mapping[str, Any]) -> Any:
+    """Call a method that manages the community.
+
+    Raises CredentialRefused if the key lacks the right, ReceivedElsewhere if VK does not let us in beside others.
+    """
+    try:
+        return _call(token, method, params)
+    except _Denied:
+        raise CredentialRefused(LACKS_RIGHTS, "token") from None
+    except MessageRefused:
+        raise ReceivedElsewhere(NO_ROOM) from None
 
 
 def _post_secret(key: str) -> str:
@@ -251,7 +289,8 @@ def _error(held: Mapping[str, Any]) -> ChannelError:
         return TemporaryFailure(BUSY, seconds=_WAITS[code])
     if code in _FAULTS:
         return TemporaryFailure(SERVER_ERROR, status=code)
-    return MessageRefused(REFUSED, reason=str(held.get("error_msg") or code)[:200])
+    kind = _Denied if code in _LACKING_RIGHTS else MessageRefused
+    return kind(REFUSED, reason=str(held.get("error_msg") or code)[:200])
 
 
 def _read_update(data: dict[str, Any]) -> Update | None:

@@ -159,7 +159,8 @@ def test_refusals_are_said(
         (10, TemporaryFailure, 0.0),
         (27, AccountRefused, None),
         (900, ContactBlocked, None),
-        (7, MessageRefused, None),
+        (7, vk._Denied, None),
+        (914, MessageRefused, None),
     ],
 )
 def test_each_error_has_a_meaning(fake: FakeVk, code: int, kind: type[Exception], seconds: float | None) -> None:
@@ -175,7 +176,33 @@ def test_an_unknown_key_is_refused_at_the_field(fake: FakeVk) -> None:
     for token in ("nonsense", "ключ"):
         with pytest.raises(Invalid) as caught:
             channel_access.verify(Channel.VK, token)
-        assert caught.value.field == "token"
+        assert (caught.value.field, caught.value.sentence) == ("token", vk.NOT_ACCEPTED)
+
+
+@pytest.mark.parametrize("right", ["manage", "messages"])
+def test_a_key_without_a_right_is_refused(who: Identity, fake: FakeVk, right: str) -> None:
+    fake.rights.remove(right)
+    with pytest.raises(Invalid) as caught:
+        channel_access.verify(Channel.VK, fake.token)
+    assert (caught.value.field, caught.value.sentence) == ("token", vk.LACKS_RIGHTS)
+
+
+def test_a_community_with_ten_servers_says_so(
+    who: Identity, fake: FakeVk, community: ChannelAccount, env: pytest.MonkeyPatch
+) -> None:
+    fake.servers = [{"id": number, "title": "Other", "url": "x"} for number in range(10)]
+    env.setenv("PLATFORM_PUBLIC_URL", PUBLIC_URL)
+    forget_process_state()
+    poll(who)
+    (account,) = call(who, channel_accounts.list_accounts)
+    assert (account.state, account.problem) == (AccountState.CONNECTED, vk.NO_ROOM)
+
+
+def test_a_right_that_is_taken_away_is_said(who: Identity, fake: FakeVk, community: ChannelAccount) -> None:
+    fake.rights.remove("manage")
+    poll(who)
+    (account,) = call(who, channel_accounts.list_accounts)
+    assert (account.state, account.problem) == (AccountState.REFUSED, vk.LACKS_RIGHTS)
 
 
 def test_who_answers_in_vk_is_in_charge(who: Identity, fake: FakeVk, community: ChannelAccount) -> None:

@@ -3,6 +3,7 @@
 - POST /method/{name} with form fields and `v`; the access key in Authorization: Bearer; a wrong one is error 5
   (dev.vk.com/en/reference/errors).
 - Answers have `response`, or `error` with `error_code` and `error_msg`, both with status 200.
+- Without the right of a key a method is error 15; uncertain: whether error 7 or 15.
 - messages.send takes peer_id, random_id and message; a random_id that is known sends nothing and returns the first id
   (dev.vk.com/en/method/messages.send; uncertain: for how long it is known).
 - groups.addCallbackServer {url, title of at most 14 characters, secret_key of at most 50}, groups.setCallbackSettings;
@@ -33,6 +34,7 @@ class FakeVk:
         self.updates: list[dict[str, Any]] = []
         self.faults: list[int] = []
         self.is_cut = False  # the next message is sent, and there is no answer
+        self.rights = {"manage", "messages"}
         self.servers: list[dict[str, Any]] = []
         self.settings: dict[str, dict[str, str]] = {}
         self.failed: dict[str, Any] | None = None
@@ -80,6 +82,9 @@ class FakeVk:
     def answer(self, method: str, given: dict[str, str]) -> Any:
         """Return the response to a method; raises LookupError with the code of an error."""
         self.calls.append(method)
+        right = "messages" if method.startswith("messages.") else "manage"
+        if method not in ("groups.getById", "users.get") and right not in self.rights:
+            raise LookupError(15)
         if method == "groups.getById":
             return {"groups": [{"id": self.group_id, "name": "Мастерская", "screen_name": "workshop"}], "profiles": []}
         if method == "users.get":
@@ -100,6 +105,8 @@ class FakeVk:
         if method == "groups.deleteCallbackServer":
             self.servers = [server for server in self.servers if str(server["id"]) != given["server_id"]]
         if method == "groups.addCallbackServer":
+            if len(self.servers) == 10:
+                raise LookupError(2000)
             if len(given["title"]) > 14 or len(given["secret_key"]) > 50 or not given["secret_key"].isalnum():
                 raise LookupError(100)
             self.servers.append(given | {"id": next(self._ids)})
