@@ -8,9 +8,11 @@ import reflex as rx
 
 from platform_app.components.inbox.message import message
 from platform_app.models.person import Identity
+from platform_app.services.chat.media_reading import NO_MEDIA
 from platform_app.state.inbox.conversation import InboxState
 from tests.channels.bots import connected, post_all, work
 from tests.channels.bots import telegram as telegram
+from tests.channels.test_media_headers import png
 from tests.fake_provider import FakeProvider, hears, refuses, says, serving
 from tests.fakes.telegram import FakeTelegram
 from tests.headless.harness import Tab, sign_in
@@ -60,3 +62,19 @@ async def test_a_recording_and_a_picture_are_shown_with_their_texts(who: Identit
         ("file", "offer.pdf", "", "", ""),
     ]
     assert all(file.href.startswith("/api/attachments/acme/") for file in files)
+
+
+async def test_what_is_no_picture_is_offered_as_a_file(
+    who: Identity, telegram: FakeTelegram, provider: FakeProvider
+) -> None:
+    def receive() -> None:
+        bot = connected(who, telegram, published(who, channels=["test"], model="fake-1"))
+        for content in (b"<svg onload='alert(1)'/>", png(60_000, 60_000)):
+            asyncio.run(post_all(bot, telegram.customer().photo(content=content)))
+            work(who)
+
+    await asyncio.to_thread(receive)
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, the_talk(who).id)
+        shown = [file for row in tab.get(InboxState, "messages") for file in row.attachments]
+    assert [(file.kind, file.problem) for file in shown] == [("file", NO_MEDIA), ("picture", "")]

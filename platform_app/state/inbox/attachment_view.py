@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from platform_app.i18n import translate
 from platform_app.models.channel import Attachment, AttachmentKind
 from platform_app.models.person import Identity
+from platform_app.services.chat.media_reading import NO_MEDIA
 
 _TEXTS = {
     AttachmentKind.FILE: "",
@@ -26,11 +27,15 @@ class AttachmentLink:
 
 
 def build_attachment(row: Attachment, who: Identity, language: str) -> AttachmentLink:
-    """Return an attachment with its address, and the text that a model made of it."""
+    """Return an attachment with its address, and the text that a model made of it.
+
+    What is no picture or recording, whatever its name says, is stored as any other file: a browser would show nothing.
+    """
+    kind = AttachmentKind.FILE if row.text_problem == NO_MEDIA else row.kind
     return AttachmentLink(
         f"/api/attachments/{who.slug}/{row.id}",
         row.name or translate(language, row.label),
-        kind=row.kind.value,
+        kind=kind.value,
         text_label=translate(language, _TEXTS[row.kind], model=row.text_model) if row.text else "",
         text=row.text,
         problem=translate(language, row.text_problem) if row.text_problem else "",
