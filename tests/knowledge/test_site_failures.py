@@ -112,6 +112,18 @@ def test_broken_links_are_no_pages_that_are_gone(who: Identity, site: Site) -> N
     assert len(activities(who)) == before, "nothing was added, changed or gone"
 
 
+def test_of_many_broken_links_only_some_are_asked_again(
+    who: Identity, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(site_readings._WITHOUT_ROOM, PageOutcome.SKIPPED, 2)
+    site.page("/", "Shop", "Bicycles.", *(f"/broken/{number}" for number in range(6)), "/prices")
+    site_id = add(who, site)
+    assert list(outcomes(who, site_id).values()).count("skipped") == 6
+    asked = again(who, site_id, site)
+    assert len([path for path in asked if path.startswith("/broken")]) == 2
+    assert titles(who) == ["Hours", "Prices", "Shop"]
+
+
 def test_a_dead_site_is_asked_less_and_less(who: Identity, site: Site) -> None:
     site_id = add(who, site, interval="day")
     site.put("/robots.txt", "", 500)

@@ -29,7 +29,8 @@ MISSING_KEPT = timedelta(days=1)  # for how long the text of a page is kept that
 MAX_REFUSED = 200  # addresses that robots.txt refuses, which are kept for the report
 BY_ROBOTS = "robots.txt does not allow it."
 NOT_READ = "The reading ended before this page."
-_WITHOUT_ROOM = (PageOutcome.REFUSED, PageOutcome.SKIPPED)  # outcomes of addresses that the page limit does not count
+# Outcomes of addresses that the page limit does not count, and how many of them the next reading asks again.
+_WITHOUT_ROOM = {PageOutcome.REFUSED: MAX_REFUSED, PageOutcome.SKIPPED: 50}
 _BATCH = 300  # hashes in a query
 
 
@@ -64,21 +65,18 @@ def resume(session: Transaction, site: WebSite) -> None:
 
 def _reset_pages(session: Transaction, site: WebSite) -> None:
     """Let all pages wait; those that do not belong to the site any more go with their sources."""
-    kept = 0
+    kept = {"pages": 0, PageOutcome.REFUSED: 0, PageOutcome.SKIPPED: 0}
     for page in list_pages(session, site):
         if page.is_excluded:
             continue
-        is_kept = kept < most_pages(site) or page.outcome in _WITHOUT_ROOM
-        if (
-            page.outcome == PageOutcome.GONE
-            or not is_kept
-            or not site_addresses.belongs(site, page.address, page.depth)
-        ):
+        group = page.outcome if page.outcome in _WITHOUT_ROOM else "pages"
+        is_kept = kept[group] < _WITHOUT_ROOM.get(page.outcome, most_pages(site)) and page.outcome != PageOutcome.GONE
+        if not is_kept or not site_addresses.belongs(site, page.address, page.depth):
             if page.source_id:
                 source_replacement.withdraw(session, site.tenant_id, page.source_id)
             session.delete(page)
             continue
-        kept += page.outcome not in _WITHOUT_ROOM
+        kept[group] += 1
         page.outcome, page.attempts, page.reason = PageOutcome.WAITING, 0, ""
     session.flush()
     first = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id, WebPage.depth == 0)
