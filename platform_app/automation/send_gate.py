@@ -98,6 +98,7 @@ class SendContext:
     window: ServiceWindow | None = None  # None: the channel always takes free text
     sent: Sequence[datetime] = ()  # counted automatic messages of the last 7 days, oldest first
     is_test: bool = False  # an e-mail that follows from a test chat
+    is_shadow: bool = False  # the account is in shadow mode, and so is this conversation
 
     def with_sent(self, moments: Sequence[datetime]) -> "SendContext":
         """Return the context in which messages were also sent at these moments."""
@@ -133,6 +134,8 @@ def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:
         return Decision(Verdict.DROP, GateReason.AGENT_OFF)
     if not context.is_on_channel:
         return Decision(Verdict.DROP, GateReason.CHANNEL)
+    if context.is_shadow:
+        return Decision(Verdict.DROP, GateReason.SHADOW)
     return None
 
 

@@ -34,6 +34,7 @@ class Origin(StrEnum):
     CONVERSATION = "conversation"  # a reply, or a message that a member wrote
     RULE = "rule"
     SEQUENCE = "sequence"
+    SHADOW = "shadow"  # a reply that shadow mode keeps; never sent
 
 
 class MessageState(StrEnum):
@@ -48,7 +49,7 @@ class MessageState(StrEnum):
     FAILED = "failed"  # without any text
     DISCARDED = "discarded"  # not sent: a member or the send gate decided so
     HELD = "held"  # held by the send gate; `gate` stores the reason
-    SUGGESTED = "suggested"  # written for a member who asked for it; never sent
+    SUGGESTED = "suggested"  # written for a member who asked for it, or in shadow mode; never sent
     NOTE = "note"  # a member's note for members; never sent
     BRIEFING = "briefing"  # a member's note for the agent at the hand-back; never sent
 
@@ -141,7 +142,8 @@ class Message(Owned, table=True):
     sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.passages.Passage
     figures: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of its text that stand in no source
     without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
-    is_suggestion: bool = False  # a draft for the member `author_id`, who asked for it; not part of the conversation
+    # Not part of the conversation: a draft for the member `author_id`, who asked for it, or an answer in shadow mode.
+    is_suggestion: bool = False
     template: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.outbound_content
     is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision

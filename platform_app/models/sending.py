@@ -30,6 +30,7 @@ class GateReason(StrEnum):
     OPTED_OUT = "opted_out"  # the contact does not want messages
     AGENT_OFF = "agent_off"  # the agent is switched off or deleted
     CHANNEL = "channel"  # the agent does not work on the channel
+    SHADOW = "shadow"  # the channel account is in shadow mode
     TEST = "test"  # an e-mail that follows from a test chat
     PERSON = "person"  # a person is in charge of the conversation
     WINDOW = "window"  # the channel allows no messages now

@@ -122,8 +122,8 @@ AUDITED: Mapping[type, AuditedTable] = {
     ChannelAccount: AuditedTable(
         _KINDS.CHANNEL_ACCOUNT,
         created=AuditAction.CREATED,
-        shown=("name",),
-        named=("settings", "token"),
+        shown=("name", "is_shadow"),
+        named=("settings", "token", "live_stages", "live_tags"),
         switch="enabled",
     ),
     IncomingWebhook: AuditedTable(

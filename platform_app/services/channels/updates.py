@@ -31,11 +31,12 @@ from platform_app.services.channels import (
     inbound,
 )
 from platform_app.services.channels.inbound import ContactDetails, InboundText
-from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending
+from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending, shadow_mode
 
 log = structlog.get_logger()
 PERSON_COMES = "A teammate will reply here."
 MAX_TURN = timedelta(minutes=2)  # that a bot which was asked takes to ask back
+_SECOND = timedelta(seconds=1)  # channels tell times in whole seconds
 CANNOT_OPEN = "I can’t open attachments. A teammate will take a look and reply here."
 
 
@@ -129,6 +130,7 @@ def _take_over(session: Transaction, account: ChannelAccount, update: Update) ->
     if identity is None or identity.conversation_id is None:
         return
     row = conversation_rows.lock(session, account.tenant_id, identity.conversation_id)
+    shadow_mode.note_answer(session, row, update.at + _SECOND)
     hand_off.take_over_elsewhere(session, row, channel_accounts.kind_of(account).label)
 
 

@@ -21,9 +21,10 @@ from platform_app.models.conversation import (
 from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
+from platform_app.models.sending import GateReason
 from platform_app.services.agents import agents
 from platform_app.services.bin import bin_entries
-from platform_app.services.chat import conversation_rows, message_search, opt_outs, sending
+from platform_app.services.chat import conversation_rows, message_search, opt_outs, sending, shadow_answers
 from platform_app.services.chat.conversation_rows import (
     checked_text,
     event_links,
@@ -187,6 +188,8 @@ def receive(
     if not decision.sends:
         said.gate = decision.as_json()
         update_last_message(session, row, said)
+        if decision.reason == GateReason.SHADOW:
+            shadow_answers.start(session, row, said, settings)
         return said, None
     return said, start_reply(session, row, said=said, settings=settings)
 

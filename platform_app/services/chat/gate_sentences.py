@@ -12,6 +12,7 @@ HELD_SENTENCES = {
     GateReason.TEST: "Message in “{title}” not sent: it was caused by a test chat",
     GateReason.OPTED_OUT: "Message in “{title}” not sent: the contact opted out",
     GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is turned off",
+    GateReason.SHADOW: "Message in “{title}” not sent: shadow mode",
     GateReason.CHANNEL: "Message in “{title}” not sent: the agent isn’t active on this channel",
 }
 REFUSALS = {  # sentences for members

@@ -2,9 +2,10 @@
 
 from platform_app.db import Transaction
 from platform_app.llm import prompts
+from platform_app.models.conversation import Message
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind
-from platform_app.services.chat import conversation_rows
+from platform_app.services.chat import conversation_rows, shadow_answers
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.crm import tasks
 from platform_app.services.feed import activity
@@ -25,6 +26,14 @@ def record(session: Transaction, work: ReplyContext) -> None:
         unanswered_questions.add(session, work.conversation, work.facts.question)
     if work.settings.no_answer_task:
         create_task(session, work)
+
+
+def record_in_shadow(session: Transaction, work: ReplyContext, answer: Message) -> None:
+    """Store whether an answer in shadow mode is none, with its question then; no task is created for it."""
+    is_unanswered = is_no_answer(work)
+    shadow_answers.note_end(session, answer, is_unanswered=is_unanswered)
+    if is_unanswered:
+        unanswered_questions.add(session, work.conversation, work.facts.question)
 
 
 def create_task(session: Transaction, work: ReplyContext) -> None:

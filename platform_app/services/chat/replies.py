@@ -253,7 +253,7 @@ async def _prepare_prompt(work: ReplyContext) -> None:
     await asyncio.to_thread(reply_budget.reserve, work)
     await reply_media.read(work)
     await asyncio.to_thread(tool_turns.load, work)
-    if work.guidance is not None:
+    if work.guidance is not None and not work.is_shadow:
         await _extract_answers(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
         work.query = await search_queries.choose_query(work)

@@ -20,7 +20,7 @@ from platform_app.llm.model_request import ToolDefinition
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conduct import LineOutcome
-from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.models.conversation import Author, Conversation, Message, MessageState, Origin
 from platform_app.rag.retrieval import Retrieval
 from platform_app.rag.search_query import Query
 from platform_app.services.agents import agents
@@ -77,6 +77,7 @@ class ReplyContext:
     stored_text: str = ""  # the text in the row
     is_reserved: bool = False  # its cost is reserved in budgets
     is_suggestion: bool = False
+    is_shadow: bool = False  # it is kept and not sent: nothing but the answer itself is written
     tools: tuple[ToolDefinition, ...] = ()
     tool_round: int = 0  # the number of the next request that may ask for tools
     tool_messages: list[dict[str, Any]] = field(default_factory=list)  # calls with their results, after `messages`
@@ -125,6 +126,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         seen = _visible_facts(settings, values)
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        work.is_shadow = reply.origin == Origin.SHADOW
         work.is_suggestion, work.earlier_calls = reply.is_suggestion, list(reply.gate.get("calls", []))
         work.media.message_ids = [message.id for message in answered if message.is_read or "[" in message.text]
         work.choices = model_calls.model_choices(session, tenant_id, settings)

@@ -91,6 +91,8 @@ def complete(work: ReplyContext) -> None:
             add_trace(session, work, is_unanswered=is_unanswered and work.conversation.is_live and not row.task)
         if row.is_suggestion:
             row.state = MessageState.SUGGESTED
+            if work.is_shadow:
+                no_answer.record_in_shadow(session, work, row)
             conversation_rows.publish_change(session, talk)
             return
         if is_unanswered:

@@ -15,7 +15,7 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
 from platform_app.models.sending import Dispatch, SendingPolicy
 from platform_app.services.agents import agents
-from platform_app.services.chat import service_windows
+from platform_app.services.chat import service_windows, shadow_mode
 
 
 def policy_of(session: Transaction, tenant_id: str) -> SendingPolicy:
@@ -44,6 +44,7 @@ def send_context(session: Transaction, row: Conversation, asked: OutboundMessage
         zone=(contact.time_zone if contact else "") or tenant.time_zone,
         is_agent_on=is_on,
         is_on_channel=works_here,
+        is_shadow=asked.sender != Sender.MEMBER and shadow_mode.is_in_shadow(session, row),
         opted_out_at=contact.opted_out_at if contact else None,
         window=service_windows.window_of(session, row),
         sent=_sent(session, row) if asked.is_counted and (policy.daily_cap or policy.weekly_cap) else (),

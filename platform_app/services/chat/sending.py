@@ -20,7 +20,7 @@ from platform_app.models.conversation import Author, Conversation, Message, Mess
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sending import Dispatch, GateReason, OverdueApproval
-from platform_app.services.chat import conversation_rows, message_search, message_templates, outbound_parts
+from platform_app.services.chat import conversation_rows, message_search, message_templates, outbound_parts, shadow_mode
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 from platform_app.services.chat.gate_sentences import HELD_SENTENCES, REFUSALS
 from platform_app.services.chat.send_contexts import policy_of, send_context
@@ -195,3 +195,5 @@ def note_sent_elsewhere(session: Transaction, row: Conversation, message: Messag
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None, **told).event_id = event.id
     update_last_message(session, row, message)
     message_search.add(session, message)
+    if is_members:
+        shadow_mode.note_answer(session, row, message.created_at, message_id=message.id)

@@ -20,6 +20,7 @@ SENTENCES = {
     GateReason.OPTED_OUT: "Not sent: the contact opted out",
     GateReason.TEST: "Not sent: caused by a test chat",
     GateReason.AGENT_OFF: "Not sent: the agent is turned off",
+    GateReason.SHADOW: "Not sent: shadow mode",
     GateReason.CHANNEL: "Not sent: the agent isn’t active on this channel",
 }
 
