@@ -43,7 +43,9 @@ class ChannelAccount(Owned, table=True):
     settings: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.ChannelKind.settings
     enabled: bool = True
     is_shadow: bool = False  # shadow mode: what agents and automation write is kept and never sent
-    live_stages: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # in them the agent answers; "": no lead
+    live_stages: list[str] = Field(
+        default_factory=factory(list), sa_type=JSON
+    )  # in them the agent answers; "": no lead
     live_tags: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # as well with a tag, by its key
     state: AccountState = Field(default=AccountState.CONNECTED, sa_type=enum_column(AccountState))
     problem: str = Field(default="", max_length=500)  # a message id: why nothing comes in or goes out

@@ -48,6 +48,7 @@ MORE |= {
 }
 MORE |= {"settings-bin": "/settings/bin", "integrations": "/integrations", "settings-api-keys": "/settings/api-keys"}
 MORE |= {"knowledge-questions": "/knowledge/questions", "knowledge-site-new": "/knowledge/sites/new"}
+MORE |= {"agents-shadow": "/agents/shadow"}
 MORE |= {"analytics": "/analytics", "analytics-dates": "/analytics?from=2026-01-01&to=2026-02-01&by=member"}
 MORE |= {"webhooks-outgoing": "/webhooks?tab=outgoing", "webhooks-sent": "/webhooks?tab=sent"}
 # What passes is counted and not described: to describe it takes longer than to look.

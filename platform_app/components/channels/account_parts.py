@@ -7,6 +7,7 @@ import reflex as rx
 
 from platform_app.channels.push_channel import PushChannel
 from platform_app.components.channels.bot_dialog import access_fields
+from platform_app.components.channels.shadow_card import shadow_card
 from platform_app.components.console.form import autosaved_field
 from platform_app.components.console.parts import IS_ADMIN, form_card, notice, status
 from platform_app.components.console.text import t
@@ -21,7 +22,7 @@ def account_page(settings: Sequence[rx.Component], beside: Sequence[rx.Component
         rx.cond(state.problem != "", notice(state.problem)),
         rx.el.div(
             rx.el.fieldset(*settings, disabled=~IS_ADMIN, class_name="stack bare", aria_label=t("Settings")),
-            rx.el.div(*beside, class_name="stack"),
+            rx.el.div(*beside, shadow_card(), class_name="stack"),
             class_name="grid cols-2",
             key=state.account_key,
         ),

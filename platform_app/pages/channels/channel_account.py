@@ -7,6 +7,7 @@ from platform_app.channels.web_chat import WEB_CHAT
 from platform_app.components.channels.account_parts import agent_field
 from platform_app.components.channels.bot_account import bot_account, kommo_account
 from platform_app.components.channels.email_account import email_account
+from platform_app.components.channels.shadow_card import shadow_card
 from platform_app.components.channels.visitor_secret import visitor_secret_card
 from platform_app.components.channels.whatsapp_account import whatsapp_account
 from platform_app.components.console.copy_field import copyable_line
@@ -63,7 +64,8 @@ def _api() -> rx.Component:
         rx.box(keys),
     )
     settings = _settings(form_card(t("Account"), *autosaved_section(API.form, "account", state, {"agent_id": _agent})))
-    return rx.el.div(settings, use, class_name="grid cols-2", key=state.account_key)
+    beside = rx.el.div(use, shadow_card(), class_name="stack")
+    return rx.el.div(settings, beside, class_name="grid cols-2", key=state.account_key)
 
 
 def _web_chat() -> rx.Component:
@@ -77,6 +79,7 @@ def _web_chat() -> rx.Component:
             rx.el.div(
                 _on_your_site(),
                 _settings(_hours()),
+                shadow_card(),
                 _settings(visitor_secret_card()),
                 _settings(form_card(t("Limits"), *autosaved_section(WEB_CHAT.form, "limits", state, {}))),
                 class_name="stack",

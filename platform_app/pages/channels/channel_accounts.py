@@ -100,7 +100,9 @@ def _row(account: rx.Var[ChannelAccountRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_link(account.name, f"/manage/{CurrentUser.slug}/settings/channels/{account.id}"),
-            rx.el.p(account.kind, class_name="muted small"),
+            rx.el.p(
+                account.kind, rx.cond(account.is_shadow, rx.fragment(" · ", t("Shadow mode"))), class_name="muted small"
+            ),
             rx.cond(account.problem != "", rx.el.p(account.problem, class_name="small reason")),
         ),
         rx.table.cell(rx.cond(account.agent != "", account.agent, rx.el.span(t("No agent"), class_name="muted small"))),

@@ -31,7 +31,14 @@ from platform_app.services.channels import (
     inbound,
 )
 from platform_app.services.channels.inbound import ContactDetails, InboundText
-from platform_app.services.chat import conversation_rows, hand_off, message_search, pending_replies, sending, shadow_mode
+from platform_app.services.chat import (
+    conversation_rows,
+    hand_off,
+    message_search,
+    pending_replies,
+    sending,
+    shadow_mode,
+)
 
 log = structlog.get_logger()
 PERSON_COMES = "A teammate will reply here."

@@ -115,8 +115,8 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
             session, tenant_id, conversation.agent_id, draft=conversation.use_draft
         )
         check_channel(session, conversation, settings)
-        if reply.is_suggestion:  # members write plain text
-            settings = settings.model_copy(update={"markdown": False})
+        if reply.is_suggestion:
+            settings = _for_suggestion(settings, is_shadow=reply.origin == Origin.SHADOW)
         talk, answered, history = _read_history(session, conversation, reply)
         question = reply.task or "\n".join(message.text for message in answered)
         facts = prompts.PromptContext(settings=settings, history=history, question=question, is_task=bool(reply.task))
@@ -134,6 +134,14 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         facts.scripts = script_selection.offer_scripts(work.scripts)
         work.guidance = _guidance(session, work, values)
         return work
+
+
+def _for_suggestion(settings: AgentSettings, *, is_shadow: bool) -> AgentSettings:
+    """Return the settings for a text that the agent does not send: it uses no tool, even if the model asks for one.
+
+    A draft for a member is plain text, as members write it; an answer in shadow mode is as it would be sent.
+    """
+    return settings.model_copy(update={"tools": {}} | ({} if is_shadow else {"markdown": False}))
 
 
 def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> GuidedProgress | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from platform_app.db import Transaction, owned
 from platform_app.jobs import Reply, enqueue
 from platform_app.models.agent import AgentSettings
-from platform_app.models.conversation import Author, Conversation, Message, MessageState, Origin
+from platform_app.models.conversation import Author, Conversation, Message, Origin
 from platform_app.models.job import Priority
 from platform_app.models.shadow import ShadowAnswer
 from platform_app.services.chat import sending, shadow_mode

@@ -1,4 +1,4 @@
-"""Shadow mode: whether what an agent writes in a conversation is kept and not sent, and when a person answered there."""
+"""Shadow mode: whether what an agent writes in a conversation is kept and not sent, and what a person answered."""
 
 from datetime import datetime
 

@@ -19,6 +19,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.channels import channel_access, channel_accounts, receivers
 from platform_app.services.channels.channel_access import ShownAccess
+from platform_app.services.shadow import shadow_accounts
 from platform_app.state.channels.bot_connection import joined_access
 from platform_app.state.console.base import call, current_user, fetch, handler, success_toast
 from platform_app.state.console.field_problems import FieldProblems
@@ -48,6 +49,7 @@ class ChannelAccountState(FieldProblems, rx.State):
     flags: dict[str, bool] = {}
     agents: list[Option] = []
     enabled: bool = True
+    is_shadow: bool = False
     agent_is_silent: bool = False  # it is switched off, or not published
     has_origins: bool = False
     script: str = ""  # the tag for pages of the site
@@ -90,6 +92,12 @@ class ChannelAccountState(FieldProblems, rx.State):
         await self._fetch()
 
     @handler(Role.ADMIN)
+    async def set_shadow(self, is_shadow: bool) -> None:
+        """Turn shadow mode on or off; in it nothing that the agent or automation writes is sent."""
+        await call(self, shadow_accounts.set_shadow, self._id(), is_shadow=is_shadow)
+        await self._fetch()
+
+    @handler(Role.ADMIN)
     async def replace_token(self, form: dict[str, Any]) -> Any:
         """Check a new token at the channel and store it, or show the problem at the field."""
         row = await fetch(self, channel_accounts.get, self._id())
@@ -124,6 +132,7 @@ class ChannelAccountState(FieldProblems, rx.State):
         self.choices = {n: str(values[n]) for n, shown in kind.form.items() if shown.control == Control.SELECT}
         self.flags = {n: bool(values[n]) for n, shown in kind.form.items() if shown.control == Control.SWITCH}
         self.enabled, self.has_origins = row.enabled, bool(values.get("allowed_origins"))
+        self.is_shadow = row.is_shadow
         self.agent_is_silent = agent is None or not agent.active
         parts = urlsplit(settings().public_url or self.router.headers.origin)
         home = f"{parts.scheme}://{parts.netloc}"

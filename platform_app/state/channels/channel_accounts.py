@@ -32,6 +32,7 @@ class ChannelAccountRow:
     kind: str
     agent: str
     enabled: bool
+    is_shadow: bool
     when: str
     exact: str
     problem: str  # why nothing comes in or goes out
@@ -130,6 +131,7 @@ def _row(row: ChannelAccount, names: dict[str, str], identity: Identity, languag
         kind=translate(language, channel_accounts.kind_of(row).label),
         agent=names.get(row.agent_id or "", ""),
         enabled=row.enabled,
+        is_shadow=row.is_shadow,
         when=relative_time(language, at, now(), identity.time_zone) if at else "",
         exact=exact_time(language, at, identity.time_zone) if at else "",
         problem=translate(language, row.problem) if row.problem else "",

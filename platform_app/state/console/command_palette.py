@@ -26,6 +26,7 @@ DESTINATIONS = [
     ("Tasks", "/tasks"),
     ("Agents", "/agents"),
     ("New agent", "/agents/new"),
+    ("Shadow mode", "/agents/shadow"),
     ("Rules", "/rules"),
     ("Run history", "/rules/runs"),
     ("Sequences", "/sequences"),
