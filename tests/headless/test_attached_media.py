@@ -48,7 +48,7 @@ def talk(who: Identity, telegram: FakeTelegram, provider: FakeProvider) -> str:
 def test_the_browser_itself_opens_files_and_loads_no_recording_before_it_is_played() -> None:
     page = str(rx.foreach(InboxState.messages, message).render())
     assert "'preload:\"none\"'" in page and "'controls:true'" in page and "'loading:\"lazy\"'" in page
-    assert page.count("'reloadDocument:true'") == page.count("to:file_rx_state_?.[\"href\"]") == 2
+    assert page.count("'reloadDocument:true'") == page.count('to:file_rx_state_?.["href"]') == 2
 
 
 async def test_a_recording_and_a_picture_are_shown_with_their_texts(who: Identity, talk: str) -> None:

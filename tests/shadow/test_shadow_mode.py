@@ -26,8 +26,9 @@ from platform_app.services.agents import agents
 from platform_app.services.channels import channel_accounts
 from platform_app.services.chat import agent_messages, member_messages, sending, triage
 from platform_app.services.crm import leads
-from platform_app.services.shadow import comparison, shadow_accounts
-from platform_app.services.shadow.comparison import Part, Selection, ShadowFigures, ShadowScope
+from platform_app.services.shadow import comparison, shadow_accounts, shadow_figures
+from platform_app.services.shadow.comparison import Selection
+from platform_app.services.shadow.shadow_figures import Part, ShadowFigures, ShadowScope
 from tests.budgets.test_budgets import set_budget
 from tests.channels.bots import connected, parts, post, work
 from tests.channels.bots import telegram as telegram
@@ -67,7 +68,7 @@ def scope(account: ChannelAccount, stage_id: str | None = None, days: int = 30) 
 
 
 def figures_of(who: Identity, account: ChannelAccount) -> ShadowFigures:
-    figures: ShadowFigures = call(who, comparison.get_figures, scope(account))
+    figures: ShadowFigures = call(who, shadow_figures.get_figures, scope(account))
     return figures
 
 
@@ -277,17 +278,17 @@ def test_marks_by_stage_and_tag(who: Identity, other: Identity, account: Channel
     for row, mark in zip(rows_of, (ShadowMark.AGREED, ShadowMark.WORSE, ShadowMark.UNSAFE), strict=True):
         write_answer(who, row)
         call(who, comparison.set_mark, row.id, mark)
-    by_stage = call(who, comparison.get_breakdown, scope(account), Part.STAGE)
+    by_stage = call(who, shadow_figures.get_breakdown, scope(account), Part.STAGE)
     assert {part.key: (part.answers, +part.marks) for part in by_stage} == {
         "": (2, Counter([ShadowMark.AGREED, ShadowMark.WORSE])),
         stage: (1, Counter([ShadowMark.UNSAFE])),
     }
-    (by_tag,) = call(who, comparison.get_breakdown, scope(account), Part.TAG)
+    (by_tag,) = call(who, shadow_figures.get_breakdown, scope(account), Part.TAG)
     assert (by_tag.name, by_tag.answers) == ("Prices", 2)
-    assert call(who, comparison.get_figures, scope(account, stage)).marks == Counter([ShadowMark.UNSAFE])
+    assert call(who, shadow_figures.get_figures, scope(account, stage)).marks == Counter([ShadowMark.UNSAFE])
     with pytest.raises(NotFound):
         call(other, comparison.set_mark, rows_of[0].id, ShadowMark.BETTER)
-    assert call(other, comparison.get_figures, scope(account)).answers == 0
+    assert call(other, shadow_figures.get_figures, scope(account)).answers == 0
     unmarked = call(who, comparison.set_mark, rows_of[0].id, None)
     assert (unmarked.mark, unmarked.marked_by, unmarked.marked_at) == (None, "", None)
 

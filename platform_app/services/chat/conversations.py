@@ -2,7 +2,7 @@
 
 from sqlmodel import col
 
-from platform_app.automation.send_gate import OutboundMessage, Sender
+from platform_app.automation.send_gate import Decision, OutboundMessage, Sender
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
@@ -186,12 +186,19 @@ def receive(
     _apply_opt_out(session, who, row, text)
     decision = sending.check(session, row, OutboundMessage(Sender.REPLY))
     if not decision.sends:
-        said.gate = decision.as_json()
-        update_last_message(session, row, said)
-        if decision.reason == GateReason.SHADOW:
-            shadow_answers.start(session, row, said, settings)
+        _leave_unanswered(session, row, said, decision=decision, settings=settings)
         return said, None
     return said, start_reply(session, row, said=said, settings=settings)
+
+
+def _leave_unanswered(
+    session: Transaction, row: Conversation, said: Message, *, decision: Decision, settings: AgentSettings
+) -> None:
+    """Store why a message gets no reply; in shadow mode the agent's answer to it is written and kept."""
+    said.gate = decision.as_json()
+    update_last_message(session, row, said)
+    if decision.reason == GateReason.SHADOW:
+        shadow_answers.start(session, row, said, settings)
 
 
 def _apply_opt_out(session: Transaction, who: Identity, row: Conversation, text: str) -> None:

@@ -16,15 +16,9 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.shadow import ShadowMark
 from platform_app.services.analytics import periods
 from platform_app.services.analytics.periods import DEFAULT_SPAN, SPANS
-from platform_app.services.shadow import comparison, shadow_accounts
-from platform_app.services.shadow.comparison import (
-    ComparedAnswer,
-    Part,
-    PartFigures,
-    Selection,
-    ShadowFigures,
-    ShadowScope,
-)
+from platform_app.services.shadow import comparison, shadow_accounts, shadow_figures
+from platform_app.services.shadow.comparison import ComparedAnswer, Selection
+from platform_app.services.shadow.shadow_figures import Part, PartFigures, ShadowFigures, ShadowScope
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
@@ -146,7 +140,9 @@ class ShadowState(rx.State):
     async def _show(self, row: ChannelAccount, who: Identity, language: str) -> None:
         begin, end = periods.latest(self.span, who.time_zone, now()).range
         stage = None if self.stage == ALL else "" if self.stage == NO_LEAD else self.stage
-        read = await fetch(self, _read, row, ShadowScope(row.id, begin, end, stage), self.selected, page=self.page)
+        read = await fetch(
+            self, _read, row, ShadowScope(row.id, begin, end, stage), selected=self.selected, page=self.page
+        )
         names = {option.id: option.name for option in read.stages} | {"": translate(language, "No lead")}
         self.name, self.is_shadow = row.name, row.is_shadow
         self.stages = [Option(NO_LEAD, names[""]), *read.stages]
@@ -182,7 +178,7 @@ class _Page:
 
 
 def _read(
-    session: Transaction, who: Identity, row: ChannelAccount, scope: ShadowScope, selected: str, *, page: int
+    session: Transaction, who: Identity, row: ChannelAccount, scope: ShadowScope, *, selected: str, page: int
 ) -> _Page:
     """Return the figures of a scope and a page of its answers; a page after the last one is the last."""
     listed, total = comparison.list_answers(session, who, scope, selected, page=page, page_size=PAGE_SIZE)
@@ -190,10 +186,10 @@ def _read(
         last = -(-total // PAGE_SIZE)
         listed, total = comparison.list_answers(session, who, scope, selected, page=last, page_size=PAGE_SIZE)
     everywhere = replace(scope, stage_id=None)
-    by_tag = comparison.get_breakdown(session, who, scope, Part.TAG)
+    by_tag = shadow_figures.get_breakdown(session, who, scope, Part.TAG)
     return _Page(
-        figures=comparison.get_figures(session, who, scope),
-        by_stage=comparison.get_breakdown(session, who, everywhere, Part.STAGE),
+        figures=shadow_figures.get_figures(session, who, scope),
+        by_stage=shadow_figures.get_breakdown(session, who, everywhere, Part.STAGE),
         by_tag=by_tag,
         tags=shadow_accounts.tag_names(session, who, [*row.live_tags, *(part.key for part in by_tag)]),
         stages=stage_options(session, who),

@@ -9,7 +9,8 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from platform_app.models.shadow import ShadowMark
-from platform_app.services.shadow.comparison import ComparedAnswer, PartFigures, ShadowFigures
+from platform_app.services.shadow.comparison import ComparedAnswer
+from platform_app.services.shadow.shadow_figures import PartFigures, ShadowFigures
 from platform_app.state.analytics.analytics_words import NOTHING, dollar_words, number_words, share_words
 from platform_app.state.chat.chat_view import SourceChip, source_chips
 from platform_app.state.console.send_gate_words import figure_words
@@ -72,11 +73,11 @@ class AnswerRow:
 
 def tiles(figures: ShadowFigures, language: str, below: str) -> list[ShadowTile]:
     """Return the figures; `below` is the path of the tenant."""
-    notes = [plural(language, "{count} answered by people too", "{count} answered by people too", figures.answered)]
+    notes = [plural(language, "{count} answered by a person too", "{count} answered by people too", figures.answered)]
     if figures.writing:
-        notes.append(plural(language, "{count} being written", "{count} being written", figures.writing))
+        notes.append(plural(language, "{count} answer being written", "{count} answers being written", figures.writing))
     if figures.failed:
-        notes.append(plural(language, "{count} failed", "{count} failed", figures.failed))
+        notes.append(plural(language, "{count} answer failed", "{count} answers failed", figures.failed))
     answers = ShadowTile(
         translate(language, "Answers of the agent"), number_words(language, figures.answers), " · ".join(notes)
     )
