@@ -13,7 +13,7 @@ from platform_app.services.chat import conversation_rows, conversations, hand_of
 from platform_app.services.inbox import member_scripts, suggestions
 from platform_app.services.scripts import scripts
 from tests.conftest import make_member
-from tests.fake_provider import FakeProvider, refuses, says, serving
+from tests.fake_provider import FakeProvider, calls, refuses, says, serving
 from tests.talking import call, published, real_talk, row, say, written
 
 
@@ -48,6 +48,13 @@ async def test_a_suggestion_is_written_and_not_sent(who: Identity, provider: Fak
     assert call(who, suggestions.get, talk) is None
     with pytest.raises(NotFound):
         call(who, suggestions.take, talk)
+
+
+async def test_a_suggestion_calls_no_tool(who: Identity, provider: FakeProvider) -> None:
+    provider.will(calls(("close_conversation", {})), says("It costs 40 euros."))  # though none is offered
+    talk = asked(who, tools={"close_conversation": "allowed"})
+    found = await written(who, call(who, suggestions.start, talk))
+    assert (found.text, call(who, conversation_rows.get, talk).state) == ("It costs 40 euros.", "handed_off")
 
 
 async def test_a_suggestion_is_not_sent_where_the_agent_answers(who: Identity, provider: FakeProvider) -> None:

@@ -59,7 +59,8 @@ async def test_turned_on_compared_marked_and_turned_off(who: Identity, account: 
         await opened(tab, f"{PAGE}?account={account.id}", ShadowState, "rows")
         second, first = seen(tab, "rows")
         assert (first.question, first.answer, first.state) == ("How much is a tune-up?", "It costs 40 euros.", "ready")
-        assert (first.person, second.state, second.person_note) == (["45 euros."], "writing", "Nobody has answered yet.")
+        assert (first.person, first.name, second.state) == (["45 euros."], "Visitor", "writing")
+        assert second.person_note == "Nobody has answered yet."
         await tab.send(ShadowState.mark(first.id, "agreed"))
         assert values(tab) | {"Answers of the agent": "1", "Agreed": "1", "Not marked": "0"} == values(tab)
         assert "100%" in seen(tab, "tiles")[1].note and who.name in seen(tab, "rows")[1].marked

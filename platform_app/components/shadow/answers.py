@@ -16,7 +16,7 @@ def compared_answer(row: rx.Var[AnswerRow]) -> rx.Component:
     """Return what a contact wrote, what the agent answered and what a person did."""
     return rx.el.article(
         rx.el.header(
-            rx.el.h3(row_link(row.title, row.link)),
+            rx.el.h3(row_link(row.name, row.link)),
             rx.cond(row.stage != "", rx.el.span(row.stage, class_name="muted small")),
             time_ago(row.when, row.exact),
             class_name="message-head",
@@ -53,7 +53,7 @@ def _agent(row: rx.Var[AnswerRow]) -> rx.Component:
 
 def _person(row: rx.Var[AnswerRow]) -> rx.Component:
     return rx.el.div(
-        rx.el.h4(rx.cond(row.person_name != "", row.person_name, t("Person"))),
+        rx.el.h4(t("Person"), rx.cond(row.person_name != "", rx.fragment(" · ", row.person_name))),
         rx.foreach(row.person, lambda text: rx.el.div(prose(text, is_plain=True), class_name="bubble")),
         rx.cond(row.person_note != "", rx.el.p(row.person_note, class_name="muted small")),
         class_name="compared-side",

@@ -35,6 +35,7 @@ def show() -> rx.Component:
         AgentsState,
         t("Agents"),
         t("AI assistants that talk to your customers."),
+        rx.link(t("Shadow mode"), href=f"/manage/{CurrentUser.slug}/agents/shadow", size="2", underline="always"),
         rx.cond(
             ~READ_ONLY,
             rx.fragment(link_button(t("Create agent"), "/agents/new", rx.icon("plus", size=16)), _deletion()),

@@ -6,7 +6,7 @@ from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import no_matches, row_filter, select_filter
 from platform_app.components.console.page import tenant_page
-from platform_app.components.console.parts import empty_state, link_button, pager, row_link, skeleton_rows
+from platform_app.components.console.parts import empty_state, link_button, pager, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.shadow.answers import compared_answer
 from platform_app.components.shadow.switches import breakdowns, live_notice, shadow_switch
@@ -84,7 +84,7 @@ def _tile(tile: rx.Var[ShadowTile]) -> rx.Component:
         rx.cond(
             tile.note != "",
             rx.el.div(
-                rx.cond(tile.link != "", row_link(tile.note, tile.link), tile.note),
+                rx.cond(tile.link != "", rx.link(tile.note, href=tile.link, underline="always"), tile.note),
                 class_name="muted small",
             ),
         ),

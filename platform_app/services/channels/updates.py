@@ -233,7 +233,7 @@ def _receive_album_item(
     pending = [reply for reply in pending_replies.list_pending(session, row) if not reply.task]
     if not attachments.are_read(update.attachments):
         _hand_over(session, message, CANNOT_OPEN)
-    elif not pending:
+    elif not pending and not shadow_mode.is_in_shadow(session, row):
         hand_off.hand_off_by_clock(session, row)
     elif any(reply.state == MessageState.STREAMING for reply in pending):
         pending_replies.answer_last(session, row)

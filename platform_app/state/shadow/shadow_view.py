@@ -50,7 +50,7 @@ class AnswerRow:
     """An answer of an agent beside that of a person."""
 
     id: str
-    title: str  # of the conversation
+    name: str  # of the contact
     link: str
     when: str
     exact: str
@@ -146,7 +146,7 @@ def _answer_row(compared: ComparedAnswer, stages: Mapping[str, str], who: Identi
         marked = translate(language, "Marked by {name}, {when}", name=row.marked_by, when=when)
     return AnswerRow(
         id=row.id,
-        title=compared.title or translate(language, "Conversation"),
+        name=compared.question.author_name or compared.title,
         link=f"/manage/{who.slug}/inbox?c={row.conversation_id}",
         when=relative_time(language, row.asked_at, now(), who.time_zone),
         exact=exact_time(language, row.asked_at, who.time_zone),
