@@ -32,12 +32,14 @@ from platform_app.services.shadow.shadow_figures import Part, ShadowFigures, Sha
 from tests.budgets.test_budgets import set_budget
 from tests.channels.bots import connected, parts, post, work
 from tests.channels.bots import telegram as telegram
+from tests.conftest import FULL
 from tests.fake_provider import FakeProvider, calls, refuses, says, serving
 from tests.fakes.telegram import FakeTelegram
 from tests.shadow.shadowing import answered, asked, asks, compared, manager_answers, write_answer
 from tests.talking import a_stage, call, events, published, run_jobs
 from tests.visiting import rows, the_talk
 
+DIALOGUES = 200 if FULL else 50  # of a month
 LABELS = (*ShadowMark, None)  # what a member says of a dialogue; None: nothing yet
 
 
@@ -81,12 +83,12 @@ def sent_texts(telegram: FakeTelegram) -> list[str]:
     return [text for chat in list(telegram.sent) for text in telegram.texts(chat)]
 
 
-def test_a_month_of_200_labeled_dialogues(who: Identity, telegram: FakeTelegram, account: ChannelAccount) -> None:
+def test_a_month_of_labeled_dialogues(who: Identity, telegram: FakeTelegram, account: ChannelAccount) -> None:
     chance, start = Random(200), now()
-    labels = {str(customer): chance.choice(LABELS) for customer in range(200)}
+    labels = {str(customer): chance.choice(LABELS) for customer in range(DIALOGUES)}
     with time_machine.travel(start, tick=False) as clock:
         for number, customer in enumerate(labels):
-            clock.move_to(start + timedelta(days=30) * number / 200)
+            clock.move_to(start + timedelta(days=30) * number / DIALOGUES)
             with session_scope(who.tenant_id) as session:
                 assert asks(session, account, customer).reply_id == ""
                 clock.shift(timedelta(minutes=2))
@@ -94,15 +96,15 @@ def test_a_month_of_200_labeled_dialogues(who: Identity, telegram: FakeTelegram,
         for answer in compared(who):
             write_answer(who, answer)
         listed, total = call(who, comparison.list_answers, scope(account), Selection.ALL, page=1, page_size=1_000)
-        assert total == len(listed) == 200
+        assert total == len(listed) == DIALOGUES
         with session_scope(who.tenant_id) as session:
             for one in listed:
                 comparison.set_mark(session, who, one.row.id, labels[one.person[0].split()[0]])
         figures = figures_of(who, account)
         unmarked = call(who, comparison.list_answers, scope(account), Selection.UNMARKED, page=1, page_size=1)[1]
     expected = Counter(label for label in labels.values() if label is not None)
-    assert (figures.answers, figures.answered, figures.marks) == (200, 200, expected)
-    assert unmarked == 200 - figures.marked == list(labels.values()).count(None)
+    assert (figures.answers, figures.answered, figures.marks) == (DIALOGUES, DIALOGUES, expected)
+    assert unmarked == DIALOGUES - figures.marked == list(labels.values()).count(None)
     assert parts(who) == [] and sent_texts(telegram) == []
     assert EventKind.REPLY_SENT not in events(who)
 
