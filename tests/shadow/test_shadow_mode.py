@@ -24,7 +24,7 @@ from platform_app.models.shadow import ShadowMark
 from platform_app.models.tool_call import ToolMode
 from platform_app.services.agents import agents
 from platform_app.services.channels import channel_accounts
-from platform_app.services.chat import agent_messages, member_messages, sending, triage
+from platform_app.services.chat import agent_messages, member_messages, sending, shadow_mode, triage
 from platform_app.services.crm import leads
 from platform_app.services.shadow import comparison, shadow_accounts, shadow_figures
 from platform_app.services.shadow.comparison import Selection
@@ -157,6 +157,22 @@ def test_a_reply_on_its_way_is_dropped_and_a_kept_answer_is_never_sent(
     call(who, shadow_accounts.set_shadow, account.id, is_shadow=False)
     run_jobs(who)
     assert answers(who)[-1].state == MessageState.SUGGESTED and parts(who) == []
+
+
+def test_what_has_not_gone_out_yet_is_not_sent_either(
+    who: Identity, telegram: FakeTelegram, provider: FakeProvider
+) -> None:
+    account = connected(who, telegram)
+    customer = telegram.customer()
+    customer.write("/start")
+    with session_scope(who.tenant_id) as session:
+        asks(session, account, "5001")
+    call(who, agent_messages.send_message, the_talk(who).id, "40 euros.")
+    call(who, member_messages.send, the_talk(who).id, "I will look at it.")
+    shadowed(who, account)
+    work(who)
+    assert telegram.texts(customer.chat_id) == ["I will look at it."]
+    assert [part.error for part in parts(who)] == [shadow_mode.TOO_LATE, ""]
 
 
 def test_an_answer_is_written_from_what_was_said_before_it(

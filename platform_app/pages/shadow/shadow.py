@@ -25,7 +25,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Shadow mode"),
-                t("The agent answers every message in secret. Nothing is sent: your team answers as before."),
+                t("While it is on, the agent answers every message in secret and your team answers as before."),
                 shadow_switch(),
             ),
             rx.cond(STATE.loaded, rx.cond(STATE.account != "", _account(), _nothing()), skeleton_rows(8)),

@@ -40,7 +40,7 @@ from platform_app.services.channels import (
     email_threads,
     outbound_pace,
 )
-from platform_app.services.chat import conversation_rows, hand_off, service_windows
+from platform_app.services.chat import conversation_rows, hand_off, service_windows, shadow_mode
 from platform_app.services.jobs.effects import Postponed
 
 log = structlog.get_logger()
@@ -100,6 +100,7 @@ def _next_chat(job: RunningJob) -> tuple[PushChannel, str, str] | None:
         account = session.get(ChannelAccount, waiting.account_id)
         identity = session.get(ChannelIdentity, waiting.identity_id) if waiting.identity_id else None
         problem = _problem(account, identity) or service_windows.late_problem(account, identity, waiting)
+        problem = problem or shadow_mode.late_problem(session, account, waiting)
         problem = problem or email_limits.problem(session, account, waiting)
         if problem or account is None or identity is None:
             _fail(session, parts, problem, {})

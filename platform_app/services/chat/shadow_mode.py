@@ -7,11 +7,13 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.models.agent import Channel
-from platform_app.models.channel import ChannelAccount, ChannelIdentity
-from platform_app.models.conversation import Conversation, ConversationTag
+from platform_app.models.channel import ChannelAccount, ChannelIdentity, OutboundPart
+from platform_app.models.conversation import Author, Conversation, ConversationTag, Message
 from platform_app.models.crm import Lead
 from platform_app.models.integration import CrmConnection, CrmKind, CrmLink, RecordKind
 from platform_app.models.shadow import ShadowAnswer
+
+TOO_LATE = "Shadow mode was turned on before this was sent."
 
 
 def is_in_shadow(session: Transaction, row: Conversation) -> bool:
@@ -25,6 +27,15 @@ def is_in_shadow(session: Transaction, row: Conversation) -> bool:
     if account.live_stages and stage_of(session, row) in account.live_stages:
         return False
     return not (account.live_tags and _has_tag(session, row, account.live_tags))
+
+
+def late_problem(session: Transaction, account: ChannelAccount | None, part: OutboundPart) -> str:
+    """Return that a part of an automatic message has not gone out before shadow mode was turned on, else ""."""
+    if account is None or not account.is_shadow:
+        return ""
+    message, row = session.get_one(Message, part.message_id), session.get_one(Conversation, part.conversation_id)
+    is_automatic = message.author == Author.AGENT and not message.review  # else a member released it
+    return TOO_LATE if is_automatic and is_in_shadow(session, row) else ""
 
 
 def _has_tag(session: Transaction, row: Conversation, keys: list[str]) -> bool:
