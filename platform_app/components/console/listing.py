@@ -92,12 +92,12 @@ def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empt
     return rx.cond(loaded, rx.cond(total > 0, table, rx.cond(filtered, no_matches(), empty)), skeleton_rows())
 
 
-def no_matches() -> rx.Component:
+def no_matches(address: Any = rx.State.router.url.path) -> rx.Component:
     """Return the message that nothing matches the search and filters, with the way out: the page without them."""
     clear = rx.button(t("Clear filters"), variant="soft", color_scheme="gray", high_contrast=True)
     return empty_state(
         t("No results. Try another search or clear the filters."),
-        rx.link(clear, href=rx.State.router.url.path),
+        rx.link(clear, href=address),
         icon="search-x",
     )
 

@@ -72,7 +72,7 @@ DEFINITIONS = (
     "Answered without a person: an agent replied, nobody else did, and it was not handed over or taken over.",
     "A reply that a person approved is the agent’s. Messages of rules and sequences are not replies.",
     "First response: from the contact’s first message in the period to the first reply after it. Half are faster.",
-    "Tokens and cost include test chats. Cost is what the models’ prices say, in US dollars.",
+    "Tokens and cost include test chats and shadow mode. Cost is what the models’ prices say, in US dollars.",
     "A lead counts as won if it came into its won stage in the period and is still there.",
     "A period that is not over is compared with the same length of time before.",
 )

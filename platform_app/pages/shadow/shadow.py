@@ -12,6 +12,7 @@ from platform_app.components.shadow.answers import compared_answer
 from platform_app.components.shadow.switches import breakdowns, live_notice, shadow_switch
 from platform_app.services.shadow.comparison import Selection
 from platform_app.state.chat.chat_panel import ChatPanelState
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.shadow.shadow import ALL, ShadowState
 from platform_app.state.shadow.shadow_view import MARK_WORDS, ShadowTile
 
@@ -95,6 +96,7 @@ def _tile(tile: rx.Var[ShadowTile]) -> rx.Component:
 
 def _answers() -> rx.Component:
     is_filtered = (STATE.selected != Selection.ALL.value) | (STATE.stage != ALL)
+    everything = f"/manage/{CurrentUser.slug}/agents/shadow?account={STATE.account}"
     nothing = empty_state(t("No answers in this period. They appear here when customers write."))
     listed = rx.fragment(
         rx.foreach(STATE.rows, compared_answer),
@@ -102,7 +104,7 @@ def _answers() -> rx.Component:
     )
     return rx.el.section(
         rx.el.h2(t("Answers")),
-        rx.cond(STATE.total > 0, listed, rx.cond(is_filtered, no_matches(), nothing)),
+        rx.cond(STATE.total > 0, listed, rx.cond(is_filtered, no_matches(everything), nothing)),
         class_name="section stack",
     )
 
