@@ -53,6 +53,12 @@ def test_an_agent_answers_in_secret_and_then_for_real(platform: str, new_person:
     expect(page.locator(".side-panel")).to_be_visible()
     page.locator(".side-panel").get_by_role("button", name=lookup(language, "Close")).click()
 
+    page.get_by_role("combobox", name=lookup(language, "Answers"), exact=True).click()
+    page.get_by_role("option", name=lookup(language, "Unsafe")).click()
+    expect(card).to_have_count(0)
+    page.get_by_role("button", name=lookup(language, "Clear filters")).click()
+    expect(agreed).to_be_visible()
+
     page.get_by_role("switch", name=re.compile(lookup(language, "No lead"))).click()
     page.get_by_role("button", name=lookup(language, "Turn off shadow mode…")).click()
     page.get_by_role("button", name=lookup(language, "Turn off"), exact=True).click()
