@@ -15,7 +15,7 @@ from platform_app.db import session_scope
 from platform_app.errors import Conflict, NotFound
 from platform_app.models.agent import Channel
 from platform_app.models.article import UnansweredQuestion
-from platform_app.models.channel import ChannelAccount, ChannelIdentity
+from platform_app.models.channel import AttachmentKind, ChannelAccount, ChannelIdentity
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState, Trace
 from platform_app.models.crm import Task
 from platform_app.models.event import EventKind
@@ -23,8 +23,16 @@ from platform_app.models.person import Identity
 from platform_app.models.shadow import ShadowMark
 from platform_app.models.tool_call import ToolMode
 from platform_app.services.agents import agents
-from platform_app.services.channels import channel_accounts
-from platform_app.services.chat import agent_messages, member_messages, sending, shadow_mode, triage
+from platform_app.services.channels import channel_accounts, updates
+from platform_app.services.chat import (
+    agent_messages,
+    member_messages,
+    reply_conduct,
+    reply_media,
+    sending,
+    shadow_mode,
+    triage,
+)
 from platform_app.services.crm import leads
 from platform_app.services.shadow import comparison, shadow_accounts, shadow_figures
 from platform_app.services.shadow.comparison import Selection
@@ -283,6 +291,24 @@ def test_no_tool_is_called(who: Identity, telegram: FakeTelegram, provider: Fake
     run_jobs(who)
     assert "tools" not in provider.asked[0].body and the_talk(who).state == ConversationState.OPEN
     assert answers(who)[0].state == MessageState.SUGGESTED
+
+
+def test_a_sentence_that_hands_over_is_the_answer_and_nobody_takes_over(
+    who: Identity, telegram: FakeTelegram, provider: FakeProvider
+) -> None:
+    line = {"kind": "never", "check": "words", "value": "refund", "outcome": "hand_over"}
+    account = with_settings(who, telegram, conduct=[line], model="fake-1")
+    provider.models = ["fake-1"]  # which hears nothing
+    provider.will(says("You get a refund."))
+    customer = telegram.customer()
+    document = {"file_id": "d", "file_unique_id": "d", "file_name": "list.pdf", "mime_type": "application/pdf"}
+    for update in (customer.write(), customer.voice(), telegram.put(message=customer.message(document=document))):
+        assert asyncio.run(post(account, update)) == 200
+        run_jobs(who)
+    kept = [reply_conduct.SENTENCES["en"], reply_media.SENTENCES[AttachmentKind.RECORDING], updates.CANNOT_OPEN]
+    assert [row.text for row in answers(who)] == kept
+    assert {row.state for row in answers(who)} == {MessageState.SUGGESTED}
+    assert the_talk(who).state == ConversationState.OPEN and parts(who) == []
 
 
 def test_marks_by_stage_and_tag(who: Identity, other: Identity, account: ChannelAccount) -> None:

@@ -37,6 +37,7 @@ from platform_app.services.chat import (
     message_search,
     pending_replies,
     sending,
+    shadow_answers,
     shadow_mode,
 )
 
@@ -298,6 +299,9 @@ def _hand_over(session: Transaction, message: Message, sentence: str) -> None:
     row = conversation_rows.lock(session, message.tenant_id, message.conversation_id)
     reply = next((one for one in pending_replies.list_pending(session, row) if not one.task), None)
     if reply is None:
+        kept = shadow_answers.find_waiting(session, message)
+        if kept is not None:
+            shadow_answers.keep_sentence(session, kept, translate(_language(session, row), sentence))
         return  # a person is in charge already, or the agent does not answer here
     reply.text = translate(_language(session, row), sentence)
     reply.due_at, reply.state = None, MessageState.STREAMING

@@ -12,7 +12,7 @@ from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest, M
 from platform_app.models.conduct import ConductCount, ConductLine, LineCheck, LineKind, LineOutcome
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversation_rows, hand_off, reply_store, sending
+from platform_app.services.chat import conversation_rows, hand_off, reply_store, sending, shadow_answers
 from platform_app.services.chat.model_calls import ModelCall
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace
@@ -91,12 +91,16 @@ def end(work: ReplyContext) -> None:
         row = reply_store.row_to_end(session, work)
         if row is None:
             return
-        if row.is_suggestion or work.conduct_outcome == LineOutcome.STOP:
+        is_draft = row.is_suggestion and not work.is_shadow
+        if is_draft or work.conduct_outcome == LineOutcome.STOP:
             row.text = ""
             reply_store.store_failure(session, work, row, STOPPED)
             return
         add_trace(session, work)
         row.text = work.final_text = SENTENCES[work.facts.platform_language]
+        if work.is_shadow:
+            shadow_answers.keep_sentence(session, row, row.text)
+            return
         sending.send(session, conversation, row)
         hand_off.hand_off_by_clock(session, conversation)
 

@@ -18,7 +18,15 @@ from platform_app.models.agent import ReplyLanguage
 from platform_app.models.channel import Attachment, AttachmentKind
 from platform_app.models.crm import Contact
 from platform_app.models.person import Tenant
-from platform_app.services.chat import conversation_rows, hand_off, media_reading, reply_context, reply_store, sending
+from platform_app.services.chat import (
+    conversation_rows,
+    hand_off,
+    media_reading,
+    reply_context,
+    reply_store,
+    sending,
+    shadow_answers,
+)
 from platform_app.services.chat.attached_media import MediaText
 from platform_app.services.chat.media_reading import Unreadable
 from platform_app.services.chat.reply_context import ReplyContext, ReplyStep
@@ -96,7 +104,7 @@ async def read(work: ReplyContext) -> None:
             file.problem = error.problem
         await asyncio.to_thread(_store, work, file, model)
     left = {file.kind for file in missing if not file.text}
-    if left and not work.is_suggestion:
+    if left and (work.is_shadow or not work.is_suggestion):
         raise MediaUnread(left.pop() if len(left) == 1 else AttachmentKind.FILE)
     fresh = await asyncio.to_thread(reply_context.load_context, work.tenant_id, work.reply_id)
     if fresh is not None:
@@ -125,5 +133,8 @@ def hand_over(work: ReplyContext, kind: AttachmentKind) -> None:
         work.media.unread = kind.value
         add_trace(session, work)
         row.text = work.final_text = translate(work.media.language, SENTENCES[kind])
+        if work.is_shadow:
+            shadow_answers.keep_sentence(session, row, row.text)
+            return
         sending.send(session, conversation, row)
         hand_off.hand_off_by_clock(session, conversation, unread=kind.value)

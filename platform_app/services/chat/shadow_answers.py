@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.jobs import Reply, enqueue
 from platform_app.models.agent import AgentSettings
-from platform_app.models.conversation import Author, Conversation, Message, Origin
+from platform_app.models.conversation import Author, Conversation, Message, MessageState, Origin
 from platform_app.models.job import Priority
 from platform_app.models.shadow import ShadowAnswer
 from platform_app.services.chat import sending, shadow_mode
@@ -57,3 +58,21 @@ def note_end(session: Transaction, answer: Message, *, is_unanswered: bool) -> N
     if row is not None:
         row.is_unanswered = is_unanswered
         shadow_mode.publish_change(session, row.tenant_id, row.account_id)
+
+
+def keep_sentence(session: Transaction, answer: Message, sentence: str) -> None:
+    """Keep a sentence as the answer, with which the agent would hand the conversation over; nobody takes it over."""
+    answer.text, answer.state = sentence, MessageState.SUGGESTED
+    answer.finished_at, answer.due_at = now(), None
+    note_end(session, answer, is_unanswered=False)
+
+
+def find_waiting(session: Transaction, question: Message) -> Message | None:
+    """Return the answer to a message, locked, if it is not begun; None if there is none."""
+    query = owned(Message, question.tenant_id).where(
+        Message.answers_id == question.id,
+        Message.origin == Origin.SHADOW,
+        Message.state == MessageState.DELAYED,
+    )
+    answer: Message | None = session.exec(query.with_for_update()).first()
+    return answer
