@@ -1,14 +1,14 @@
 """Channel accounts have a shadow mode, whose answers are compared with those of people.
 
-Revision ID: 0062
-Revises: 0061
+Revision ID: 0064
+Revises: 0063
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0062"
-down_revision = "0061"
+revision = "0064"
+down_revision = "0063"
 branch_labels = None
 depends_on = None
 
