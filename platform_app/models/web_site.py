@@ -73,7 +73,7 @@ class WebSiteFields(SQLModel):
     depth: int = Field(
         default=3,
         title="Depth",
-        description="How many links away from the address, 1–5. For a site.",
+        description="How many links away from the address, 1–5.",
         ge=1,
         le=5,
         schema_extra=in_form("site", Control.NUMBER, problem="Enter a number from 1 to 5."),
@@ -81,7 +81,7 @@ class WebSiteFields(SQLModel):
     page_limit: int = Field(
         default=100,
         title="Page limit",
-        description="1–500. For a site.",
+        description="1–500.",
         ge=1,
         le=MAX_PAGES,
         schema_extra=in_form("site", Control.NUMBER, problem="Enter a number from 1 to 500."),

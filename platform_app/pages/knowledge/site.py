@@ -171,7 +171,7 @@ def _form(*, is_new: bool) -> rx.Component:
     return rx.el.section(
         rx.el.form(
             title,
-            *(submitted_field(SITE_FORM[name], SitePageState) for name in names),
+            *(_field(name) for name in names),
             _category(),
             rx.flex(rx.button(words, type="submit")),
             on_submit=SitePageState.save,
@@ -181,6 +181,11 @@ def _form(*, is_new: bool) -> rx.Component:
         class_name="card section",
         key=SitePageState.form_key,
     )
+
+
+def _field(name: str) -> rx.Component:
+    control = submitted_field(SITE_FORM[name], SitePageState)
+    return rx.box(control, class_name="site-only") if name in ("depth", "page_limit", "path_prefix") else control
 
 
 def _category() -> rx.Component:
