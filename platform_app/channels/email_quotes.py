@@ -9,6 +9,7 @@ import re
 _MAX_HEADING = 400  # characters of a line above a quotation
 _MAX_SIGNATURE = 15  # lines
 _HEADING_LINES = 3  # over which such a line may be wrapped
+_LINES_BELOW = 3  # among which a quotation begins
 _WROTE = re.compile(
     r"(?:wrote|пишет|пишут|писал\(а\)|писала?|написал\(а\)|написала?|пише|написав|написала|escribió|escreveu"
     r"|a écrit|schrieb|ha scritto|napisał\(a\)|жазды)\s?:$",
@@ -85,7 +86,8 @@ def _heading(lines: list[str], place: int) -> int:
         if len(following) < height or not following[-1].strip():
             return 0
         joined = f"{joined} {following[-1].strip()}"[: 2 * _MAX_HEADING].strip()
-        if joined.endswith(":") and _is_heading(joined, lines[place + height :]):
+        end = place + height
+        if joined.endswith(":") and _is_heading(joined, lines[end : end + _LINES_BELOW]):
             return height
     return 0
 
@@ -95,7 +97,7 @@ def _is_heading(line: str, below: list[str]) -> bool:
     end = line[-240:]
     if _WROTE.search(end) and (_DATED.search(line) or "@" in line):
         return True
-    following = next((one for one in below[:3] if one.strip()), "")
+    following = next((one for one in below if one.strip()), "")
     return following.startswith(">") and bool(_WITH_ADDRESS.search(end) or _WROTE.search(end))
 
 
