@@ -132,7 +132,7 @@ def test_a_full_disk_keeps_no_file_and_answers(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(attachments.uploads, "store_bytes", full)
+    monkeypatch.setattr(attachments.tenant_files, "save_bytes", full)
     receive(who, bot, telegram.customer().voice())
     (file,) = rows(who, Attachment)
     assert (file.text, file.stored_as, telegram.texts()) == ("How much is a tune-up?", "", ["Hello there."])
