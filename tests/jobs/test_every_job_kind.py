@@ -11,6 +11,7 @@ from platform_app.db import owned, owned_update, session_scope
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Conflict
+from platform_app.files.tenant_files import StoredFile
 from platform_app.integrations.base import CrmAccount
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS
@@ -97,7 +98,7 @@ def by_job(who: Identity, subject_id: str) -> None:
 
 
 def a_source(who: Identity) -> str:
-    return str(call(who, sources.add_source, "price.txt", "stored", size=1).id)
+    return str(call(who, sources.add_source, "price.txt", StoredFile("stored", 1, "")).id)
 
 
 def source_says(who: Identity, source_id: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from platform_app.db import engine, owned, session_scope
 from platform_app.engine import callback_registry
 from platform_app.errors import Conflict
+from platform_app.files.tenant_files import StoredFile
 from platform_app.jobs import PAYLOAD_CLASSES, IndexSource, enqueue
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState
@@ -59,7 +60,7 @@ def work(*job_ids: str) -> None:
 
 def a_source(who: Identity) -> tuple[str, str]:
     """Write a source that waits for its job; return the ids of both."""
-    source = call(who, sources.add_source, "price.txt", "stored", size=1)
+    source = call(who, sources.add_source, "price.txt", StoredFile("stored", 1, ""))
     return source.id, job_of(who).id
 
 
