@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlmodel import col
@@ -10,6 +11,7 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source, Visibility
 from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, passages, vector_index
+from platform_app.rag.changed_source import ChangedSource, Draft
 from platform_app.rag.embedders import Calibration, Embedder
 from platform_app.rag.lexical_index import Matches
 from platform_app.rag.passages import Passage
@@ -40,6 +42,7 @@ class Retrieval:
     outdated: bool = False  # ... for another embedder; meanwhile the old vectors answer
     word_threshold: float = 0.0  # a passage is given if its lexical score reaches this
     vector_threshold: float = 0.0  # ... or its similarity this; over 1: similarity alone is never enough
+    word_share: float = 1.0  # of the words in a mixed score
     milliseconds: int = 0
 
 
@@ -50,37 +53,69 @@ def retrieve(
     before: Sequence[tuple[str, float]] = (),
     categories: list[str] | None = None,
     limit: int = LIMIT,
+    changed: ChangedSource | None = None,
 ) -> Retrieval:
     """Return the best passages for a question; whether they hold the answer is for the model to decide.
 
-    `before` are earlier texts that the question follows, with weights; `categories` None means all.
+    `before` are earlier texts that the question follows, with weights; `categories` None means all; `changed` is a
+    source that is searched as if it were deleted or had another text.
     """
     started = time.monotonic()
     result = Retrieval()
     embedder = _live_embedder(tenant_id, result)
-    asked, pool = Query(question, tuple(before)), POOL if categories is None else POOL_OF_ALL
+    asked, pool = Query(question, tuple(before)), POOL if categories is None and changed is None else POOL_OF_ALL
     by_vector = _by_vector(tenant_id, asked, result, limit=pool, embedder=embedder)
+    draft, without = (changed.draft_within(categories), changed.source_id) if changed else (None, "")
     with session_scope(tenant_id, read_only=True) as session:
-        matches = _by_word(session, tenant_id, asked, categories=categories, result=result)
-        live = _live_chunks(session, tenant_id, {*matches.scores, *by_vector}, categories)
+        matches = _by_word(session, tenant_id, asked, categories=categories, without=without, result=result)
+        live = _live_chunks(session, tenant_id, {*matches.scores, *by_vector}, categories, without=without)
         result.lost = result.lost and has_knowledge(session, tenant_id)  # without knowledge there is no index yet
         result.degraded |= result.lost
         by_word = {chunk: score for chunk, score in matches.scores.items() if chunk in live}
         by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in live}
+        if draft is not None:
+            scores = (by_word, {} if result.degraded else by_vector)  # its own vectors would be the only ones
+            matches = _add_draft(tenant_id, asked, draft, embedder=embedder, scores=scores)
         held = {chunk: min(1.0, score / matches.worth) for chunk, score in by_word.items()}
-        share = _share_of_words(embedder.calibration, max(held.values(), default=0.0)) if by_vector else 1.0
-        mixed = _mix(by_word, by_vector, share)
+        result.word_share = _share_of_words(embedder.calibration, max(held.values(), default=0.0)) if by_vector else 1.0
+        mixed = _mix(by_word, by_vector, result.word_share)
         best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
-        result.considered = _passages(session, tenant_id, best)
-    for rank, passage in enumerate(result.considered, 1):
-        passage.rank = rank
-        passage.score = round(mixed[passage.chunk_id], 4)
-        passage.lexical_score = round(held.get(passage.chunk_id, 0.0), 4)
-        passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
+        result.considered = _passages(session, tenant_id, best, draft)
+    _fill_scores(result.considered, mixed, held, by_vector)
     result.word_threshold, result.vector_threshold = thresholds(result.considered, embedder.calibration)
     result.passages = _given(result, limit)
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
+
+
+def _fill_scores(
+    considered: list[Passage], mixed: dict[str, float], held: dict[str, float], by_vector: dict[str, float]
+) -> None:
+    for rank, passage in enumerate(considered, 1):
+        passage.rank = rank
+        passage.score = round(mixed[passage.chunk_id], 4)
+        passage.lexical_score = round(held.get(passage.chunk_id, 0.0), 4)
+        passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
+
+
+def _add_draft(
+    tenant_id: str,
+    asked: Query,
+    draft: Draft,
+    *,
+    embedder: Embedder,
+    scores: tuple[dict[str, float], dict[str, float]],
+) -> Matches:
+    """Add the chunks of a draft to the scores of both searches; return its own, with the question's best possible."""
+    by_word, by_vector = scores
+    matches = lexical_index.score_texts(
+        tenant_id, asked.text, draft.terms, before=asked.before, usual_terms=draft.usual_terms
+    )
+    by_word |= matches.scores
+    if draft.version == embedder.version:
+        with suppress(Unavailable):
+            by_vector |= draft.similarities(embedder.question(asked.text, asked.before))
+    return matches
 
 
 def _live_embedder(tenant_id: str, result: Retrieval) -> Embedder:
@@ -90,6 +125,11 @@ def _live_embedder(tenant_id: str, result: Retrieval) -> Embedder:
     configured = embedders.configured()
     result.outdated = version not in ("", configured.version)
     return (embedders.of_version(version) if result.outdated else None) or configured
+
+
+def live_embedder(tenant_id: str) -> Embedder:
+    """Return the embedder whose vectors of a tenant answer."""
+    return _live_embedder(tenant_id, Retrieval())
 
 
 def thresholds(considered: list[Passage], calibration: Calibration) -> tuple[float, float]:
@@ -124,7 +164,13 @@ def _by_vector(tenant_id: str, asked: Query, result: Retrieval, *, limit: int, e
 
 
 def _by_word(
-    session: Transaction, tenant_id: str, asked: Query, *, categories: list[str] | None, result: Retrieval
+    session: Transaction,
+    tenant_id: str,
+    asked: Query,
+    *,
+    categories: list[str] | None,
+    without: str,
+    result: Retrieval,
 ) -> Matches:
     """Return the results of the lexical index; if it is away or incomplete, `result` says so."""
     try:
@@ -134,7 +180,7 @@ def _by_word(
     except Unavailable:
         result.degraded = True
     sources = None if categories is None else _sources_in(session, tenant_id, categories)
-    matches = lexical_index.search(tenant_id, asked.text, POOL, before=asked.before, sources=sources)
+    matches = lexical_index.search(tenant_id, asked.text, POOL, before=asked.before, sources=sources, without=without)
     result.lost |= matches is None
     return matches or Matches()
 
@@ -144,17 +190,19 @@ def _sources_in(session: Transaction, tenant_id: str, categories: list[str]) -> 
     return list(session.exec(query.with_only_columns(Source.id)).all())
 
 
-def _live_chunks(session: Transaction, tenant_id: str, chunk_ids: set[str], categories: list[str] | None) -> set[str]:
+def _live_chunks(
+    session: Transaction, tenant_id: str, chunk_ids: set[str], categories: list[str] | None, *, without: str
+) -> set[str]:
     """Return those of some chunks that are searched: of the generation of a source that is neither deleted nor hidden.
 
-    The indexes may know chunks that are not searched any more, or not yet.
+    The indexes may know chunks that are not searched any more, or not yet; `without` is a source that is left out.
     """
     query = (
         owned(Chunk, tenant_id)
         .with_only_columns(Chunk.id)
         .join(Source, Source.id == Chunk.source_id)
         .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids), *_IS_LIVE)
-        .where(Source.generation == Chunk.generation)
+        .where(Source.generation == Chunk.generation, Source.id != without)
     )
     if categories is not None:
         query = query.where(col(Source.category_id).in_(categories))
@@ -187,7 +235,7 @@ def _mix(by_word: dict[str, float], by_vector: dict[str, float], share: float) -
     return mixed
 
 
-def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> list[Passage]:
+def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str], draft: Draft | None) -> list[Passage]:
     query = (
         owned(Chunk, tenant_id)
         .with_only_columns(Chunk, Source.title, Source.address)
@@ -195,6 +243,8 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
         .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids))
     )
     rows = {chunk.id: (chunk, title, address) for chunk, title, address in session.execute(query).all()}
+    if draft is not None:
+        rows |= {chunk.id: (chunk, draft.title, "") for chunk in draft.chunks.values()}
     return [
         Passage(
             chunk_id=chunk.id,

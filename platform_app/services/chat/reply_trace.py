@@ -102,6 +102,15 @@ def _tool_calls(session: Transaction, work: ReplyContext) -> list[ToolCall]:
     return list(session.exec(query.order_by(col(ToolCall.round), col(ToolCall.place))).all())
 
 
+def _search_data(work: ReplyContext) -> dict[str, Any]:
+    return {
+        "degraded": work.retrieval.degraded,
+        "search": work.query.shown,
+        "search_before": [list(pair) for pair in work.query.before],
+        "rewritten_query": work.is_query_rewritten,
+    }
+
+
 def _data(work: ReplyContext) -> dict[str, Any]:
     own = {"temperature", "max_tokens", "reply_language", "markdown", "max_reply_chars", "knowledge", "categories"}
     return {
@@ -113,9 +122,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "thresholds": {"words": work.retrieval.word_threshold, "meaning": work.retrieval.vector_threshold},
         "no_answer": no_answer.is_no_answer(work),
-        "degraded": work.retrieval.degraded,
-        "search": work.query.shown,
-        "rewritten_query": work.is_query_rewritten,
+        **_search_data(work),
         "history": len(prompts.recent_history(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
         "prompt": work.outcome.messages or work.messages,
