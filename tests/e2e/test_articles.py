@@ -1,4 +1,4 @@
-"""Articles: what is written in the console is cited once it is published, and no longer when it is unpublished."""
+"""Articles: what is published is cited, and what its removal takes away is shown before it is unpublished."""
 
 import re
 
@@ -45,7 +45,14 @@ def test_an_article_is_cited_while_it_is_published(language: str, platform: str,
     expect(chip).to_be_visible()
     expect(page.get_by_role("log")).to_contain_text("47")
     page.goto(article)
-    page.get_by_role("button", name=lookup(language, "Unpublish")).click()
+    unpublish = page.get_by_role("button", name=lookup(language, "Unpublish"), exact=True)
+    unpublish.click()
+    page.get_by_role("alertdialog").get_by_role("button", name=lookup(language, "See what this would change")).click()
+    section = page.locator("#impact")
+    expect(section).to_contain_text(lookup(language, "Loses its support: {count}").format(count=1))
+    expect(section.get_by_role("link", name=QUESTIONS[language])).to_be_visible()
+    unpublish.click()
+    page.get_by_role("alertdialog").get_by_role("button", name=lookup(language, "Unpublish"), exact=True).click()
     expect(page.get_by_text(lookup(language, "Not published"), exact=True)).to_be_visible()
     ask(page, home, language)
     expect(chip).to_have_count(0)

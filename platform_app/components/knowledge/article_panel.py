@@ -6,6 +6,7 @@ from platform_app.components.chat.composer import prose
 from platform_app.components.console.parts import READ_ONLY, status
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import history, small_button
+from platform_app.components.knowledge.impact import article_impact
 from platform_app.components.knowledge.source_state import source_state
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.article import ArticleQuestion, ArticleState
@@ -13,8 +14,9 @@ from platform_app.state.knowledge.source_view import SourceRow
 
 
 def article_panel() -> rx.Component:
-    """Return what stands beside the form: preview, how the published text is indexed, questions and history."""
-    return rx.el.div(_preview(), _indexing(), _questions(), history(ArticleState), class_name="script-side")
+    """Return what is beside the form: preview, how the published text is indexed, questions, impact and history."""
+    impact = article_impact(can_publish=ArticleState.can_publish, is_published=ArticleState.is_published)
+    return rx.el.div(_preview(), _indexing(), _questions(), impact, history(ArticleState), class_name="script-side")
 
 
 def _preview() -> rx.Component:

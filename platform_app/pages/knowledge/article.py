@@ -10,9 +10,12 @@ from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import conflict
 from platform_app.components.knowledge.article_panel import article_panel
 from platform_app.components.knowledge.categories import category_select
+from platform_app.components.knowledge.impact import removal_dialog
 from platform_app.models.article import LABELS, MAX_TEXT_CHARS, MAX_TITLE_CHARS
 from platform_app.state.knowledge.article import ArticleState
 from platform_app.state.knowledge.categories import CategoryState
+from platform_app.state.knowledge.impact import ImpactState
+from platform_app.state.knowledge.removal import RemovalState
 
 
 def show() -> rx.Component:
@@ -28,6 +31,7 @@ def _editor() -> rx.Component:
         _head(),
         conflict(ArticleState, t("Someone else has changed this article since you opened it.")),
         rx.el.div(_fields(), article_panel(), class_name="grid cols-2-1", key=ArticleState.article_key),
+        removal_dialog(),
     )
 
 
@@ -56,7 +60,7 @@ def _buttons() -> rx.Component:
             ArticleState.is_published,
             rx.button(
                 t("Unpublish"),
-                on_click=ArticleState.unpublish,
+                on_click=RemovalState.ask_unpublish,
                 variant="soft",
                 color_scheme="gray",
                 high_contrast=True,
@@ -124,6 +128,7 @@ PAGES = [
         show,
         CategoryState.load,
         ArticleState.load,
+        ImpactState.load,
         ArticleState.watch,
     )
 ]

@@ -17,11 +17,13 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload
 from platform_app.components.knowledge.categories import category_panel, category_select
+from platform_app.components.knowledge.impact import removal_dialog
 from platform_app.components.knowledge.sites import site_list
 from platform_app.components.knowledge.source_state import source_state
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 from platform_app.state.knowledge.knowledge import KnowledgeState, PassageRow
+from platform_app.state.knowledge.removal import RemovalState
 from platform_app.state.knowledge.sites import SitesState
 from platform_app.state.knowledge.source_view import STATES, SourceRow
 
@@ -61,6 +63,7 @@ def show() -> rx.Component:
             ),
             site_list(),
             _retrieval_test(),
+            removal_dialog(),
             undo_bar(KnowledgeState.undo_sentence, KnowledgeState.undo),
         ),
         section="Knowledge",
@@ -154,7 +157,7 @@ def _actions(source: rx.Var[SourceRow]) -> rx.Component:
                 source.is_text,
                 rx.menu.item(t("Edit as article"), on_select=KnowledgeState.edit_as_article(source.id)),
             ),
-            rx.menu.item(t("Delete"), color_scheme="red", on_select=KnowledgeState.delete(source.id)),
+            rx.menu.item(t("Delete"), color_scheme="red", on_select=RemovalState.ask_delete(source.id)),
         ),
         spacing="3",
         justify="end",

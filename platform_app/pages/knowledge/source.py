@@ -9,9 +9,11 @@ from platform_app.components.console.parts import READ_ONLY, download_link, fiel
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import replacement_upload
 from platform_app.components.console.versioned_editor import small_button
+from platform_app.components.knowledge.impact import source_impact
 from platform_app.components.knowledge.source_state import source_state
 from platform_app.services.knowledge.source_changes import MAX_TITLE_CHARS
 from platform_app.state.console.base import CurrentUser
+from platform_app.state.knowledge.impact import ImpactState
 from platform_app.state.knowledge.source import ChunkRow, SourcePageState
 from platform_app.state.knowledge.source_view import SourceRow
 
@@ -62,6 +64,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
             margin_bottom="16px",
         ),
         rx.cond(~source.is_article & ~source.is_web & ~READ_ONLY, _changes(source)),
+        rx.cond(~source.is_article, rx.box(source_impact(), margin_y="16px")),
         rx.el.ol(rx.foreach(SourcePageState.chunks, _chunk), class_name="passages"),
     )
 
@@ -92,4 +95,6 @@ def _chunk(chunk: rx.Var[ChunkRow]) -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/knowledge/[source_id]", "Source", show, SourcePageState.load, SourcePageState.watch)]
+PAGES = [
+    tenant_page("/knowledge/[source_id]", "Source", show, SourcePageState.load, ImpactState.load, SourcePageState.watch)
+]
