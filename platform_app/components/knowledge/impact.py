@@ -7,11 +7,11 @@ import reflex as rx
 from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import small_button
-from platform_app.services.knowledge.asked_questions import DAYS
 from platform_app.services.knowledge.impact import Change
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.impact import SECTION, ImpactGroup, ImpactRow, ImpactState
 from platform_app.state.knowledge.removal import RemovalState
+from platform_app.state.knowledge.source_view import SourceRow
 
 
 def article_impact(*, can_publish: Any, is_published: Any) -> rx.Component:
@@ -28,9 +28,11 @@ def article_impact(*, can_publish: Any, is_published: Any) -> rx.Component:
     )
 
 
-def source_impact() -> rx.Component:
-    """Return the section of a file or a web page, which may be deleted."""
-    return _section(_check(t("Check deletion"), Change.REMOVAL), is_shown=True, heading=t("If the source is deleted"))
+def source_impact(source: rx.Var[SourceRow]) -> rx.Component:
+    """Return the section of a file or a web page, which may be deleted; an article has its own."""
+    check = _check(t("Check deletion"), Change.REMOVAL)
+    section = _section(check, is_shown=~source.is_article, heading=t("If the source is deleted"))
+    return rx.box(section, margin_y="16px")
 
 
 def _section(*buttons: rx.Component, is_shown: Any, heading: Any) -> rx.Component:
@@ -39,7 +41,7 @@ def _section(*buttons: rx.Component, is_shown: Any, heading: Any) -> rx.Componen
         rx.el.section(
             rx.el.h2(t("What this would change")),
             rx.el.p(
-                t("Searches again for the questions of the last {days} days. Nothing is changed.", days=DAYS),
+                t("Searches again for the questions of the last 30 days. Nothing is changed."),
                 class_name="muted small",
             ),
             rx.flex(*buttons, spacing="2", wrap="wrap", margin_top="8px"),
@@ -59,7 +61,7 @@ def _result(heading: Any) -> rx.Component:
     progress = rx.progress(
         value=ImpactState.progress, size="1", max_width="160px", aria_label=t("Searching for the questions")
     )
-    nothing = rx.el.p(t("No question of the last {days} days would change.", days=DAYS))
+    nothing = rx.el.p(t("No question of the last 30 days would change."))
     return rx.el.div(
         rx.el.h3(heading, class_name="outcome-head"),
         rx.cond(ImpactState.running, progress),

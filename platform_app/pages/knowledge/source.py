@@ -28,10 +28,7 @@ def show() -> rx.Component:
 
 def _source(source: rx.Var[SourceRow]) -> rx.Component:
     home = f"/manage/{CurrentUser.slug}/knowledge"
-    edit = rx.cond(
-        source.is_text & ~READ_ONLY,
-        small_button(t("Edit as article"), on_click=SourcePageState.edit_as_article),
-    )
+    edit = small_button(t("Edit as article"), on_click=SourcePageState.edit_as_article)
     return rx.fragment(
         page_head(
             source.title,
@@ -51,7 +48,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
                 source.size != "",
                 download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
             ),
-            edit,
+            rx.cond(source.is_text & ~READ_ONLY, edit),
         ),
         rx.flex(
             source_state(source),
@@ -64,7 +61,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
             margin_bottom="16px",
         ),
         rx.cond(~source.is_article & ~source.is_web & ~READ_ONLY, _changes(source)),
-        rx.cond(~source.is_article, rx.box(source_impact(), margin_y="16px")),
+        source_impact(source),
         rx.el.ol(rx.foreach(SourcePageState.chunks, _chunk), class_name="passages"),
     )
 

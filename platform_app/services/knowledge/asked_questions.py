@@ -18,7 +18,7 @@ from platform_app.models.person import Identity
 from platform_app.rag.search_query import Query, query_of
 from platform_app.services.knowledge import categories, unanswered_questions
 
-DAYS = 30
+DAYS = 30  # sentences of the console name it
 MAX_QUESTIONS = 200  # the newest, each once
 _MAX_ROWS = 1_000  # replies that are read for them
 _BETWEEN = " ← "  # see Query.shown

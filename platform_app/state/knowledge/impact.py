@@ -65,7 +65,11 @@ class ImpactState(rx.State):
         self._begin("")
         asked = self.router.url.query_parameters.get("change", "")
         may_change = (await current_identity(self)).role.includes(Role.OPERATOR)
-        return ImpactState.check(Change.REMOVAL.value) if asked == Change.REMOVAL and may_change else None
+        return (
+            browser.call_handler(ImpactState.check, Change.REMOVAL.value)
+            if asked == Change.REMOVAL and may_change
+            else None
+        )
 
     @handler(Role.OPERATOR, background=True, supersedes=True)
     async def check(self, change: Change) -> Any:

@@ -29,7 +29,7 @@ class RemovalState(rx.State):
     @handler(Role.OPERATOR)
     async def ask_delete(self, source_id: str) -> Any:
         """Delete a source, or ask first if replies have cited it lately."""
-        return None if await self._ask(source_id) else KnowledgeState.delete(source_id)
+        return None if await self._ask(source_id) else browser.call_handler(KnowledgeState.delete, source_id)
 
     @handler(Role.OPERATOR)
     async def ask_unpublish(self) -> Any:
@@ -44,14 +44,14 @@ class RemovalState(rx.State):
         source_id, self._source_id, self.is_open = self._source_id, "", False
         if not source_id:
             return None
-        return ArticleState.unpublish if self.unpublishes else KnowledgeState.delete(source_id)
+        return ArticleState.unpublish if self.unpublishes else browser.call_handler(KnowledgeState.delete, source_id)
 
     @handler(Role.OPERATOR)
     async def show_impact(self) -> Any:
         """Show what the removal would change in place of asking."""
         self.is_open = False
         if self.unpublishes:
-            return ImpactState.check(Change.REMOVAL.value)
+            return browser.call_handler(ImpactState.check, Change.REMOVAL.value)
         slug = (await current_identity(self)).slug
         return browser.redirect(f"/manage/{slug}/knowledge/{self._path}?change={Change.REMOVAL}")
 
@@ -63,15 +63,14 @@ class RemovalState(rx.State):
     async def _ask(self, source_id: str) -> bool:
         """Open the question about a source if replies have cited it; return whether it is open."""
         source: Source = await fetch(self, sources.get, source_id[:32])
-        count = await fetch(self, asked_questions.count_cited, source.id)
+        count = await fetch(self, asked_questions.count_cited, source.id) if source.is_searched else 0
         self.title, self.unpublishes = source.title, False
         self._path = f"articles/{source.id}" if source.kind == SourceKind.ARTICLE else source.id
         self.cited_words = plural(
             (await current_user(self)).language,
-            "In the last {days} days, agents answered {count} question from it.",
-            "In the last {days} days, agents answered {count} questions from it.",
+            "In the last 30 days, agents answered {count} question from it.",
+            "In the last 30 days, agents answered {count} questions from it.",
             count,
-            days=asked_questions.DAYS,
         )
         self._source_id, self.is_open = source.id, count > 0
         return self.is_open
