@@ -109,8 +109,9 @@ def _effect(
         titles = tuple(dict.fromkeys(passage.source_title for passage in near))
         return (Effect.REPLACED if titles else Effect.LOST), titles
     if _answers(after, source_id):
-        others = [passage.source_title for passage in after.passages if passage.source_id != source_id]
-        return Effect.ADDED, tuple(dict.fromkeys(others))
+        others = (passage for passage in after.passages if passage.source_id != source_id)
+        near = [passage for passage in others if _answers(after, passage.source_id)]
+        return Effect.ADDED, tuple(dict.fromkeys(passage.source_title for passage in near))
     return None, ()
 
 
