@@ -17,8 +17,8 @@ from tests.e2e.conftest import FLAGS, platform_environment, sign_in_at_form
 
 TIMES = 40
 HOME = "/manage/demo"
-# Notes when a mouse button or a key goes down, or the click that follows if nothing has changed by then: a finger and the
-# driver of the browser take their time in between. Then the first change of what is watched, and the frame after it.
+# Notes when a mouse button or a key goes down, or the click that follows if nothing has changed by then (a finger, and
+# the driver of the browser, take their time in between). Then the first change of what is watched, and the frame after.
 WATCH = """selector => {
   const noted = window.__clicks = { down: 0, changed: 0, drawn: 0 };
   const start = () => Object.assign(noted, { down: performance.now(), changed: 0, drawn: 0 });
