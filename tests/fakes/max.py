@@ -12,15 +12,17 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.local_server import LocalServer
 
 TOKEN = "max-token-" + "m" * 40
 
 
-class FakeMax:
+class FakeMax(LocalServer):
     """One bot and its dialogs; `faults` are statuses that the next messages are refused with."""
 
     def __init__(self) -> None:
@@ -31,19 +33,7 @@ class FakeMax:
         self.subscriptions: list[dict[str, Any]] = []
         self.calls: dict[str, int] = defaultdict(int)
         self.change, self._ids = Condition(), itertools.count(1)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        """The address to set as PLATFORM_MAX_API_URL."""
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def close(self) -> None:
-        """Stop the server."""
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(_handler(self))
 
     def put(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Add an update for the bot."""

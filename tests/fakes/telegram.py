@@ -19,12 +19,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Condition, Thread
 from typing import Any
 
 import httpx
 
+from tests.fakes.local_server import LocalServer
 from tests.fakes.telegram_updates import Customer
 
 TOKEN = "700001:" + "A" * 35
@@ -71,7 +72,7 @@ class TelegramHtml(HTMLParser):
         self.text += data
 
 
-class FakeTelegram:
+class FakeTelegram(LocalServer):
     """One bot, its customers and its server; `faults` by method are used up one for each call."""
 
     def __init__(self, token: str = TOKEN, username: str = "shop_bot") -> None:
@@ -92,24 +93,16 @@ class FakeTelegram:
         self.ids, self.message_ids = itertools.count(1000), itertools.count(1)
         self._polls = itertools.count(1)
         self._poll, self._is_closed = 0, False
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        super().__init__(_handler(self))
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a caller that died
-        Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         Thread(target=self._post_updates, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        """The address to set as PLATFORM_TELEGRAM_API_URL."""
-        return f"http://127.0.0.1:{self.server.server_port}"
 
     def close(self) -> None:
         """Stop the server."""
         self._is_closed = True
         with self.change:
             self.change.notify_all()
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()
 
     def customer(self, chat_id: int = 5001, name: str = "Anna", language: str = "en") -> Customer:
         """Return somebody who can write to the bot."""

@@ -17,15 +17,17 @@
 import itertools
 import json
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.local_server import LocalServer
 
 TOKEN = "vk1.a." + "k" * 60
 
 
-class FakeVk:
+class FakeVk(LocalServer):
     """One community and its dialogs; `faults` are codes of errors with which the next messages are refused."""
 
     def __init__(self) -> None:
@@ -40,19 +42,7 @@ class FakeVk:
         self.failed: dict[str, Any] | None = None
         self.calls: list[str] = []
         self._ids, self._known, self.change = itertools.count(1), dict[str, int](), Condition()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        """The address of the server, without a path."""
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def close(self) -> None:
-        """Stop the server."""
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(_handler(self))
 
     def put(self, kind: str, held: dict[str, Any], secret: str = "") -> dict[str, Any]:
         """Add an update of the community; return it as it is posted."""

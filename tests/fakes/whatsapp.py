@@ -19,10 +19,12 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.local_server import LocalServer
 
 TOKEN, SECRET = "EAAG" + "w" * 196, "5" * 32
 PHONE_ID, ACCOUNT_ID = "106540352242922", "102290129340398"
@@ -67,7 +69,7 @@ def garbage_after(fake: "FakeWhatsApp", body: dict[str, Any]) -> None:
     raise Garbage
 
 
-class FakeWhatsApp:
+class FakeWhatsApp(LocalServer):
     """One phone number and its customers; `faults` are used up one for each message that is to be sent."""
 
     def __init__(self) -> None:
@@ -83,25 +85,13 @@ class FakeWhatsApp:
         self.calls: list[str] = []
         self._ids, self._lock = itertools.count(1), Lock()
         self._sent_at: dict[str, float] = {}
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        """The address to set as PLATFORM_WHATSAPP_API_URL."""
-        return f"http://127.0.0.1:{self.server.server_port}"
+        super().__init__(_handler(self))
 
     @property
     def credentials(self) -> dict[str, str]:
         """What an admin enters to connect the number."""
         ids = {"phone_number_id": self.phone_id, "business_account_id": self.account_id}
         return ids | {"token": self.token, "app_secret": self.secret}
-
-    def close(self) -> None:
-        """Stop the server."""
-        self.server.shutdown()
-        self.server.server_close()
 
     def wamid(self) -> str:
         """Return a new id of a message."""
