@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.console.confirmation import confirmation
 from platform_app.components.console.copy_field import one_time_link
 from platform_app.components.console.parts import RETURN_FOCUS, field
 from platform_app.components.console.text import t
@@ -149,31 +150,20 @@ def _confirmations() -> dict[str, tuple[Any, Any, Any]]:
     }
 
 
-def confirmation() -> rx.Component:
+def member_confirmation() -> rx.Component:
     """Return the confirmation dialog of the action that was chosen."""
     title, sentence, verb = (
         rx.match(MembersState.asked, *((action, words[part]) for action, words in _confirmations().items()), "")
         for part in range(3)
     )
-    return rx.alert_dialog.root(
-        rx.alert_dialog.content(
-            rx.alert_dialog.title(title, size="4"),
-            rx.alert_dialog.description(sentence, size="2"),
-            rx.cond(MembersState.assigned_words != "", _successor()),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(
-                    rx.button(verb, color_scheme="red", high_contrast=True, on_click=MembersState.confirm)
-                ),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
-            max_width="440px",
-            on_close_auto_focus=RETURN_FOCUS,
-        ),
-        open=MembersState.asked != "",
-        on_open_change=MembersState.close_question,
+    return confirmation(
+        rx.cond(MembersState.assigned_words != "", _successor()),
+        title=title,
+        sentence=sentence,
+        verb=verb,
+        on_confirm=MembersState.confirm,
+        is_open=MembersState.asked != "",
+        on_close=MembersState.close_question,
     )
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import READ_ONLY, RETURN_FOCUS, status, time_ago
+from platform_app.components.console.confirmation import confirmation
+from platform_app.components.console.parts import READ_ONLY, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import small_button
 from platform_app.services.knowledge.impact import Change
@@ -113,24 +114,12 @@ def removal_dialog() -> rx.Component:
         t("Delete “{title}”?", title=RemovalState.title),
     )
     verb = rx.cond(RemovalState.unpublishes, t("Unpublish"), t("Delete"))
-    cancel = rx.button(t("Cancel"), variant="soft", color_scheme="gray")
-    return rx.alert_dialog.root(
-        rx.alert_dialog.content(
-            rx.alert_dialog.title(title, size="4"),
-            rx.alert_dialog.description(RemovalState.cited_words, size="2"),
-            rx.box(small_button(t("See what this would change"), on_click=RemovalState.show_impact), margin_top="8px"),
-            rx.flex(
-                rx.alert_dialog.cancel(cancel),
-                rx.alert_dialog.action(
-                    rx.button(verb, color_scheme="red", high_contrast=True, on_click=RemovalState.confirm)
-                ),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
-            max_width="440px",
-            on_close_auto_focus=RETURN_FOCUS,
-        ),
-        open=RemovalState.is_open,
-        on_open_change=RemovalState.close,
+    return confirmation(
+        rx.box(small_button(t("See what this would change"), on_click=RemovalState.show_impact), margin_top="8px"),
+        title=title,
+        sentence=RemovalState.cited_words,
+        verb=verb,
+        on_confirm=RemovalState.confirm,
+        is_open=RemovalState.is_open,
+        on_close=RemovalState.close,
     )

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.accounts.member_dialogs import confirmation, invitation_form, invitation_link
+from platform_app.components.accounts.member_dialogs import invitation_form, invitation_link, member_confirmation
 from platform_app.components.accounts.role_words import role_select_items, role_words
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, row_menu
@@ -27,7 +27,7 @@ def show() -> rx.Component:
                 rx.el.div(_members(), rx.cond(IS_ADMIN, _invitations()), class_name="stack"),
                 skeleton_rows(),
             ),
-            rx.cond(IS_ADMIN, rx.fragment(invitation_form(), invitation_link(), confirmation())),
+            rx.cond(IS_ADMIN, rx.fragment(invitation_form(), invitation_link(), member_confirmation())),
         ),
         section="Settings",
     )

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.accounts.role_words import ROLES, role_words
+from platform_app.components.console.confirmation import confirmation
 from platform_app.components.console.copy_field import copyable_line, one_time_field
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing, row_menu
@@ -203,25 +204,13 @@ def _resource(resource: str, words: str) -> rx.Component:
 
 
 def _question() -> rx.Component:
-    revoke = rx.button(t("Revoke"), color_scheme="red", high_contrast=True, on_click=ApiKeysState.revoke)
-    return rx.alert_dialog.root(
-        rx.alert_dialog.content(
-            rx.alert_dialog.title(t("Revoke “{name}”?", name=ApiKeysState.asked_name), size="4"),
-            rx.alert_dialog.description(
-                t("Systems that use it lose access immediately. You can’t undo this."), size="2"
-            ),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(revoke),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
-            max_width="440px",
-            on_close_auto_focus=RETURN_FOCUS,
-        ),
-        open=ApiKeysState.asked_id != "",
-        on_open_change=ApiKeysState.close_question,
+    return confirmation(
+        title=t("Revoke “{name}”?", name=ApiKeysState.asked_name),
+        sentence=t("Systems that use it lose access immediately. You can’t undo this."),
+        verb=t("Revoke"),
+        on_confirm=ApiKeysState.revoke,
+        is_open=ApiKeysState.asked_id != "",
+        on_close=ApiKeysState.close_question,
     )
 
 

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.automation.calendar import offered_time_zones
+from platform_app.components.console.confirmation import confirmation
 from platform_app.components.console.debounced_input import debounced
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import tenant_page
@@ -67,31 +68,20 @@ def _head() -> rx.Component:
 def _merge_preview() -> rx.Component:
     """Return the dialog that shows the result of a merge before it is done."""
     lines = rx.foreach(ContactState.merge_preview, lambda line: rx.fragment(rx.el.dt(line.label), rx.el.dd(line.value)))
-    return rx.alert_dialog.root(
-        rx.alert_dialog.content(
-            rx.alert_dialog.title(t("Merge the two contacts?"), size="4"),
-            rx.alert_dialog.description(
-                t(
-                    "All leads, tasks, notes and conversations of “{other}” will move to “{title}”. "
-                    "This can’t be undone.",
-                    other=ContactState.merge_name,
-                    title=ContactState.name,
-                ),
-                size="2",
-            ),
-            rx.cond(ContactState.merge_preview.length() > 0, rx.el.h3(t("Result"), class_name="outcome-head")),
-            rx.el.dl(lines, class_name="facts", id="outcome"),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(rx.button(t("Merge"), color_scheme="red", on_click=ContactState.merge)),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
-            max_width="480px",
+    return confirmation(
+        rx.cond(ContactState.merge_preview.length() > 0, rx.el.h3(t("Result"), class_name="outcome-head")),
+        rx.el.dl(lines, class_name="facts", id="outcome"),
+        title=t("Merge the two contacts?"),
+        sentence=t(
+            "All leads, tasks, notes and conversations of “{other}” will move to “{title}”. This can’t be undone.",
+            other=ContactState.merge_name,
+            title=ContactState.name,
         ),
-        open=ContactState.other != "",
-        on_open_change=ContactState.set_preview_open,
+        verb=t("Merge"),
+        on_confirm=ContactState.merge,
+        is_open=ContactState.other != "",
+        on_close=ContactState.set_preview_open,
+        max_width="480px",
     )
 
 
