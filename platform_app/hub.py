@@ -16,6 +16,8 @@ from platform_app import notifier
 log = structlog.get_logger()
 DISCONNECT_GRACE_SECONDS = 60.0  # a subscription ends when its tab has been without a connection for so long
 _COALESCE_AT = 8  # queued updates from which on a page gets a single "*" instead
+EVERY_SECONDS = 60.0  # after so long a page reads everything again: relative times, and updates that were lost
+_QUEUE_SIZE = 500  # updates of one page that nobody has taken
 _POLL_SECONDS = 2.0  # pause between polls while Redis is unavailable
 
 
@@ -25,6 +27,14 @@ class Update:
 
     topic: str
     subject_id: str
+
+
+Wants = Callable[[Update], bool]
+
+
+def wants_all(update: Update) -> bool:
+    """Return True: a subscriber that is told of everything."""
+    return True
 
 
 def _merged(update: Update, queue: asyncio.Queue[Update]) -> Update:
@@ -38,6 +48,7 @@ def _merged(update: Update, queue: asyncio.Queue[Update]) -> Update:
 
 
 def _coalesced(queue: asyncio.Queue[Update]) -> Update:
+    """Empty the queue; return the update after which everything is read again."""
     while not queue.empty():
         queue.get_nowait()
     return Update("*", "")
@@ -47,22 +58,22 @@ class Hub:
     """Reads the streams of all subscribed tenants over one connection and passes the updates to the subscribers."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, set[asyncio.Queue[Update]]] = defaultdict(set)
+        self._queues: dict[str, dict[asyncio.Queue[Update], Wants]] = defaultdict(dict)
         self._watchers: dict[str, dict[str, set[asyncio.Event]]] = {}  # by tenant and id of a row
         self._task: asyncio.Task[None] | None = None
         self.is_connected: Callable[[str], bool] = lambda tab: True  # set by the app: whether a tab has a socket
 
     async def subscribe(
-        self, tenant_id: str, tab: str, every: float = 15.0, pause: float = 0.0
+        self, tenant_id: str, tab: str, every: float = EVERY_SECONDS, pause: float = 0.0, *, wants: Wants = wants_all
     ) -> AsyncGenerator[Update, None]:
-        """Yield a tenant's updates as they happen, and "*" at least every `every` seconds.
+        """Yield those of a tenant's updates that are wanted as they happen, and "*" after `every` seconds without any.
 
         With `pause` at least so many seconds lie between two updates, and those that happen meanwhile become one.
         `tab` is a client token. While it has no connection nothing is yielded; DISCONNECT_GRACE_SECONDS later the
         generator ends.
         """
-        queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=500)
-        self._queues[tenant_id].add(queue)
+        queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=_QUEUE_SIZE)
+        self._queues[tenant_id][queue] = wants
         self._start_listening()
         left = 0.0  # when the tab was first found disconnected
         try:
@@ -83,7 +94,7 @@ class Hub:
                 if pause:
                     await asyncio.sleep(pause)
         finally:
-            self._queues[tenant_id].discard(queue)
+            self._queues[tenant_id].pop(queue, None)
             if not self._queues[tenant_id]:
                 del self._queues[tenant_id]
 
@@ -153,9 +164,9 @@ class Hub:
         for watched in [rows.get(update.subject_id, set())] if update.subject_id else rows.values():
             for changed in watched:
                 changed.set()
-        for queue in self._queues.get(tenant_id, ()):
-            if not queue.full():
-                queue.put_nowait(update)
+        for queue, wants in self._queues.get(tenant_id, {}).items():
+            if wants(update):
+                queue.put_nowait(_coalesced(queue) if queue.full() else update)
 
 
 hub = Hub()

@@ -21,7 +21,7 @@ from reflex_base.utils.format import format_event_handler
 
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.hub import Hub, Update
+from platform_app.hub import EVERY_SECONDS, Hub, Update, Wants, wants_all
 from platform_app.models.person import Identity, Session
 from platform_app.platform_app import app
 from platform_app.services.accounts.sessions import LIFETIME
@@ -52,7 +52,7 @@ _subscribe, _following = Hub.subscribe, set[str]()  # the events whose handlers 
 
 
 async def _counted(
-    self: Hub, tenant_id: str, tab: str, every: float = 15.0, pause: float = 0.0
+    self: Hub, tenant_id: str, tab: str, every: float = EVERY_SECONDS, pause: float = 0.0, *, wants: Wants = wants_all
 ) -> AsyncGenerator[Update, None]:
     try:
         event_id = EventContext.get().txid
@@ -60,7 +60,7 @@ async def _counted(
         event_id = ""
     _following.add(event_id)
     try:
-        async with aclosing(_subscribe(self, tenant_id, tab, every, pause)) as updates:
+        async with aclosing(_subscribe(self, tenant_id, tab, every, pause, wants=wants)) as updates:
             async for update in updates:
                 yield update
     finally:

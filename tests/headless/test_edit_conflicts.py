@@ -8,7 +8,7 @@ import pytest
 
 from platform_app.engine.rules import rules
 from platform_app.engine.sequences.sequences import DEFINITIONS
-from platform_app.hub import Update
+from platform_app.hub import Update, Wants
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence
 from platform_app.state.console import live_updates
@@ -25,13 +25,21 @@ class StillHub:
     """Tells open pages what the test says, and nothing else: no page draws itself anew between two events."""
 
     def __init__(self) -> None:
-        self.pages: list[asyncio.Queue[Update]] = []
+        self.pages: list[tuple[asyncio.Queue[Update], Wants]] = []
 
-    async def subscribe(self, tenant_id: str, tab: str, every: float, pause: float = 0) -> AsyncIterator[Update]:
-        self.pages.append(asyncio.Queue())
-        mine = self.pages[-1]
+    async def subscribe(
+        self, tenant_id: str, tab: str, every: float, pause: float = 0, *, wants: Wants
+    ) -> AsyncIterator[Update]:
+        mine = asyncio.Queue[Update]()
+        self.pages.append((mine, wants))
         while True:
             yield await mine.get()
+
+    def tell(self, topic: str, subject_id: str = "") -> None:
+        """Tell every page that wants to know that something has changed."""
+        for page, wants in self.pages:
+            if wants(Update(topic, subject_id)):
+                page.put_nowait(Update(topic, subject_id))
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +92,7 @@ async def test_a_page_that_drew_itself_anew_still_knows_what_it_shows(who: Ident
             await opened(tab, row)
         await boris.until(lambda: len(hub.pages) == 2)
         await anna.send(SequenceState.add_step("", "await"))
-        for one in hub.pages:
-            one.put_nowait(Update("*", ""))
+        hub.tell("*")
         await boris.until(lambda: seen(boris, SequenceState, "conflict"))
         await boris.send(SequenceState.add_step("", "split"))
         await boris.send(SequenceState.publish)

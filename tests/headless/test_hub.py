@@ -69,3 +69,24 @@ async def test_a_page_that_pauses_is_told_once_of_what_happened_meanwhile(monkey
     found.append(await asyncio.wait_for(anext(updates), 10))
     assert found[1:] == [Update("conversation", "2"), Update("conversation", ""), Update("*", "")]
     await updates.aclose()
+
+
+async def test_what_a_page_does_not_want_neither_wakes_it_nor_joins_with_what_it_wants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = Hub()
+    monkeypatch.setattr(hub, "_listen", asyncio.Event().wait)
+    for pause in (0.0, 0.01):
+        updates = hub.subscribe("t", "tab", every=5, pause=pause, wants=lambda update: update.topic == "lead")
+        first = asyncio.ensure_future(anext(updates))
+        await asyncio.sleep(0)
+        for number in range(50):
+            hub._notify("t", Update("conversation", str(number)))
+        await asyncio.sleep(0)
+        assert not first.done()
+        hub._notify("t", Update("lead", "1"))
+        assert await asyncio.wait_for(first, 10) == Update("lead", "1")
+        for topic, subject in (("conversation", "1"), ("lead", "2"), ("presence", "3")):
+            hub._notify("t", Update(topic, subject))
+        assert await asyncio.wait_for(anext(updates), 10) == Update("lead", "2")
+        await updates.aclose()

@@ -8,7 +8,6 @@ import pytest
 import time_machine
 
 from platform_app.clock import now
-from platform_app.hub import Update
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services.chat import (
@@ -116,8 +115,7 @@ async def test_an_open_conversation_reads_only_its_own_changes_and_lists_take_tu
         await tab.until(lambda: len(hub.pages) >= 5)
         before = len(reads)
         for subject in (another, another, another, talk):
-            for page in hub.pages:
-                page.put_nowait(Update("conversation", subject))
+            hub.tell("conversation", subject)
         await tab.until(lambda: len(reads) > before and turns)
         assert reads[before:] == [talk]
 

@@ -9,7 +9,6 @@ import reflex as rx
 
 from platform_app.db import owned, session_scope
 from platform_app.errors import NotFound
-from platform_app.hub import Update
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity
 from platform_app.pages.registry import every_page
@@ -94,8 +93,7 @@ async def test_what_is_deleted_while_its_page_is_open_is_not_found(
         with session_scope(who.tenant_id) as session:
             agents.delete(session, who, agent.id)
         await tab.until(lambda: bool(hub.pages))
-        for page in hub.pages:
-            page.put_nowait(Update("agent", agent.id))
+        hub.tell("agent", agent.id)
         await tab.until(lambda: missing(tab))
         assert tab.errors == [] and "toast" not in tab.scripts()
 

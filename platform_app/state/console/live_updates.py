@@ -8,7 +8,7 @@ import reflex as rx
 from reflex_base.event.context import EventContext
 
 from platform_app.api.security import session_token
-from platform_app.hub import Update, hub
+from platform_app.hub import EVERY_SECONDS, Update, hub
 from platform_app.models.person import Identity, Role
 from platform_app.state.console import background_access, browser
 from platform_app.state.console.base import current_identity, current_user
@@ -57,7 +57,7 @@ async def session_check(state: rx.State, required_role: Role = Role.VIEWER) -> S
 async def subscribe(
     state: rx.State,
     *topics: str,
-    every: float = 15.0,
+    every: float = EVERY_SECONDS,
     pause: float = 0.0,
     required_role: Role = Role.VIEWER,
     concerns: Callable[[Update], bool] | None = None,
@@ -71,18 +71,21 @@ async def subscribe(
     """
     check = await session_check(state, required_role)
     identity, tab = check.identity, state.router.session.client_token
-    async with aclosing(hub.subscribe(identity.tenant_id, tab, every, pause)) as updates:
+
+    def is_wanted(update: Update) -> bool:
+        if topics and update.topic not in (*topics, "*"):
+            return False
+        return concerns is None or not update.subject_id or concerns(update)
+
+    def is_needed(update: Update) -> bool:
+        return update.topic == ACCESS_TOPIC or is_wanted(update)
+
+    async with aclosing(hub.subscribe(identity.tenant_id, tab, every, pause, wants=is_needed)) as updates:
         yielded_at = time.monotonic()
         async for update in updates:
-            is_wanted = not topics or update.topic in (*topics, "*")
-            if is_wanted and concerns is not None and update.subject_id:
-                is_wanted = concerns(update)
-            is_access = update.topic == ACCESS_TOPIC
-            is_overdue = time.monotonic() - yielded_at >= every  # other topics kept the hub from its "*"
-            if not is_wanted and not is_access and not is_overdue:
-                continue
-            if not await check.is_valid(at_once=is_access):
+            if not await check.is_valid(at_once=update.topic == ACCESS_TOPIC):
                 return
-            if is_wanted or is_overdue:
+            is_overdue = time.monotonic() - yielded_at >= every  # changes of members kept the hub from its "*"
+            if is_overdue or is_wanted(update):
                 yielded_at = time.monotonic()
-                yield update if is_wanted else Update("*", "")
+                yield update if is_wanted(update) else Update("*", "")

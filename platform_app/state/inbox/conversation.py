@@ -103,7 +103,7 @@ class InboxState(rx.State):
 
         async for update in subscribe(self, "conversation", "contact", "member", concerns=concerns):
             async with self:
-                if update.topic != "conversation":
+                if update.topic in ("member", "*"):
                     await self._read_assignees()
                 event = await self._refresh() if self.current and update.topic != "member" else None
             if event is not None:

@@ -90,8 +90,8 @@ class JobsState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Fetch the list again every 3 s and when something changes."""
-        async for _ in subscribe(self, every=3):
+        """Fetch the list again every 3 s, for what starts, and when a job ends."""
+        async for _ in subscribe(self, "job", every=3):
             async with self:
                 await self._fetch()
 
