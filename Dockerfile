@@ -28,8 +28,9 @@ ENV PATH=/app/.venv/bin:$PATH \
     PLATFORM_DATA_DIR=/data \
     PLATFORM_HOST=0.0.0.0 \
     PLATFORM_WORKER_HOST=0.0.0.0 \
+    PLATFORM_HOOKS_HOST=0.0.0.0 \
     REFLEX_STATES_WORKDIR=/tmp/states
 USER platform
 VOLUME /data
-EXPOSE 8000 3001
+EXPOSE 8000 8002 3001
 CMD ["gpt-agents", "web"]

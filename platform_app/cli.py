@@ -135,6 +135,19 @@ def worker() -> None:
 
 
 @app.command()
+def hooks(
+    host: Annotated[str, typer.Option(help="Address to listen on; without it, PLATFORM_HOOKS_HOST.")] = "",
+    port: Annotated[int | None, typer.Option(help="Without it, PLATFORM_HOOKS_PORT.", min=1, max=65535)] = None,
+) -> None:
+    """Start only a process that serves webhooks; it uses the servers named in the environment."""
+    from platform_app.runtime import hooks_server
+
+    own = settings()
+    os.environ["PLATFORM_DATA_DIR"] = str(own.data_dir.resolve())
+    _become(*hooks_server.server(host or own.hooks_host, port or own.hooks_port))
+
+
+@app.command()
 def build() -> None:
     """Build the console's frontend if it is out of date."""
     from platform_app.runtime import frontend_build

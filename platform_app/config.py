@@ -6,6 +6,7 @@ from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,20 @@ MIN_KEY_CHARS = 32
 def split_list(written: str) -> list[str]:
     """Return the parts of a comma-separated text, stripped, without empty ones."""
     return [one.strip() for one in written.split(",") if one.strip()]
+
+
+def is_origin(address: str) -> bool:
+    """Return whether an address is http:// or https://, a host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or parts.username is not None or port == 0:
+        return False
+    return re.fullmatch(r"[\w.-]+|[\da-f:.]+", parts.hostname or "") is not None and not (
+        parts.path or parts.query or parts.fragment or address.endswith(("?", "#", ":"))
+    )
 
 
 class Settings(BaseSettings):
@@ -41,7 +56,14 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port of the console.")
     worker_host: str = Field("127.0.0.1", description="Address that the worker's health server listens on.")
     worker_port: int = Field(3001, ge=1, le=65535, description="Port of the worker's health server.")
+    hooks_host: str = Field("127.0.0.1", description="Address that the hooks process listens on.")
+    hooks_port: int = Field(8002, ge=1, le=65535, description="Port of the hooks process.")
     public_url: str = Field("", description="Address people use, when a proxy stands in front (https://…).")
+    hooks_url: str = Field(
+        "",
+        description="Address to which other systems post webhooks, if that is not the one people use: "
+        "https://hooks.example.com, behind which hooks processes or consoles answer.",
+    )
     proxy_hops: int = Field(
         0,
         ge=0,
@@ -179,6 +201,13 @@ class Settings(BaseSettings):
             parse_files_url(given.get_secret_value())
         return given
 
+    @field_validator("hooks_url")
+    @classmethod
+    def _is_origin(cls, given: str) -> str:
+        if given.strip() and not is_origin(given.strip().rstrip("/")):
+            raise ValueError("an address such as https://hooks.example.com, without a path")
+        return given.strip().rstrip("/")
+
     @field_validator("smtp_url")
     @classmethod
     def _is_mail_server(cls, given: SecretStr) -> SecretStr:
@@ -195,6 +224,11 @@ class Settings(BaseSettings):
         if given.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", parseaddr(given)[1]):
             raise ValueError("an e-mail address such as support@example.com or Support <support@example.com>")
         return given.strip()
+
+    @property
+    def hooks_home(self) -> str:
+        """The address to which other systems post, without a slash at its end; "" if it is not known."""
+        return self.hooks_url or self.public_url.strip().rstrip("/")
 
     @property
     def database(self) -> str:

@@ -2,21 +2,17 @@
 
 from starlette.applications import Starlette
 
-from platform_app.api import resources
+from platform_app.api import hook_routes, resources
 from platform_app.api.analytics import analytics_csv
 from platform_app.api.attachments import attachment
 from platform_app.api.audit import audit_csv
-from platform_app.api.channel_webhooks import receive_update, verify_webhook
 from platform_app.api.crm_oauth import finish_crm_sign_in
-from platform_app.api.crm_webhooks import receive_crm_post
 from platform_app.api.files import name_taken, refused_rows, replace_source_file, source_file, upload, upload_contacts
 from platform_app.api.health import healthz, readyz
-from platform_app.api.kommo_chats import receive_chat_hook
 from platform_app.api.sign_in import claim_session, sign_out
 from platform_app.api.tenant_export import tenant_export
 from platform_app.api.unsubscribe import show_unsubscribe, unsubscribe
 from platform_app.api.web_chat import event_stream, file_routes, visitor_routes, widget_files
-from platform_app.api.webhooks import receive
 
 _WEB_CHAT = [
     widget_files.widget_file,
@@ -45,12 +41,8 @@ api = Starlette(
         analytics_csv,
         audit_csv,
         tenant_export,
-        receive,
-        receive_update,
-        receive_crm_post,
+        *hook_routes.ROUTES,
         finish_crm_sign_in,
-        receive_chat_hook,
-        verify_webhook,
         attachment,
         show_unsubscribe,
         unsubscribe,

@@ -1,4 +1,4 @@
-"""Health: whether this web process is alive and ready."""
+"""Health: whether this web or hooks process is alive and ready."""
 
 import asyncio
 
@@ -21,10 +21,20 @@ async def healthz(request: Request) -> Response:
 
 @route("/readyz", ANYONE, methods=["GET"])
 async def readyz(request: Request) -> Response:
-    """Answer whether the console is ready: it needs the database and disk space.
+    """Answer whether the process is ready: it needs the database and disk space.
 
     Redis only makes it faster; without the file storage everything but uploads and downloads works.
     """
+    return await _check()
+
+
+@route("/health", ANYONE, methods=["GET"])
+async def health(request: Request) -> Response:
+    """Answer the same as `readyz`, under the address that a worker has too."""
+    return await _check()
+
+
+async def _check() -> Response:
     database, redis, full, files_problem = await asyncio.gather(
         asyncio.to_thread(_database_answers),
         asyncio.to_thread(_redis_answers),

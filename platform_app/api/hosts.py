@@ -1,7 +1,7 @@
-"""Hosts: checks that a request's Host is that of PLATFORM_PUBLIC_URL.
+"""Hosts: checks that a request's Host is that of PLATFORM_PUBLIC_URL, or for webhooks that of PLATFORM_HOOKS_URL.
 
-This stops DNS rebinding and links made of a forged Host header. Nothing is compared if the setting is empty or in
-development. Probes of load balancers and containers use addresses, which is allowed for the health pages.
+This stops DNS rebinding and links made of a forged Host header. Nothing is compared if PLATFORM_PUBLIC_URL is empty
+or in development. Probes of load balancers and containers use addresses, which is allowed for the health pages.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -11,19 +11,28 @@ from starlette.types import Scope
 
 from platform_app.integrations.special_addresses import is_public
 
-_PROBES = ("/healthz", "/readyz", "/ping")
+_PROBES = ("/healthz", "/health", "/readyz", "/ping")
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 REFUSAL = (
     b"This is not the address of the platform. Open the one that its operator gave you. "
-    b"Operators: PLATFORM_PUBLIC_URL names it, and a proxy in front has to pass the Host header on.\n"
+    b"Operators: PLATFORM_PUBLIC_URL names it, PLATFORM_HOOKS_URL that of webhooks. "
+    b"A proxy in front has to pass the Host header on.\n"
 )
 
 
-def is_allowed(scope: Scope, host: str, public_url: str) -> bool:
-    """Return whether the Host header `host` of a request names this platform, whose address is `public_url`."""
+def is_allowed(scope: Scope, host: str, public_url: str, hooks_url: str = "") -> bool:
+    """Return whether the Host header `host` of a request names this platform, whose address is `public_url`.
+
+    Webhooks may be posted to `hooks_url` too.
+    """
     if not public_url or scope["path"] in _PROBES:
         return True
-    public = urlsplit(public_url)
+    is_hook = scope["path"].startswith("/hooks/")
+    return any(_names(address, host, scope) for address in (public_url, hooks_url if is_hook else "") if address)
+
+
+def _names(address: str, host: str, scope: Scope) -> bool:
+    public = urlsplit(address)
     asked = _host_and_port(host, public.scheme)
     if asked is None:
         return False

@@ -61,7 +61,8 @@ def is_development() -> bool:
 
 def _has_expected_host(scope: Scope) -> bool:
     """Return whether a request uses the public address of this platform."""
-    return is_development() or hosts.is_allowed(scope, header(scope, b"host"), settings().public_url)
+    own = settings()
+    return is_development() or hosts.is_allowed(scope, header(scope, b"host"), own.public_url, own.hooks_url)
 
 
 def _is_same_host(scope: Scope, address: str) -> bool:

@@ -197,6 +197,25 @@ def console(own: Settings) -> Finding:
     return Finding("console", "has to be built", "" if frontend_build.can_build() else advice)
 
 
+def webhooks(own: Settings) -> Finding:
+    """Check that the platform answers at the address to which webhooks are posted, if that is one of its own."""
+    if not own.hooks_url:
+        return Finding("webhooks", "posted to the address of the console")
+    if is_ready(f"{own.hooks_url}/readyz"):
+        return Finding("webhooks", f"{own.hooks_url} answers")
+    advice = "Start gpt-agents hooks and its proxy, or correct PLATFORM_HOOKS_URL."
+    return Finding("webhooks", f"{own.hooks_url} does not answer", advice)
+
+
+def is_ready(url: str) -> bool:
+    """Return whether a console or a hooks process answers at its page /readyz that it is ready."""
+    try:
+        answer = httpx.get(url, timeout=5)
+        return answer.status_code == 200 and answer.json()["status"] in ("pass", "warn")
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return False
+
+
 def ports(own: Settings) -> Finding:
     """Check that the ports are free, or used by the platform itself."""
     for host, port, name, path in (
@@ -230,6 +249,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     provider,
     platform_mail,
     console,
+    webhooks,
     ports,
 )
 

@@ -22,7 +22,7 @@ from platform_app.models.channel import (
 from platform_app.models.conversation import Author, ConversationState, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
-from platform_app.services.channels import channel_access, channel_accounts, receivers, typing_status
+from platform_app.services.channels import channel_access, channel_accounts, public_addresses, receivers, typing_status
 from platform_app.services.chat import hand_off, message_search
 from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
 from tests.channels.bots import telegram as telegram
@@ -332,7 +332,7 @@ def test_an_address_that_telegram_cannot_reach_is_no_webhook(
 ) -> None:
     env.setenv("PLATFORM_PUBLIC_URL", address)
     forget_process_state()
-    assert receivers.public_home() == "" and receivers.wanted_mode(bot) == "polling"
+    assert public_addresses.hooks_home() == "" and receivers.wanted_mode(bot) == "polling"
     call(who, channel_accounts.save, bot.id, {"receives": "webhook"})
     poll(who)
     assert call(who, channel_accounts.get, bot.id).problem == receivers.NO_PUBLIC_URL

@@ -59,7 +59,7 @@ def services(compose: dict[str, Any]) -> dict[str, Service]:
 
 
 def test_the_services_are_complete(services: dict[str, Service]) -> None:
-    assert set(services) == {"migrate", "web", "worker", "model", "redis", "chroma", "postgres"}
+    assert set(services) == {"migrate", "web", "hooks", "worker", "model", "redis", "chroma", "postgres"}
     assert all(service.healthcheck for name, service in services.items() if name != "migrate")
 
 
@@ -76,7 +76,10 @@ def test_what_is_referred_to_exists(compose: dict[str, Any], services: dict[str,
 
 
 def test_nothing_is_open_to_the_network_and_no_password_is_written_down(services: dict[str, Service]) -> None:
-    assert [port for service in services.values() for port in service.ports] == ["127.0.0.1:8000:8000"]
+    assert [port for service in services.values() for port in service.ports] == [
+        "127.0.0.1:8000:8000",
+        "127.0.0.1:8002:8002",
+    ]
     assert services["postgres"].profiles == ["postgres"]
     assert "appendonly yes" in services["redis"].command[-1] and "requirepass" in services["redis"].command[-1]
     text = (ROOT / "compose.yaml").read_text()
@@ -96,7 +99,7 @@ def test_each_service_sees_only_the_secrets_that_it_uses(services: dict[str, Ser
 
 
 def test_our_services_are_without_privileges(services: dict[str, Service]) -> None:
-    for name in ("migrate", "web", "worker", "model", "chroma"):
+    for name in ("migrate", "web", "hooks", "worker", "model", "chroma"):
         assert services[name].cap_drop == ["ALL"] and "no-new-privileges:true" in services[name].security_opt
 
 
@@ -123,6 +126,6 @@ def test_bun_has_one_version() -> None:
 
 def test_the_procfile_calls_our_command() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
-    assert set(lines) == {"release", "web", "worker"}
+    assert set(lines) == {"release", "web", "worker", "hooks"}
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert all("gpt-agents" in line for line in lines.values()) and "gpt-agents" in scripts

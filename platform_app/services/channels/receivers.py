@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import structlog
 from sqlmodel import col, or_
@@ -20,9 +18,8 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, owned_update, session_scope, unscoped
 from platform_app.errors import PlatformError
-from platform_app.integrations.special_addresses import is_public
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
-from platform_app.services.channels import channel_access, channel_accounts, updates
+from platform_app.services.channels import channel_access, channel_accounts, public_addresses, updates
 
 log = structlog.get_logger()
 POLLING = "polling"
@@ -55,22 +52,9 @@ class _Work:
     mode: str  # that is wanted
 
 
-def public_home() -> str:
-    """Return the address of this platform if servers on the internet can post to it, else ""."""
-    home = settings().public_url.strip().rstrip("/")
-    parts = urlsplit(home)
-    host = parts.hostname or ""
-    if parts.scheme != "https" or "." not in host or host.endswith((".local", ".internal", ".localhost")):
-        return ""
-    try:
-        return home if is_public(ip_address(host)) else ""
-    except ValueError:
-        return home
-
-
 def webhook_address(account: ChannelAccount) -> str:
     """Return the address to which a channel posts an account's messages, or "" if it cannot."""
-    home = public_home()
+    home = public_addresses.hooks_home()
     return f"{home}/hooks/channels/{account.token}" if home else ""
 
 

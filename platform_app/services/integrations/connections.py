@@ -19,7 +19,7 @@ from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.models.event import ActivityKind
 from platform_app.models.integration import ConnectionState, CrmCall, CrmConnection, CrmKind, CrmNotice
 from platform_app.models.person import Identity, Role
-from platform_app.services.channels import receivers
+from platform_app.services.channels import public_addresses
 from platform_app.services.crm import crm_changes
 from platform_app.services.feed import activity
 from platform_app.services.integrations import crm_tokens
@@ -190,7 +190,7 @@ def end_webhook(session: Transaction, who: Identity, connection_id: str) -> tupl
 
 def wanted_webhook(row: CrmConnection) -> str:
     """Return the address to which the CRM is to post changes, "" if it cannot reach this platform."""
-    home = receivers.public_home()
+    home = public_addresses.hooks_home()
     return f"{home}/hooks/crm/{row.token}" if home else ""
 
 

@@ -19,7 +19,7 @@ from platform_app.integrations.kommo.oauth import Integration
 from platform_app.models.integration import CrmConnection, CrmKind
 from platform_app.models.person import Identity
 from platform_app.services.accounts import tenant_secrets
-from platform_app.services.channels import receivers
+from platform_app.services.channels import public_addresses
 from platform_app.services.integrations import connections, crm_tokens, definitions
 from platform_app.services.integrations.connections import CrmAccess
 
@@ -30,7 +30,7 @@ NO_ADDRESS = "Signing in needs a public https address of this platform. Set PLAT
 
 def redirect_address(who: Identity) -> str:
     """Return the address to which the CRM sends the browser back, "" without a public address of this platform."""
-    home = receivers.public_home()
+    home = public_addresses.console_home()
     return f"{home}/oauth/crm/{who.slug}" if home else ""
 
 

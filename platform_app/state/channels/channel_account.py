@@ -17,7 +17,7 @@ from platform_app.models.agent import Agent, Channel
 from platform_app.models.channel import AccountState, ChannelAccount
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
-from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.services.channels import channel_access, channel_accounts, public_addresses, receivers
 from platform_app.services.channels.channel_access import ShownAccess
 from platform_app.services.shadow import shadow_accounts
 from platform_app.state.channels.bot_connection import joined_access
@@ -138,8 +138,9 @@ class ChannelAccountState(FieldProblems, rx.State):
         home = f"{parts.scheme}://{parts.netloc}"
         self._show_access(row, access, language, home)
         self.script = f'<script src="{escape(home)}/web-chat/files/loader.js" data-token="{row.token}" async></script>'
-        self.is_public = receivers.public_home() != ""
-        self.webhook = f"{home}/hooks/channels/{row.token}"
+        self.is_public = public_addresses.hooks_home() != ""
+        path = f"/hooks/channels/{row.token}"
+        self.webhook = public_addresses.shown_hook_address(path, self.router.headers.origin)
         self.trial_address = f"/web-chat/{row.token}/try?lang={language}"
         return row
 

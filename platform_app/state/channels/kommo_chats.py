@@ -2,11 +2,9 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import reflex as rx
 
-from platform_app.config import settings
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import translate
@@ -15,7 +13,7 @@ from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount
 from platform_app.models.kommo_chats import KommoChats
 from platform_app.models.person import Identity, Role
-from platform_app.services.channels import channel_accounts
+from platform_app.services.channels import channel_accounts, public_addresses
 from platform_app.services.kommo import own_chats
 from platform_app.state.console.base import current_identity, current_user, fetch, handler, success_toast
 
@@ -65,8 +63,8 @@ class KommoChatsState(rx.State):
         self.connected, self.problem = row is not None, ""
         if row is not None and row.problem:
             self.problem = translate((await current_user(self)).language, row.problem, **row.problem_values)
-        parts = urlsplit(settings().public_url or self.router.headers.origin)
-        address = f"{parts.scheme}://{parts.netloc}/hooks/kommo-chats/{account.token}"
+        path = f"/hooks/kommo-chats/{account.token}"
+        address = public_addresses.shown_hook_address(path, self.router.headers.origin)
         self.hook = address if account.kind == Channel.KOMMO else ""
 
 

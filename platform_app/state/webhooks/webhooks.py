@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import reflex as rx
 
 from platform_app import fact_snapshots
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.channels import public_addresses
 from platform_app.services.webhooks import incoming_webhooks, webhook_secrets
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
@@ -42,9 +41,8 @@ def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
     """Return the address of a webhook for admins, an error text if it cannot be decrypted, "" for others."""
     if not identity.role.includes(Role.ADMIN):
         return ""
-    parts = urlsplit(settings().public_url or origin)
     try:
-        return f"{parts.scheme}://{parts.netloc}/hooks/{webhook_secrets.get_address(row)}"
+        return public_addresses.shown_hook_address(f"/hooks/{webhook_secrets.get_address(row)}", origin)
     except Conflict as error:
         return translate(identity.language, error.sentence)
 
