@@ -201,19 +201,19 @@ def webhooks(own: Settings) -> Finding:
     """Check that the platform answers at the address to which webhooks are posted, if that is one of its own."""
     if not own.hooks_url:
         return Finding("webhooks", "posted to the address of the console")
-    if is_ready(f"{own.hooks_url}/readyz"):
+    if receives_webhooks(own.hooks_url):
         return Finding("webhooks", f"{own.hooks_url} answers")
     advice = "Start gpt-agents hooks and its proxy, or correct PLATFORM_HOOKS_URL."
     return Finding("webhooks", f"{own.hooks_url} does not answer", advice)
 
 
-def is_ready(url: str) -> bool:
-    """Return whether a console or a hooks process answers at its page /readyz that it is ready."""
+def receives_webhooks(home: str) -> bool:
+    """Return whether this platform looks an address of a webhook up at `home`, where a proxy may pass on only those."""
     try:
-        answer = httpx.get(url, timeout=5)
-        return answer.status_code == 200 and answer.json()["status"] in ("pass", "warn")
-    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        answer = httpx.get(f"{home}/hooks/channels/doctor", timeout=5)
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
+    return answer.status_code == 404 and answer.headers.get("content-type") == "application/problem+json"
 
 
 def ports(own: Settings) -> Finding:

@@ -100,3 +100,24 @@ def test_a_public_address_with_a_port_wants_that_port() -> None:
     assert is_allowed(scope, "console.acme.example:8443", "http://console.acme.example:8443")
     assert not is_allowed(scope, "console.acme.example", "http://console.acme.example:8443")
     assert is_allowed(scope, "[2606:4700::1]:80", "http://[2606:4700::1]")
+
+
+@pytest.mark.usefixtures("public")
+@pytest.mark.parametrize(
+    ("host", "path", "status"),
+    [
+        ("hooks.acme.example", "/hooks/x", 200),
+        ("hooks.acme.example:443", "/hooks/channels/x", 200),
+        ("console.acme.example", "/hooks/x", 200),
+        ("hooks.acme.example", "/", 421),
+        ("hooks.acme.example", "/hooksx", 421),
+        ("hooks.acme.example", "/api/v1/leads", 421),
+        ("evil.example", "/hooks/x", 421),
+    ],
+)
+async def test_webhooks_have_an_address_of_their_own(
+    env: pytest.MonkeyPatch, host: str, path: str, status: int
+) -> None:
+    env.setenv("PLATFORM_HOOKS_URL", "https://hooks.acme.example")
+    settings.cache_clear()
+    assert await asked(host, path=path) == status

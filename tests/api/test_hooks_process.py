@@ -9,8 +9,10 @@ import httpx
 from starlette.routing import Route
 
 from platform_app.api import app, hook_routes, hooks_app
+from platform_app.config import Settings
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
+from platform_app.runtime import doctor
 from tests.conftest import free_port, wait_for
 from tests.console_process import Console
 from tests.hooks import a_webhook, address_of, events, log
@@ -46,6 +48,7 @@ def test_a_delivery_is_worked_on_and_pages_are_not_there(who: Identity, tmp_path
             found = {path: outside.get(path, headers=console_host).status_code for path in PAGES}
             assert set(found.values()) == {404}, found
             ready = {path: outside.get(path).json() for path in ("/healthz", "/health", "/readyz")}
+        assert doctor.webhooks(Settings(hooks_url=running.address)).is_well
         assert ready["/healthz"] == {"status": "pass"}
         assert ready["/health"] == ready["/readyz"] and ready["/readyz"]["database"] is True
         _end_with_a_delivery_under_way(running, webhook)

@@ -131,7 +131,7 @@ def test_the_doctor_finds_a_healthy_platform(env: pytest.MonkeyPatch, redis_url:
     )
     assert code == 0, found
     assert {name for name, one in found.items() if one["ok"]} == set(found)
-    assert {"database", "redis", "chroma", "model", "console", "ports"} <= set(found)
+    assert {"database", "redis", "chroma", "model", "console", "webhooks", "ports"} <= set(found)
 
 
 def test_the_doctor_says_what_to_do(env: pytest.MonkeyPatch, redis_url: str) -> None:
@@ -142,6 +142,7 @@ def test_the_doctor_says_what_to_do(env: pytest.MonkeyPatch, redis_url: str) -> 
         PLATFORM_DATABASE_URL=f"postgresql://me:canary-pass@{nobody}/none",
         OPENAI_API_KEY="canary-key-123",
         OPENAI_BASE_URL=f"http://{nobody}/v1",
+        PLATFORM_HOOKS_URL=f"http://{nobody}",
     )
     assert code == 1
     wrong = {name: str(one["advice"]) for name, one in found.items() if not one["ok"]}
@@ -149,6 +150,7 @@ def test_the_doctor_says_what_to_do(env: pytest.MonkeyPatch, redis_url: str) -> 
     assert "PLATFORM_CHROMA_URL" in wrong["chroma"]
     assert "PLATFORM_DATABASE_URL" in wrong["database"]
     assert "OPENAI_BASE_URL" in wrong["model"]
+    assert "PLATFORM_HOOKS_URL" in wrong["webhooks"]
     assert "canary" not in json.dumps(found)
 
 
