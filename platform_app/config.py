@@ -6,7 +6,6 @@ from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from platform_app.files_address import parse_files_url
 from platform_app.install_paths import default_data_dir
 from platform_app.smtp_address import parse_smtp_url
+from platform_app.web_origin import is_origin
 
 ENV_FILE = "PLATFORM_ENV_FILE"  # set by the command line for its child processes: the absolute path of .env
 MIN_KEY_CHARS = 32
@@ -22,20 +22,6 @@ MIN_KEY_CHARS = 32
 def split_list(written: str) -> list[str]:
     """Return the parts of a comma-separated text, stripped, without empty ones."""
     return [one.strip() for one in written.split(",") if one.strip()]
-
-
-def is_origin(address: str) -> bool:
-    """Return whether an address is http:// or https://, a host and perhaps a port, and nothing else."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https") or parts.username is not None or port == 0:
-        return False
-    return re.fullmatch(r"[\w.-]+|[\da-f:.]+", parts.hostname or "") is not None and not (
-        parts.path or parts.query or parts.fragment or address.endswith(("?", "#", ":"))
-    )
 
 
 class Settings(BaseSettings):

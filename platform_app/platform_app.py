@@ -6,6 +6,7 @@ from reflex_components_core.base.error_boundary import ErrorBoundary
 from platform_app import logs
 from platform_app.api.app import api
 from platform_app.api.security import SecurityMiddleware, ServerAddressMiddleware, is_development
+from platform_app.api.traffic import TrafficMiddleware, console_beats
 from platform_app.api.websocket_limits import WebSocketLimitMiddleware
 from platform_app.components.console.connection import connection_notice, failed_page, toaster
 from platform_app.components.console.popups import DocumentTitle
@@ -32,7 +33,7 @@ app = rx.App(
     head_components=[_preloaded(name) for name in ("latin", "cyrillic")],
     toaster=toaster(),
     backend_exception_handler=report_error,
-    api_transformer=[api, ServerAddressMiddleware, WebSocketLimitMiddleware, SecurityMiddleware],
+    api_transformer=[api, TrafficMiddleware, ServerAddressMiddleware, WebSocketLimitMiddleware, SecurityMiddleware],
 )
 if app.sio is not None:
     # None: the same origin. SecurityMiddleware checks it too, and alone in development, where pages have another port.
@@ -57,3 +58,4 @@ app.register_lifespan_task(open_tabs.run)
 app.register_lifespan_task(database_roles.warn)
 app.register_lifespan_task(gc_tuning.settle)
 app.register_lifespan_task(reply_streams.handing_over)
+app.register_lifespan_task(console_beats)

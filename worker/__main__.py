@@ -20,7 +20,7 @@ from platform_app.services.api_keys import idempotency
 from platform_app.services.channels import chat_answer_mail, typing_status
 from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.integrations import call_log, exchange
-from platform_app.services.jobs import job_counts, job_limits
+from platform_app.services.jobs import job_counts, job_limits, process_beats
 from platform_app.services.knowledge import index_rebuild, site_jobs, unused_uploads
 from platform_app.services.kommo import shown_messages
 from platform_app.services.notifications import digests, notification_retention
@@ -74,6 +74,7 @@ EVERY_HOUR = (
     tenant_exports.delete_expired,
     index_rebuild.request_outdated,
     table_statistics.update_statistics,
+    process_beats.delete_old,
 )
 
 

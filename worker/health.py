@@ -16,23 +16,23 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
-from sqlmodel import col
 
 from platform_app import __version__, database_clock, disk_space
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import now
 from platform_app.config import Settings
-from platform_app.db import session_scope, unscoped, unscoped_delete
+from platform_app.db import session_scope
 from platform_app.files import store_checks
 from platform_app.logs import redact
-from platform_app.models.job import WorkerBeat
-from platform_app.services.jobs import ledger
+from platform_app.models.job import ProcessKind
+from platform_app.services.jobs import ledger, process_beats
+from worker.process_metrics import process_metrics
 from worker.runner import Runner
 
 log = structlog.get_logger()
 CACHE_SECONDS = 1.0  # seconds for which a snapshot is reused
 DATABASE_TIMEOUT = 0.8  # seconds to wait for the database
-_NOTHING: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
+_NOTHING: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0, "processes": {}}
 
 
 class Probe:
@@ -69,16 +69,11 @@ class Probe:
     def write_beat(self) -> None:
         """Store the snapshot as this worker's heartbeat."""
         snapshot = self.snapshot()
-        with session_scope(reason="a worker's sign of life") as session:
-            held = session.exec(unscoped(WorkerBeat).where(WorkerBeat.id == self.worker_id)).first()
-            row = held or WorkerBeat(id=self.worker_id, beat_at=now())
-            row.beat_at, row.snapshot = now(), snapshot
-            session.add(row)
+        process_beats.write(self.worker_id, ProcessKind.WORKER, snapshot)
 
     def delete_beat(self) -> None:
         """Delete this worker's heartbeat when it stops."""
-        with session_scope(reason="a worker stops") as session:
-            session.execute(unscoped_delete(WorkerBeat).where(col(WorkerBeat.id) == self.worker_id))
+        process_beats.delete(self.worker_id)
 
     def _measure(self) -> dict[str, Any]:
         connected, error, depth = self._ask_redis()
@@ -111,6 +106,8 @@ class Probe:
                 "version": __version__,
                 "pid": os.getpid(),
             },
+            "process": process_beats.describe({"jobs": held}),
+            "processes": database["processes"],
             "jobs": database["jobs"],
             "byType": database["byType"],
             "oldestJobAge": database["oldest"],
@@ -146,7 +143,12 @@ class Probe:
                 session.execute(text("SELECT 1"))
             answer.update(connected=True, error=None)
             oldest = round(ledger.oldest_wait_seconds(), 1)
-            self._counted = {"jobs": ledger.counts_by_state(), "byType": ledger.counts_by_kind(), "oldest": oldest}
+            self._counted = {
+                "jobs": ledger.counts_by_state(),
+                "byType": ledger.counts_by_kind(),
+                "oldest": oldest,
+                "processes": process_beats.figures(),
+            }
         except Exception as error:  # the probe reports every error
             answer.update(connected=False, error=redact(str(error)[:300]))
 
@@ -172,6 +174,7 @@ def metrics(snapshot: dict[str, Any]) -> dict[str, Any]:
             "byType": snapshot["byType"],
         },
         "worker": {**snapshot["worker"], "uptime": snapshot["uptime"]},
+        "processes": snapshot["processes"],
         "performance": {
             "oldestJobAgeSeconds": snapshot["oldestJobAge"],
             "averageJobSeconds": round(sum(seconds) / len(seconds), 3) if seconds else 0,
@@ -211,6 +214,7 @@ class SnapshotCollector:
         for state, count in shot["jobs"].items():
             jobs.add_metric([state], count)
         yield jobs
+        yield from process_metrics(shot["processes"])
         yield CounterMetricFamily(
             "platform_redis_connection_failures", "Times that Redis did not answer.", value=self.probe.reconnects
         )

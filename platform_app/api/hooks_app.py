@@ -10,6 +10,7 @@ from platform_app import logs
 from platform_app.api import hook_routes
 from platform_app.api.health import health, healthz, readyz
 from platform_app.api.security import SecurityMiddleware
+from platform_app.api.traffic import TrafficMiddleware, hooks_beats
 from platform_app.runtime import database_roles, gc_tuning, parent_watch
 
 
@@ -18,10 +19,11 @@ async def _running(application: Starlette) -> AsyncIterator[None]:
     database_roles.warn()
     gc_tuning.settle()
     watch = asyncio.create_task(parent_watch.end_with_parent())
-    yield
+    async with hooks_beats():
+        yield
     watch.cancel()
 
 
 logs.configure()
 api = Starlette(routes=[*hook_routes.ROUTES, healthz, health, readyz], lifespan=_running)
-app = SecurityMiddleware(api)
+app = SecurityMiddleware(TrafficMiddleware(api))

@@ -1,4 +1,4 @@
-"""Job models: the ledger of jobs, their effects, and the heartbeats of workers."""
+"""Job models: the ledger of jobs, their effects, and the heartbeats of processes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -102,7 +102,7 @@ class Job(Owned, table=True):
     # may still run during an update
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
-    worker_id: str | None = Field(default=None, max_length=32)  # the WorkerBeat of the worker that last claimed it
+    worker_id: str | None = Field(default=None, max_length=32)  # the ProcessBeat of the worker that last claimed it
     is_alone: bool = False  # its worker runs nothing else, so a crash of the worker is one of the job
     error: str = ""  # a message id with {places}
     error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
@@ -138,8 +138,23 @@ class Effect(Owned, table=True):
     outcome: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
-class WorkerBeat(Row, table=True):
-    """A worker's heartbeat with the snapshot of its probe, which the console shows."""
+class ProcessKind(StrEnum):
+    """What a process of the platform serves."""
+
+    CONSOLE = "console"
+    HOOKS = "hooks"  # webhooks alone
+    WORKER = "worker"
+
+
+class ProcessBeat(Row, table=True):
+    """The heartbeat of a process with what it says of itself, which the console shows; a worker adds its probe."""
+
+    __tablename__ = "workerbeat"  # workers alone had one, and those of the previous release know this name
 
     beat_at: datetime = Field(sa_type=Instant)
+    kind: ProcessKind = Field(
+        default=ProcessKind.WORKER,
+        sa_type=enum_column(ProcessKind),
+        sa_column_kwargs={"server_default": ProcessKind.WORKER.value},
+    )
     snapshot: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import httpx
 import redis
@@ -19,25 +18,12 @@ from platform_app.files_address import parse_files_url
 from platform_app.install_paths import CLONE
 from platform_app.integrations import platform_smtp, smtp
 from platform_app.jobs import KINDS
-from platform_app.runtime import database_roles, frontend_build
+from platform_app.runtime import database_roles, frontend_build, process_checks
 from platform_app.runtime.embedded_servers import redis_binary
+from platform_app.runtime.finding import Finding
 from platform_app.runtime.launcher import answers, is_free
 from platform_app.services.accounts import tenant_secrets as kept
 from platform_app.services.jobs import job_limits
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a check; `advice` is "" if all is well."""
-
-    name: str
-    detail: str
-    advice: str = ""
-
-    @property
-    def is_well(self) -> bool:
-        """Return whether nothing has to be done."""
-        return not self.advice
 
 
 def python(own: Settings) -> Finding:
@@ -197,23 +183,9 @@ def console(own: Settings) -> Finding:
     return Finding("console", "has to be built", "" if frontend_build.can_build() else advice)
 
 
-def webhooks(own: Settings) -> Finding:
-    """Check that the platform answers at the address to which webhooks are posted, if that is one of its own."""
-    if not own.hooks_url:
-        return Finding("webhooks", "posted to the address of the console")
-    if receives_webhooks(own.hooks_url):
-        return Finding("webhooks", f"{own.hooks_url} answers")
-    advice = "Start gpt-agents hooks and its proxy, or correct PLATFORM_HOOKS_URL."
-    return Finding("webhooks", f"{own.hooks_url} does not answer", advice)
-
-
-def receives_webhooks(home: str) -> bool:
-    """Return whether this platform looks an address of a webhook up at `home`, where a proxy may pass on only those."""
-    try:
-        answer = httpx.get(f"{home}/hooks/channels/doctor", timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return False
-    return answer.status_code == 404 and answer.headers.get("content-type") == "application/problem+json"
+def processes(own: Settings) -> Finding:
+    """Check that the running processes have one version and right clocks."""
+    return Finding("processes", "none runs") if _is_new(own) else process_checks.processes(own)
 
 
 def ports(own: Settings) -> Finding:
@@ -249,7 +221,8 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     provider,
     platform_mail,
     console,
-    webhooks,
+    process_checks.webhooks,
+    processes,
     ports,
 )
 

@@ -1,18 +1,21 @@
 """Hooks process: webhooks are served without the console, by the same routes."""
 
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 from starlette.routing import Route
 
 from platform_app.api import app, hook_routes, hooks_app
 from platform_app.config import Settings
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
-from platform_app.runtime import doctor
+from platform_app.runtime import process_checks
 from tests.conftest import free_port, wait_for
 from tests.console_process import Console
 from tests.hooks import a_webhook, address_of, events, log
@@ -29,6 +32,12 @@ def test_the_console_and_the_hooks_process_serve_the_same_hook_routes() -> None:
     assert all(route in app.api.routes for route in hook_routes.ROUTES)
     paths = {route.path for route in app.api.routes if isinstance(route, Route)}
     assert {path for path in paths if path.startswith("/hooks/")} == {route.path for route in hook_routes.ROUTES}
+
+
+def test_reflex_is_not_loaded(env: pytest.MonkeyPatch) -> None:
+    names = "platform_app.api.hooks_app, sys; print(sorted(name for name in sys.modules if name.startswith('reflex')))"
+    loaded = subprocess.run([sys.executable, "-c", f"import {names}"], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
 
 
 def test_a_delivery_is_worked_on_and_pages_are_not_there(who: Identity, tmp_path: Path) -> None:
@@ -48,7 +57,7 @@ def test_a_delivery_is_worked_on_and_pages_are_not_there(who: Identity, tmp_path
             found = {path: outside.get(path, headers=console_host).status_code for path in PAGES}
             assert set(found.values()) == {404}, found
             ready = {path: outside.get(path).json() for path in ("/healthz", "/health", "/readyz")}
-        assert doctor.webhooks(Settings(hooks_url=running.address)).is_well
+        assert process_checks.webhooks(Settings(hooks_url=running.address)).is_well
         assert ready["/healthz"] == {"status": "pass"}
         assert ready["/health"] == ready["/readyz"] and ready["/readyz"]["database"] is True
         _end_with_a_delivery_under_way(running, webhook)

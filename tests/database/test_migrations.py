@@ -64,7 +64,7 @@ def test_down_and_up_again(empty: str) -> None:
 def test_a_second_time_changes_nothing(empty: str) -> None:
     migrations.upgrade(empty)
     with plain(empty).begin() as connection:
-        connection.execute(text("INSERT INTO workerbeat VALUES ('a', '2026-01-01', '2026-01-01', '{}')"))
+        connection.execute(text("INSERT INTO workerbeat VALUES ('a', '2026-01-01', '2026-01-01', '{}', 'worker')"))
     migrations.upgrade(empty)
     with plain(empty).connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM workerbeat")).scalar() == 1

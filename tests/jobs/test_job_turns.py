@@ -128,11 +128,11 @@ def test_a_limit_of_a_kind_that_does_not_exist_is_refused(
 
 
 def test_threads_of_all_workers_are_counted(who: Identity) -> None:
-    from platform_app.models.job import WorkerBeat
+    from platform_app.models.job import ProcessBeat
 
     with session_scope(reason="tests") as session:
         for number in (1, 2):
-            session.add(WorkerBeat(id=str(number), beat_at=now(), snapshot={"worker": {"concurrency": 12}}))
+            session.add(ProcessBeat(id=str(number), beat_at=now(), snapshot={"worker": {"concurrency": 12}}))
     with session_scope(reason="tests") as session:
         assert job_limits.count_threads(session) == 24
 

@@ -17,9 +17,9 @@ from platform_app.config import settings
 from platform_app.db import session_scope
 from platform_app.engine.rules import rule_worker, timers
 from platform_app.jobs import RunningJob
-from platform_app.models.job import Effect, JobState, WorkerBeat
+from platform_app.models.job import Effect, JobState, ProcessBeat
 from platform_app.models.person import Identity
-from platform_app.services.jobs import abandoned_jobs, job_list, ledger
+from platform_app.services.jobs import abandoned_jobs, job_list, ledger, process_beats
 from tests.conftest import make_tenant, wait_for
 from tests.jobs.test_ledger import change, put, row, taken
 from tests.rules.test_rules import a_rule
@@ -238,7 +238,7 @@ def test_a_worker_that_lives_and_was_starved_is_held_against_no_job(who: Identit
         taken(job_id)
         change(who, job_id, worker_id="alive")
         with session_scope(reason="tests") as session:
-            held = session.get(WorkerBeat, "alive") or WorkerBeat(id="alive", beat_at=now())
+            held = session.get(ProcessBeat, "alive") or ProcessBeat(id="alive", beat_at=now())
             held.beat_at = now()
             session.add(held)
         lose_lease(who, job_id)
@@ -340,10 +340,10 @@ def test_the_status_is_that_of_the_worst_worker(who: Identity) -> None:
     def beat(name: str, is_well: bool, age: float = 0) -> None:
         with session_scope(reason="tests") as session:
             snapshot = {"status": "ok" if is_well else "degraded", "name": name}
-            session.add(WorkerBeat(id=name, beat_at=now() - timedelta(seconds=age), snapshot=snapshot))
+            session.add(ProcessBeat(id=name, beat_at=now() - timedelta(seconds=age), snapshot=snapshot))
 
     assert (status().is_healthy, status().is_responding, status().snapshot) == (False, False, {"oldestJobAge": 0.0})
-    beat("silent", is_well=False, age=job_list.BEAT_TIMEOUT + 1)
+    beat("silent", is_well=False, age=process_beats.BEAT_TIMEOUT + 1)
     beat("first", is_well=True)
     assert (status().is_healthy, status().count) == (True, 1)
     beat("second", is_well=False)

@@ -17,9 +17,9 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.feed.checklist import checklist
 from platform_app.components.feed.demo_button import load_demo_button
+from platform_app.components.feed.process_table import processes
 from platform_app.components.feed.updates import updates
-from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.dashboard import DashboardState, Figure
+from platform_app.state.feed.dashboard import DashboardState
 from platform_app.state.feed.dashboard_view import ATTENTION, AttentionRow, Bar, StageBar, StatisticCard
 
 
@@ -78,7 +78,7 @@ def _content() -> rx.Component:
             ),
         ),
         updates(),
-        _worker(),
+        processes(),
     )
 
 
@@ -161,34 +161,6 @@ def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var
         rx.el.p(words, class_name="muted small", margin="8px 0 0"),
         class_name="card",
     )
-
-
-def _worker() -> rx.Component:
-    """Return one line about the worker while it is well, and its figures when something is wrong."""
-    return rx.el.section(
-        rx.el.h2(t("Background worker"), class_name="visually-hidden"),
-        rx.flex(
-            status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_status),
-            rx.link(t("Background jobs"), href=f"/manage/{CurrentUser.slug}/jobs", size="1", underline="always"),
-            justify="between",
-            align="center",
-        ),
-        rx.cond(
-            ~DashboardState.worker_ok,
-            rx.fragment(
-                rx.cond(
-                    DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")
-                ),
-                rx.el.dl(rx.foreach(DashboardState.worker_figures, _figure), class_name="figures"),
-            ),
-        ),
-        class_name="card section",
-        margin_top="16px",
-    )
-
-
-def _figure(row: rx.Var[Figure]) -> rx.Component:
-    return rx.el.div(rx.el.dt(row.label), rx.el.dd(row.value))
 
 
 def _stages() -> rx.Component:

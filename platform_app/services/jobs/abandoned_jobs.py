@@ -22,7 +22,7 @@ from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.job_callbacks import call_on_failure
 from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.jobs import REPORT_UNCERTAIN
-from platform_app.models.job import Effect, Job, JobState, WorkerBeat
+from platform_app.models.job import Effect, Job, JobState, ProcessBeat
 
 MAX_CRASHES = 3  # without progress in between
 MAX_SHARED_CRASHES = 12  # of workers that ran other jobs too
@@ -64,7 +64,7 @@ def _recover(session: Transaction, job: Job) -> None:
 
 def _is_alive(session: Transaction, job: Job) -> bool:
     """Return whether the worker's heartbeat is well after its last renewal of the lease."""
-    beat = session.get(WorkerBeat, job.worker_id) if job.worker_id else None
+    beat = session.get(ProcessBeat, job.worker_id) if job.worker_id else None
     half = timedelta(seconds=settings().lease_seconds / 2)
     return beat is not None and job.lease_until is not None and beat.beat_at > job.lease_until - half
 

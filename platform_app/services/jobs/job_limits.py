@@ -15,14 +15,14 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, unscoped
 from platform_app.jobs import KINDS
-from platform_app.models.job import Priority, WorkerBeat
+from platform_app.models.job import Priority, ProcessBeat
 from platform_app.services.jobs.job_statements import RUNNING
 
 
 def count_threads(session: Transaction) -> int:
     """Return the number of jobs that all workers with a recent heartbeat may run at once, at least that of one."""
     recent = now() - timedelta(seconds=2 * settings().lease_seconds)
-    beats = session.exec(unscoped(WorkerBeat).where(col(WorkerBeat.beat_at) > recent)).all()
+    beats = session.exec(unscoped(ProcessBeat).where(col(ProcessBeat.beat_at) > recent)).all()
     threads = (int(beat.snapshot.get("worker", {}).get("concurrency", 0)) for beat in beats)
     return max(settings().worker_concurrency, sum(threads))
 

@@ -1,23 +1,22 @@
 """Job list: jobs as the console shows them, what members may do with them, and the worker's status."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import Transaction, owned, unscoped
+from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, NotFound
 from platform_app.job_callbacks import call_on_failure, call_on_retry
 from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.jobs import add_to_tally, priority_of
-from platform_app.models.job import Effect, Job, JobState, WorkerBeat
+from platform_app.models.job import Effect, Job, JobState, ProcessKind
 from platform_app.models.person import Identity
-from platform_app.services.jobs import job_counts
+from platform_app.services.jobs import job_counts, process_beats
+from platform_app.services.jobs.process_beats import RunningProcess
 
 RETRYABLE = (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED)
-BEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which the worker counts as down
 
 
 def list_jobs(
@@ -100,6 +99,7 @@ class WorkerStatus:
     count: int = 0  # of workers with a recent heartbeat
     snapshot: dict[str, Any] = field(default_factory=dict)
     tenant_jobs: dict[str, int] = field(default_factory=dict)  # the tenant's own jobs by state
+    processes: list[RunningProcess] = field(default_factory=list)  # of every kind
 
     @property
     def is_responding(self) -> bool:
@@ -109,11 +109,11 @@ class WorkerStatus:
 
 def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
     """Return the workers' status for the dashboard, from the snapshots that /health and /metrics render."""
-    recent = now() - timedelta(seconds=BEAT_TIMEOUT)
-    beats: list[WorkerBeat] = list(session.exec(unscoped(WorkerBeat).where(col(WorkerBeat.beat_at) > recent)).all())
-    snapshots = sorted((beat.snapshot for beat in beats), key=_is_well)
+    beats = process_beats.recent_beats(session)
+    snapshots = sorted((beat.snapshot for beat in beats if beat.kind == ProcessKind.WORKER), key=_is_well)
     status = WorkerStatus(all(map(_is_well, snapshots)) and bool(snapshots), len(snapshots))
     status.snapshot = snapshots[0] if snapshots else {"oldestJobAge": job_counts.oldest_wait_seconds()}
+    status.processes = process_beats.running_processes(beats)
     status.tenant_jobs = job_counts.tenant_counts(session, who.tenant_id)
     return status
 

@@ -1,4 +1,4 @@
-"""Dashboard: statistics, recent updates and the state of the worker."""
+"""Dashboard: statistics, recent updates, the state of the worker and the running processes."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from platform_app.state.feed.dashboard_view import (
     statistic_cards,
 )
 from platform_app.state.feed.feed_view import KINDS, FeedDay, feed_days
+from platform_app.state.feed.process_rows import ProcessRow, other_processes, process_problems, process_rows
 
 
 @dataclass
@@ -65,6 +66,8 @@ class DashboardState(rx.State):
     worker_status: str = ""
     worker_reason: str = ""
     worker_figures: list[Figure] = []
+    processes: list[ProcessRow] = []
+    process_problems: list[str] = []
     has_months: bool = False  # at least two months have replies
     has_demo: bool = False
     is_loading_demo: bool = False
@@ -174,11 +177,14 @@ class DashboardState(rx.State):
         self.feed = feed_days(await fetch(self, read_feed), identity, language, now())
 
     async def _load_worker(self) -> None:
-        language = (await current_user(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         card = await fetch(self, job_list.worker_status)
         self.worker_ok = card.is_healthy
-        self.worker_status, self.worker_reason = _worker_status(card, language)
+        words, self.worker_reason = _worker_status(card, language)
+        self.worker_status = " · ".join([words, *other_processes(card.processes, language)])
         self.worker_figures = _worker_figures(card, language)
+        self.processes = process_rows(card.processes, language, identity.time_zone)
+        self.process_problems = process_problems(card.processes, language)
 
 
 def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
