@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,11 +12,15 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from platform_app import __version__
 from platform_app.api import app, hook_routes, hooks_app
 from platform_app.config import Settings
+from platform_app.db import session_scope
+from platform_app.models.job import ProcessKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
 from platform_app.runtime import process_checks
+from platform_app.services.jobs import process_beats
 from tests.conftest import free_port, wait_for
 from tests.console_process import Console
 from tests.hooks import a_webhook, address_of, events, log
@@ -53,17 +58,34 @@ def test_a_delivery_is_worked_on_and_pages_are_not_there(who: Identity, tmp_path
             assert outside.post(f"/hooks/{address_of(webhook)}", json={}, headers=console_host).status_code == 202
             evil = {"host": "evil.example"}
             assert outside.post(f"/hooks/{address_of(webhook)}", json={}, headers=evil).status_code == 421
-            assert outside.post("/hooks/crm/unknown", content=b"x" * 1_000_001).status_code == 413
+            assert _status_of_announced(running, 1_000_001) == 413
             found = {path: outside.get(path, headers=console_host).status_code for path in PAGES}
             assert set(found.values()) == {404}, found
             ready = {path: outside.get(path).json() for path in ("/healthz", "/health", "/readyz")}
         assert process_checks.webhooks(Settings(hooks_url=running.address)).is_well
+        (seen,) = _processes()
+        assert (seen.kind, seen.version) == (ProcessKind.HOOKS, __version__) and seen.pid != running.process.pid
+        wait_for(lambda: _processes()[0].doing == {"sockets": 0, "requests": 3 + len(PAGES)})
         assert ready["/healthz"] == {"status": "pass"}
         assert ready["/health"] == ready["/readyz"] and ready["/readyz"]["database"] is True
         _end_with_a_delivery_under_way(running, webhook)
     run_jobs(who)
     assert len(runs(who)) == len(events(who)) == len(log(who)) == 3
     assert events(who)[-1].after["payload"] == {"slow": 1}
+
+
+def _processes() -> list[process_beats.RunningProcess]:
+    with session_scope(reason="tests", read_only=True) as session:
+        return process_beats.running_processes(process_beats.recent_beats(session))
+
+
+def _status_of_announced(running: Console, size: int) -> int:
+    """Return the answer to the head of a post that announces a body of so many bytes."""
+    with closing(HTTPConnection(running.address.removeprefix("http://"), timeout=30)) as outside:
+        outside.putrequest("POST", "/hooks/crm/unknown")
+        outside.putheader("Content-Length", str(size))
+        outside.endheaders()
+        return outside.getresponse().status
 
 
 def _end_with_a_delivery_under_way(running: Console, webhook: IncomingWebhook) -> None:
@@ -79,7 +101,7 @@ def _end_with_a_delivery_under_way(running: Console, webhook: IncomingWebhook) -
         assert running.process.poll() is None
         slow.sendall(b'{"slow": 1}')
         assert slow.recv(1_000).startswith(b"HTTP/1.1 202 ")
-    assert running.process.wait(30) == 0
+    assert running.process.wait(30) == 0 and _processes() == []
 
 
 def _takes_connections(place: tuple[str, int]) -> bool:
