@@ -34,8 +34,8 @@ async def test_all_is_well_in_one_line(database: str, role: Role) -> None:
         assert tab.get(DashboardState, "worker_ok") is True and tab.get(DashboardState, "process_problems") == []
         rows = [(row.kind, row.machine, row.pid, row.doing) for row in tab.get(DashboardState, "processes")]
         assert rows == [
-            ("Console", "web-1", "5", "2 open tabs, 5 requests in the last minute"),
-            ("Webhook server", "hooks-1", "6", "5 requests in the last minute"),
+            ("Console", "web-1", "5", "2 open tabs, 5 requests a minute"),
+            ("Webhook server", "hooks-1", "6", "5 requests a minute"),
             ("Worker", "worker-1", "7", "2 jobs running"),
         ]
 

@@ -11,17 +11,13 @@ from platform_app.state.feed.process_rows import ProcessRow
 
 
 def processes() -> rx.Component:
-    """Return one line while all is well, what is wrong else, and a table that opens."""
-    has_problems = DashboardState.process_problems.length() > 0
-    colour = rx.cond(DashboardState.worker_ok, rx.cond(has_problems, "amber", "green"), "red")
+    """Return one line while all is well, what is wrong else, and a table that opens below the line."""
     return rx.el.section(
         rx.el.h2(t("Background worker"), class_name="visually-hidden"),
-        rx.flex(
-            status(colour, DashboardState.worker_status),
+        rx.el.div(
+            rx.cond(DashboardState.processes.length() > 0, rx.el.details(rx.el.summary(_line()), _table()), _line()),
             rx.link(t("Background jobs"), href=f"/manage/{CurrentUser.slug}/jobs", size="1", underline="always"),
-            justify="between",
-            align="center",
-            gap="12px",
+            class_name="process-line",
         ),
         rx.cond(
             ~DashboardState.worker_ok,
@@ -32,11 +28,16 @@ def processes() -> rx.Component:
                 rx.el.dl(rx.foreach(DashboardState.worker_figures, _figure), class_name="figures"),
             ),
         ),
-        rx.foreach(DashboardState.process_problems, lambda sentence: rx.el.p(sentence, class_name="small reason")),
-        rx.cond(DashboardState.processes.length() > 0, _table()),
+        rx.foreach(DashboardState.process_problems, lambda sentence: rx.el.p(sentence, class_name="small")),
         class_name="card section",
         margin_top="16px",
     )
+
+
+def _line() -> rx.Component:
+    has_problems = DashboardState.process_problems.length() > 0
+    colour = rx.cond(DashboardState.worker_ok, rx.cond(has_problems, "amber", "green"), "red")
+    return status(colour, DashboardState.worker_status)
 
 
 def _figure(row: rx.Var[Figure]) -> rx.Component:
@@ -45,11 +46,8 @@ def _figure(row: rx.Var[Figure]) -> rx.Component:
 
 def _table() -> rx.Component:
     heads = ("Process", "Machine", "Process ID", "Version", "Started", "Clock", "Memory", "Now|processes")
-    return rx.el.details(
-        rx.el.summary(t("Processes")),
-        framed_table(
-            columns(*map(t, heads)), rx.table.body(rx.foreach(DashboardState.processes, _row)), label=t("Processes")
-        ),
+    return framed_table(
+        columns(*map(t, heads)), rx.table.body(rx.foreach(DashboardState.processes, _row)), label=t("Processes")
     )
 
 

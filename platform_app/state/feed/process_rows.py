@@ -71,7 +71,7 @@ def _doing(process: RunningProcess, language: str) -> str:
     forms = {
         "jobs": ("{count} job running", "{count} jobs running"),
         "sockets": ("{count} open tab", "{count} open tabs"),
-        "requests": ("{count} request in the last minute", "{count} requests in the last minute"),
+        "requests": ("{count} request a minute", "{count} requests a minute"),
     }
     shown = {name: process.doing[name] for name in forms if name in process.doing}
     if process.kind == ProcessKind.HOOKS:
