@@ -8,7 +8,7 @@ from platform_app.api.attachments import attachment
 from platform_app.api.audit import audit_csv
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.files import name_taken, refused_rows, replace_source_file, source_file, upload, upload_contacts
-from platform_app.api.health import healthz, readyz
+from platform_app.api.health import health, healthz, readyz
 from platform_app.api.sign_in import claim_session, sign_out
 from platform_app.api.tenant_export import tenant_export
 from platform_app.api.unsubscribe import show_unsubscribe, unsubscribe
@@ -47,6 +47,7 @@ api = Starlette(
         show_unsubscribe,
         unsubscribe,
         healthz,
+        health,
         readyz,
         *_WEB_CHAT,
         *resources.ROUTES,

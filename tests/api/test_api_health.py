@@ -23,8 +23,9 @@ async def test_alive_asks_nobody(env: pytest.MonkeyPatch) -> None:
 
 async def test_ready_with_a_database(database: str) -> None:
     async with client() as browser:
-        answer = await browser.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, SILENT)
+        for path in ("/readyz", "/health"):
+            answer = await browser.get(path)
+            assert (answer.status_code, answer.json()) == (200, SILENT)
 
 
 async def test_an_empty_database_is_not_ready(env: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ async def test_another_name_is_misdirected(host: str | None, path: str) -> None:
 
 
 @pytest.mark.usefixtures("public")
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ping"])
+@pytest.mark.parametrize("path", ["/healthz", "/health", "/readyz", "/ping"])
 @pytest.mark.parametrize("host", ["10.0.0.5:8000", "127.0.0.1:8000", "evil.example", None])
 async def test_probes_ask_by_any_address(host: str | None, path: str) -> None:
     assert await asked(host, path=path) == 200

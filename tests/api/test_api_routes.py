@@ -39,6 +39,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/hooks/kommo-chats/{token}",
         "/unsubscribe/{token}",  # the token is sealed by the platform: tests/channels/test_unsubscribe.py
         "/healthz",
+        "/health",
         "/web-chat/files/{name}",
         *(f"/web-chat/{{token}}/{name}" for name in ("appearance", "frame", "try", "session", "messages", "person")),
         *(f"/web-chat/{{token}}/{name}" for name in ("history", "events", "typing", "rating", "files")),

@@ -11,7 +11,7 @@ import httpx
 
 from platform_app.models.person import Identity
 from tests.chaos.conftest import size
-from tests.conftest import free_port, wait_for
+from tests.conftest import answers, free_port, wait_for
 from tests.hooks import a_webhook, address_of, body_of, events
 from tests.hooks_process import hooks, start
 
@@ -39,9 +39,11 @@ def test_each_accepted_delivery_is_stored_once_though_the_process_is_killed(who:
         os.killpg(running.process.pid, signal.SIGKILL)
         running.process.wait()
         assert accepted.total() < POSTS
-        with hooks(tmp_path / "hooks.log", port):
+        with hooks(tmp_path / "hooks.log", port) as anew:
             for sending in sent:
                 sending.result(60)
+            anew.process.kill()  # alone: the process that serves ends too, else it would serve an old version for ever
+            wait_for(lambda: not answers(f"{anew.address}/healthz"))
     stored = Counter(event.after["payload"]["number"] for event in events(who))
     assert stored == accepted == Counter(range(POSTS))
 
