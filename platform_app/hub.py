@@ -134,7 +134,7 @@ class Hub:
                     await self._read(client, last)
             except (redis.RedisError, OSError) as error:
                 log.warning("updates are polled", error=type(error).__name__)
-                self._notify_all()
+                self.tell_all(Update("*", ""))
                 await asyncio.sleep(_POLL_SECONDS)
             finally:
                 await client.aclose()
@@ -155,9 +155,10 @@ class Hub:
             for _, fields in entries:
                 self._notify(name.rsplit(":", 1)[1], Update(fields["topic"], fields["id"]))
 
-    def _notify_all(self) -> None:
+    def tell_all(self, update: Update) -> None:
+        """Pass an update to the subscribers of all tenants in this process."""
         for tenant_id in self._tenants():
-            self._notify(tenant_id, Update("*", ""))
+            self._notify(tenant_id, update)
 
     def _notify(self, tenant_id: str, update: Update) -> None:
         rows = self._watchers.get(tenant_id, {})

@@ -6,7 +6,8 @@ from platform_app.components.console.listing import columns, framed_table
 from platform_app.components.console.parts import status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.dashboard import DashboardState, Figure
+from platform_app.state.feed.dashboard import DashboardState
+from platform_app.state.feed.dashboard_reads import Figure
 from platform_app.state.feed.process_rows import ProcessRow
 
 

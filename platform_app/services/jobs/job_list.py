@@ -110,13 +110,14 @@ class WorkerStatus:
 def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
     """Return the workers' status for the dashboard, from the snapshots that /health and /metrics render."""
     beats = process_beats.recent_beats(session)
-    snapshots = sorted((beat.snapshot for beat in beats if beat.kind == ProcessKind.WORKER), key=_is_well)
-    status = WorkerStatus(all(map(_is_well, snapshots)) and bool(snapshots), len(snapshots))
+    snapshots = sorted((beat.snapshot for beat in beats if beat.kind == ProcessKind.WORKER), key=is_well)
+    status = WorkerStatus(all(map(is_well, snapshots)) and bool(snapshots), len(snapshots))
     status.snapshot = snapshots[0] if snapshots else {"oldestJobAge": job_counts.oldest_wait_seconds()}
     status.processes = process_beats.running_processes(beats)
     status.tenant_jobs = job_counts.tenant_counts(session, who.tenant_id)
     return status
 
 
-def _is_well(snapshot: dict[str, Any]) -> bool:
+def is_well(snapshot: dict[str, Any]) -> bool:
+    """Return whether a worker is well, by the snapshot of its heartbeat."""
     return snapshot.get("status") == "ok"

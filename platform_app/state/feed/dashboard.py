@@ -1,48 +1,27 @@
 """Dashboard: statistics, recent updates, the state of the worker and the running processes."""
 
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import reflex as rx
-from babel.dates import format_date
 
-from platform_app.clock import now
-from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import members
-from platform_app.services.agents import agents
-from platform_app.services.attention import attention
 from platform_app.services.demo import demo
-from platform_app.services.feed import activity, checklist, dashboard
-from platform_app.services.feed.activity import FeedRow
-from platform_app.services.jobs import job_list
-from platform_app.services.jobs.job_list import WorkerStatus
+from platform_app.services.feed import checklist
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.base import call, current_identity, current_user, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
-from platform_app.state.feed.checklist import StepRow, progress_words, step_rows
-from platform_app.state.feed.dashboard_view import (
-    AttentionRow,
-    StageBar,
-    StatisticCard,
-    attention_row,
-    replies_words,
-    stage_bars,
-    statistic_cards,
-)
-from platform_app.state.feed.feed_view import KINDS, FeedDay, feed_days
-from platform_app.state.feed.process_rows import ProcessRow, other_processes, process_problems, process_rows
+from platform_app.state.feed import worker_watch
+from platform_app.state.feed.checklist import StepRow
+from platform_app.state.feed.dashboard_reads import Figure, Reader
+from platform_app.state.feed.dashboard_view import AttentionRow, StageBar, StatisticCard
+from platform_app.state.feed.feed_view import KINDS, FeedDay
+from platform_app.state.feed.process_rows import ProcessRow
 
-
-@dataclass
-class Figure:
-    """A figure of the worker with its label."""
-
-    label: str
-    value: str
+PAUSE_SECONDS = 2.0  # between two live updates, in which further changes are collected
 
 
 class DashboardState(rx.State):
@@ -74,6 +53,7 @@ class DashboardState(rx.State):
     is_empty: bool = False
     steps: list[StepRow] = []  # of the checklist; []: it is not shown
     progress: str = ""
+    _loads: int = 0  # how often the page itself has read everything
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -81,20 +61,29 @@ class DashboardState(rx.State):
         asked = self.router.url.query_parameters
         self.kind = asked.get("kind", "all") if asked.get("kind") in KINDS else "all"
         self.agent, self.member = asked.get("agent", "all")[:32], asked.get("member", "all")[:32]
-        await self._load_statistics()
-        await self._load_updates()
+        await self._load()
         self.loaded = True
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Fetch statistics, updates and the state of the worker again when something changes."""
-        async for update in subscribe(self, "activity", "agent", every=2):
-            async with self:
-                if update.topic in ("activity", "*"):
-                    await self._load_updates()
-                if update.topic in ("activity", "agent"):
-                    await self._load_statistics()
-                await self._load_worker()
+        """Show what changes: statistics and updates, and the state of the worker."""
+        shown, loads = dict[str, Any](), 0
+        with worker_watch.watch.following():
+            async for update in subscribe(self, "activity", "agent", worker_watch.TOPIC, pause=PAUSE_SECONDS):
+                since = time.monotonic()
+                reader = self._reader(await current_identity(self), (await current_user(self)).language)
+                values = dict[str, Any]()
+                if update.topic in ("activity", "agent", "*"):
+                    values |= vars(await reader.statistics(since)) | vars(await reader.updates(since))
+                if update.topic in (worker_watch.TOPIC, "*"):
+                    values |= vars(await reader.processes(since))
+                if loads != self._loads:  # the page itself has read meanwhile
+                    shown, loads = {}, self._loads
+                changed = {name: value for name, value in values.items() if name not in shown or shown[name] != value}
+                shown |= changed
+                if changed:
+                    async with self:
+                        self._show(changed)
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
@@ -120,95 +109,41 @@ class DashboardState(rx.State):
             await call(self, demo.load)
         finally:
             self.is_loading_demo = False
-        await self._load_statistics()
-        await self._load_updates()
+        await self._load()
         yield await success_toast(self, "Demo data loaded. Documents are being indexed.")
 
     @handler(Role.ADMIN)
     async def remove_demo(self) -> Any:
         """Delete the demo data of this tenant."""
         await call(self, demo.remove)
-        await self._load_statistics()
-        await self._load_updates()
+        await self._load()
         return await success_toast(self, "Demo data removed.")
 
     @handler(Role.ADMIN)
     async def hide_checklist(self) -> None:
         """Hide the first steps from all members of the company."""
         await call(self, checklist.hide)
-        await self._load_statistics()
+        await self._load()
 
     def _open_filtered(self, **changed: str) -> Any:
         chosen = {"kind": self.kind, "agent": self.agent, "member": self.member} | changed
         query = urlencode({name: value[:32] for name, value in chosen.items() if value.isalnum() and value != "all"})
         return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
 
-    async def _load_statistics(self) -> None:
-        language = (await current_user(self)).language
-        found = await fetch(self, dashboard.get_summary, now())
-        self.cards = statistic_cards(found, language, f"/manage/{(await current_identity(self)).slug}")
-        self.stages = stage_bars(found, language, await current_identity(self))
-        pattern = "d MMM" if language == "ru" else "MMM d"
-        self.days = [{"name": format_date(day, pattern, language), "replies": n} for day, n in found.days]
-        self.months = [{"name": format_date(day, "LLL", language), "replies": n} for day, n in found.months]
-        self.days_description = replies_words(sum(n for _, n in found.days), language, "days")
-        self.months_description = replies_words(sum(n for _, n in found.months), language, "months")
-        self.has_months = sum(1 for _, n in found.months if n) > 1
-        rows, count = await fetch(self, agents.list_agents, page_size=100)
-        self.agents = [Option(row.id, row.name) for row in rows]
-        self.members = [Option(user.id, user.name) for user, _ in await fetch(self, members.list_members)]
-        self.is_empty = count == 0
-        self.has_demo = await fetch(self, demo.is_loaded)
-        below = f"/manage/{(await current_identity(self)).slug}"
-        steps = await fetch(self, checklist.list_steps)
-        self.steps, self.progress = step_rows(steps, below, language), progress_words(steps, language)
-        waiting = await fetch(self, attention.list_attention, now())
-        self.attention = [attention_row(item, below, language) for item in waiting]
-        await self._load_worker()
-
-    async def _load_updates(self) -> None:
-        identity, language = await current_identity(self), (await current_user(self)).language
+    def _reader(self, identity: Identity, language: str) -> Reader:
         kind, agent, member = ("" if value == "all" else value for value in (self.kind, self.agent, self.member))
+        return Reader(identity, language, kind, agent, member)
 
-        def read_feed(session: Any, asking: Identity) -> list[FeedRow]:
-            zone = asking.time_zone
-            return activity.list_feed(session, asking.tenant_id, kind=kind, agent_id=agent, user_id=member, zone=zone)
-
-        self.feed = feed_days(await fetch(self, read_feed), identity, language, now())
-
-    async def _load_worker(self) -> None:
-        identity, language = await current_identity(self), (await current_user(self)).language
-        card = await fetch(self, job_list.worker_status)
-        self.worker_ok = card.is_healthy
-        words, self.worker_reason = _worker_status(card, language)
-        self.worker_status = " · ".join([words, *other_processes(card.processes, language)])
-        self.worker_figures = _worker_figures(card, language)
-        self.processes = process_rows(card.processes, language, identity.time_zone)
-        self.process_problems = process_problems(card.processes, language)
-
-
-def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
-    if not card.is_responding:
-        return translate(language, "No worker is responding"), translate(
-            language, ("Jobs will wait until a worker starts.")
+    async def _load(self) -> None:
+        """Read everything now and show it."""
+        reader, since = (
+            self._reader(await current_identity(self), (await current_user(self)).language),
+            time.monotonic(),
         )
-    if card.is_healthy:
-        return plural(language, "{count} worker connected", "{count} workers connected", card.count), ""
-    redis, database = card.snapshot["redis"], card.snapshot["database"]
-    if not redis["connected"]:
-        return translate(language, "Not connected to Redis"), redis["error"] or ""
-    if not database["connected"]:
-        return translate(language, "The database isn’t responding."), database["error"] or ""
-    return translate(language, "A part of the worker isn’t responding"), card.snapshot["worker"].get("stuck") or ""
+        for part in (await reader.statistics(since), await reader.updates(since), await reader.processes(since)):
+            self._show(vars(part))
+        self._loads += 1
 
-
-def _worker_figures(card: WorkerStatus, language: str) -> list[Figure]:
-    shot, counted = card.snapshot, card.tenant_jobs
-    rows = [
-        ("Queued", str(counted.get("queued", 0))),
-        ("Oldest job, waiting", translate(language, "{count} s", count=round(shot.get("oldestJobAge", 0)))),
-        ("In progress", str(counted.get("running", 0))),
-        ("Failed", str(counted.get("failed", 0))),
-        ("Out of retries", str(counted.get("dead", 0))),
-    ]
-    return [Figure(translate(language, label), value) for label, value in rows]
+    def _show(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
