@@ -16,8 +16,9 @@ from platform_app.channels.push_channel import (
 )
 from platform_app.errors import Invalid
 from platform_app.integrations.kommo import errors
-from platform_app.integrations.kommo.client import Access, KommoClient, LongLivedToken
+from platform_app.integrations.kommo.client import KommoClient, LongLivedToken
 from platform_app.integrations.kommo.hosts import parse_account_host
+from platform_app.integrations.oauth_tokens import Access
 
 CHANNEL = "Kommo"
 FIELDS = (

@@ -7,7 +7,8 @@ import pytest
 from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.integrations import call_pace
 from platform_app.integrations.kommo import limits
-from platform_app.integrations.kommo.client import Access, KommoClient, LongLivedToken
+from platform_app.integrations.kommo.client import KommoClient, LongLivedToken
+from platform_app.integrations.oauth_tokens import Access
 from tests.conftest import forget_process_state
 
 __all__ = ["FakeKommo", "client_of", "kommo", "unpaced"]

@@ -11,6 +11,7 @@ from platform_app.errors import Invalid
 from platform_app.models.integration import RecordKind
 from platform_app.models.person import Identity, Role
 from platform_app.models.secret import Secret
+from platform_app.services.accounts import sessions
 from platform_app.services.integrations import connections, crm_tokens, oauth_connections
 from tests.api_client import client, sign_in
 from tests.conftest import forget_process_state, make_member
@@ -32,6 +33,13 @@ def public(unpaced: FakeKommo, env: pytest.MonkeyPatch) -> None:
     unpaced.tokens.redirect_uri = f"{HOME}/oauth/crm/acme"
 
 
+def in_session(token: str) -> Identity:
+    """Return the member of a session, as routes and pages do."""
+    who = sessions.get_identity(token, "acme")
+    assert who is not None
+    return who
+
+
 def begun(who: Identity, fake: FakeKommo) -> str:
     """Begin a sign-in; return its state."""
     keys = {"client_id": fake.tokens.client_id, "client_secret": fake.tokens.client_secret}
@@ -47,28 +55,31 @@ async def come_back(token: str, **query: str) -> httpx.Response:
 
 async def test_the_way_back_counts_once_for_who_began_it(who: Identity, unpaced: FakeKommo) -> None:
     other = make_member(who, Role.ADMIN)
-    state, code = begun(who, unpaced), unpaced.tokens.issue_code()
+    browser = sign_in(who)
+    state, code = begun(in_session(browser), unpaced), unpaced.tokens.issue_code()
     given = {"state": state, "code": code, "referer": unpaced.host}
     assert (await come_back("")).status_code == 401
     for token, query, ended in (
         (sign_in(other), given, "over"),
-        (sign_in(who), given | {"state": "x" * 43}, "over"),
+        (browser, given | {"state": "x" * 43}, "over"),
+        (sign_in(who), given, "over"),  # another browser of the same member
     ):
         answer = await come_back(token, **query)
         assert answer.headers["location"] == f"/manage/acme/integrations?sign_in={ended}"
     assert call(who, connections.list_connections) == []
-    answer = await come_back(sign_in(who), **given)
+    answer = await come_back(browser, **given)
     (row,) = call(who, connections.list_connections)
     assert answer.headers["location"] == f"/manage/acme/integrations/{row.id}"
-    again = await come_back(sign_in(who), **given | {"code": unpaced.tokens.issue_code()})
+    again = await come_back(browser, **given | {"code": unpaced.tokens.issue_code()})
     assert again.headers["location"].endswith("?sign_in=over")
 
 
 @pytest.mark.parametrize("referer", ["evil.example.com", "shop.kommo.com.evil.example", "kommo.com@evil.example", ""])
 async def test_the_secret_goes_to_the_vendor_alone(who: Identity, unpaced: FakeKommo, referer: str) -> None:
     calls = len(unpaced.calls)
-    given = {"state": begun(who, unpaced), "code": unpaced.tokens.issue_code(), "referer": referer}
-    answer = await come_back(sign_in(who), **given)
+    browser = sign_in(who)
+    given = {"state": begun(in_session(browser), unpaced), "code": unpaced.tokens.issue_code(), "referer": referer}
+    answer = await come_back(browser, **given)
     assert answer.headers["location"].endswith("?sign_in=refused") and len(unpaced.calls) == calls
 
 

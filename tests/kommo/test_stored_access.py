@@ -14,14 +14,14 @@ from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo import json_web_tokens
 from platform_app.demo.fake_kommo.replies import Call, Reply
 from platform_app.demo.fake_kommo.server import FakeKommo
+from platform_app.integrations import stored_access
 from platform_app.integrations.kommo import errors, oauth
 from platform_app.integrations.kommo.client import KommoClient
 from platform_app.integrations.kommo.oauth import Integration
+from platform_app.integrations.stored_access import StoredAccess
 from platform_app.models.oauth_grant import OAuthGrant
 from platform_app.models.person import Identity
 from platform_app.services.accounts import tenant_secrets
-from platform_app.services.kommo import stored_access
-from platform_app.services.kommo.stored_access import StoredAccess
 
 
 def integration(fake: FakeKommo) -> Integration:
@@ -147,7 +147,7 @@ def test_a_worker_that_died_while_refreshing_blocks_nobody_for_long(
 
 def test_tokens_are_of_one_tenant_and_are_deleted(access: StoredAccess, other: Identity, unpaced: FakeKommo) -> None:
     with pytest.raises(errors.Unauthorized):
-        StoredAccess(other.tenant_id, "c1", access.integration).current()
+        StoredAccess(other.tenant_id, "c1", access.service).current()
     with session_scope(access.tenant_id) as session:
         assert stored_access.exists(session, access.tenant_id, "c1")
         stored_access.delete(session, access.tenant_id, "c1")

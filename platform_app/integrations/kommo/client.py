@@ -15,6 +15,7 @@ from platform_app.integrations.kommo import entities, errors, limits
 from platform_app.integrations.kommo.hosts import product_of
 from platform_app.integrations.kommo.limits import Limited
 from platform_app.integrations.kommo.requests import Request, read_json, send, with_query
+from platform_app.integrations.oauth_tokens import Access
 
 PAGE_SIZE = 250  # most that the API gives
 BATCH_SIZE = 50  # that the vendor advises
@@ -22,17 +23,6 @@ MAX_PAGES = 100_000
 _ROOT = "/api/v4/"
 _ACCOUNT = "amojo_id,amojo_rights,users_groups,task_types,version,entity_names,datetime_settings"
 _LEADS = "contacts,loss_reason,source_id"
-
-
-@dataclass(frozen=True)
-class Access:
-    """With what and where an account is called now; `repr` does not show the token."""
-
-    host: str  # shop.kommo.com
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Access(host={self.host!r})"
 
 
 class AccessSource(Protocol):

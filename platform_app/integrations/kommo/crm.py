@@ -24,11 +24,12 @@ from platform_app.integrations.base import (
     SubscribableCrm,
 )
 from platform_app.integrations.kommo import crm_changes, crm_records, crm_writes, lookups
-from platform_app.integrations.kommo.client import Access, AccessSource, LongLivedToken
+from platform_app.integrations.kommo.client import AccessSource, LongLivedToken
 from platform_app.integrations.kommo.crm_client import LoggedClient, translated_errors
 from platform_app.integrations.kommo.crm_records import LISTS
 from platform_app.integrations.kommo.entities import CustomField
 from platform_app.integrations.kommo.hosts import parse_account_host
+from platform_app.integrations.oauth_tokens import Access
 from platform_app.models.crm import Holder
 from platform_app.models.integration import CrmKind, RecordKind
 

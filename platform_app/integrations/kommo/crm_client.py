@@ -16,7 +16,8 @@ from platform_app.integrations.base import (
     CrmUnreachable,
 )
 from platform_app.integrations.kommo import errors
-from platform_app.integrations.kommo.client import Access, AccessSource, KommoClient
+from platform_app.integrations.kommo.client import AccessSource, KommoClient
+from platform_app.integrations.oauth_tokens import Access
 
 
 class LoggedClient(KommoClient):

@@ -1,4 +1,4 @@
-"""OAuth: the addresses and tokens of OAuth 2.0 at Kommo; who stores tokens and asks once is `services/kommo`.
+"""OAuth: the addresses and tokens of OAuth 2.0 at Kommo; `integrations/stored_access.py` stores tokens and asks once.
 
 Every refresh gives a new refresh token and ends the old one: it has to be stored before the new access is used.
 """
@@ -13,6 +13,7 @@ from platform_app.errors import Invalid
 from platform_app.integrations.kommo import errors
 from platform_app.integrations.kommo.hosts import is_vendor_host, parse_account_host, product_of, zone_of
 from platform_app.integrations.kommo.requests import Request, read_json, send
+from platform_app.integrations.oauth_tokens import Tokens
 
 _PAGES = {"kommo.com": "https://www.kommo.com/oauth", "amocrm.ru": "https://www.amocrm.ru/oauth"}
 _TOKEN_PATH = "/oauth2/access_token"  # noqa: S105  # a path
@@ -31,18 +32,22 @@ class Integration:
     def __repr__(self) -> str:
         return f"Integration(client_id={self.client_id!r})"
 
+    @property
+    def refusal(self) -> type[Exception]:
+        """The error that says that an account has to be connected again."""
+        return errors.Unauthorized
 
-@dataclass(frozen=True)
-class Tokens:
-    """What an exchange or a refresh gives; `repr` does not show it."""
+    def refresh(self, tokens: Tokens) -> Tokens:
+        """Return new tokens; see `refresh`."""
+        return refresh(self, tokens.host, tokens.refresh_token, access_token=tokens.access_token)
 
-    host: str
-    access_token: str
-    refresh_token: str
-    seconds: int  # for which the access token counts
+    def refused(self, host: str) -> Exception:
+        """Return the error that says that an account has to be connected again."""
+        return errors.Unauthorized(errors.REVOKED, product=product_of(host))
 
-    def __repr__(self) -> str:
-        return f"Tokens(host={self.host!r})"
+    def unanswered(self, host: str) -> Exception:
+        """Return the error that says that new tokens have been waited for in vain."""
+        return errors.Unreachable(errors.UNREACHABLE, product=product_of(host))
 
 
 def authorization_url(client_id: str, state: str, *, zone: str = "kommo.com") -> str:

@@ -4,14 +4,15 @@ import json
 
 from platform_app.db import Transaction
 from platform_app.errors import NotFound
+from platform_app.integrations import stored_access
 from platform_app.integrations.base import Crm
 from platform_app.integrations.crm_registry import CRM_TYPES
 from platform_app.integrations.kommo.crm import KommoCrm
-from platform_app.integrations.kommo.oauth import Integration, Tokens
+from platform_app.integrations.kommo.oauth import Integration
+from platform_app.integrations.oauth_tokens import Tokens
+from platform_app.integrations.stored_access import StoredAccess
 from platform_app.models.integration import CrmConnection
 from platform_app.services.accounts import tenant_secrets
-from platform_app.services.kommo import stored_access
-from platform_app.services.kommo.stored_access import StoredAccess
 
 
 def store(session: Transaction, row: CrmConnection, token: str) -> None:

@@ -1,7 +1,7 @@
 """Stored access: tokens of OAuth that are kept encrypted and refreshed by one worker at a time.
 
-A refresh ends the token that it was asked with. New tokens are therefore committed before they are used, and who does
-not refresh waits for the one who does.
+A refresh may end the token that it was asked with. New tokens are therefore committed before they are used, and who
+does not refresh waits for the one who does.
 """
 
 import json
@@ -16,10 +16,7 @@ from sqlmodel import col
 from platform_app import encryption
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete, session_scope
-from platform_app.integrations.kommo import errors, oauth
-from platform_app.integrations.kommo.client import Access
-from platform_app.integrations.kommo.hosts import product_of
-from platform_app.integrations.kommo.oauth import Integration, Tokens
+from platform_app.integrations.oauth_tokens import Access, Tokens, TokenService
 from platform_app.models.oauth_grant import OAuthGrant
 
 EARLY = timedelta(minutes=2)  # a token is refreshed so long before its end
@@ -34,37 +31,35 @@ class _Claim:
 
     worker: str
     version: int
-    host: str
-    access_token: str
-    refresh_token: str
+    tokens: Tokens
 
 
 @dataclass(frozen=True)
 class StoredAccess:
-    """The access of a connection whose tokens are stored; see `client.AccessSource`."""
+    """The access of a connection whose tokens are stored. Errors are those of its `TokenService`."""
 
     tenant_id: str
     connection_id: str
-    integration: Integration
+    service: TokenService
 
     @property
     def integration_id(self) -> str:
         """Whose requests are counted together."""
-        return self.integration.client_id
+        return self.service.client_id
 
     def current(self) -> Access:
-        """Return the access that counts now, refreshed if it ends soon. Raises Unauthorized if there is none."""
+        """Return the access that counts now, refreshed if it ends soon. Raises `refusal` if there is none."""
         with session_scope(self.tenant_id, read_only=True) as session:
             row = _find(session, self.tenant_id, self.connection_id)
             if row is None or row.is_refused:
-                raise errors.Unauthorized(errors.REVOKED, product=product_of(row.host if row else ""))
+                raise self.service.refused(row.host if row else "")
             access, expires_at = Access(row.host, _open(row)["access_token"]), row.expires_at
         return access if expires_at - EARLY > now() else self.renew(access)
 
     def renew(self, refused: Access) -> Access:
         """Return another access in place of one that was refused; only one worker asks for it, the others wait.
 
-        Raises Unauthorized if the account has to be connected again, Unreachable or Uncertain if there is no answer.
+        Raises `refusal` if the account has to be connected again, another error if there is no answer.
         """
         end = time.monotonic() + MAX_WAIT_SECONDS
         while True:
@@ -74,7 +69,7 @@ class StoredAccess:
             if claim is not None:
                 return self._refresh(claim)
             if time.monotonic() > end:
-                raise errors.Unreachable(errors.UNREACHABLE, product=product_of(refused.host))
+                raise self.service.unanswered(refused.host)
             Event().wait(_PAUSE_SECONDS)
 
     def _claim(self, refused: Access) -> _Claim | Access | None:
@@ -82,25 +77,26 @@ class StoredAccess:
         with session_scope(self.tenant_id) as session:
             row = _find(session, self.tenant_id, self.connection_id, lock=True)
             if row is None or row.is_refused:
-                raise errors.Unauthorized(errors.REVOKED, product=product_of(refused.host))
+                raise self.service.refused(refused.host)
             tokens = _open(row)
             if tokens["access_token"] != refused.token:
                 return Access(row.host, tokens["access_token"])
             if row.lease_until is not None and row.lease_until > now():
                 return None
             row.worker, row.lease_until = secrets.token_hex(16), now() + LEASE
-            return _Claim(row.worker, row.version, row.host, tokens["access_token"], tokens["refresh_token"])
+            present = Tokens(row.host, tokens["access_token"], tokens["refresh_token"], 0)
+            return _Claim(row.worker, row.version, present)
 
     def _refresh(self, claim: _Claim) -> Access:
         try:
-            tokens = oauth.refresh(self.integration, claim.host, claim.refresh_token, access_token=claim.access_token)
+            tokens = self.service.refresh(claim.tokens)
         except BaseException as error:
-            self._end(claim, is_refused=isinstance(error, errors.Unauthorized))
+            self._end(claim, is_refused=isinstance(error, self.service.refusal))
             raise
         with session_scope(self.tenant_id) as session:  # also if the lease is over: these tokens are known here alone
             row = _find(session, self.tenant_id, self.connection_id, lock=True)
             if row is None or row.version != claim.version:
-                raise errors.Unauthorized(errors.REVOKED, product=product_of(claim.host))
+                raise self.service.refused(claim.tokens.host)
             _fill(row, tokens)
             row.version, row.is_refused, row.worker, row.lease_until = claim.version + 1, False, None, None
         return Access(tokens.host, tokens.access_token)
