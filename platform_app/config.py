@@ -158,6 +158,20 @@ class Settings(BaseSettings):
         description="Address to call in place of the hosts of Kommo and amoCRM, which are named in the header Host; "
         "for tests and the fake Kommo.",
     )
+    google_client_id: str = Field(
+        "",
+        description="Client ID for mailboxes of Google, of an OAuth client with the redirect address "
+        "PLATFORM_PUBLIC_URL/oauth/mail; empty: they are connected by an app password.",
+    )
+    google_client_secret: SecretStr = Field(SecretStr(""), description="Secret of the OAuth client at Google.")
+    microsoft_client_id: str = Field(
+        "",
+        description="Client ID for mailboxes of Microsoft 365, of an app registration with the redirect address "
+        "PLATFORM_PUBLIC_URL/oauth/mail; empty: they cannot be connected.",
+    )
+    microsoft_client_secret: SecretStr = Field(
+        SecretStr(""), description="Secret of the app registration at Microsoft."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",

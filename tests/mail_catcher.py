@@ -128,7 +128,7 @@ def says(*answers: bytes) -> Callable[[socket.socket], None]:
     return behave
 
 
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
+def certificate(folder: Path, name: str, *, is_expired: bool = False) -> tuple[ssl.SSLContext, Path]:
     """Make a certificate for a name; return what a server needs, and the file by which clients trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -139,8 +139,8 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
         .issuer_name(called)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=2))
+        .not_valid_before(today - datetime.timedelta(days=3))
+        .not_valid_after(today + datetime.timedelta(days=-1 if is_expired else 2))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

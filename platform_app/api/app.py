@@ -9,6 +9,7 @@ from platform_app.api.audit import audit_csv
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.files import name_taken, refused_rows, replace_source_file, source_file, upload, upload_contacts
 from platform_app.api.health import health, healthz, readyz
+from platform_app.api.mail_oauth import find_tenant_of_sign_in, finish_mail_sign_in
 from platform_app.api.sign_in import claim_session, sign_out
 from platform_app.api.tenant_export import tenant_export
 from platform_app.api.unsubscribe import show_unsubscribe, unsubscribe
@@ -43,6 +44,8 @@ api = Starlette(
         tenant_export,
         *hook_routes.ROUTES,
         finish_crm_sign_in,
+        find_tenant_of_sign_in,
+        finish_mail_sign_in,
         attachment,
         show_unsubscribe,
         unsubscribe,

@@ -11,7 +11,7 @@ from pydantic import Field as Setting
 from platform_app.channels import email_access, email_compose, email_imap, email_message, email_text
 from platform_app.channels.bot_requests import MAX_FILE_MEGABYTES, no_file
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
-from platform_app.channels.email_access import CHANNEL, MailAccess
+from platform_app.channels.email_access import CHANNEL, MailAccess, with_token
 from platform_app.channels.email_imap import MailboxConnection
 from platform_app.channels.email_message import FetchedMail
 from platform_app.channels.outbound_content import OutgoingText
@@ -26,6 +26,7 @@ from platform_app.channels.push_channel import (
     Profile,
     PushChannel,
     TemporaryFailure,
+    TokenRefused,
     Update,
 )
 from platform_app.errors import Invalid, Unavailable
@@ -35,6 +36,7 @@ from platform_app.models.agent import Channel, Text
 
 UNCONFIRMED = "{host} took the message but didn’t confirm it. We don’t know if it arrived."
 NO_SIGN_IN = "The mail server no longer accepts the user name or the password. Enter them again."
+NO_GRANT = "The mail server no longer accepts the sign-in of this mailbox. Choose “Connect again”."
 _NO_ADDRESS = re.compile(r"55[0134] 5\.1\.")  # answers to RCPT that say that the address does not exist
 
 
@@ -82,14 +84,15 @@ class Mailbox(PushChannel):
         """Return the access as it is stored. Raises Invalid at a field that is wrong."""
         return email_access.join(values)
 
-    def complete(self, secret: str, server: smtp.Server | None) -> str:
-        """Return the access with the tenant's mail server, unless it names one of its own."""
-        return MailAccess.from_secret(secret).with_server(server).as_secret()
+    def complete(self, secret: str, server: smtp.Server | None, *, tenant_id: str = "", grant_id: str = "") -> str:
+        """Return the access with the tenant's mail server, unless it names its own, and with where its tokens are."""
+        return MailAccess.from_secret(secret).with_server(server).with_grant(tenant_id, grant_id).as_secret()
 
     def shown_access(self, secret: str) -> dict[str, str]:
         """Return everything but the password."""
         access = MailAccess.from_secret(secret)
-        return {field.name: str(getattr(access, field.name)) for field in self.access_fields if not field.is_secret}
+        shown = {field.name: str(getattr(access, field.name)) for field in self.access_fields if not field.is_secret}
+        return shown | {"provider": access.provider_label}
 
     def profile(self, secret: str) -> Profile:
         """Sign in to both servers; return whose mailbox it is.
@@ -99,9 +102,13 @@ class Mailbox(PushChannel):
         access = MailAccess.from_secret(secret)
         if not access.smtp_host:
             raise CredentialRefused(email_access.NO_SMTP, "smtp_host")
-        MailboxConnection(access).close()
         try:
-            smtp.check_server(access.smtp_server())
+            with_token(access, lambda token: MailboxConnection(access, token).close())
+            with_token(access, lambda token: smtp.check_server(access.smtp_server(token=token)))
+        except CredentialRefused:
+            raise
+        except AccountRefused as error:
+            raise CredentialRefused(error.sentence, "provider", **error.values) from None
         except (Invalid, Unavailable) as error:
             raise CredentialRefused(error.sentence, "smtp_host", **error.values) from None
         mailbox = f"{access.user_name}\n{access.imap_host}".lower()  # what signing in has proved; the address has not
@@ -126,9 +133,12 @@ class Mailbox(PushChannel):
         """
         access = MailAccess.from_secret(secret)
         try:
-            smtp.send(access.smtp_server(), email_compose.compose(access.address, chat_id, part))
+            mail = email_compose.compose(access.address, chat_id, part)
+            with_token(access, lambda token: smtp.send(access.smtp_server(token=token), mail))
         except smtp.UnconfirmedError:
             raise OutcomeUnknown(UNCONFIRMED, host=access.smtp_host) from None
+        except smtp.TokenRefused:
+            raise AccountRefused(NO_GRANT) from None
         except Unavailable as error:
             raise TemporaryFailure(error.sentence, **dict[str, Any](error.values)) from None
         except Invalid as error:
@@ -158,11 +168,13 @@ class Mailbox(PushChannel):
             except ChannelError:  # servers end connections when they like
                 pass
         try:
-            connection = MailboxConnection(access)
+            connection = with_token(access, lambda token: MailboxConnection(access, token))
         except CredentialRefused as error:
             if error.field in ("imap_host", "imap_security"):  # a fault of the network or of the server
                 raise TemporaryFailure(error.sentence, **dict[str, Any](error.values)) from None
             raise AccountRefused(error.sentence if error.field == "folder" else NO_SIGN_IN) from None
+        except TokenRefused:
+            raise AccountRefused(NO_GRANT) from None
         return self._visit(secret, connection, cursor, seconds)
 
     def _visit(self, secret: str, connection: MailboxConnection, cursor: str, seconds: float) -> Batch:
@@ -200,7 +212,8 @@ class Mailbox(PushChannel):
     def download(self, secret: str, outside_id: str) -> bytes:
         """Return the content of an attached file. Raises MessageRefused if it is gone or too large."""
         mail_id, _, place = outside_id.rpartition(".")
-        raw = email_imap.download(MailAccess.from_secret(secret), mail_id)
+        access = MailAccess.from_secret(secret)
+        raw = with_token(access, lambda token: email_imap.download(access, mail_id, token))
         files = email_message.attached_parts(email_message.parse(raw))
         if not place.isdecimal() or int(place) >= len(files):
             refusal = no_file(CHANNEL)

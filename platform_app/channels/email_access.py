@@ -1,15 +1,26 @@
 """E-mail access: what connects a mailbox: IMAP to read it, SMTP to send from its address."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
 
-from platform_app.channels.push_channel import AccessField, AccountRefused, MessageRefused
+from platform_app.channels import mail_oauth
+from platform_app.channels.mail_oauth import MailProvider
+from platform_app.channels.push_channel import (
+    AccessField,
+    AccountRefused,
+    InstallationRefused,
+    MessageRefused,
+    TokenRefused,
+)
 from platform_app.errors import Invalid
 from platform_app.integrations import smtp
+from platform_app.integrations.stored_access import StoredAccess
 from platform_app.models.mail import MailSecurity
 
 CHANNEL = "Email"
+ResultT = TypeVar("ResultT")
 UNREADABLE = "The access to this mailbox couldn’t be read. Enter it again."
 NO_SMTP = "Enter the SMTP server of the mailbox, or set a mail server in Settings, Email."
 NO_HOST = "Enter the server name, for example imap.example.com."
@@ -54,9 +65,17 @@ class MailAccess:
     smtp_security: MailSecurity
     smtp_user: str = ""  # of the tenant's mail server
     smtp_password: str = ""
+    provider: str = ""  # by whose OAuth 2.0 it is signed in, see `mail_oauth.PROVIDERS`; "": by the password
+    tenant_id: str = ""  # with a provider: whose tokens these are; not stored
+    grant_id: str = ""  # and by which id they are kept
 
     def __repr__(self) -> str:
         return f"MailAccess(address={self.address!r}, imap_host={self.imap_host!r})"
+
+    @property
+    def provider_label(self) -> str:
+        """What the provider is called by which the mailbox is signed in, "" if that is by its password."""
+        return mail_oauth.PROVIDERS[self.provider].label if self.provider in mail_oauth.PROVIDERS else ""
 
     @classmethod
     def from_secret(cls, secret: str) -> "MailAccess":
@@ -86,8 +105,27 @@ class MailAccess:
             smtp_password=server.password,
         )
 
-    def smtp_server(self, sender_name: str = "") -> smtp.Server:
-        """Return the server that sends from the address. Raises MessageRefused if there is none."""
+    def with_grant(self, tenant_id: str, grant_id: str) -> "MailAccess":
+        """Return it with where its tokens are kept, if it is signed in by a provider."""
+        return replace(self, tenant_id=tenant_id, grant_id=grant_id) if self.provider else self
+
+    def tokens(self) -> StoredAccess | None:
+        """Return the tokens by which the mailbox is signed in, None if that is by its password.
+
+        Raises InstallationRefused if the settings no longer have the client that was registered at the provider.
+        """
+        if not self.provider:
+            return None
+        try:
+            return StoredAccess(self.tenant_id, self.grant_id, mail_oauth.mail_client(self.provider))
+        except Invalid:
+            raise InstallationRefused(mail_oauth.NO_CLIENT) from None
+
+    def smtp_server(self, sender_name: str = "", *, token: str = "") -> smtp.Server:
+        """Return the server that sends from the address. Raises MessageRefused if there is none.
+
+        `token` is the access token of a mailbox that is signed in by a provider.
+        """
         if not self.smtp_host:
             raise MessageRefused(NO_SMTP)
         return smtp.Server(
@@ -98,7 +136,45 @@ class MailAccess:
             sender_name=sender_name,
             user_name=self.smtp_user,
             password=self.smtp_password,
+            token=token,
         )
+
+
+def with_token(access: MailAccess, act: Callable[[str], ResultT]) -> ResultT:
+    """Do something with the access token of a mailbox, once more with a new one if the first is refused.
+
+    A mailbox with a password has the token "". Raises AccountRefused if the person has to sign in again, TokenRefused
+    of channels or of SMTP if a new token is refused as well.
+    """
+    tokens = access.tokens()
+    if tokens is None:
+        return act("")
+    present = tokens.current()
+    try:
+        return act(present.token)
+    except (TokenRefused, smtp.TokenRefused):
+        renewed = tokens.renew(present)
+    return act(renewed.token)
+
+
+def provider_secret(provider: MailProvider, address: str) -> str:
+    """Return the secret of a mailbox that is signed in by a provider. Raises Invalid if `address` is none."""
+    user = smtp.checked(address, field="address")
+    access = MailAccess(
+        address=user,
+        password="",
+        user_name=user,
+        imap_host=provider.imap_host,
+        imap_port=provider.imap_port,
+        imap_security=provider.imap_security,
+        folder="INBOX",
+        smtp_host=provider.smtp_host,
+        smtp_port=provider.smtp_port,
+        smtp_security=provider.smtp_security,
+        smtp_user=user,
+        provider=provider.code,
+    )
+    return access.as_secret()
 
 
 def join(values: Mapping[str, str]) -> str:

@@ -18,10 +18,10 @@ from imap_tools.errors import ImapToolsError, MailboxLoginError
 
 from platform_app.channels.email_access import MailAccess
 from platform_app.channels.email_message import FetchedMail
-from platform_app.channels.push_channel import CredentialRefused, MessageRefused, TemporaryFailure
+from platform_app.channels.push_channel import CredentialRefused, MessageRefused, TemporaryFailure, TokenRefused
 from platform_app.clock import now
 from platform_app.errors import Invalid
-from platform_app.integrations import egress
+from platform_app.integrations import certificates, egress
 from platform_app.models.mail import MailSecurity
 
 log = structlog.get_logger()
@@ -37,8 +37,8 @@ NO_ANSWER = "{host} doesn’t answer on port {port}."
 NOT_FOUND = "Server {host} not found."
 NO_TLS = "{host} doesn’t speak TLS on port {port}."
 NO_STARTTLS = "{host} doesn’t support STARTTLS on port {port}."
-OTHER_NAME = "The certificate of {host} is for another name, or not trusted."
 NO_SIGN_IN = "{host} refused the user name or the password: {answer}"
+SIGN_IN_REFUSED = "{host} refused the sign-in: {answer}"
 NO_FOLDER = "This mailbox has no folder with that name."
 BROKEN = "{host} closed the connection."
 _PASSING = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]")  # codes of RFC 5530 that say nothing of the password
@@ -100,10 +100,13 @@ class _MailBox(BaseMailBox):
 
 
 class MailboxConnection:
-    """A connection to the folder of a mailbox, signed in. Raises a ChannelError if it cannot be opened."""
+    """A connection to the folder of a mailbox, signed in. Raises a ChannelError if it cannot be opened.
 
-    def __init__(self, access: MailAccess) -> None:
-        self.access = access
+    `token` is the access token of a mailbox that is signed in by OAuth 2.0.
+    """
+
+    def __init__(self, access: MailAccess, token: str = "") -> None:
+        self.access, self._token = access, token
         self.opened_at = self.used_at = time.monotonic()
         self._values: dict[str, Any] = {"host": access.imap_host, "port": access.imap_port}
         self._plain, self._sockets = self._connect()
@@ -143,8 +146,8 @@ class MailboxConnection:
             client = self._opened_client = _Client(self.access, opened)
             if self.access.imap_security == MailSecurity.STARTTLS:
                 self._start_tls(client, context)
-        except ssl.SSLCertVerificationError:
-            raise CredentialRefused(OTHER_NAME, "imap_host", **self._values) from None
+        except ssl.SSLCertVerificationError as error:
+            raise CredentialRefused(certificates.refusal(error), "imap_host", **self._values) from None
         except ssl.SSLError:
             raise CredentialRefused(NO_TLS, "imap_security", **self._values) from None
         return client
@@ -156,6 +159,9 @@ class MailboxConnection:
         self._sockets.append(client.sock)
 
     def _sign_in(self) -> None:
+        if self._token:
+            self._sign_in_with_token()
+            return
         user, password = self.access.user_name, self.access.password
         try:
             if (user + password).isascii():
@@ -169,6 +175,19 @@ class MailboxConnection:
             if any(code in said.upper() for code in _PASSING):
                 raise TemporaryFailure(BROKEN, **self._values) from None
             raise CredentialRefused(NO_SIGN_IN, "password", answer=said, **self._values) from None
+
+    def _sign_in_with_token(self) -> None:
+        """Sign in by SASL XOAUTH2; a server that refuses says why in a challenge and waits for an empty answer."""
+        answers = iter([f"user={self.access.user_name}\x01auth=Bearer {self._token}\x01\x01".encode()])
+        try:
+            self._box.client.authenticate("XOAUTH2", lambda challenge: next(answers, b""))
+        except imaplib.IMAP4.abort:
+            raise
+        except (imaplib.IMAP4.error, ValueError) as error:
+            said = _answer(error).replace(self._token, "***")
+            if any(code in said.upper() for code in _PASSING):
+                raise TemporaryFailure(BROKEN, **self._values) from None
+            raise TokenRefused(SIGN_IN_REFUSED, answer=said, **self._values) from None
 
     def _select(self) -> None:
         try:
@@ -300,10 +319,10 @@ class MailboxConnection:
             return self._fetch_raw(uid, MAX_FILE_BYTES)[1]
 
 
-def download(access: MailAccess, outside_id: str) -> bytes:
+def download(access: MailAccess, outside_id: str, token: str = "") -> bytes:
     """Return the whole message with the id of a `FetchedMail`. Raises MessageRefused if it is not there any more."""
     validity, _, uid = outside_id.partition(".")
-    connection = MailboxConnection(access)
+    connection = MailboxConnection(access, token)
     try:
         raw = connection.read_whole(validity, uid) if uid.isdecimal() else None
     except FAILURES as error:

@@ -52,6 +52,14 @@ class CredentialRefused(AccountRefused):
         self.field = field
 
 
+class InstallationRefused(TemporaryFailure):
+    """The channel does not accept the installation: accounts work again once its settings are right."""
+
+
+class TokenRefused(AccountRefused):
+    """The channel does not accept an access token, which may have ended early: a new one is tried once."""
+
+
 class OutcomeUnknown(ChannelError):
     """The request was sent and there was no answer: whether it had an effect is not known."""
 
@@ -182,10 +190,11 @@ class PushChannel(ABC):
         """Return the secret of an account from the fields of its form. Raises Invalid at a field."""
         return values.get("token", "")
 
-    def complete(self, secret: str, server: smtp.Server | None) -> str:
+    def complete(self, secret: str, server: smtp.Server | None, *, tenant_id: str = "", grant_id: str = "") -> str:
         """Return the secret of an account with what it takes from the tenant's mail server, None if there is none.
 
-        A channel that takes nothing from it returns the secret as it is.
+        Tokens of OAuth 2.0 are kept for the tenant by `grant_id`. A channel that needs none of this returns the secret
+        as it is.
         """
         return secret
 

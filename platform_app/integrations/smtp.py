@@ -20,13 +20,14 @@ from typing import Any
 
 from platform_app.clock import now
 from platform_app.errors import Invalid, Unavailable
-from platform_app.integrations import egress
+from platform_app.integrations import certificates, egress
 from platform_app.models.mail import MailSecurity
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,189}$)[\w-]{1,63}(\.[\w-]{1,63})+", re.ASCII)
 TOTAL_SECONDS = 60.0  # for one message
 VERDICT_SECONDS = 40.0  # for what the server says to it: some look long at what they are given
 REFUSED_RECIPIENT = "{host} refused {to}: {answer}"
+SIGN_IN_REFUSED = "{host} refused the sign-in: {answer}"
 _MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server says
 
 
@@ -58,6 +59,10 @@ class UnconfirmedError(Exception):
     """The server received the whole message, but did not confirm it."""
 
 
+class TokenRefused(Invalid):
+    """The server does not accept the access token."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A mail server with its sign-in and sender."""
@@ -69,6 +74,7 @@ class Server:
     sender_name: str = ""
     user_name: str = ""
     password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)  # of OAuth 2.0, in place of the password
     is_trusted: bool = False  # named in the settings: it may stand in an inner network
 
 
@@ -216,7 +222,7 @@ def _in_words(server: Server) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise Invalid("The certificate of {host} is for another name, or not trusted.", host=server.host) from error
+        raise Invalid(certificates.refusal(error), host=server.host) from error
     except ssl.SSLError as error:
         raise Invalid("{host} doesn’t speak TLS on port {port}.", host=server.host, port=server.port) from error
     except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
@@ -225,6 +231,9 @@ def _in_words(server: Server) -> Iterator[None]:
 
 def _sign_in(server: Server, session: _Session) -> None:
     if not server.user_name:
+        return
+    if server.token:
+        _sign_in_with_token(server, session)
         return
     try:
         session.login(server.user_name, server.password)
@@ -235,6 +244,19 @@ def _sign_in(server: Server, session: _Session) -> None:
         raise
     except smtplib.SMTPException as error:
         raise Invalid("{host} takes no user name on port {port}.", host=server.host, port=server.port) from error
+
+
+def _sign_in_with_token(server: Server, session: _Session) -> None:
+    """Sign in by SASL XOAUTH2; a server that refuses says why in a challenge and waits for an empty answer."""
+    if "XOAUTH2" not in session.esmtp_features.get("auth", "").upper().split():
+        raise Invalid("{host} takes no user name on port {port}.", host=server.host, port=server.port)
+    first = base64.b64encode(f"user={server.user_name}\x01auth=Bearer {server.token}\x01\x01".encode()).decode()
+    answer = session.docmd("AUTH", f"XOAUTH2 {first}")
+    if answer[0] == 334:
+        answer = session.docmd("")
+    if answer[0] // 100 == 5:
+        raise TokenRefused(SIGN_IN_REFUSED, host=server.host, answer=_shown(server, *answer))
+    _accepted(server, answer, SIGN_IN_REFUSED)
 
 
 def _hand_over(server: Server, session: _Session, message: EmailMessage) -> str:
@@ -274,6 +296,8 @@ def _shown(server: Server, code: int, text: bytes) -> str:
 
 
 def _told(server: Server) -> list[str]:
+    if server.token:
+        return [server.token]
     if not server.password:
         return []
     plain = server.password.encode()

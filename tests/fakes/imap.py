@@ -5,12 +5,14 @@
 - 6.4.8 UID SEARCH and FETCH: "n:*" always names the last message; a UID that does not exist is ignored.
 - 6.4.5 FETCH: BODY.PEEK[]<0.n> is answered as BODY[]<0> with a literal and leaves \\Seen; INTERNALDATE, RFC822.SIZE.
 - 2.3.1.1: with another UIDVALIDITY all UIDs are others.
+- 6.2.1 STARTTLS, where the server has a certificate; 6.2.2 AUTHENTICATE XOAUTH2, see `fakes/mail_provider.py`.
 - RFC 2177 IDLE: "+ idling", then "* n EXISTS" when a message arrives, until the client sends DONE; the server may end
   the connection instead.
 """
 
 import re
 import socket
+import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Lock, Thread
 from typing import Any
 
+from tests.fakes.mail_provider import CHALLENGE, FakeMailProvider
 from tests.mail_catcher import PASSWORD, USER
 
 
@@ -35,10 +38,21 @@ class StoredMail:
 class FakeMailbox:
     """One mailbox and its server; `drops_idle` counts the IDLE commands that are still to be cut."""
 
-    def __init__(self, user: str = USER, password: str = PASSWORD, *, idles: bool = True) -> None:
+    def __init__(
+        self,
+        user: str = USER,
+        password: str = PASSWORD,
+        *,
+        idles: bool = True,
+        tls: ssl.SSLContext | None = None,
+        starttls: bool = False,
+    ) -> None:
         self.user, self.password, self.idles = user, password, idles
+        self.tls, self.starttls = tls, starttls
+        self.encrypted_logins = 0
         self.messages: list[StoredMail] = []
         self.validity, self.next_uid = 1_700_000_000, 1
+        self.provider: FakeMailProvider | None = None  # by whose tokens people sign in with XOAUTH2
         self.drops_idle = self.logins = self.idle_count = 0
         self.changed = Lock()
         self.open: set[socket.socket] = set()
@@ -93,6 +107,8 @@ class _Session(StreamRequestHandler):
         """Answer commands until the client says goodbye."""
         self.fake.open.add(self.request)
         try:
+            if self.fake.tls is not None and not self.fake.starttls:
+                self.encrypt()
             self.say("* OK ready")
             while line := self.rfile.readline(65_536):
                 tag, _, rest = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
@@ -103,6 +119,23 @@ class _Session(StreamRequestHandler):
             pass
         finally:
             self.fake.open.discard(self.request)
+            if self.is_encrypted():
+                for opened in (self.rfile, self.wfile, self.request):
+                    opened.close()
+
+    def encrypt(self) -> None:
+        """Go on under TLS."""
+        assert self.fake.tls is not None
+        self.fake.open.discard(self.request)
+        for opened in (self.rfile, self.wfile):
+            opened.close()
+        self.request = self.fake.tls.wrap_socket(self.request, server_side=True)
+        self.fake.open.add(self.request)
+        self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", buffering=0)
+
+    def is_encrypted(self) -> bool:
+        """Return whether TLS has begun."""
+        return isinstance(self.request, ssl.SSLSocket)
 
     def say(self, line: str) -> None:
         """Send a line."""
@@ -117,16 +150,38 @@ class _Session(StreamRequestHandler):
         return bool(method(tag, arguments))
 
     def do_capability(self, tag: str, _: str) -> bool:
-        self.say("* CAPABILITY IMAP4rev1" + (" IDLE" if self.fake.idles else ""))
+        can_encrypt = self.fake.starttls and not self.is_encrypted()
+        self.say("* CAPABILITY IMAP4rev1" + (" IDLE" if self.fake.idles else "") + (" STARTTLS" if can_encrypt else ""))
         self.say(f"{tag} OK done")
+        return True
+
+    def do_starttls(self, tag: str, _: str) -> bool:
+        self.say(f"{tag} OK begin TLS")
+        self.encrypt()
         return True
 
     def do_login(self, tag: str, arguments: str) -> bool:
         self.fake.logins += 1
+        self.fake.encrypted_logins += self.is_encrypted()
         given = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', arguments)
         words = [re.sub(r"\\(.)", r"\1", quoted) or plain for quoted, plain in given]
         is_known = words == [self.fake.user, self.fake.password]
         self.say(f"{tag} OK signed in" if is_known else f"{tag} NO [AUTHENTICATIONFAILED] Invalid credentials")
+        return True
+
+    def do_authenticate(self, tag: str, arguments: str) -> bool:
+        self.fake.logins += 1
+        provider = self.fake.provider
+        if arguments.upper() != "XOAUTH2" or provider is None:
+            self.say(f"{tag} NO unsupported mechanism")
+            return True
+        self.say("+ ")
+        if provider.accepts(self.rfile.readline(65_536).decode().strip()):
+            self.say(f"{tag} OK signed in")
+            return True
+        self.say(f"+ {CHALLENGE}")
+        assert self.rfile.readline(65_536).strip() == b"", "the answer to the challenge is empty"
+        self.say(f"{tag} NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)")
         return True
 
     def do_select(self, tag: str, arguments: str) -> bool:

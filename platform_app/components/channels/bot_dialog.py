@@ -8,8 +8,10 @@ import reflex as rx
 from platform_app.channels.channel_kind import ChannelKind
 from platform_app.channels.push_channel import AccessField, PushChannel
 from platform_app.channels.registry import CHANNEL_KINDS
+from platform_app.components.channels.mail_sign_in import sign_in_choice
 from platform_app.components.console.parts import RETURN_FOCUS, field
 from platform_app.components.console.text import t
+from platform_app.models.agent import Channel
 from platform_app.state.channels.bot_connection import BotConnectionState
 from platform_app.state.channels.channel_accounts import ChannelAccountsState
 
@@ -58,7 +60,7 @@ def _dialog(kind: ChannelKind) -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(_connect_words(kind), size="4"),
             rx.dialog.description(t(kind.push.setup_help), size="2", margin_bottom="16px"),
-            _form(kind),
+            sign_in_choice(_form(kind)) if kind.kind == Channel.EMAIL else _form(kind),
             max_width="560px",
             on_close_auto_focus=RETURN_FOCUS,
         ),

@@ -4,6 +4,7 @@ import reflex as rx
 
 from platform_app.channels.email import EMAIL
 from platform_app.components.channels.account_parts import access_form, account_page, agent_field, connection_card
+from platform_app.components.channels.mail_sign_in import reconnection
 from platform_app.components.console.copy_field import copyable_line
 from platform_app.components.console.form import autosaved_section
 from platform_app.components.console.parts import form_card
@@ -19,7 +20,10 @@ def email_account() -> rx.Component:
     form = EMAIL.form
     own = autosaved_section(form, "account", ChannelAccountState, {"agent_id": lambda: agent_field(form)})
     return account_page(
-        [form_card(t("Account"), *own), form_card(t("Access"), access_form(PUSH, t("Replace access")))],
+        [
+            form_card(t("Account"), *own),
+            form_card(t("Access"), reconnection(access_form(PUSH, t("Replace access")))),
+        ],
         [connection_card(t("Mailbox")), _address()],
     )
 

@@ -19,6 +19,7 @@ from platform_app.components.console.text import t
 from platform_app.components.console.week_hours import week_hours
 from platform_app.state.channels.channel_account import ChannelAccountState
 from platform_app.state.channels.kommo_chats import KommoChatsState
+from platform_app.state.channels.mail_sign_in import MailSignInState
 from platform_app.state.channels.opening_hours import OpeningHoursState
 from platform_app.state.channels.visitor_secret import VisitorSecretState
 from platform_app.state.console.base import CurrentUser
@@ -159,6 +160,7 @@ PAGES = [
         KommoChatsState.load,
         VisitorSecretState.load,
         OpeningHoursState.load,
+        MailSignInState.load,
         ChannelAccountState.watch,
     )
 ]

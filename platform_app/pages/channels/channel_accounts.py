@@ -19,11 +19,13 @@ from platform_app.components.console.parts import (
     RETURN_FOCUS,
     empty_state,
     field,
+    notice,
     row_link,
     undo_bar,
 )
 from platform_app.components.console.text import t
 from platform_app.state.channels.channel_accounts import ChannelAccountRow, ChannelAccountsState
+from platform_app.state.channels.mail_sign_in import MailSignInState
 from platform_app.state.console.base import CurrentUser
 
 
@@ -39,6 +41,7 @@ def show() -> rx.Component:
                     _connect_menu(),
                 ),
             ),
+            rx.cond(MailSignInState.ended != "", notice(MailSignInState.ended)),
             _table(),
             _creation(),
             bot_dialogs(),
@@ -176,5 +179,12 @@ def _field(name: str, control: rx.Component) -> rx.Component:
 
 
 PAGES = [
-    tenant_page("/settings/channels", "Channels", show, ChannelAccountsState.load, ChannelAccountsState.watch),
+    tenant_page(
+        "/settings/channels",
+        "Channels",
+        show,
+        ChannelAccountsState.load,
+        MailSignInState.load,
+        ChannelAccountsState.watch,
+    ),
 ]

@@ -18,6 +18,7 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source
 from platform_app.models.message_search import messagesearch
 from platform_app.models.notification import Notification
+from platform_app.models.oauth_grant import OAuthGrant
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.models.secret import Secret
@@ -181,3 +182,4 @@ def _unlink(session: Transaction, tenant_id: str, kind: BinKind, ids: list[str])
     if kind in _OWN_SECRETS:
         named = or_(*(col(Secret.purpose).contains(row_id, autoescape=True) for row_id in ids))
         session.execute(owned_delete(Secret, tenant_id).where(named))
+        session.execute(owned_delete(OAuthGrant, tenant_id).where(col(OAuthGrant.connection_id).in_(ids)))

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from sqlmodel import col
 
 from platform_app.channels.bot_requests import TRY_LATER
+from platform_app.channels.email_access import MailAccess
 from platform_app.channels.push_channel import (
     AccountRefused,
     ChannelError,
     CredentialRefused,
+    InstallationRefused,
     OutcomeUnknown,
     Profile,
     PushChannel,
@@ -19,7 +21,7 @@ from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound, Unavailable
-from platform_app.integrations import smtp
+from platform_app.integrations import smtp, stored_access
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.channel import AccountState, ChannelAccount, ChannelReceiver
@@ -54,10 +56,11 @@ class ShownAccess:
     verify_token: str = ""  # with which the channel verifies the webhook
 
 
-def verify(kind: Channel, token: str, *, tenant_id: str = "") -> VerifiedAccess:
+def verify(kind: Channel, token: str, *, tenant_id: str = "", grant_id: str = "") -> VerifiedAccess:
     """Ask a channel whom a token belongs to; to be called outside a transaction.
 
-    `tenant_id` is needed by channels that send through the tenant's mail server.
+    `tenant_id` is needed by channels that send through the tenant's mail server, `grant_id` by those that are signed
+    in by OAuth 2.0: by it their tokens are kept.
 
     Raises Invalid at the field `token` if the channel does not know it, Unavailable if the channel does not answer, and
     NotFound if accounts of the channel have no token.
@@ -69,11 +72,13 @@ def verify(kind: Channel, token: str, *, tenant_id: str = "") -> VerifiedAccess:
     if not token or len(token) > push.max_access_chars:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token")
     try:
-        profile = push.profile(_completed(push, token, tenant_id))
+        profile = push.profile(_completed(push, token, tenant_id, grant_id))
     except CredentialRefused as error:
         raise Invalid(error.sentence, field=error.field, **error.values) from None
     except AccountRefused:
         raise Invalid(UNKNOWN_TO_CHANNEL, field="token") from None
+    except InstallationRefused as error:
+        raise Unavailable(error.sentence, field="token") from None
     except (TemporaryFailure, OutcomeUnknown):
         raise Unavailable(TRY_LATER, field="token", channel=CHANNEL_KINDS[kind].label) from None
     except ChannelError as error:
@@ -81,12 +86,13 @@ def verify(kind: Channel, token: str, *, tenant_id: str = "") -> VerifiedAccess:
     return VerifiedAccess(token, profile, _connected_as(kind, profile.outside_id))
 
 
-def _completed(push: PushChannel, token: str, tenant_id: str) -> str:
-    """Return a token with what it takes from the tenant's mail server."""
+def _completed(push: PushChannel, token: str, tenant_id: str, grant_id: str) -> str:
+    """Return a token with what it takes from the tenant's mail server, and with where its tokens are kept."""
     if not tenant_id:
         return push.complete(token, None)
     with session_scope(tenant_id, read_only=True) as session:
-        return push.complete(token, _mail_server(session, tenant_id))
+        server = _mail_server(session, tenant_id)
+    return push.complete(token, server, tenant_id=tenant_id, grant_id=grant_id)
 
 
 def _mail_server(session: Transaction, tenant_id: str) -> smtp.Server | None:
@@ -125,6 +131,7 @@ def store(session: Transaction, row: ChannelAccount, access: VerifiedAccess | No
     row.outside_id, row.outside_name = access.profile.outside_id, access.profile.name
     row.state, row.problem = AccountState.CONNECTED, ""
     tenant_secrets.store(session, row.tenant_id, _purpose(row, "token"), access.token)
+    stored_access.delete(session, row.tenant_id, row.id)  # of the access before
     tenant_secrets.store(session, row.tenant_id, _purpose(row, "webhook"), secrets.token_urlsafe(32))
     receivers = owned(ChannelReceiver, row.tenant_id).where(ChannelReceiver.account_id == row.id)
     receiver = session.exec(receivers).first() or ChannelReceiver(tenant_id=row.tenant_id, account_id=row.id)
@@ -163,7 +170,17 @@ def get_token(session: Transaction, row: ChannelAccount) -> str:
     if push is None or row.kind != Channel.EMAIL:
         return token
     try:
-        return push.complete(token, _mail_server(session, row.tenant_id))
+        return push.complete(token, _mail_server(session, row.tenant_id), tenant_id=row.tenant_id, grant_id=row.id)
+    except AccountRefused:
+        raise Conflict(UNREADABLE) from None
+
+
+def mail_access(session: Transaction, row: ChannelAccount) -> MailAccess | None:
+    """Return the access of a mailbox, None of any other account. Raises Conflict if it cannot be read."""
+    if row.kind != Channel.EMAIL:
+        return None
+    try:
+        return MailAccess.from_secret(_get(session, row, "token"))
     except AccountRefused:
         raise Conflict(UNREADABLE) from None
 

@@ -10,6 +10,7 @@ from platform_app.channels.push_channel import (
     AccountRefused,
     Batch,
     ChannelError,
+    InstallationRefused,
     PushChannel,
     ReceivedElsewhere,
     TemporaryFailure,
@@ -177,7 +178,8 @@ def _note_failure(lease: Lease, error: ChannelError) -> None:
         _finish(lease, RECHECK, None)
         return
     waits = error.seconds if isinstance(error, TemporaryFailure) else 0
-    told = {TemporaryFailure: UNANSWERED, ReceivedElsewhere: error.sentence}.get(type(error))
+    own = {ReceivedElsewhere: error.sentence, InstallationRefused: error.sentence}
+    told = ({TemporaryFailure: UNANSWERED} | own).get(type(error))
     _finish(lease, timedelta(seconds=max(waits, RETRY_SECONDS)), told)
 
 
