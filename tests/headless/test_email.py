@@ -91,7 +91,7 @@ async def test_a_mailbox_of_a_provider_is_connected_by_a_sign_in_there(
             assert tab.get(MailSignInState, "problem_field") == field
         await tab.send(MailSignInState.begin(given))
         code, state = provider.grant(led_to(tab))
-        answer = await come_back(browser, code=code, state=state)
+        answer = await come_back(browser.partition("=")[2], code=code, state=state)
         (row,) = call(who, channel_accounts.list_accounts)
         assert answer.headers["location"].endswith(row.id)
         await opened(tab, f"{PAGE}/{row.id}", ChannelAccountState, "account_key")
