@@ -31,7 +31,7 @@ class McpApplication:
         request = Request(scope, receive)
         try:
             holder = await access.find_holder(request)
-            allowance = access.count(holder)
+            allowance = await access.count(holder)
         except PlatformError as error:
             await problem(error, preferred_visitor_language(request))(scope, receive, send)
             return

@@ -3,17 +3,14 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from math import ceil
 
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from limits import parse
 from starlette.requests import Request
 
 from platform_app.actor import Actor, ActorKind, set_actor
 from platform_app.api.rest.problems import Refusal
 from platform_app.api.routes import client_address
-from platform_app.clock import now
+from platform_app.api.shared_limits import SharedLimiter
 from platform_app.models.person import Role
 from platform_app.services.accounts import two_factor_policy
 from platform_app.services.accounts.sign_in_throttle import network
@@ -21,12 +18,12 @@ from platform_app.services.api_keys import api_keys
 from platform_app.services.api_keys.api_keys import KeyHolder
 from platform_app.services.api_keys.scopes import Scope
 
-KEY_REQUESTS = parse("1200/minute")  # of a key, in each web process
+KEY_REQUESTS = parse("1200/minute")  # of a key
 REFUSED_KEYS = parse("600/minute")  # requests of an address with keys that are not in force
 TOO_MANY = "Too many requests. Try again in {seconds} s."
 NO_KEY = "Send a valid API key: Authorization: Bearer gpta_…"
 _BEARER = re.compile(r"bearer +([\x21-\x7e]{1,200}) *", re.IGNORECASE)
-_limiter = FixedWindowRateLimiter(MemoryStorage())
+_limiter = SharedLimiter()
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,20 @@ async def find_holder(request: Request) -> KeyHolder:
     given = _BEARER.fullmatch(request.headers.get("authorization", ""))
     if given is None or not api_keys.has_form(given[1]):
         raise _unauthorized()
-    key = ("refused", network(client_address(request)))
-    if not _limiter.test(REFUSED_KEYS, *key):
-        raise _rate_limited(REFUSED_KEYS, key, {})
-    holder = await asyncio.to_thread(api_keys.find_holder, given[1])
-    if holder is None:
-        _limiter.hit(REFUSED_KEYS, *key)
-        raise _unauthorized()
+    holder = await asyncio.to_thread(_find_holder, given[1], network(client_address(request)))
     if holder.who.must_enroll:
         raise Refusal(403, two_factor_policy.REQUIRED)
     set_actor(Actor(ActorKind.API_KEY, holder.key_id, holder.who.name, client_address(request)))
+    return holder
+
+
+def _find_holder(given: str, address: str) -> KeyHolder:
+    if seconds := _limiter.seconds_until_free(REFUSED_KEYS, "refused", address):
+        raise rate_limited(seconds)
+    holder = api_keys.find_holder(given)
+    if holder is None:
+        _limiter.hit([REFUSED_KEYS], "refused", address)
+        raise _unauthorized()
     return holder
 
 
@@ -72,28 +73,17 @@ def _unauthorized() -> Refusal:
     return Refusal(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
 
 
-def count(holder: KeyHolder) -> Allowance:
-    """Count a request of a key. Raises Refusal with 429 if there were too many."""
-    key = ("key", holder.key_id)
-    is_allowed = _limiter.hit(KEY_REQUESTS, *key)
-    stats = _limiter.get_window_stats(KEY_REQUESTS, *key)
-    allowance = Allowance(max(0, stats.remaining), _seconds(stats.reset_time))
-    if not is_allowed:
-        raise _rate_limited(KEY_REQUESTS, key, allowance.headers)
+async def count(holder: KeyHolder) -> Allowance:
+    """Count a request of a key, for all web processes. Raises Refusal with 429 if there were too many."""
+    (window,) = await asyncio.to_thread(_limiter.count, [KEY_REQUESTS], "key", holder.key_id)
+    allowance = Allowance(window.left, window.seconds)
+    if window.is_exceeded:
+        raise rate_limited(window.seconds, **allowance.headers)
     return allowance
 
 
-def _seconds(reset: float) -> int:
-    return max(1, ceil(reset - now().timestamp()))
-
-
-def rate_limited(seconds: int) -> Refusal:
+def rate_limited(seconds: int, **headers: str) -> Refusal:
     """Return the refusal with 429 of a request that may be repeated after some seconds."""
-    return Refusal(429, TOO_MANY, seconds=seconds, headers={"Retry-After": str(seconds)})
-
-
-def _rate_limited(limit: RateLimitItem, key: tuple[str, str], headers: dict[str, str]) -> Refusal:
-    seconds = _seconds(_limiter.get_window_stats(limit, *key).reset_time)
     return Refusal(429, TOO_MANY, seconds=seconds, headers=headers | {"Retry-After": str(seconds)})
 
 

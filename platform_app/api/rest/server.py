@@ -42,7 +42,7 @@ class RestServer:
         try:
             chosen, ids = find_operation(request.method, request.scope["path"])
             holder = await access.find_holder(request)
-            headers = access.count(holder).headers
+            headers = (await access.count(holder)).headers
             access.check(holder, chosen.scope, chosen.role)
             response = await _carry_out(request, chosen, holder, ids)
         except PlatformError as error:
