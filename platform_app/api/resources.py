@@ -5,6 +5,7 @@ from platform_app.api.mcp.server import PATH, McpApplication
 from platform_app.api.rest import (
     agents,
     analytics,
+    articles,
     automations,
     contacts,
     conversation_stream,
@@ -31,6 +32,7 @@ MODULES = (
     tasks,
     agents,
     knowledge,
+    articles,
     web_sites,
     scripts,
     automations,

@@ -22,7 +22,7 @@ from platform_app.services.accounts import member_changes
 from platform_app.services.api_keys import api_keys
 from platform_app.services.api_keys.scopes import Scope
 from platform_app.services.crm import contacts, leads, tasks
-from platform_app.services.knowledge import sites
+from platform_app.services.knowledge import articles, sites
 from platform_app.services.scripts import scripts
 from tests.api.keys import BASE, a_key, ask, ask_whole
 from tests.api_client import client
@@ -164,6 +164,9 @@ def everything(who: Identity) -> dict[str, str]:
     sequence_id, lead_id = a_sequence(who, do("first", timing=after(1))), a_lead(who, "CANARY")
     (enrollment_id,) = enrolled(who, sequence_id, lead_id)
     lead = call(who, leads.get, lead_id)
+    article = call(who, articles.create, title="CANARY", text="CANARY")
+    call(who, articles.publish, article.id)
+    (version,) = call(who, articles.ARTICLES.versions, article.id)
     with session_scope(who.tenant_id, read_only=True) as session:
         event_id = session.exec(owned(Event, who.tenant_id)).first().id
     return {
@@ -178,6 +181,8 @@ def everything(who: Identity) -> dict[str, str]:
         "script_id": call(who, scripts.create, title="CANARY", text="CANARY").id,
         "source_id": add_source(who, "CANARY.md", "CANARY"),
         "site_id": call(who, sites.create, SITE).id,
+        "article_id": article.id,
+        "version_id": version.id,
         "rule_id": a_rule(who, "lead_created", note("CANARY")),
     }
 

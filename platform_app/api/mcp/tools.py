@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
 
-from platform_app.api.rest import agents, conversations, knowledge, request_bodies, scripts, server
+from platform_app.api.rest import agents, articles, conversations, knowledge, request_bodies, scripts, server
 from platform_app.api.rest.operations import ID_PATTERN, OPERATIONS, Call, Operation
 from platform_app.errors import Invalid
 from platform_app.services.api_keys.api_keys import KeyHolder
@@ -79,12 +79,24 @@ TOOLS = {
         ApiTool("list_messages", "Read the messages of a conversation, the newest first.", conversations.list_messages),
         ApiTool("search_knowledge", "Search the passages that answer a question.", knowledge.search_knowledge),
         ApiTool("list_sources", "List the documents of the knowledge.", knowledge.list_sources),
+        ApiTool("list_articles", "List the articles of the knowledge, the newest first.", articles.list_articles),
+        ApiTool("get_article", "Read an article with its draft and its published text.", articles.get_article),
         ApiTool("list_agents", "List agents.", agents.list_agents),
         ApiTool("get_agent", "Read an agent with its instructions.", agents.get_agent),
         ApiTool(
             "propose_instructions",
             "Propose instructions for an agent: they are stored in its draft, and members publish them.",
             agents.change_agent_draft,
+        ),
+        ApiTool(
+            "propose_article",
+            "Propose an article for the knowledge: it is stored as a draft, and members publish it.",
+            articles.create_article,
+        ),
+        ApiTool(
+            "propose_article_change",
+            "Propose a change of an article: it is stored in its draft, and members publish it.",
+            articles.change_article_draft,
         ),
         ApiTool(
             "propose_script",
