@@ -43,6 +43,12 @@ def with_texts(session: Transaction, tenant_id: str, texts: Mapping[str, str]) -
     return replaced
 
 
+def readable(session: Transaction, tenant_id: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts of messages as `with_texts` does, for people and conditions: without the marks of descriptions."""
+    shown = with_texts(session, tenant_id, texts)
+    return {message_id: text.replace(f"{PICTURE_MARKER} ", "") for message_id, text in shown.items()}
+
+
 def list_files(session: Transaction, tenant_id: str, message_ids: Sequence[str]) -> list[Attachment]:
     """Return the attachments of some messages, oldest first."""
     query = owned(Attachment, tenant_id).where(col(Attachment.message_id).in_(message_ids))

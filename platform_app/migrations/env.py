@@ -39,7 +39,7 @@ def protect_new_tables(migration: Any, revision: Any, directives: list[Any]) -> 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
     """Return False for the full-text index of messages, which the models cannot describe."""
-    return name != message_search.INDEX and not str(name).startswith(message_search.TABLE)
+    return name not in message_search.INDEXES and not str(name).startswith(message_search.TABLE)
 
 
 def run(connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """Message search: the full-text index of messages, which the models cannot describe.
 
-SQLite keeps it in a table of its own, `messagesearch`, PostgreSQL in an index of the messages.
+SQLite keeps it in a table of its own, `messagesearch`, PostgreSQL in indexes of messages and of their attachments.
 """
 
 from typing import Any
@@ -19,13 +19,22 @@ INDEX = "ix_message_words"
 CREATE_INDEX = (
     f"CREATE INDEX {INDEX} ON message USING gin (to_tsvector('simple'::regconfig, translate(text, 'Ёё', 'Ее')))"
 )
+ATTACHED_INDEX = "ix_attachment_words"  # of the texts of recordings and pictures
+CREATE_ATTACHED_INDEX = (
+    f"CREATE INDEX {ATTACHED_INDEX} ON attachment "
+    "USING gin (to_tsvector('simple'::regconfig, translate(text, 'Ёё', 'Ее')))"
+)
+INDEXES = frozenset((INDEX, ATTACHED_INDEX))
+attached_document: Any = literal_column("to_tsvector('simple'::regconfig, translate(attachment.text, 'Ёё', 'Ее'))")
 document: Any = literal_column("to_tsvector('simple'::regconfig, translate(message.text, 'Ёё', 'Ее'))")
 
 
 @event.listens_for(SQLModel.metadata, "after_create")
 def _create(target: object, connection: Connection, **options: object) -> None:
     """Create the index together with all tables, as tests do; migrations create it themselves."""
-    connection.exec_driver_sql(CREATE_TABLE if connection.dialect.name == "sqlite" else CREATE_INDEX)
+    is_sqlite = connection.dialect.name == "sqlite"
+    for statement in (CREATE_TABLE,) if is_sqlite else (CREATE_INDEX, CREATE_ATTACHED_INDEX):
+        connection.exec_driver_sql(statement)
 
 
 @event.listens_for(SQLModel.metadata, "before_drop")

@@ -22,9 +22,9 @@ from platform_app.jobs import IN_DOUBT, LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import MAX_ATTEMPTS
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
-from platform_app.services.chat import automatic_messages
+from platform_app.services.chat import automatic_messages, media_events
 from platform_app.services.jobs import effects
-from platform_app.services.jobs.effects import CallFailed, OutboundCall, UncertainOutcome
+from platform_app.services.jobs.effects import CallFailed, OutboundCall, Postponed, UncertainOutcome
 
 _logger = structlog.get_logger()
 TRANSACTION_SECONDS = 0.05  # seconds after which a transaction starts no further action
@@ -37,7 +37,7 @@ def handle_event(job: RunningJob) -> None:
     """Evaluate the rules once, then run the actions of those that fire, in order.
 
     If an outbound action fails, its run is retried with the job while other runs go on. Raises CallFailed to have the
-    job retried.
+    job retried, Postponed while the text of a recording or picture is awaited.
     """
     handler = _EventHandler(job)
     while handler.run_transaction():
@@ -114,6 +114,8 @@ class _EventHandler:
         if not self._has_runs:
             self._has_runs = True
             if session.exec(query.with_only_columns(RuleRun.id).limit(1)).first() is None:
+                if media_events.is_waiting(session, self._event):
+                    raise Postponed(media_events.WAITS, seconds=media_events.RETRY_SECONDS)
                 enrollment_entry.handle_event(session, self._event)
                 return [run for run in rule_evaluation.create_runs(session, self._event) if run.state in _UNFINISHED]
         left = listed.where(col(RuleRun.state).in_(_UNFINISHED)).with_for_update()

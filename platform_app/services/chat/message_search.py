@@ -1,16 +1,18 @@
-"""Message search: adds messages to the full-text index and finds them by words."""
+"""Message search: adds messages to the full-text index and finds them by words, also those of their recordings."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column
+from sqlalchemy import ColumnElement, func, literal_column, union
 from sqlmodel import col
 
+from platform_app import attached_texts
 from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned
+from platform_app.models.channel import Attachment
 from platform_app.models.conversation import Message
-from platform_app.models.message_search import TABLE, document, messagesearch
+from platform_app.models.message_search import TABLE, attached_document, document, messagesearch
 
 MAX_WORDS = 8
 MAX_HITS = 300  # messages that a search reads, the newest
@@ -29,12 +31,13 @@ class Hit:
 def add(session: Transaction, message: Message) -> None:
     """Add a message that was received, sent or noted to the index, once, at the end of the transaction.
 
-    PostgreSQL does so itself.
+    So are the texts of its recordings and pictures. PostgreSQL does so itself.
     """
 
     def insert() -> None:
         scope = f"{message.tenant_id} {message.conversation_id} {message.id}"
-        session.execute(messagesearch.insert().values(scope=scope, body=fold(message.text)))
+        (text,) = attached_texts.readable(session, message.tenant_id, {message.id: message.text}).values()
+        session.execute(messagesearch.insert().values(scope=scope, body=fold(text)))
 
     if session.get_bind().dialect.name == "sqlite":
         session.before_commit.append(insert)
@@ -63,10 +66,12 @@ def find(session: Transaction, tenant_id: str, search: str) -> list[Hit]:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     query = _find_on_sqlite(tenant_id, words) if is_sqlite else _find_on_postgres(tenant_id, words)
     query = query.where(col(Message.replaced).is_(False)).limit(MAX_HITS)
-    texts: dict[str, str] = {}
-    for conversation_id, text in session.execute(query.with_only_columns(Message.conversation_id, Message.text)).all():
-        texts.setdefault(conversation_id, text)
-    return [Hit(conversation_id, _excerpt(text, words)) for conversation_id, text in texts.items()]
+    newest: dict[str, tuple[str, str]] = {}
+    columns = query.with_only_columns(Message.conversation_id, Message.id, Message.text)
+    for conversation_id, message_id, text in session.execute(columns).all():
+        newest.setdefault(conversation_id, (message_id, text))
+    texts = attached_texts.readable(session, tenant_id, dict(newest.values()))
+    return [Hit(talk_id, _excerpt(texts[message_id], words)) for talk_id, (message_id, _) in newest.items()]
 
 
 def _find_on_sqlite(tenant_id: str, words: list[str]) -> Any:
@@ -80,9 +85,13 @@ def _find_on_sqlite(tenant_id: str, words: list[str]) -> Any:
 
 
 def _find_on_postgres(tenant_id: str, words: list[str]) -> Any:
+    """Return the query of the newest messages with these words in their text or in that of one of their files."""
     wanted = func.to_tsquery(literal_column("'simple'::regconfig"), " & ".join(f"{word}:*" for word in words))
     is_sent: ColumnElement[bool] = literal_column("message.state IN ('complete', 'note', 'briefing')")
-    return owned(Message, tenant_id).where(document.op("@@")(wanted), is_sent).order_by(col(Message.id).desc())
+    said = owned(Message, tenant_id).where(document.op("@@")(wanted), is_sent).with_only_columns(Message.id)
+    read = owned(Attachment, tenant_id).where(attached_document.op("@@")(wanted))
+    found = union(said, read.with_only_columns(Attachment.message_id))  # each uses its own index
+    return owned(Message, tenant_id).where(col(Message.id).in_(found)).order_by(col(Message.id).desc())
 
 
 def _excerpt(text: str, words: list[str]) -> str:

@@ -21,6 +21,7 @@ from platform_app.models.person import Tenant
 from platform_app.services.chat import (
     conversation_rows,
     hand_off,
+    media_events,
     media_reading,
     reply_context,
     reply_store,
@@ -119,6 +120,7 @@ def _store(work: ReplyContext, file: MediaText, model: str) -> None:
             return
         row.text, row.text_model, row.text_at = file.text, model[:200], now()
         row.text_problem = "" if file.text else file.problem
+        media_events.text_added(session, work.tenant_id, row.message_id)
         conversation_rows.publish_change(session, work.conversation)
 
 
