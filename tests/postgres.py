@@ -59,6 +59,7 @@ DATA_LAYER = {
         "test_crm",
         "test_dashboard",
         "test_imports",
+        "test_media_events",
         "test_rule_events",
         "test_rules",
         "test_scripts",
