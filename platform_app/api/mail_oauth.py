@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from platform_app.api.routes import ANYONE, route
-from platform_app.errors import Invalid, NotFound, PlatformError
+from platform_app.errors import NotFound, PlatformError
 from platform_app.models.person import Identity, Role
 from platform_app.services.channels import channel_access, mail_sign_ins
 
@@ -46,4 +46,4 @@ def _reason(error: PlatformError) -> str:
     known |= {channel_access.ANOTHER_ACCOUNT: "another", mail_sign_ins.OVER: "over"}
     if error.sentence in known:
         return known[error.sentence]
-    return "refused" if isinstance(error, (Invalid, NotFound)) else "unavailable"
+    return "refused" if error.status < 500 else "unavailable"

@@ -10,7 +10,9 @@ from limits import parse, parse_many
 
 from platform_app.api.rest import access
 from platform_app.api.shared_limits import SharedLimiter
+from platform_app.errors import LimitReached
 from platform_app.models.person import Identity
+from platform_app.services.accounts import sign_in_throttle
 from tests.api.keys import a_key, ask
 from tests.conftest import forget_process_state
 
@@ -34,6 +36,18 @@ def test_two_processes_count_together(live_redis: str) -> None:
     ]
     allowed = [int(process.communicate(timeout=60)[0].splitlines()[-1]) for process in started]
     assert sum(allowed) == 100
+
+
+def test_failed_sign_ins_of_two_processes_count_together_without_redis(database: str) -> None:
+    failures = """
+from platform_app.services.accounts.sign_in_throttle import count_attempt
+for _ in range(5):
+    count_attempt("ann@acme.test", "203.0.113.7")
+"""
+    subprocess.run([sys.executable, "-c", failures], env=dict(os.environ), timeout=60, check=True)
+    with pytest.raises(LimitReached):
+        for _ in range(2):  # the pause after the other process's last one may be over
+            sign_in_throttle.count_attempt("ann@acme.test", "203.0.113.7")
 
 
 @pytest.mark.usefixtures("live_redis")

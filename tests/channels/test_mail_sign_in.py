@@ -133,7 +133,8 @@ async def test_the_way_back_counts_once_for_the_session_that_began_it(
     denied = begun(in_session(browser), provider) | {"code": "", "error": "access_denied"}
     assert (await come_back(browser, **denied)).headers["location"].endswith("?sign_in=denied")
     async with client(browser, scheme="https") as asking:
-        assert (await asking.get("/oauth/mail")).status_code == 404
+        for state in ("", "..", "../evil", "ACME.x", "https://evil.example"):
+            assert (await asking.get("/oauth/mail", params={"state": state})).status_code == 404
         foreign = await asking.get("/oauth/mail/elsewhere", params=given)
         assert foreign.status_code == 404
 

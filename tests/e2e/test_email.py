@@ -21,6 +21,12 @@ def connect(page: Page, home: str, language: str, values: dict[str, str]) -> Non
     """Connect the fake's mailbox with the demo's agent; a wrong password is said at its field first."""
     page.goto(f"{home}/settings/channels")
     dialog = connect_channel(page, language, "Connect a mailbox")
+    way = dialog.locator("#sign_in_with")
+    way.select_option("google")
+    expect(dialog).to_contain_text("PLATFORM_GOOGLE_CLIENT_ID")  # what the installation lacks
+    expect(dialog.get_by_role("button", name=lookup(language, "Go to sign-in"))).to_be_disabled()
+    assert faults(page) == []
+    way.select_option("")
     dialog.locator("#agent_id").select_option(index=1)
     for name, value in values.items():
         field = dialog.locator(f"#{name}")

@@ -27,7 +27,7 @@ def sign_in_choice(by_password: rx.Component) -> rx.Component:
         on_change=MailSignInState.choose,
     )
     return rx.fragment(
-        rx.el.div(field(t("Sign in with"), choice, name="sign_in_with"), class_name="form", margin_bottom="16px"),
+        rx.el.div(field(t("Sign in with"), choice, name="sign_in_with"), class_name="form", margin_bottom="24px"),
         rx.cond(MailSignInState.provider == "", by_password, _provider_form()),
     )
 
@@ -45,9 +45,7 @@ def _provider_form() -> rx.Component:
     )
     name = rx.input(id="mailbox_name", name="name", max_length=120)
     is_missing = MailSignInState.missing != ""
-    return rx.form(
-        rx.cond(is_missing, notice(MailSignInState.missing)),
-        rx.cond(_problem("provider") != "", notice(_problem("provider"))),
+    form = rx.form(
         _field("address", t("Email address"), address, t("Customers write to it and get answers from it.")),
         _field("agent_id", t(EMAIL.form["agent_id"].label), agent, t(EMAIL.form["agent_id"].help_text)),
         _field("name", t(EMAIL.form["name"].label), name, t("Leave empty to use its name in the channel.")),
@@ -59,6 +57,11 @@ def _provider_form() -> rx.Component:
         ),
         on_submit=MailSignInState.begin,
         class_name="form",
+    )
+    return rx.fragment(
+        rx.cond(is_missing, notice(MailSignInState.missing)),
+        rx.cond(_problem("provider") != "", notice(_problem("provider"))),
+        form,
     )
 
 

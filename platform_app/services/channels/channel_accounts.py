@@ -111,8 +111,7 @@ def create(
     """
     if kind not in CHANNEL_KINDS:
         raise NotFound("Channel not found.")
-    if len(list_accounts(session, who)) >= MAX_ACCOUNTS:
-        raise LimitReached("You can add up to {count} channel accounts.", count=MAX_ACCOUNTS)
+    check_room(session, who)
     row = ChannelAccount(tenant_id=who.tenant_id, kind=kind, name="", token=secrets.token_urlsafe(18))
     _set_values(session, who, row, {"name": name, "agent_id": agent_id})
     session.add(row)
@@ -121,6 +120,12 @@ def create(
         channel_access.store(session, row, access)
     _record(session, who, row, "Channel account “{name}” connected")
     return row
+
+
+def check_room(session: Transaction, who: Identity) -> None:
+    """Raise LimitReached if the tenant has MAX_ACCOUNTS."""
+    if len(list_accounts(session, who)) >= MAX_ACCOUNTS:
+        raise LimitReached("You can add up to {count} channel accounts.", count=MAX_ACCOUNTS)
 
 
 def replace_access(session: Transaction, who: Identity, account_id: str, access: VerifiedAccess) -> ChannelAccount:

@@ -1,5 +1,6 @@
 """Mail sign-ins: mailboxes that are connected by signing in at their provider, whose tokens are refreshed."""
 
+import re
 import secrets
 
 from platform_app.channels import email_access, mail_oauth
@@ -23,6 +24,7 @@ NO_ADDRESS = "Signing in needs a public https address of this platform. Set PLAT
 DENIED = "Access wasn’t granted. Start again and allow reading and sending email."
 _PURPOSE = "mail"
 _MAX_CODE_CHARS = 4_000
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 def redirect_address() -> str:
@@ -32,8 +34,9 @@ def redirect_address() -> str:
 
 
 def slug_of(state: str) -> str:
-    """Return the slug of the tenant whose sign-in a state belongs to, which is still to be checked."""
-    return state.partition(".")[0][:64]
+    """Return the slug of the tenant whose sign-in a state belongs to, which is still to be checked; "" if none is."""
+    slug = state.partition(".")[0]
+    return slug if _SLUG.fullmatch(slug) else ""
 
 
 def begin(
@@ -42,9 +45,10 @@ def begin(
     """Keep what a new mailbox is to be; return the address at which its owner grants access.
 
     Raises Invalid at the field if a value is not accepted, the installation has no client at the provider or no public
-    address, NotFound if there is no such agent.
+    address, NotFound if there is no such agent, LimitReached if the tenant has as many accounts as it may.
     """
     agents.get(session, who, agent_id)
+    channel_accounts.check_room(session, who)
     if len(name) > 120:
         raise Invalid("This is longer than {count} characters.", field="name", count=120)
     kept = {"name": name, "agent_id": agent_id}
