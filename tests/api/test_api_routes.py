@@ -37,6 +37,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/hooks/channels/{token}",
         "/hooks/crm/{token}",
         "/hooks/kommo-chats/{token}",
+        "/oauth/mail",  # leads on to the tenant in the state, checked there: tests/channels/test_mail_sign_in.py
         "/unsubscribe/{token}",  # the token is sealed by the platform: tests/channels/test_unsubscribe.py
         "/healthz",
         "/health",
