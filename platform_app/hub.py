@@ -145,7 +145,7 @@ class Hub:
             if name not in last:
                 newest = await client.xrevrange(name, count=1)
                 last[name] = newest[0][0] if newest else "0-0"
-                self._notify(tenant_id, Update("*", ""))  # changes between the page's own read and now
+                self.tell(tenant_id, Update("*", ""))  # changes between the page's own read and now
         known = map(notifier.stream_name, self._tenants())
         streams: dict[Any, Any] = {name: last[name] for name in known if name in last}
         if not streams:
@@ -153,14 +153,15 @@ class Hub:
         for name, entries in await client.xread(streams, count=200, block=500) or []:
             last[name] = entries[-1][0]
             for _, fields in entries:
-                self._notify(name.rsplit(":", 1)[1], Update(fields["topic"], fields["id"]))
+                self.tell(name.rsplit(":", 1)[1], Update(fields["topic"], fields["id"]))
 
     def tell_all(self, update: Update) -> None:
         """Pass an update to the subscribers of all tenants in this process."""
         for tenant_id in self._tenants():
-            self._notify(tenant_id, update)
+            self.tell(tenant_id, update)
 
-    def _notify(self, tenant_id: str, update: Update) -> None:
+    def tell(self, tenant_id: str, update: Update) -> None:
+        """Pass an update to a tenant's subscribers in this process, of which other processes hear nothing."""
         rows = self._watchers.get(tenant_id, {})
         for watched in [rows.get(update.subject_id, set())] if update.subject_id else rows.values():
             for changed in watched:

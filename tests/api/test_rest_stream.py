@@ -65,7 +65,7 @@ async def test_a_reply_grows_and_ends(who: Identity) -> None:
     del reply_streams._live[reply_id]
     live.done.set()
     live.grown.set()
-    hub._notify(who.tenant_id, Update("conversation", the_talk(who).id))
+    hub.tell(who.tenant_id, Update("conversation", the_talk(who).id))
     ((kind, ended),) = await take(lines, 1)
     assert (kind, ended["state"], ended["text"]) == ("message", "complete", "A tune-up costs 50.")
     await lines.aclose()
@@ -81,7 +81,7 @@ async def test_text_that_a_member_has_to_approve_is_not_streamed(who: Identity) 
     waiting = asyncio.ensure_future(take(lines, 1))
     live.grown.set()
     call(who, member_messages.add_note, the_talk(who).id, "Mind")
-    hub._notify(who.tenant_id, Update("conversation", the_talk(who).id))
+    hub.tell(who.tenant_id, Update("conversation", the_talk(who).id))
     ((kind, note),) = await waiting
     assert (kind, note["state"], note["text"]) == ("message", "note", "Mind")
     del reply_streams._live[reply_id]
@@ -95,7 +95,7 @@ async def test_a_stream_goes_on_after_a_message_and_ends_with_the_key(who: Ident
     ((_, reply),) = await take(lines, 1)
     assert reply["author"] == "agent"
     call(who, api_keys.revoke, stream._holder.key_id)
-    hub._notify(who.tenant_id, Update("conversation", the_talk(who).id))
+    hub.tell(who.tenant_id, Update("conversation", the_talk(who).id))
     assert await take(lines, 1) == [("gone", {})]
 
 

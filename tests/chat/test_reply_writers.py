@@ -77,7 +77,7 @@ def test_a_reply_that_a_contact_waits_for_is_written_again(provider: FakeProvide
 async def test_a_reply_is_handed_over_when_its_process_ends(provider: FakeProvider, who: Identity) -> None:
     provider.will(says("One ", *["more "] * 50, pause=0.1), says("Hello there."))
     reply = say(who, begin(who))
-    live = reply_streams.start(who.tenant_id, reply.id)
+    live = reply_streams.start(who.tenant_id, reply.id, reply.conversation_id)
     while not live.text:
         await live.grown.wait()
     await reply_streams.hand_over_all()
@@ -91,7 +91,7 @@ async def test_a_reply_is_handed_over_when_its_process_ends(provider: FakeProvid
 async def test_what_nobody_takes_up_is_marked_as_interrupted(provider: FakeProvider, who: Identity) -> None:
     provider.will(says("One ", *["more "] * 50, pause=0.1))
     reply = say(who, begin(who))
-    live = reply_streams.start(who.tenant_id, reply.id)
+    live = reply_streams.start(who.tenant_id, reply.id, reply.conversation_id)
     while not live.text:
         await live.grown.wait()
     await reply_streams.hand_over_all()
@@ -103,7 +103,7 @@ async def test_what_nobody_takes_up_is_marked_as_interrupted(provider: FakeProvi
 async def test_a_reply_that_is_stopped_is_not_handed_over(provider: FakeProvider, who: Identity) -> None:
     provider.will(says("One ", *["more "] * 50, pause=0.1))
     reply = say(who, begin(who))
-    live = reply_streams.start(who.tenant_id, reply.id)
+    live = reply_streams.start(who.tenant_id, reply.id, reply.conversation_id)
     while not live.text:
         await live.grown.wait()
     await reply_streams.stop(reply.id)

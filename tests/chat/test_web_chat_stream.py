@@ -1,6 +1,7 @@
 """Web chat stream: a visitor's frame is told what was sent, and the text of a reply as it grows, and nothing else."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -57,11 +58,11 @@ async def test_a_stream_tells_text_as_it_grows_then_the_reply(who: Identity) -> 
     del reply_streams._live[receipt.reply_id]
     live.done.set()
     live.grown.set()
-    hub._notify(who.tenant_id, Update("conversation", talk.id))
+    hub.tell(who.tenant_id, Update("conversation", talk.id))
     done, state = await take(lines, 2)
     assert "event: message" in done and "A tune-up costs 50." in done and '"writing": false' in state
     call(who, member_messages.send, talk.id, "A person is here")
-    hub._notify(who.tenant_id, Update("conversation", talk.id))
+    hub.tell(who.tenant_id, Update("conversation", talk.id))
     person, state = await take(lines, 2)
     assert '"author": "person"' in person and '"state": "person"' in state
     cursor = person.partition("\n")[0].removeprefix("id: ")
@@ -71,6 +72,30 @@ async def test_a_stream_tells_text_as_it_grows_then_the_reply(who: Identity) -> 
     assert [one.count("event: message") for one in resumed] == [1, 0] and "A person is here" in resumed[0]
     await again.aclose()
     assert not event_stream._open and not hub._watchers
+
+
+async def test_a_reply_that_begins_after_it_was_read_is_shown_as_it_is_written(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_listen", asyncio.Event().wait)  # nothing comes from Redis meanwhile
+    ended = asyncio.Event()
+
+    async def stream(*_: Any, **__: Any) -> AsyncIterator[str]:
+        yield "A tune-up"
+        await ended.wait()
+
+    monkeypatch.setattr(reply_streams.replies, "stream", stream)
+    chat = a_chat(who)
+    receipt = write(who, chat)
+    lines = (await stream_of(who, chat)).lines()
+    assert '"writing": true' in (await take(lines, 2))[1]
+    part = asyncio.ensure_future(take(lines, 1))
+    await asyncio.sleep(0.05)  # the stream waits for a change
+    live = reply_streams.start(who.tenant_id, receipt.reply_id, the_talk(who).id)
+    assert '"text": "A tune-up"' in (await part)[0]
+    ended.set()
+    await live.done.wait()
+    await lines.aclose()
 
 
 async def test_a_reply_that_needs_approval_is_not_shown_while_it_is_written(who: Identity) -> None:
@@ -107,7 +132,7 @@ async def test_a_stream_ends_when_the_chat_is_switched_off(who: Identity) -> Non
     lines = (await stream_of(who, chat)).lines()
     await take(lines, 2)
     call(who, channel_accounts.set_enabled, chat.id, enabled=False)
-    hub._notify(who.tenant_id, Update("conversation", the_talk(who).id))
+    hub.tell(who.tenant_id, Update("conversation", the_talk(who).id))
     assert (await take(lines, 1))[0].startswith("event: gone")
     assert [line async for line in lines] == []
 

@@ -31,7 +31,7 @@ async def test_a_tab_that_comes_back_looks_again(database: str) -> None:
     there.clear()
     waiting = asyncio.ensure_future(anext(updates))
     await asyncio.sleep(0)
-    hub._notify("t", Update("contact", "1"))
+    hub.tell("t", Update("contact", "1"))
     there.add("tab")
     assert await asyncio.wait_for(waiting, 10) is not None
     await updates.aclose()
@@ -43,9 +43,9 @@ async def test_what_comes_while_a_page_is_busy_is_looked_at_once(database: str) 
     first = asyncio.ensure_future(anext(updates))
     await asyncio.sleep(0)
     for number in range(300):
-        hub._notify("t", Update("enrollment", str(number)))
+        hub.tell("t", Update("enrollment", str(number)))
     seen.append(await asyncio.wait_for(first, 10))
-    hub._notify("t", Update("lead", "1"))
+    hub.tell("t", Update("lead", "1"))
     while Update("lead", "1") not in seen:
         seen.append(await asyncio.wait_for(anext(updates), 10))
     assert {one.topic for one in seen} == {"*", "lead"} and len(seen) < 10
@@ -58,14 +58,14 @@ async def test_a_page_that_pauses_is_told_once_of_what_happened_meanwhile(monkey
     updates = hub.subscribe("t", "tab", every=5, pause=0.01)
     first = asyncio.ensure_future(anext(updates))
     await asyncio.sleep(0)
-    hub._notify("t", Update("conversation", "1"))
+    hub.tell("t", Update("conversation", "1"))
     found = [await asyncio.wait_for(first, 10)]
     for told in (("conversation", "2"), ("conversation", "2")), (("conversation", "3"), ("conversation", "4")):
         for topic, subject in told:
-            hub._notify("t", Update(topic, subject))
+            hub.tell("t", Update(topic, subject))
         found.append(await asyncio.wait_for(anext(updates), 10))
-    hub._notify("t", Update("conversation", "5"))
-    hub._notify("t", Update("lead", "6"))
+    hub.tell("t", Update("conversation", "5"))
+    hub.tell("t", Update("lead", "6"))
     found.append(await asyncio.wait_for(anext(updates), 10))
     assert found[1:] == [Update("conversation", "2"), Update("conversation", ""), Update("*", "")]
     await updates.aclose()
@@ -81,12 +81,12 @@ async def test_what_a_page_does_not_want_neither_wakes_it_nor_joins_with_what_it
         first = asyncio.ensure_future(anext(updates))
         await asyncio.sleep(0)
         for number in range(50):
-            hub._notify("t", Update("conversation", str(number)))
+            hub.tell("t", Update("conversation", str(number)))
         await asyncio.sleep(0)
         assert not first.done()
-        hub._notify("t", Update("lead", "1"))
+        hub.tell("t", Update("lead", "1"))
         assert await asyncio.wait_for(first, 10) == Update("lead", "1")
         for topic, subject in (("conversation", "1"), ("lead", "2"), ("presence", "3")):
-            hub._notify("t", Update(topic, subject))
+            hub.tell("t", Update(topic, subject))
         assert await asyncio.wait_for(anext(updates), 10) == Update("lead", "2")
         await updates.aclose()

@@ -23,7 +23,7 @@ async def begin(call: Call, model: str, turns: list[Turn], *, reference: str = "
             return completions.begin(session, call.who, agent, turns, reference=reference)
 
     begun = await asyncio.to_thread(work)
-    reply_streams.start(call.who.tenant_id, begun.reply_id)
+    reply_streams.start(call.who.tenant_id, begun.reply_id, begun.conversation_id)
     return begun
 
 

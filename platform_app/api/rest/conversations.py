@@ -124,9 +124,9 @@ def _account(session: Transaction, who: Identity, account_id: str) -> ChannelAcc
 
 def _receive(call: Call, account: ChannelAccount, outside_id: str, sent: InboundText) -> ReceiptView:
     receipt = inbound.receive(call.session, account, outside_id, sent)
-    tenant_id, reply_id = call.who.tenant_id, receipt.reply_id
+    tenant_id, reply_id, conversation_id = call.who.tenant_id, receipt.reply_id, receipt.message.conversation_id
     if reply_id:
-        call.after.append(lambda: reply_streams.start(tenant_id, reply_id))
+        call.after.append(lambda: reply_streams.start(tenant_id, reply_id, conversation_id))
     call.session.flush()
     row = conversations.get(call.session, call.who, receipt.message.conversation_id)
     return ReceiptView(

@@ -47,7 +47,7 @@ async def send_file(request: Request, visitor: Visitor) -> Response:
     if receipt.is_repeat:
         await asyncio.to_thread(tenant_files.discard, visitor.account.tenant_id, stored.stored_as)
     if receipt.reply_id:
-        reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
+        reply_streams.start(visitor.account.tenant_id, receipt.reply_id, receipt.message.conversation_id)
     said = receipt.message
     shown = {"id": said.id, "text": said.text, "at": said.created_at.isoformat()}
     return JSONResponse(shown | {"cursor": visitor_view.cursor_of(said), "repeat": receipt.is_repeat})

@@ -56,7 +56,7 @@ async def send(request: Request, visitor: Visitor) -> Response:
     receipt = await asyncio.to_thread(_receive, visitor, await _sent_message(request))
     await asyncio.to_thread(presence.end_contact, visitor.account.tenant_id, receipt.message.conversation_id)
     if receipt.reply_id:
-        reply_streams.start(visitor.account.tenant_id, receipt.reply_id)
+        reply_streams.start(visitor.account.tenant_id, receipt.reply_id, receipt.message.conversation_id)
     return JSONResponse(
         {
             "id": receipt.message.id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from platform_app.hub import Update, hub
 from platform_app.services.chat import replies
 from platform_app.services.chat.reply_context import ReplyStep
 
@@ -33,12 +34,16 @@ class LiveReply:
 _live: dict[str, LiveReply] = {}
 
 
-def start(tenant_id: str, reply_id: str) -> LiveReply:
-    """Stream a reply in a task of its own, which outlives the tab; return the running one if there is one."""
+def start(tenant_id: str, reply_id: str, conversation_id: str) -> LiveReply:
+    """Stream a reply in a task of its own, which outlives the tab; return the running one if there is one.
+
+    Whoever shows the conversation in this process is told: they may have read that there is a reply before it was here.
+    """
     if held := _live.get(reply_id):
         return held
     live = _live[reply_id] = LiveReply()
     live.task = asyncio.get_running_loop().create_task(_write(tenant_id, reply_id, live))
+    hub.tell(tenant_id, Update("conversation", conversation_id))
     return live
 
 

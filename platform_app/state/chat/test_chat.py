@@ -250,7 +250,7 @@ class TestChatState(TestContext, rx.State):
     async def _reply_started(self, reply: Message | None) -> list[Any]:
         """Stream a reply that shall start now, refresh the page; return the events for address and streaming."""
         if reply is not None and reply.state == MessageState.STREAMING:
-            reply_streams.start((await current_identity(self)).tenant_id, reply.id)
+            reply_streams.start((await current_identity(self)).tenant_id, reply.id, reply.conversation_id)
         await self._open()
         await (await self.get_state(ConversationListState))._fetch()
         follow = self._follow_live()

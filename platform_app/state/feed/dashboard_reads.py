@@ -12,7 +12,7 @@ from babel.dates import format_date
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.i18n import plural, translate
-from platform_app.models.person import Identity
+from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.agents import agents
 from platform_app.services.attention import attention
@@ -164,14 +164,15 @@ def _read_statistics(session: Transaction, who: Identity, language: str) -> Stat
 
 def _read_processes(session: Transaction, who: Identity, language: str) -> Processes:
     found = job_list.worker_status(session, who)
+    machines = found.processes if who.role.includes(Role.ADMIN) else []  # nothing for those who only work here
     words, reason = _worker_status(found, language)
     return Processes(
         worker_ok=found.is_healthy,
-        worker_status=" · ".join([words, *other_processes(found.processes, language)]),
+        worker_status=" · ".join([words, *other_processes(machines, language)]),
         worker_reason=reason,
         worker_figures=_worker_figures(found, language),
-        processes=process_rows(found.processes, language, who.time_zone),
-        process_problems=process_problems(found.processes, language),
+        processes=process_rows(machines, language, who.time_zone),
+        process_problems=process_problems(machines, language),
     )
 
 

@@ -70,7 +70,7 @@ class DraftingState(rx.State):
         """Have the agent write a suggestion."""
         if self._conversation_id:
             row = await call(self, suggestions.start, self._conversation_id)
-            reply_streams.start((await current_identity(self)).tenant_id, row.id)
+            reply_streams.start((await current_identity(self)).tenant_id, row.id, row.conversation_id)
             await self._refresh()
 
     @handler(Role.OPERATOR)
