@@ -46,9 +46,7 @@ class Settings(BaseSettings):
     hooks_port: int = Field(8002, ge=1, le=65535, description="Port of the hooks process.")
     public_url: str = Field("", description="Address people use, when a proxy stands in front (https://…).")
     hooks_url: str = Field(
-        "",
-        description="Address to which other systems post webhooks, if that is not the one people use: "
-        "https://hooks.example.com, behind which hooks processes or consoles answer.",
+        "", description="Address to which webhooks are posted, if not the one people use: https://hooks.example.com."
     )
     proxy_hops: int = Field(
         0,

@@ -71,12 +71,15 @@ def _doing(process: RunningProcess, language: str) -> str:
     forms = {
         "jobs": ("{count} job running", "{count} jobs running"),
         "sockets": ("{count} open tab", "{count} open tabs"),
-        "requests": ("{count} request a minute", "{count} requests a minute"),
+        "requests": ("{shown} request a minute", "{shown} requests a minute"),
     }
-    shown = {name: process.doing[name] for name in forms if name in process.doing}
+    counts = {name: process.doing[name] for name in forms if name in process.doing}
     if process.kind == ProcessKind.HOOKS:
-        shown.pop("sockets", None)  # it has none
-    return ", ".join(plural(language, *forms[name], count) for name, count in shown.items())
+        counts.pop("sockets", None)  # it has none
+    return ", ".join(
+        plural(language, *forms[name], count, shown=str(format_decimal(count, locale=language)))
+        for name, count in counts.items()
+    )
 
 
 def other_processes(processes: Sequence[RunningProcess], language: str) -> list[str]:
