@@ -12,9 +12,11 @@ import pytest
 
 from platform_app.llm import model_limitations, transcription
 from platform_app.llm.query_rewriting import PROMPT_START as QUERY_PROMPT
+from platform_app.rag import hashed_vectors
 from tests.conftest import forget_process_state
 
 KEY = "sk-canary-7f3a"
+SIZE = 1024  # dimensions of the vectors
 
 
 @dataclass
@@ -152,6 +154,19 @@ def hears(text: str, **usage: Any) -> Step:
     return play
 
 
+async def embeds(answer: Answer) -> None:
+    """Answer with the vector of each text, made of its letters, in reversed order, and with the tokens counted."""
+    texts = answer.asked.body["input"]
+    rows = [
+        {"object": "embedding", "index": index, "embedding": [0.01, *hashed_vectors.embed_passage(text)[1:SIZE]]}
+        for index, text in enumerate(texts)
+    ]
+    await answer.head(kind="application/json")
+    usage = {"prompt_tokens": 10 * len(texts), "total_tokens": 10 * len(texts)}
+    await answer.send(json.dumps({"object": "list", "data": rows[::-1], "usage": usage}).encode())
+    await answer.end()
+
+
 def refuses(status: int, body: object = None, **headers: str) -> Step:
     """Return a step that answers with an error."""
 
@@ -218,6 +233,8 @@ class FakeProvider:
     listing: Any = None  # in place of the usual list of models
     transcripts: list[Step] = field(default_factory=lambda: [hears("How much is a tune-up?")])  # as `steps`
     heard: list[Asked] = field(default_factory=list)  # requests for a transcript
+    embeddings: list[Step] = field(default_factory=lambda: [embeds])  # as `steps`
+    embedded: list[Asked] = field(default_factory=list)  # requests for vectors
     plays_queries: bool = False  # a request for a search query takes a step; else it gets an empty answer, unrecorded
     connections: int = 0
     port: int = 0
@@ -251,6 +268,11 @@ class FakeProvider:
                     self.heard.append(request)
                     hear = self.transcripts.pop(0) if len(self.transcripts) > 1 else self.transcripts[0]
                     await hear(answer)
+                    continue
+                if request.path.endswith("/embeddings"):
+                    self.embedded.append(request)
+                    embed = self.embeddings.pop(0) if len(self.embeddings) > 1 else self.embeddings[0]
+                    await embed(answer)
                     continue
                 if not self.plays_queries and _asks_for_query(request):
                     await says("")(answer)

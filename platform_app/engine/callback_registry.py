@@ -13,6 +13,7 @@ from platform_app.models.job import JobState
 from platform_app.services.channels import attachments, chat_answer_mail, outbound
 from platform_app.services.chat import knowledge_tool, media_reading, reply_jobs
 from platform_app.services.crm import import_job
+from platform_app.services.embedding import provider_embedder
 from platform_app.services.feed import activity
 from platform_app.services.integrations import exchange
 from platform_app.services.knowledge import index_rebuild, site_jobs, source_jobs
@@ -39,12 +40,16 @@ _MODULES: dict[str, ModuleType] = {  # with the functions on_failure, on_retry a
 
 
 def register_callbacks() -> None:
-    """Register the callbacks and the tools of agents in this process; workers and the console call them."""
+    """Register the callbacks, the tools of agents and the embedders of tenants in this process.
+
+    Workers and the console call it.
+    """
     action_tools.register_tools()
     knowledge_tool.register_tools()
     http_tools.register_tools()
     mcp_servers.register_tools()
     media_reading.register_fetch(attachments.fetch)
+    provider_embedder.register()
     CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
     )

@@ -162,6 +162,41 @@ class _Checked(httpcore.AnyIOBackend):
         raise failure
 
 
+class _CheckedSync(httpcore.SyncBackend):
+    """Opens connections as `_Checked` does, for a client without an event loop."""
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
+    ) -> httpcore.NetworkStream:
+        end = time.monotonic() + (timeout or SECONDS)
+        failure: Exception = httpcore.ConnectTimeout(host)
+        try:
+            resolved = _resolved(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(host) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for one, seconds in _turns(_checked(resolved, "url"), end):
+            try:
+                return super().connect_tcp(one[4][0], port, seconds, *more, **named)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+@lru_cache
+def kept_client() -> httpx.Client:
+    """Return a client that keeps connections open between requests, follows no redirects and may be used by threads.
+
+    A request raises Invalid if its address may not be reached.
+    """
+    transport = httpx.HTTPTransport(verify=_trust(), trust_env=False)
+    transport._pool = httpcore.ConnectionPool(
+        ssl_context=_trust(), network_backend=_CheckedSync(), max_connections=100, keepalive_expiry=30
+    )
+    return httpx.Client(transport=transport, timeout=SECONDS, follow_redirects=False, trust_env=False)
+
+
 async def _beginning(answer: httpx.Response, most: int, seconds: float) -> str:
     """Return how an answer begins, as it came: a packed one was not asked for, and could unpack to any size."""
     if answer.headers.get("content-encoding", "identity") != "identity":

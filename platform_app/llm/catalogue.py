@@ -23,6 +23,7 @@ _NOT_CHAT_NAMES = re.compile(
     r"|cyber|lyria"
 )
 _NOT_CHAT_MODES = ("embedding", "image_generation", "audio_transcription", "audio_speech", "moderation", "rerank")
+_EMBEDDING_NAMES = re.compile(r"embed|\bbge-|\be5-|\bgte-|minilm|\bvoyage-|paraphrase-|\blabse")
 _PRERELEASE = re.compile(r"preview|experimental|(?:^|[-_.])(?:exp|beta|alpha|test|rc\d*)(?:[-_.:]|$)|^ft:|:free$")
 _SNAPSHOT = re.compile(r"^(.+?)[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4})(?=$|[-:])")
 _TYPICAL_TOKENS = (3_000, 300)  # of the prompt and the completion of a typical reply
@@ -128,6 +129,16 @@ def default_model(models: list[Model] | list[str]) -> str:
         return (model.shutdown_date is not None, ending, unsettled, is_dated, not price, price or 0.0, model.name)
 
     return min(chat_models, key=rank).name if chat_models else ""
+
+
+def embedding_models(models: list[Model]) -> list[str]:
+    """Return the names of models that compute vectors, by their names; all that do not chat if no name tells."""
+    named = [
+        model.name
+        for model in models
+        if _EMBEDDING_NAMES.search(model.name.lower()) and "rerank" not in model.name.lower()
+    ]
+    return named or [model.name for model in models if not model.is_chat] or [model.name for model in models]
 
 
 async def resolve_model(provider: Provider, requested: str) -> str:

@@ -15,6 +15,11 @@ _PER_TOKEN = {
     "cached": ("input_cache_read", "cache_read_input_token_cost"),
 }
 _MINUTE_PRICES = {"whisper-1": 0.006, "gpt-4o-transcribe": 0.006, "gpt-4o-mini-transcribe": 0.003}  # of OpenAI
+_EMBEDDING_PRICES = {
+    "text-embedding-3-small": 0.02,
+    "text-embedding-3-large": 0.13,
+    "text-embedding-ada-002": 0.1,
+}  # same
 _PER_MILLION = {"input": ("input",), "output": ("output",), "cached": ("cached_input", "input_cached")}
 
 
@@ -99,3 +104,15 @@ def known_price(model: str) -> ModelPrice | None:
     """Return the price of a model in the price list of genai-prices, or None."""
     million = cost(model, _MILLION, 0, is_offline=False), cost(model, 0, _MILLION, is_offline=False)
     return None if None in million else ModelPrice(*(float(amount or 0) / _MILLION for amount in million))
+
+
+def embedding_price(model: str, prices: Mapping[str, ModelPrice]) -> float | None:
+    """Return the price of a token of an embedding model in US dollars, or None.
+
+    `prices` are those of its provider by model, "" for models without a known price.
+    """
+    name = model.rsplit("/", 1)[-1]
+    if name in _EMBEDDING_PRICES and model not in prices:
+        return _EMBEDDING_PRICES[name] / _MILLION
+    price = prices.get(model) or known_price(model) or prices.get("")
+    return price.input if price is not None else None

@@ -52,6 +52,7 @@ class AuditObject(StrEnum):
     ENCRYPTION_KEYS = "encryption_keys"
     MAIL_SERVER = "mailserver"
     MODEL_PROVIDER = "modelprovider"
+    EMBEDDING_MODEL = "embeddingmodel"
     BUDGET = "budget"
     HTTP_TOOL = "httptool"
     MCP_SERVER = "mcpserver"

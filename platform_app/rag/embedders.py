@@ -1,6 +1,7 @@
 """Embedders: what turns texts into vectors, and how much the similarity of its vectors says beside the words.
 
-`configured` is the one place that chooses an embedder. Each has a version; a collection of vectors holds one version.
+`configured` chooses the embedder of the installation; a tenant may have its own, see `rag/tenant_embedders.py`. Each
+embedder has a version; a collection of vectors holds one version.
 """
 
 import base64
@@ -30,6 +31,18 @@ ATTEMPTS = 3  # for passages; a question is asked once
 KEPT = 4_000  # vectors of questions and examples in memory
 _RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
 _SILENT = "The embedding model isn’t responding. Retrying."
+
+
+class EmbedderRefused(Unavailable):
+    """An embedder refuses what it is asked, and would refuse it again; the sentence says why."""
+
+
+class EmbedderSilent(Unavailable):
+    """An embedder does not answer now; `delay` is how long it asks to wait, in seconds, or None."""
+
+    def __init__(self, sentence: str, delay: float | None = None) -> None:
+        super().__init__(sentence)
+        self.delay = delay
 
 
 @dataclass(frozen=True)
@@ -111,13 +124,23 @@ def _client(address: str) -> httpx.Client:
 
 
 def _request_questions(address: str, model: str, texts: Sequence[str]) -> list["np.ndarray[Any, Any]"]:
-    """Return the vectors of questions; what was asked lately is remembered, with 2 KB for a text."""
+    return remembered((address, model), texts, lambda part: _request(address, model, part, QUESTION_SECONDS))
+
+
+def remembered(
+    origin: tuple[str, str], texts: Sequence[str], compute: Callable[[Sequence[str]], list[Vector]]
+) -> list["np.ndarray[Any, Any]"]:
+    """Return the vectors of questions; what was asked lately is remembered, with 2 KB for a text.
+
+    `origin` names the embedder: vectors of different ones are kept apart. `compute` is given at most BATCH texts.
+    """
+    address, model = origin
     with _kept_lock:
         held = {text: _kept[address, model, text] for text in texts if (address, model, text) in _kept}
     missing = list(dict.fromkeys(text for text in texts if text not in held))
     for start in range(0, len(missing), BATCH):
         part = missing[start : start + BATCH]
-        for text, vector in zip(part, _request(address, model, part, QUESTION_SECONDS), strict=True):
+        for text, vector in zip(part, compute(part), strict=True):
             held[text] = np.asarray(vector, dtype=np.float32)
     with _kept_lock:
         for text in missing:
@@ -135,19 +158,11 @@ def _request_passages(address: str, model: str, texts: Sequence[str]) -> list[Ve
             try:
                 vectors += _request(address, model, part, PASSAGE_SECONDS)
                 break
-            except _Transient as error:
+            except EmbedderSilent as error:
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(0.3 * 2.0**attempt if error.delay is None else min(error.delay, PASSAGE_SECONDS))
     return vectors
-
-
-class _Transient(Unavailable):
-    """A failure after which another attempt may succeed; `delay` is what the server asked for, in seconds, or None."""
-
-    def __init__(self, delay: float | None = None) -> None:
-        super().__init__(_SILENT)
-        self.delay = delay
 
 
 def _request(address: str, model: str, texts: Sequence[str], seconds: float) -> list[Vector]:
@@ -155,11 +170,11 @@ def _request(address: str, model: str, texts: Sequence[str], seconds: float) -> 
     try:
         answer = _client(address).post("embeddings", json=body, timeout=seconds)
         if answer.status_code in _RETRIED:
-            raise _Transient(_seconds(answer.headers.get("retry-after", "")))
+            raise EmbedderSilent(_SILENT, _seconds(answer.headers.get("retry-after", "")))
         rows = answer.raise_for_status().json()["data"]
-        vectors = [_decode(row["embedding"]) for row in rows]
+        vectors = [decode_vector(row["embedding"]) for row in rows]
     except httpx.TransportError as error:
-        raise _Transient from error
+        raise EmbedderSilent(_SILENT) from error
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(_SILENT) from error
     if len(vectors) != len(texts):
@@ -171,8 +186,8 @@ def _seconds(header: str) -> float | None:
     return float(header) if header.isdecimal() else None
 
 
-def _decode(given: Any) -> Vector:
-    """Return a vector from a list of numbers or, as was asked for, from base64. Raises ValueError if it is neither."""
+def decode_vector(given: Any) -> Vector:
+    """Return a vector from a list of numbers, or from base64. Raises ValueError or TypeError if it is neither."""
     if isinstance(given, str):
         try:
             return list(np.frombuffer(base64.b64decode(given, validate=True), dtype="<f4").tolist())

@@ -10,7 +10,7 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source, Visibility
-from platform_app.rag import embedders, knowledge_state, lexical_index, lexical_updates, passages, vector_index
+from platform_app.rag import lexical_index, lexical_updates, passages, tenant_embedders, vector_index
 from platform_app.rag.changed_source import ChangedSource, Draft
 from platform_app.rag.embedders import Calibration, Embedder
 from platform_app.rag.lexical_index import Matches
@@ -62,7 +62,7 @@ def retrieve(
     """
     started = time.monotonic()
     result = Retrieval()
-    embedder = _live_embedder(tenant_id, result)
+    embedder, result.outdated = tenant_embedders.live(tenant_id)
     asked, pool = Query(question, tuple(before)), POOL if categories is None and changed is None else POOL_OF_ALL
     by_vector = _by_vector(tenant_id, asked, result, limit=pool, embedder=embedder)
     draft, without = (changed.draft_within(categories), changed.source_id) if changed else (None, "")
@@ -116,20 +116,6 @@ def _add_draft(
         with suppress(Unavailable):
             by_vector |= draft.similarities(embedder.question(asked.text, asked.before))
     return matches
-
-
-def _live_embedder(tenant_id: str, result: Retrieval) -> Embedder:
-    """Return the embedder whose vectors answer; if it is not the configured one, `result` says so."""
-    with session_scope(tenant_id, read_only=True) as session:
-        version = knowledge_state.live_version(session, tenant_id)
-    configured = embedders.configured()
-    result.outdated = version not in ("", configured.version)
-    return (embedders.of_version(version) if result.outdated else None) or configured
-
-
-def live_embedder(tenant_id: str) -> Embedder:
-    """Return the embedder whose vectors of a tenant answer."""
-    return _live_embedder(tenant_id, Retrieval())
 
 
 def thresholds(considered: list[Passage], calibration: Calibration) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from contextlib import contextmanager, suppress
@@ -180,6 +180,38 @@ def clear_all(tenant_id: str) -> int:
         return count
 
     return _bounded(remove, WRITE_SECONDS)
+
+
+def clear_others(tenant_id: str, kept: Set[str]) -> None:
+    """Delete a tenant's collections of all versions but these. Raises Unavailable if the server does not answer."""
+    from chromadb.errors import NotFoundError
+
+    prefix, names = _name(tenant_id, "-").removesuffix("-"), {_name(tenant_id, version) for version in kept}
+
+    def remove() -> None:
+        for row in _collections(_opened()):
+            if row.name.startswith(prefix) and row.name not in names:
+                with suppress(NotFoundError):
+                    _opened().delete_collection(row.name)
+
+    _bounded(remove, WRITE_SECONDS)
+
+
+def stored_ids(tenant_id: str, version: str) -> Iterator[list[str]]:
+    """Yield the ids of the chunks that have a vector of a version, in parts; all are read before the first.
+
+    Raises Unavailable if the server does not answer.
+    """
+
+    def ask() -> list[list[str]]:
+        parts: list[list[str]] = []
+        with _collection(tenant_id, version=version) as collection:
+            while page := collection.get(include=[], limit=_LISTED, offset=len(parts) * _LISTED)["ids"]:
+                parts.append(list(page))
+        return parts
+
+    with suppress(IndexLost):  # nothing was written
+        yield from _bounded(ask, WRITE_SECONDS)
 
 
 def _collections(client: Any) -> list[Any]:

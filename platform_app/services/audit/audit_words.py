@@ -45,6 +45,7 @@ OBJECTS: dict[str, str] = {
     AuditObject.ENCRYPTION_KEYS: "Encryption keys",
     AuditObject.MAIL_SERVER: "Mail server",
     AuditObject.MODEL_PROVIDER: "Model provider",
+    AuditObject.EMBEDDING_MODEL: "Embedding model",
     AuditObject.BUDGET: "Budget",
     AuditObject.HTTP_TOOL: "HTTP tool",
     AuditObject.MCP_SERVER: "MCP server",

@@ -10,6 +10,7 @@ from platform_app.models.audit import AuditAction, AuditObject
 from platform_app.models.bin import BinEntry
 from platform_app.models.budget import Budget
 from platform_app.models.channel import ChannelAccount
+from platform_app.models.embedding_model import EmbeddingModel
 from platform_app.models.http_tool import HttpTool
 from platform_app.models.integration import CrmConnection
 from platform_app.models.invitation import Invitation
@@ -106,6 +107,7 @@ AUDITED: Mapping[type, AuditedTable] = {
         shown=("name", "wire", "transcription_model", "input_price", "output_price", "is_default"),
         named=("base_url",),
     ),
+    EmbeddingModel: AuditedTable(_KINDS.EMBEDDING_MODEL, "model", **_MADE, shown=("state",)),
     Budget: AuditedTable(
         _KINDS.BUDGET,
         **_MADE,

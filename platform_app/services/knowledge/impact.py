@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.rag import changed_source
+from platform_app.rag import changed_source, tenant_embedders
 from platform_app.rag.changed_source import ChangedSource
 from platform_app.rag.passages import Passage
-from platform_app.rag.retrieval import Retrieval, live_embedder, retrieve
+from platform_app.rag.retrieval import Retrieval, retrieve
 from platform_app.services.knowledge import articles, asked_questions, sources
 from platform_app.services.knowledge.asked_questions import AskedQuestion
 
@@ -69,7 +69,7 @@ def prepare(who: Identity, source_id: str, change: Change) -> Replay:
         usual = changed_source.usual_terms(session, who.tenant_id)
         questions = asked_questions.list_all(session, who, source_id)
     draft_of = changed_source.with_text(
-        source, live_embedder(who.tenant_id), title=draft["title"], text=draft["text"], usual_terms=usual
+        source, tenant_embedders.live(who.tenant_id)[0], title=draft["title"], text=draft["text"], usual_terms=usual
     )
     return Replay(who.tenant_id, draft_of, questions)
 

@@ -16,9 +16,9 @@ from platform_app.files import tenant_files
 from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceKind, SourceState, Visibility
-from platform_app.rag import embedders, knowledge_state, lexical_updates, vector_index
+from platform_app.rag import knowledge_state, lexical_updates, tenant_embedders, vector_index
 from platform_app.rag.chunking import Piece, chunk_id
-from platform_app.rag.embedders import Embedder
+from platform_app.rag.embedders import Embedder, EmbedderRefused
 from platform_app.rag.parsing import reading
 from platform_app.services.bin import bin_entries
 from platform_app.services.feed import activity
@@ -46,9 +46,9 @@ def _set_progress(job: RunningJob, state: SourceState, progress: int) -> None:
 def index_source(job: RunningJob) -> None:
     """Parse a source, store its chunks and index them; after a crash it continues where it stopped.
 
-    A source whose file cannot be parsed, is missing or damaged is marked as failed. Raises Unavailable if the vector
-    index or the file storage is down, and IndexLost after requesting a rebuild if the collection is missing; the ledger
-    retries the job.
+    A source whose file cannot be parsed, is missing or damaged, or whose vectors are refused, is marked as failed.
+    Raises Unavailable if the vector index or the file storage is down, and IndexLost after requesting a rebuild if the
+    collection is missing; the ledger retries the job.
     """
     source = _source(job)
     if source is None or source.deleted_at is not None:
@@ -69,19 +69,16 @@ def index_source(job: RunningJob) -> None:
             return
     _set_progress(job, SourceState.INDEXING, 30)
     while True:
-        embedder = _live_embedder(job.tenant_id)
-        _write_vectors(job, source, (generation, count), embedder=embedder, skip_known=is_resumed)
+        embedder, _ = tenant_embedders.live(job.tenant_id)
+        try:
+            _write_vectors(job, source, (generation, count), embedder=embedder, skip_known=is_resumed)
+        except EmbedderRefused as error:
+            _fail(job, source, error.sentence)
+            return
         with session_scope(job.tenant_id, read_only=True) as session:
             lexical_updates.write_source(session, source, generation)
         if _activate(job, source, (generation, count), version=embedder.version):
             return
-
-
-def _live_embedder(tenant_id: str) -> Embedder:
-    """Return the embedder whose vectors answer, or the configured one if there are none or it is here no more."""
-    with session_scope(tenant_id, read_only=True) as session:
-        version = knowledge_state.live_version(session, tenant_id)
-    return (embedders.of_version(version) if version else None) or embedders.configured()
 
 
 def _write_vectors(
@@ -230,7 +227,7 @@ def remove_source(job: RunningJob) -> None:
         return  # restored and deleted again, which has another job
     _catch_up(job.tenant_id)
     if ids:
-        vector_index.drop(job.tenant_id, ids, version=_live_embedder(job.tenant_id).version)
+        vector_index.drop(job.tenant_id, ids, version=tenant_embedders.live(job.tenant_id)[0].version)
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
         if row.deleted_at is None:  # restored while its vectors were deleted

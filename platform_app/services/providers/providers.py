@@ -9,13 +9,14 @@ from sqlmodel import col
 from platform_app import encryption, notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete
-from platform_app.errors import Forbidden, Invalid, LimitReached, NotFound
+from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from platform_app.form_fields import parse_typed
 from platform_app.integrations import egress
 from platform_app.llm import client
 from platform_app.llm.catalogue import Model
 from platform_app.llm.pricing import ModelPrice
 from platform_app.llm.transport import Provider
+from platform_app.models.embedding_model import EmbeddingModel, EmbeddingState
 from platform_app.models.event import ActivityKind
 from platform_app.models.model_provider import (
     DEFAULT_PROVIDER,
@@ -31,6 +32,8 @@ from platform_app.services.feed import activity
 
 MAX_PROVIDERS = 20  # of a tenant
 MISSING = "Provider not found."
+IN_USE = "This provider computes the vectors of the knowledge. Choose another embedding model there first."
+ADDRESS_IN_USE = "The vectors of the knowledge come from this address. Choose another embedding model there first."
 _PAGE = "/settings/providers"
 _MILLION = 1_000_000
 
@@ -65,7 +68,7 @@ def save(session: Transaction, who: Identity, provider_id: str, form: dict[str, 
 
     Raises Forbidden unless `who` is an owner or admin; NotFound if there is no such provider; LimitReached if the
     tenant has MAX_PROVIDERS; Invalid with the field's name for a wrong value, or if the address has changed and no key
-    is given.
+    is given; Conflict if the vectors of the knowledge come from the address that changes.
     """
     _require_admin(who)
     row = get(session, who, provider_id, lock=True) if provider_id else _new(session, who)
@@ -83,6 +86,7 @@ def save(session: Transaction, who: Identity, provider_id: str, form: dict[str, 
     is_moved = bool(address_before) and _origin(address_before) != _origin(row.base_url)
     _store_key(session, row, form.get("key", ""), is_moved=is_moved)
     if address_before != row.base_url:
+        _require_no_vectors(session, row, ADDRESS_IN_USE)
         row.models, row.listed_at = [], None
     row.updated_at = now()
     sentence = "Model provider “{name}” changed" if provider_id else "Model provider “{name}” connected"
@@ -130,9 +134,11 @@ def set_default(session: Transaction, who: Identity, provider_id: str) -> None:
 def remove(session: Transaction, who: Identity, provider_id: str) -> ModelProvider:
     """Delete a provider with its key. Agents that name it do not reply until another is chosen, or by their fallback.
 
-    Raises Forbidden unless `who` is an owner or admin, NotFound if there is no such provider.
+    Raises Forbidden unless `who` is an owner or admin, NotFound if there is no such provider, Conflict if it computes
+    the vectors of the knowledge.
     """
     row = get(session, who, provider_id, lock=True)
+    _require_no_vectors(session, row, IN_USE)
     session.execute(owned_delete(ModelProvider, who.tenant_id).where(col(ModelProvider.id) == provider_id))
     tenant_secrets.delete(session, who.tenant_id, _purpose(provider_id))
     activity.record_by(session, who, ActivityKind.PERSON, "Model provider “{name}” removed", link=_PAGE, name=row.name)
@@ -187,6 +193,13 @@ def _find(session: Transaction, tenant_id: str, provider_id: str, *, lock: bool 
     query = owned(ModelProvider, tenant_id).where(ModelProvider.id == provider_id)
     row: ModelProvider | None = session.exec(query.with_for_update() if lock else query).first()
     return row
+
+
+def _require_no_vectors(session: Transaction, row: ModelProvider, sentence: str) -> None:
+    """Raise Conflict with a sentence if the vectors of the tenant's knowledge are of a provider, or are to be."""
+    query = owned(EmbeddingModel, row.tenant_id).where(EmbeddingModel.provider_id == row.id)
+    if session.exec(query.where(col(EmbeddingModel.state) != EmbeddingState.FAILED).limit(1)).first() is not None:
+        raise Conflict(sentence, field="base_url")
 
 
 def _purpose(provider_id: str) -> str:
