@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from platform_app.integrations import egress
 from platform_app.llm import model_limitations, transcription
 from platform_app.llm.query_rewriting import PROMPT_START as QUERY_PROMPT
 from platform_app.rag import hashed_vectors
@@ -353,6 +354,8 @@ def started() -> Iterator[FakeProvider]:
     thread.start()
     assert ready.wait(10)
     yield fake
+    egress.kept_client().close()
+    egress.kept_client.cache_clear()
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     assert not thread.is_alive()

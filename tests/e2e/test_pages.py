@@ -37,6 +37,7 @@ MORE = {
     "settings-audit": "/settings/audit",
     "settings-data": "/settings/data",
     "settings-providers": "/settings/providers",
+    "search-settings": "/knowledge/search",
     "settings-provider-new": "/settings/providers/new",
     "leads-list": "/leads?view=list",
 }

@@ -27,6 +27,7 @@ class Index:
         self.vectors: dict[str, list[float]] = {}
         self.calls, self.fails_at = 0, 0
         monkeypatch.setattr(vector_index, "_collection", self.collection)
+        monkeypatch.setattr(vector_index, "clear_others", lambda tenant_id, kept: None)
 
     def collection(self, tenant_id: str, *, version: str = "", make: bool = False) -> "Index":
         return self
@@ -43,7 +44,11 @@ class Index:
             raise ConnectionError
         self.vectors |= dict(zip(ids, embeddings, strict=True))
 
-    def get(self, ids: list[str], include: list[str]) -> dict[str, Any]:
+    def get(
+        self, ids: list[str] | None = None, *, include: list[str], limit: int = 0, offset: int = 0
+    ) -> dict[str, Any]:
+        if ids is None:
+            return {"ids": list(self.vectors)[offset : offset + limit]}
         return {"ids": [one for one in ids if one in self.vectors]}
 
     def query(self, **wanted: Any) -> dict[str, Any]:

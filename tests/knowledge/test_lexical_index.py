@@ -102,6 +102,8 @@ def test_a_large_index_is_left_to_a_job(who: Identity, monkeypatch: pytest.Monke
     monkeypatch.setattr(lexical_updates, "AT_ONCE", 5)
     monkeypatch.setattr(vector_index, "put", lambda *given, **named: None)
     monkeypatch.setattr(vector_index, "clear", lambda *given: None)
+    monkeypatch.setattr(vector_index, "clear_others", lambda *given: None)
+    monkeypatch.setattr(vector_index, "stored_ids", lambda *given: iter(()))
     monkeypatch.setattr(index_rebuild, "_has_vectors", lambda *given: True)
     add_source(who, "Elsewhere", *ELSEWHERE)
     before = retrieve(who.tenant_id, "Is the frame under warranty?")

@@ -32,28 +32,12 @@ def show() -> rx.Component:
     """Return the page on which operators upload and sort sources, and members try the retrieval."""
     return frame(
         rx.fragment(
-            page_head(t("Knowledge"), t("Documents that your agents may read and cite."), _questions_link(), _create()),
+            page_head(t("Knowledge"), t("Documents that your agents may read and cite."), _links(), _create()),
             rx.cond(
                 CurrentUser.role != "viewer",
                 upload(f"/api/uploads/{CurrentUser.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
             ),
-            rx.el.div(
-                search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.set_search),
-                select_filter(
-                    t("State"),
-                    KnowledgeState.state,
-                    [("all", t("All states")), *((code, t(words)) for code, (words, _) in STATES.items())],
-                    KnowledgeState.filter_state,
-                ),
-                category_select(
-                    t("Category"),
-                    KnowledgeState.category,
-                    KnowledgeState.filter_category,
-                    first=[("all", t("All categories")), ("none", t("Uncategorized"))],
-                ),
-                rx.cond(~READ_ONLY, category_panel(KnowledgeState.refresh)),
-                class_name="filters",
-            ),
+            _filters(),
             listing(
                 loaded=KnowledgeState.loaded,
                 total=KnowledgeState.total,
@@ -70,6 +54,26 @@ def show() -> rx.Component:
     )
 
 
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.set_search),
+        select_filter(
+            t("State"),
+            KnowledgeState.state,
+            [("all", t("All states")), *((code, t(words)) for code, (words, _) in STATES.items())],
+            KnowledgeState.filter_state,
+        ),
+        category_select(
+            t("Category"),
+            KnowledgeState.category,
+            KnowledgeState.filter_category,
+            first=[("all", t("All categories")), ("none", t("Uncategorized"))],
+        ),
+        rx.cond(~READ_ONLY, category_panel(KnowledgeState.refresh)),
+        class_name="filters",
+    )
+
+
 def _empty() -> rx.Component:
     return empty_state(
         t("No files or articles yet. Upload a document or write an article, and your agents answer from it."),
@@ -77,13 +81,13 @@ def _empty() -> rx.Component:
     )
 
 
-def _questions_link() -> rx.Component:
-    return rx.link(
-        t("Unanswered questions"),
-        rx.cond(KnowledgeState.questions > 0, rx.fragment(": ", KnowledgeState.questions)),
-        href=f"/manage/{CurrentUser.slug}/knowledge/questions",
-        size="2",
-        underline="always",
+def _links() -> rx.Component:
+    look = {"size": "2", "underline": "always"}
+    count = rx.cond(KnowledgeState.questions > 0, rx.fragment(": ", KnowledgeState.questions))
+    base = f"/manage/{CurrentUser.slug}/knowledge"
+    return rx.fragment(
+        rx.link(t("Unanswered questions"), count, href=f"{base}/questions", **look),
+        rx.link(t("Search settings"), href=f"{base}/search", **look),
     )
 
 

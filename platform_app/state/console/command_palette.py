@@ -36,6 +36,7 @@ DESTINATIONS = [
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Unanswered questions", "/knowledge/questions"),
+    ("Search settings", "/knowledge/search"),
     ("Background jobs", "/jobs"),
     ("Webhooks", "/webhooks"),
     ("Integrations", "/integrations"),
