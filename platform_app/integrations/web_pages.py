@@ -17,7 +17,9 @@ from platform_app.integrations.egress import Download, ResponseTooLarge
 from platform_app.integrations.robots import USER_AGENT
 
 MAX_BYTES = 3_000_000  # of a page, also when it is unpacked
+MAX_FILE_BYTES = 20_000_000  # of a file that is no page
 MAX_REDIRECTS = 5
+FILE_SECONDS = 20.0  # as SECONDS, of a file
 SECONDS = 8.0  # of silence; twice of it for all of a response
 MAX_WAIT = 300.0  # seconds that a site may ask us to wait
 USUAL_WAIT = 30.0  # seconds, if it does not say how long
@@ -26,6 +28,9 @@ _GZIP = b"\x1f\x8b"  # how a packed part begins
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (429, 503)
 GONE = (404, 410)
+HTML = ("text/html", "application/xhtml+xml", "")  # media types of pages
+TOO_LARGE = "The page is larger than 3 MB."
+FILE_TOO_LARGE = "The file is larger than 20 MB."
 
 
 class FetchFailed(Exception):
@@ -91,9 +96,10 @@ class WebReader:
     spent: Spent = field(default_factory=Spent)
     stays: bool = True  # redirects to other hosts are not followed
 
-    def fetch(self, address: str, *, etag: str = "", last_modified: str = "") -> WebResponse:
+    def fetch(self, address: str, *, etag: str = "", last_modified: str = "", may_be_file: bool = False) -> WebResponse:
         """Return the page of an address, unless it is what `etag` and `last_modified` name.
 
+        What may be a file, and is no HTML, may be larger than a page and take longer.
         Raises GoneError for 404 and 410, OutsideError for a redirect to another site, FetchFailed for all else.
         """
         headers = {"user-agent": USER_AGENT, "accept": "text/html,application/xhtml+xml,*/*;q=0.1"}
@@ -103,7 +109,7 @@ class WebReader:
         for _ in range(MAX_REDIRECTS + 1):
             if not self.may_read(address):
                 raise FetchFailed("robots.txt does not allow it.", is_refused=True)
-            found = self._request(address, headers)
+            found = self._request(address, headers, may_be_file=may_be_file)
             if found.status not in _REDIRECTS:
                 return _response(address, found, is_conditional=bool(etag or last_modified))
             address = self._target(address, found)
@@ -121,18 +127,19 @@ class WebReader:
             raise OutsideError
         return target
 
-    def _request(self, address: str, headers: dict[str, str]) -> Download:
-        began = time.monotonic()
+    def _request(self, address: str, headers: dict[str, str], *, may_be_file: bool) -> Download:
+        began, seconds = time.monotonic(), FILE_SECONDS if may_be_file else SECONDS
+        most = MAX_FILE_BYTES if may_be_file else MAX_BYTES
         self.spent.requests += 1
         try:
-            found = egress.fetch(address, b"", headers, seconds=SECONDS, max_bytes=MAX_BYTES, is_trusted=False)
+            found = egress.fetch(address, b"", headers, seconds=seconds, max_bytes=most, is_trusted=False)
             self.spent.bytes += len(found.body)
             return found
         except Invalid as error:
             raise FetchFailed(error.sentence) from error
         except ResponseTooLarge as error:
-            self.spent.bytes += MAX_BYTES
-            raise FetchFailed("The page is larger than 3 MB.") from error
+            self.spent.bytes += most
+            raise FetchFailed(FILE_TOO_LARGE if may_be_file else TOO_LARGE) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchFailed("The site did not answer in time.", is_silent=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
@@ -157,10 +164,14 @@ def _response(address: str, found: Download, *, is_conditional: bool) -> WebResp
         raise FetchFailed("The site did not return the page.", status=found.status)
     header = Message()
     header["content-type"] = found.headers.get("content-type", "")
+    kind = header.get_content_type() if header["content-type"] else ""
+    body = unpack(found.body, found.headers.get("content-encoding", ""), MAX_BYTES if kind in HTML else MAX_FILE_BYTES)
+    if kind in HTML and len(body) > MAX_BYTES:
+        raise FetchFailed(TOO_LARGE)
     return WebResponse(
         address,
-        unpack(found.body, found.headers.get("content-encoding", "")),
-        header.get_content_type() if header["content-type"] else "",
+        body,
+        kind,
         str(header.get_param("charset") or "")[:40],
         _plain(found.headers.get("etag", ""), 300),
         _plain(found.headers.get("last-modified", ""), 100),
@@ -186,7 +197,7 @@ def _wait_of(found: Download) -> float:
     return min(max(seconds, 1.0), MAX_WAIT) if not math.isnan(seconds) else USUAL_WAIT
 
 
-def unpack(body: bytes, encoding: str) -> bytes:
+def unpack(body: bytes, encoding: str, most: int = MAX_BYTES) -> bytes:
     """Return a body without its content encoding. Raises FetchFailed if it is unknown or the body too large."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity") or not body:
@@ -197,9 +208,9 @@ def unpack(body: bytes, encoding: str) -> bytes:
     try:
         for _ in range(MAX_PARTS):  # a file may have several, each packed by itself
             unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # recognizes gzip and zlib by their heads
-            text += unpacker.decompress(body, MAX_BYTES + 1 - len(text))
-            if len(text) > MAX_BYTES:
-                raise FetchFailed("The page is larger than 3 MB.")
+            text += unpacker.decompress(body, most + 1 - len(text))
+            if len(text) > most:
+                raise FetchFailed(TOO_LARGE if most == MAX_BYTES else FILE_TOO_LARGE)
             if not unpacker.eof:
                 raise FetchFailed("The page is damaged.")
             body = unpacker.unused_data

@@ -48,7 +48,7 @@ class PageOutcome(StrEnum):
     DOUBLE = "double"  # another page of the site has the same text
     REFUSED = "refused"  # robots.txt or the page itself asks not to read it
     GONE = "gone"
-    SKIPPED = "skipped"  # no HTML, or outside of what is to be read
+    SKIPPED = "skipped"  # nothing readable, or outside of what is to be read
     FAILED = "failed"  # the text that was read before is kept
     EXCLUDED = "excluded"  # a member deleted it
 
@@ -66,7 +66,7 @@ class WebSiteFields(SQLModel):
     scope: SiteScope = Field(
         default=SiteScope.PAGE,
         title="What to read",
-        description="The site: this page, those it links to on the same host, and those of the sitemap. No PDF files.",
+        description="The site: this page, what it links to on the same host, the sitemap. PDF, DOCX and other files too.",
         sa_type=enum_column(SiteScope),
         schema_extra=in_form("site", options={"page": "This page", "site": "The site"}),
     )

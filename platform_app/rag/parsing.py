@@ -75,6 +75,7 @@ class WebContent:
     robots: str
     own_address: str = ""  # the address that the page calls its own, as written
     asks_password: bool = False
+    needs_scripts: bool = False  # scripts write most of what people see
     text: str = ""
     problem: str = ""  # why there is no text, a message id
 

@@ -23,7 +23,7 @@ from platform_app.rag.retrieval import retrieve
 from platform_app.services.channels.completions import Completion
 from platform_app.services.jobs import ledger
 from platform_app.services.jobs.effects import Postponed
-from platform_app.services.knowledge import site_jobs, site_reading, site_readings, sites, sources
+from platform_app.services.knowledge import site_jobs, site_reading, site_readings, site_results, sites, sources
 from tests.conftest import forget_process_state
 from tests.fakes.site import Answer, Site
 from tests.stored_files import stored_keys
@@ -330,7 +330,7 @@ def test_the_limit_of_a_day_is_kept(who: Identity, site: Site, env: pytest.Monke
             "The page is larger than 3 MB.",
         ),
         (Answer(bytes(4_000_000), headers={"content-type": "text/html"}), "The page is larger than 3 MB."),
-        (Answer(b"%PDF-1.7", headers={"content-type": "application/pdf"}), "It is not an HTML page."),
+        (Answer(b"%PNG", headers={"content-type": "image/png"}), site_results.UNREADABLE),
         (Answer(b"<div>" * 100_000, headers={"content-type": "text/html"}), "The file has no text."),
         (Answer(b"x", headers={"content-type": "text/html", "content-encoding": "br"}), "The page is packed in a way "),
     ],

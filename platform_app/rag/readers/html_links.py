@@ -12,6 +12,8 @@ from platform_app.rag.readers.reader_report import Report
 MAX_LINKS = 2_000
 MAX_ADDRESS = 2_000  # characters
 MAX_TITLE = 300
+_PLACES = frozenset({"root", "app", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "application", "react-root"})
+_COMPONENTS = ("app-root", "ng-view", "ui-view")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def read(path: Path) -> dict[str, Any]:
         "links": _links(tree),
         "robots": _robots(tree),
         "own_address": _first(tree, "//link[translate(@rel, 'CANOIL', 'canoil') = 'canonical']/@href"),
+        "needs_scripts": _needs_scripts(tree),
         "asks_password": any((field.get("type") or "").lower() == "password" for field in tree.iter("input")),
     }
 
@@ -61,3 +64,19 @@ def _robots(tree: Any) -> str:
     own = [element for element in tree.iter("meta") if (element.get("name") or "").lower() in ("robots", "gpt-agents")]
     parts = (part for element in own for part in re.split("[,;]", (element.get("content") or "")[:500].lower()))
     return " ".join(word for part in parts if ":" not in part for word in part.split())  # those without a value
+
+
+def _needs_scripts(tree: Any) -> bool:
+    """Return whether scripts write the page: it has some, and an empty place for them or words that say so."""
+    kinds = (element.get("type") or "" for element in tree.iter("script"))
+    if not any("json" not in kind.lower() for kind in kinds):
+        return False
+    if any("javascript" in element.text_content()[:2_000].lower() for element in tree.iter("noscript")):
+        return True
+    if any(True for name in _COMPONENTS for _ in tree.iter(name)):
+        return True
+    body = tree.find("body")
+    places = [] if body is None else [*body.iter("div", "main")]
+    if any((place.get("id") or "").lower() in _PLACES and not place.text_content().strip() for place in places):
+        return True
+    return body is None or not any(text.strip() for text in body.xpath(".//text()[not(ancestor::script)]"))

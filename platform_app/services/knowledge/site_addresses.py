@@ -9,11 +9,21 @@ from platform_app.integrations.robots import Robots
 from platform_app.models.web_site import SiteScope, WebSite
 
 MAX_CHECK_SECONDS = 3.0  # for the addresses of a page, which are compared with robots.txt
+FILE_ENDINGS = (".csv", ".docx", ".md", ".ods", ".pdf", ".tsv", ".txt", ".xlsx")  # of files that are read as pages are
 _NO_PAGES = (
-    *(".7z", ".avi", ".bmp", ".css", ".csv", ".doc", ".docx", ".exe", ".gif", ".gz", ".ico", ".jpeg", ".jpg", ".js"),
-    *(".json", ".mov", ".mp3", ".mp4", ".ods", ".pdf", ".png", ".ppt", ".pptx", ".rar", ".rss", ".svg", ".tar", ".txt"),
-    *(".wav", ".webm", ".webp", ".woff", ".woff2", ".xls", ".xlsx", ".xml", ".zip"),
+    *(".7z", ".avi", ".bmp", ".css", ".doc", ".exe", ".gif", ".gz", ".ico", ".jpeg", ".jpg", ".js", ".json"),
+    *(".mov", ".mp3", ".mp4", ".png", ".ppt", ".pptx", ".rar", ".rss", ".svg", ".tar"),
+    *(".wav", ".webm", ".webp", ".woff", ".woff2", ".xls", ".xml", ".zip"),
 )
+
+
+def is_file(address: str) -> bool:
+    """Return whether an address is that of a readable file by its ending, and not that of a page."""
+    return _path(address).endswith(FILE_ENDINGS)
+
+
+def _path(address: str) -> str:
+    return address.split("?")[0].lower()
 
 
 def absolute(links: Iterable[str], base: str) -> list[str]:
@@ -40,11 +50,7 @@ def candidates(site: WebSite, addresses: Iterable[str], *, depth: int, robots: R
 
     To be called outside of a transaction: the rules of a hostile robots.txt take their time.
     """
-    own = [
-        address
-        for address in addresses
-        if belongs(site, address, depth) and not address.split("?")[0].lower().endswith(_NO_PAGES)
-    ]
+    own = [address for address in addresses if belongs(site, address, depth) and not _path(address).endswith(_NO_PAGES)]
     until, checked = time.monotonic() + MAX_CHECK_SECONDS, {}
     for address in own:
         if time.monotonic() > until:

@@ -23,7 +23,6 @@ from platform_app.services.knowledge import (
 )
 from platform_app.services.knowledge.site_results import PageResult
 
-FILE_NAME = "page.html"
 MAX_ATTEMPTS = 3  # at a page that asks to come later
 KEPT = "The page was not found. Its text is kept for a day in case it comes back."
 SAME = "Another page of the site has the same text."
@@ -134,7 +133,7 @@ def _source(session: Transaction, site: WebSite, page: WebPage, *, result: PageR
     query = owned(Source, site.tenant_id).where(Source.id == page.source_id, col(Source.deleted_at).is_(None))
     source: Source | None = session.exec(query.with_for_update()).first()
     if source is not None:
-        source_changes.set_file(session, source, FILE_NAME, result.file)
+        source_changes.set_file(session, source, result.file_name, result.file)
         return source
     sources.check_quota(session, site.tenant_id, result.file.size)
     source = Source(
@@ -143,7 +142,7 @@ def _source(session: Transaction, site: WebSite, page: WebPage, *, result: PageR
         site_id=site.id,
         category_id=site.category_id,
         title=result.title,
-        file_name=FILE_NAME,
+        file_name=result.file_name,
         stored_as=result.file.stored_as,
         size=result.file.size,
         sha256=result.file.sha256,

@@ -26,6 +26,7 @@ INTERVALS = {
 JOB_KEY = "site:"  # begins the key of a job; the web address follows, for the lock names only the host
 RETRY_AFTER = timedelta(hours=1)  # a reading that got nothing; twice as long after each further one
 MISSING_KEPT = timedelta(days=1)  # for how long the text of a page is kept that is not found any more
+MAX_FILES = 100  # of a site, which the page limit counts too
 MAX_REFUSED = 200  # addresses that robots.txt refuses, which are kept for the report
 BY_ROBOTS = "robots.txt does not allow it."
 NOT_READ = "The reading ended before this page."
@@ -105,7 +106,10 @@ def add_pages(session: Transaction, site: WebSite, found: Mapping[str, bool], *,
     wanted = {web_addresses.hash_of(address): address for address in found}
     known = _known(session, site, list(wanted))
     counts = count_by_outcome(session, site)
-    refused = counts.get(PageOutcome.REFUSED, 0)
+    refused, files = (
+        counts.get(PageOutcome.REFUSED, 0),
+        _count_files(session, site) if any(map(site_addresses.is_file, found)) else 0,
+    )
     room = most_pages(site) - sum(count for outcome, count in counts.items() if outcome not in _WITHOUT_ROOM)
     for key, address in wanted.items():
         if key in known:
@@ -115,12 +119,17 @@ def add_pages(session: Transaction, site: WebSite, found: Mapping[str, bool], *,
             page.outcome, page.reason, refused = PageOutcome.REFUSED, BY_ROBOTS, refused + 1
             if refused > MAX_REFUSED:
                 continue
-        elif room <= 0:
+        elif room <= 0 or (site_addresses.is_file(address) and files >= MAX_FILES):
             site.is_cut = True
             continue
         else:
-            room -= 1
+            room, files = room - 1, files + site_addresses.is_file(address)
         session.add(page)
+
+
+def _count_files(session: Transaction, site: WebSite) -> int:
+    own = owned(WebPage, site.tenant_id).where(WebPage.site_id == site.id).with_only_columns(WebPage.address)
+    return sum(map(site_addresses.is_file, session.exec(own).all()))
 
 
 def _known(session: Transaction, site: WebSite, keys: list[str]) -> set[str]:
