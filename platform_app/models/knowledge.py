@@ -97,5 +97,6 @@ class KnowledgeState(Owned, table=True):
 
     revision: int = 0
     embedder: str = Field(default="", max_length=64)  # its version; empty until the first source is indexed
+    word_share: float | None = None  # of the words in a mixed score, as an admin chose it; None: as is usual
     web_day: str = Field(default="", max_length=10)  # of the count below, in UTC
     web_requests: int = 0  # for web pages on that day

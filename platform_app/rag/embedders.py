@@ -9,7 +9,7 @@ import binascii
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -28,6 +28,7 @@ ENCODER_MODEL = "offline-encoder"
 QUESTION_SECONDS, PASSAGE_SECONDS = 2.0, 30.0
 BATCH = 64  # most texts in one request
 ATTEMPTS = 3  # for passages; a question is asked once
+FEW_WORDS, ENOUGH_WORDS = 0.1, 0.25  # shares of a question's worth; between them the words gain weight in the mix
 KEPT = 4_000  # vectors of questions and examples in memory
 _RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
 _SILENT = "The embedding model isn’t responding. Retrying."
@@ -56,6 +57,20 @@ class Calibration:
     least_words: float
     most_words: float
     related: float  # a passage with at least this similarity may answer, whatever its words
+
+    def share_of_words(self, held: float) -> float:
+        """Return the share of the words in a mixed score; `held` is what the best passage has of the question's worth.
+
+        A question in another language than the texts has hardly a word in common with them: its meaning decides.
+        """
+        level = min(1.0, max(0.0, (held - FEW_WORDS) / (ENOUGH_WORDS - FEW_WORDS)))
+        return self.least_words + (self.most_words - self.least_words) * level
+
+    def with_share(self, share: float | None) -> "Calibration":
+        """Return it with the share of the words that was chosen, None for that of the embedder."""
+        if share is None:
+            return self
+        return replace(self, least_words=1.0 if share == 1.0 else min(self.least_words, share), most_words=share)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ def live_version(session: Transaction, tenant_id: str) -> str:
     return row.embedder if row else ""
 
 
+def word_share(session: Transaction, tenant_id: str) -> float | None:
+    """Return the share of the words in a mixed score that was chosen for a tenant; None: that of its embedder."""
+    row = session.exec(owned(KnowledgeState, tenant_id)).first()
+    return row.word_share if row else None
+
+
 def lock(session: Transaction, tenant_id: str) -> KnowledgeState:
     """Return the tenant's state, locked until the end of the transaction; it is created if it is missing."""
     row: KnowledgeState | None = session.exec(owned(KnowledgeState, tenant_id).with_for_update()).first()

@@ -28,7 +28,6 @@ LIMIT = 8  # chunks that a model is given, neighbours as one passage
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
 SHARE_OF_NEAREST = 0.6  # of the nearest passage's similarity, below which a passage is not given for its meaning
-FEW_WORDS, ENOUGH_WORDS = 0.1, 0.25  # shares of a question's worth; between them the words gain weight in the mix
 
 
 @dataclass
@@ -54,11 +53,12 @@ def retrieve(
     categories: list[str] | None = None,
     limit: int = LIMIT,
     changed: ChangedSource | None = None,
+    word_share: float | None = None,
 ) -> Retrieval:
     """Return the best passages for a question; whether they hold the answer is for the model to decide.
 
     `before` are earlier texts that the question follows, with weights; `categories` None means all; `changed` is a
-    source that is searched as if it were deleted or had another text.
+    source that is searched as if it were deleted or had another text; `word_share` is tried in place of the usual.
     """
     started = time.monotonic()
     result = Retrieval()
@@ -77,7 +77,9 @@ def retrieve(
             scores = (by_word, {} if result.degraded else by_vector)  # its own vectors would be the only ones
             matches = _add_draft(tenant_id, asked, draft, embedder=embedder, scores=scores)
         held = {chunk: min(1.0, score / matches.worth) for chunk, score in by_word.items()}
-        result.word_share = _share_of_words(embedder.calibration, max(held.values(), default=0.0)) if by_vector else 1.0
+        if by_vector:
+            usual = embedder.calibration.share_of_words(max(held.values(), default=0.0))
+            result.word_share = usual if word_share is None else word_share
         mixed = _mix(by_word, by_vector, result.word_share)
         best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
         result.considered = _passages(session, tenant_id, best, draft)
@@ -199,15 +201,6 @@ def has_knowledge(session: Transaction, tenant_id: str) -> bool:
     """Return whether a tenant has anything that can be searched."""
     query = owned(Source, tenant_id).where(*_IS_LIVE, col(Source.chunk_count) > 0)
     return session.exec(query.limit(1)).first() is not None
-
-
-def _share_of_words(calibration: Calibration, held: float) -> float:
-    """Return the share of the words in a mixed score; `held` is what the best passage holds of the question's worth.
-
-    A question in another language than the texts has hardly a word in common with them: its meaning decides.
-    """
-    level = min(1.0, max(0.0, (held - FEW_WORDS) / (ENOUGH_WORDS - FEW_WORDS)))
-    return calibration.least_words + (calibration.most_words - calibration.least_words) * level
 
 
 def _mix(by_word: dict[str, float], by_vector: dict[str, float], share: float) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Tenant embedders: whose vectors a tenant's knowledge has: its own provider's or the installation's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlmodel import col
 
@@ -48,15 +49,17 @@ def of_version(tenant_id: str, version: str) -> Embedder | None:
 def live(tenant_id: str) -> tuple[Embedder, bool]:
     """Return the embedder whose vectors answer, and whether they are to be replaced by the configured one's.
 
-    It is the configured one if there are no vectors yet, or their embedder is here no more.
+    Its share of the words is that which the tenant chose. It is the configured one if there are no vectors yet, or
+    their embedder is here no more.
     """
     with session_scope(tenant_id, read_only=True) as session:
         version = knowledge_state.live_version(session, tenant_id)
+        share = knowledge_state.word_share(session, tenant_id)
     configured = embedders.configured()
-    if version in ("", configured.version):
-        return configured, False
-    embedder = of_version(tenant_id, version)
-    return embedder or configured, embedder is None or not version.startswith(OWN_VERSION)
+    known = version in ("", configured.version)
+    embedder = (None if known else of_version(tenant_id, version)) or configured
+    is_outdated = not known and (embedder is configured or not version.startswith(OWN_VERSION))
+    return replace(embedder, calibration=embedder.calibration.with_share(share)), is_outdated
 
 
 def is_outdated(version: str) -> bool:

@@ -48,8 +48,12 @@ def upgrade() -> None:
         for column in ("provider_id", "tenant_id"):
             batch_op.create_index(batch_op.f(f"ix_embeddingmodel_{column}"), [column], unique=False)
     op.protect_table("embeddingmodel")
+    with op.batch_alter_table("knowledgestate", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("word_share", sa.Float(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("knowledgestate", schema=None) as batch_op:
+        batch_op.drop_column("word_share")
     op.release_table("embeddingmodel")
     op.drop_table("embeddingmodel")

@@ -16,9 +16,11 @@ from platform_app.components.console.parts import (
 )
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import small_button
+from platform_app.components.knowledge.word_weight import word_weight
 from platform_app.models.embedding_model import EmbeddingState
 from platform_app.state.embedding.embedding_view import EmbeddingRow
 from platform_app.state.embedding.search_settings import SearchSettingsState
+from platform_app.state.embedding.word_weight import WordWeightState
 
 QUIET = {"variant": "soft", "color_scheme": "gray", "high_contrast": True}
 
@@ -34,6 +36,7 @@ def show() -> rx.Component:
                     rx.foreach(SearchSettingsState.changes, _change),
                     _live(),
                     rx.cond(IS_ADMIN, _choice()),
+                    word_weight(),
                     class_name="form",
                 ),
                 skeleton_rows(),
@@ -210,4 +213,13 @@ def _outcome() -> rx.Component:
     )
 
 
-PAGES = [tenant_page("/knowledge/search", "Search settings", show, SearchSettingsState.load, SearchSettingsState.watch)]
+PAGES = [
+    tenant_page(
+        "/knowledge/search",
+        "Search settings",
+        show,
+        SearchSettingsState.load,
+        WordWeightState.load,
+        SearchSettingsState.watch,
+    )
+]

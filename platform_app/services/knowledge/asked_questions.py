@@ -1,7 +1,7 @@
 """Asked questions: what was asked in the last days, with the search that was made for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,7 @@ class AskedQuestion:
     asked_at: datetime
     is_unanswered: bool = False
     is_cited: bool = False  # the reply cited the source that is to change
+    answered_by: tuple[str, ...] = ()  # ids of the sources that the reply cited, or of the article that was written
 
 
 def list_cited(session: Transaction, who: Identity, source_id: str) -> list[AskedQuestion]:
@@ -55,6 +56,16 @@ def list_all(session: Transaction, who: Identity, article_id: str) -> list[Asked
     """
     unanswered = _first_ones(_unanswered(session, who.tenant_id, article_id))
     return _first_ones([*unanswered, *_answered(session, who.tenant_id, article_id, cited_only=False)])
+
+
+def list_answered(session: Transaction, who: Identity) -> list[AskedQuestion]:
+    """Return the questions with the sources that answer them: those with an article of their own first, then newest."""
+    written = owned(UnansweredQuestion, who.tenant_id).where(
+        col(UnansweredQuestion.source_id).is_not(None), UnansweredQuestion.created_at >= now() - timedelta(days=DAYS)
+    )
+    rows = session.exec(written.order_by(col(UnansweredQuestion.created_at).desc()).limit(MAX_QUESTIONS)).all()
+    questions = [replace(_of_unanswered(row), answered_by=(row.source_id,)) for row in rows]
+    return _first_ones([*questions, *_answered(session, who.tenant_id, "", cited_only=False)])
 
 
 def _first_ones(questions: Iterable[AskedQuestion]) -> list[AskedQuestion]:
@@ -79,17 +90,18 @@ def _unanswered(session: Transaction, tenant_id: str, article_id: str) -> list[A
         recent = query.where(UnansweredQuestion.created_at >= now() - timedelta(days=DAYS))
         rows += session.exec(recent.order_by(col(UnansweredQuestion.created_at).desc()).limit(MAX_QUESTIONS)).all()
     rows = sorted({row.id: row for row in rows}.values(), key=lambda row: row.created_at, reverse=True)
-    return [
-        AskedQuestion(
-            text=row.question,
-            query=query_of(row.question, []),
-            categories=None,
-            conversation_id=row.conversation_id,
-            asked_at=row.created_at,
-            is_unanswered=True,
-        )
-        for row in rows
-    ]
+    return [_of_unanswered(row) for row in rows]
+
+
+def _of_unanswered(row: UnansweredQuestion) -> AskedQuestion:
+    return AskedQuestion(
+        text=row.question,
+        query=query_of(row.question, []),
+        categories=None,
+        conversation_id=row.conversation_id,
+        asked_at=row.created_at,
+        is_unanswered=True,
+    )
 
 
 def _answered(session: Transaction, tenant_id: str, source_id: str, *, cited_only: bool) -> list[AskedQuestion]:
@@ -97,7 +109,7 @@ def _answered(session: Transaction, tenant_id: str, source_id: str, *, cited_onl
     readable = dict[tuple[str, ...], tuple[str, ...]]()
     questions = []
     rows = session.execute(_replies(tenant_id, source_id, cited_only=cited_only)).all()
-    for text, asked_at, conversation_id, search, before, settings, is_cited in rows:
+    for text, asked_at, conversation_id, search, before, settings, is_cited, cited in rows:
         chosen = _chosen_categories(settings)
         if chosen is not None and chosen not in readable:
             readable[chosen] = tuple(categories.with_descendants(session, tenant_id, chosen))
@@ -109,6 +121,7 @@ def _answered(session: Transaction, tenant_id: str, source_id: str, *, cited_onl
                 conversation_id=conversation_id,
                 asked_at=asked_at,
                 is_cited=bool(is_cited),
+                answered_by=tuple(dict.fromkeys(str(source.get("source_id")) for source in cited)),
             )
         )
     return questions
@@ -127,6 +140,7 @@ def _replies(tenant_id: str, source_id: str, *, cited_only: bool) -> Any:
         data["search_before"],
         data["settings"],
         is_cited,
+        Message.sources,
     )
     query = query.join(Message, Message.id == Trace.message_id).join(said, said.id == Message.answers_id)
     conversations = owned(Conversation, tenant_id).where(col(Conversation.deleted_at).is_(None))

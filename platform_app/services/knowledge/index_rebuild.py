@@ -131,6 +131,8 @@ def _switch_embedder(job: RunningJob, version: str, building_id: str, *, seen: i
         row = tenant_embedders.chosen(session, job.tenant_id)
         if (row.id if row is not None and row.state == EmbeddingState.BUILDING else "") != building_id:
             return False
+        if state.embedder not in ("", version):
+            state.word_share = None  # it was measured with other vectors
         state.embedder = version
         if row is not None and building_id:
             embedder_change.make_live(session, row)
