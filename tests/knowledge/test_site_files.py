@@ -3,10 +3,11 @@
 import pytest
 
 from platform_app.integrations import web_pages
+from platform_app.integrations.web_pages import WebResponse
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.rag.retrieval import retrieve
-from platform_app.services.knowledge import site_readings, sources
+from platform_app.services.knowledge import site_readings, site_results, sources
 from platform_app.services.knowledge.site_results import NEEDS_SCRIPTS, UNREADABLE
 from tests.documents import docx, pdf
 from tests.fakes.site import Site
@@ -19,12 +20,10 @@ PDF, WORD = "application/pdf", "application/vnd.openxmlformats-officedocument.wo
 
 def files(site: Site) -> None:
     """Let the site have files, of which some are served as servers do that know no better."""
-    links = ("/Price list.pdf", "/terms.docx?version=2", "/notes.txt", "/table.csv", "/logo.png", "/get?file=1")
+    links = ("/Price list.pdf", "/notes.txt", "/logo.png", "/get?file=1")
     site.page("/", "Shop", "Bicycles and more.", *links)
     site.put("/Price%20list.pdf", pdf("A tune-up costs 4711 rubles."), content_type=PDF)
-    site.put("/terms.docx?version=2", docx("Deposits are paid back."), content_type="application/octet-stream")
     site.put("/notes.txt", "The gate is closed at nine.", content_type="text/plain; charset=utf-8")
-    site.put("/table.csv", "part,price\nchain,900\n", content_type="text/plain")
     site.put("/get?file=1", docx("Wheels are trued while you wait."), content_type=WORD)
 
 
@@ -32,8 +31,8 @@ def test_files_are_read_found_and_cited(who: Identity, site: Site) -> None:
     files(site)
     site_id = add(who, site)
     found = outcomes(who, site_id)
-    assert set(found.values()) == {"added"} and len(found) == 6 and "/logo.png" not in site.asked
-    assert titles(who) == ["Price list.pdf", "Shop", "get", "notes.txt", "table.csv", "terms.docx"]
+    assert set(found.values()) == {"added"} and len(found) == 4 and "/logo.png" not in site.asked
+    assert titles(who) == ["Price list.pdf", "Shop", "get", "notes.txt"]
     add_source(who, "Elsewhere", *ELSEWHERE)
     run_jobs(who)
     for question, title in (("How much is a tune-up?", "Price list.pdf"), ("Are wheels trued?", "get")):
@@ -43,6 +42,23 @@ def test_files_are_read_found_and_cited(who: Identity, site: Site) -> None:
     assert set(outcomes(who, site_id).values()) == {"added"}
     again(who, site_id, site)
     assert set(outcomes(who, site_id).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "name"),
+    [
+        ("/terms.docx?version=2", "application/octet-stream", "file.docx"),
+        ("/table.csv", "text/plain", "file.csv"),
+        ("/get?file=1", WORD, "file.docx"),
+        ("/prices", "text/html", "page.html"),
+        ("/list.pdf", "text/html", "page.html"),
+        ("/prices", "", "page.html"),
+        ("/get", "application/octet-stream", ""),
+        ("/logo.pdf", "image/png", ""),
+    ],
+)
+def test_the_type_says_how_it_is_read_then_the_ending(address: str, kind: str, name: str) -> None:
+    assert site_results._file_name(WebResponse(f"https://shop.test{address}", b"x", kind)) == name
 
 
 def test_a_file_that_changes_becomes_a_page_or_is_gone(who: Identity, site: Site) -> None:
