@@ -168,6 +168,25 @@ async def embeds(answer: Answer) -> None:
     await answer.end()
 
 
+def ranks(first: str = "", *, is_cohere: bool = False) -> Step:
+    """Return a step that ranks documents with a word first, as Jina answers or as Cohere does."""
+
+    async def play(answer: Answer) -> None:
+        documents = answer.asked.body["documents"]
+        order = sorted(range(len(documents)), key=lambda place: first not in documents[place])
+        results: list[dict[str, Any]] = [
+            {"index": place, "relevance_score": 0.9 - 0.01 * rank} for rank, place in enumerate(order)
+        ]
+        jina = {"model": "jina-reranker-v2", "object": "list", "usage": {"total_tokens": 1_000}, "results": results}
+        meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+        cohere = {"id": "07734bd2", "results": results, "meta": meta}
+        await answer.head(kind="application/json")
+        await answer.send(json.dumps(cohere if is_cohere else jina).encode())
+        await answer.end()
+
+    return play
+
+
 def refuses(status: int, body: object = None, **headers: str) -> Step:
     """Return a step that answers with an error."""
 
@@ -236,6 +255,8 @@ class FakeProvider:
     heard: list[Asked] = field(default_factory=list)  # requests for a transcript
     embeddings: list[Step] = field(default_factory=lambda: [embeds])  # as `steps`
     embedded: list[Asked] = field(default_factory=list)  # requests for vectors
+    rankings: list[Step] = field(default_factory=lambda: [ranks()])  # as `steps`
+    ranked: list[Asked] = field(default_factory=list)  # requests to rerank
     plays_queries: bool = False  # a request for a search query takes a step; else it gets an empty answer, unrecorded
     connections: int = 0
     port: int = 0
@@ -274,6 +295,11 @@ class FakeProvider:
                     self.embedded.append(request)
                     embed = self.embeddings.pop(0) if len(self.embeddings) > 1 else self.embeddings[0]
                     await embed(answer)
+                    continue
+                if request.path.endswith("/rerank"):
+                    self.ranked.append(request)
+                    rank = self.rankings.pop(0) if len(self.rankings) > 1 else self.rankings[0]
+                    await rank(answer)
                     continue
                 if not self.plays_queries and _asks_for_query(request):
                     await says("")(answer)

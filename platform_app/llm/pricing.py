@@ -20,6 +20,7 @@ _EMBEDDING_PRICES = {
     "text-embedding-3-large": 0.13,
     "text-embedding-ada-002": 0.1,
 }  # same
+_SEARCH_PRICES = {"rerank-v3.5": 0.002, "rerank-english-v3.0": 0.002, "rerank-multilingual-v3.0": 0.002}  # of Cohere
 _PER_MILLION = {"input": ("input",), "output": ("output",), "cached": ("cached_input", "input_cached")}
 
 
@@ -116,3 +117,8 @@ def embedding_price(model: str, prices: Mapping[str, ModelPrice]) -> float | Non
         return _EMBEDDING_PRICES[name] / _MILLION
     price = prices.get(model) or known_price(model) or prices.get("")
     return price.input if price is not None else None
+
+
+def search_price(model: str) -> float | None:
+    """Return the price of a search that a reranking model bills, in US dollars, or None if it is not known."""
+    return _SEARCH_PRICES.get(model.rsplit("/", 1)[-1])

@@ -53,6 +53,7 @@ class AuditObject(StrEnum):
     MAIL_SERVER = "mailserver"
     MODEL_PROVIDER = "modelprovider"
     EMBEDDING_MODEL = "embeddingmodel"
+    RERANKER = "reranker"
     BUDGET = "budget"
     HTTP_TOOL = "httptool"
     MCP_SERVER = "mcpserver"

@@ -66,7 +66,7 @@ class WebSiteFields(SQLModel):
     scope: SiteScope = Field(
         default=SiteScope.PAGE,
         title="What to read",
-        description="The site: this page, what it links to on the same host, its sitemap. Files such as PDF and DOCX too.",
+        description="The site: this page, what it links to on the same host, its sitemap. PDF and DOCX files too.",
         sa_type=enum_column(SiteScope),
         schema_extra=in_form("site", options={"page": "This page", "site": "The site"}),
     )

@@ -10,11 +10,12 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source, Visibility
-from platform_app.rag import lexical_index, lexical_updates, passages, tenant_embedders, vector_index
+from platform_app.rag import lexical_index, lexical_updates, passages, reranking, tenant_embedders, vector_index
 from platform_app.rag.changed_source import ChangedSource, Draft
 from platform_app.rag.embedders import Calibration, Embedder
 from platform_app.rag.lexical_index import Matches
 from platform_app.rag.passages import Passage
+from platform_app.rag.reranking import Rerank
 from platform_app.rag.search_query import Query
 
 POOL = 50  # candidates of each search
@@ -42,6 +43,7 @@ class Retrieval:
     word_threshold: float = 0.0  # a passage is given if its lexical score reaches this
     vector_threshold: float = 0.0  # ... or its similarity this; over 1: similarity alone is never enough
     word_share: float = 1.0  # of the words in a mixed score
+    rerank_problem: str = ""  # why a reranking model did not order the passages, a message id
     milliseconds: int = 0
 
 
@@ -54,11 +56,13 @@ def retrieve(
     limit: int = LIMIT,
     changed: ChangedSource | None = None,
     word_share: float | None = None,
+    rerank: Rerank | None = None,
 ) -> Retrieval:
     """Return the best passages for a question; whether they hold the answer is for the model to decide.
 
     `before` are earlier texts that the question follows, with weights; `categories` None means all; `changed` is a
     source that is searched as if it were deleted or had another text; `word_share` is tried in place of the usual.
+    `rerank` orders the passages that both searches found; if it does not answer, they keep their order.
     """
     started = time.monotonic()
     result = Retrieval()
@@ -84,6 +88,8 @@ def retrieve(
         best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
         result.considered = _passages(session, tenant_id, best, draft)
     _fill_scores(result.considered, mixed, held, by_vector)
+    if rerank is not None and len(result.considered) > 1:
+        result.considered, result.rerank_problem = reranking.reorder(question, result.considered, rerank)
     result.word_threshold, result.vector_threshold = thresholds(result.considered, embedder.calibration)
     result.passages = _given(result, limit)
     result.milliseconds = round((time.monotonic() - started) * 1000)

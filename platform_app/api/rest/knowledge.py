@@ -12,6 +12,7 @@ from platform_app.db import owned
 from platform_app.models.knowledge import Source, SourceKind, SourceState, Visibility
 from platform_app.rag import retrieval
 from platform_app.services.api_keys.scopes import Scope
+from platform_app.services.embedding import rerankers
 from platform_app.services.knowledge import categories, sources
 
 READ, WRITE = Scope.KNOWLEDGE_READ, Scope.KNOWLEDGE_WRITE
@@ -140,5 +141,6 @@ def search_knowledge(call: Call) -> PassagesView:
         chosen = categories.with_descendants(
             call.session, call.who.tenant_id, [one for one in asked.category_ids if one in held]
         )
-    result = retrieval.retrieve(call.who.tenant_id, asked.question, categories=chosen, limit=asked.limit)
+    rerank = rerankers.of_tenant(call.who.tenant_id)
+    result = retrieval.retrieve(call.who.tenant_id, asked.question, categories=chosen, limit=asked.limit, rerank=rerank)
     return PassagesView(data=[PassageView.model_validate(one) for one in result.passages], degraded=result.degraded)

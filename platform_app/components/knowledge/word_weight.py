@@ -20,6 +20,7 @@ def word_weight() -> rx.Component:
                 "an advantage, since it found those sources."
             ),
             class_name="muted small",
+            margin_bottom="12px",
         ),
         framed_table(
             columns(t("Weight"), t("Found among the first five"), None),

@@ -1,4 +1,4 @@
-"""Tenants choose an embedding model of their own provider for their knowledge.
+"""Tenants choose an embedding model and a reranking model of their own providers, and the weight of words.
 
 Revision ID: 0065
 Revises: 0064
@@ -48,6 +48,26 @@ def upgrade() -> None:
         for column in ("provider_id", "tenant_id"):
             batch_op.create_index(batch_op.f(f"ix_embeddingmodel_{column}"), [column], unique=False)
     op.protect_table("embeddingmodel")
+    op.create_table(
+        "reranker",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("tenant_id", sa.String(length=32), nullable=False),
+        sa.Column("provider_id", sa.String(length=32), nullable=False),
+        sa.Column("model", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["modelprovider.id"], name=op.f("fk_reranker_provider_id_modelprovider"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_reranker_tenant_id_tenant"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reranker")),
+        sa.UniqueConstraint("tenant_id", name=op.f("uq_reranker_tenant_id")),
+    )
+    with op.batch_alter_table("reranker", schema=None) as batch_op:
+        for column in ("provider_id", "tenant_id"):
+            batch_op.create_index(batch_op.f(f"ix_reranker_{column}"), [column], unique=False)
+    op.protect_table("reranker")
     with op.batch_alter_table("knowledgestate", schema=None) as batch_op:
         batch_op.add_column(sa.Column("word_share", sa.Float(), nullable=True))
 
@@ -55,5 +75,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("knowledgestate", schema=None) as batch_op:
         batch_op.drop_column("word_share")
+    op.release_table("reranker")
+    op.drop_table("reranker")
     op.release_table("embeddingmodel")
     op.drop_table("embeddingmodel")

@@ -16,9 +16,11 @@ from platform_app.components.console.parts import (
 )
 from platform_app.components.console.text import t
 from platform_app.components.console.versioned_editor import small_button
+from platform_app.components.knowledge.reranking import reranking
 from platform_app.components.knowledge.word_weight import word_weight
 from platform_app.models.embedding_model import EmbeddingState
 from platform_app.state.embedding.embedding_view import EmbeddingRow
+from platform_app.state.embedding.reranking import RerankingState
 from platform_app.state.embedding.search_settings import SearchSettingsState
 from platform_app.state.embedding.word_weight import WordWeightState
 
@@ -37,13 +39,13 @@ def show() -> rx.Component:
                     _live(),
                     rx.cond(IS_ADMIN, _choice()),
                     word_weight(),
+                    reranking(),
                     class_name="form",
                 ),
                 skeleton_rows(),
             ),
         ),
         section="Knowledge",
-        up=(t("Knowledge"), "/knowledge"),
     )
 
 
@@ -136,6 +138,7 @@ def _choice() -> rx.Component:
         rx.el.p(
             t("Texts of the knowledge and questions of customers are sent to the provider whose model you choose."),
             class_name="muted small",
+            margin_bottom="12px",
         ),
         rx.cond(SearchSettingsState.providers.length() > 0, _form(), none_yet),
         class_name="card section",
@@ -220,6 +223,7 @@ PAGES = [
         show,
         SearchSettingsState.load,
         WordWeightState.load,
+        RerankingState.load,
         SearchSettingsState.watch,
     )
 ]

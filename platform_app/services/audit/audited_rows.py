@@ -20,6 +20,7 @@ from platform_app.models.mcp_server import McpServer
 from platform_app.models.model_provider import ModelProvider
 from platform_app.models.outgoing_webhook import OutgoingWebhook
 from platform_app.models.person import Member, PasswordReset, Session, Tenant, User
+from platform_app.models.reranker import Reranker
 from platform_app.models.rule import Rule
 from platform_app.models.second_factor import RecoveryCode, SecondFactor
 from platform_app.models.secret import Secret
@@ -108,6 +109,7 @@ AUDITED: Mapping[type, AuditedTable] = {
         named=("base_url",),
     ),
     EmbeddingModel: AuditedTable(_KINDS.EMBEDDING_MODEL, "model", **_MADE, shown=("state",)),
+    Reranker: AuditedTable(_KINDS.RERANKER, "model", **_MADE, shown=("model",)),
     Budget: AuditedTable(
         _KINDS.BUDGET,
         **_MADE,

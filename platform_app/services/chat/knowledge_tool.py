@@ -12,6 +12,7 @@ from platform_app.rag.retrieval import retrieve
 from platform_app.services.agents import agents
 from platform_app.services.chat import agent_tools
 from platform_app.services.chat.agent_tools import ToolOffer, ToolPlan
+from platform_app.services.embedding import rerankers
 from platform_app.services.knowledge import categories
 
 NAME = "search_knowledge"
@@ -70,7 +71,7 @@ class KnowledgeTool:
 
 
 def _search(tenant_id: str, text: str, shelves: list[str] | None) -> str:
-    passages = retrieve(tenant_id, text, categories=shelves).passages
+    passages = retrieve(tenant_id, text, categories=shelves, rerank=rerankers.of_tenant(tenant_id)).passages
     told = [escape_sections(f"{passage.source_title}\n{passage.text}") for passage in passages]
     return "\n\n".join(told) or NOTHING
 

@@ -8,8 +8,10 @@ from platform_app.llm import pricing, prompts
 from platform_app.llm.client import FailureReason, ModelResult, Provider
 from platform_app.models.agent import AgentSettings
 from platform_app.models.model_provider import NO_PROVIDER
+from platform_app.services.embedding.rerankers import TenantReranker
 from platform_app.services.providers import providers
 
+RERANKING = "reranking"  # purpose of a request that orders passages
 TRANSCRIPT, DESCRIPTION = "transcript", "description"  # purposes of requests about recordings and pictures
 MAX_TOKEN_COUNT = 10**9  # larger counts of a provider are capped
 
@@ -26,7 +28,8 @@ class ModelChoice:
 class ModelCall:
     """A request to a model that has ended, with its retries.
 
-    `purpose` is "reply", "extraction", "search query", "judge", "rewriting", "transcript" or "description".
+    `purpose` is "reply", "extraction", "search query", "judge", "rewriting", "transcript", "description"
+    or "reranking", whose cost is in `dollars`.
     """
 
     purpose: str
@@ -35,6 +38,7 @@ class ModelCall:
     result: ModelResult
     failure: FailureReason | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)  # for an estimate, if none were sent
+    dollars: float | None = None
 
     @property
     def model_name(self) -> str:
@@ -61,6 +65,8 @@ class ModelCall:
     @property
     def cost(self) -> float | None:
         """The cost in US dollars, None if the price is not known."""
+        if self.purpose == RERANKING:
+            return self.dollars
         price = self.provider.price(self.model_name) or self.provider.price(self.model)
         if self.purpose == TRANSCRIPT and self.result.prompt_tokens is None and not self._is_void:
             return pricing.recording_cost(self.model, self.result.seconds, price=price)
@@ -95,6 +101,13 @@ class ModelCall:
             "cost": self.cost,
             "failure": self.failure.value if self.failure else "",
         }
+
+
+def of_reranker(reranker: TenantReranker) -> ModelCall:
+    """Return the call of a reranking model for a reply."""
+    result = ModelResult(prompt_tokens=reranker.tokens, completion_tokens=0, requests=reranker.requests)
+    result.total_ms = reranker.milliseconds
+    return ModelCall(RERANKING, reranker.provider, reranker.model, result, dollars=reranker.dollars)
 
 
 def total_cost(calls: list[ModelCall]) -> float | None:

@@ -21,6 +21,7 @@ from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
 from platform_app.services.chat import (
+    model_calls,
     model_fallback,
     reply_budget,
     reply_conduct,
@@ -37,6 +38,7 @@ from platform_app.services.chat.reply_context import ReplyContext, ReplyStep, lo
 from platform_app.services.chat.reply_media import MediaUnread
 from platform_app.services.chat.reply_store import HEARTBEAT_TIMEOUT
 from platform_app.services.chat.tool_turns import ReplyParked
+from platform_app.services.embedding import rerankers
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
 from platform_app.services.scripts.guided_scripts import GuidedProgress
@@ -297,7 +299,12 @@ def _search(work: ReplyContext) -> None:
         return
     work.on_step(ReplyStep.SEARCHING)
     shelves = _selected_categories(work.tenant_id, own.categories) if own.knowledge == KnowledgeScope.CHOSEN else None
-    work.retrieval = retrieve(work.tenant_id, work.query.text, before=work.query.before, categories=shelves)
+    reranker = rerankers.of_tenant(work.tenant_id)
+    work.retrieval = retrieve(
+        work.tenant_id, work.query.text, before=work.query.before, categories=shelves, rerank=reranker
+    )
+    if reranker is not None and reranker.requests:
+        work.calls.append(model_calls.of_reranker(reranker))
     if work.retrieval.lost or work.retrieval.outdated:
         index_rebuild.request_rebuild(work.tenant_id)
 

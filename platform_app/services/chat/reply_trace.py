@@ -108,6 +108,7 @@ def _search_data(work: ReplyContext) -> dict[str, Any]:
         "search": work.query.shown,
         "search_before": [list(pair) for pair in work.query.before],
         "rewritten_query": work.is_query_rewritten,
+        "rerank_problem": work.retrieval.rerank_problem,
     }
 
 

@@ -70,7 +70,9 @@ def embed(provider: Provider, model: str, texts: Sequence[str], *, seconds: floa
 def _with_retries(provider: Provider, model: str, texts: Sequence[str], *, seconds: float, attempts: int) -> Embedded:
     for attempt in range(1, attempts + 1):
         try:
-            body = _post(provider, {"model": model, "input": list(texts), "encoding_format": "float"}, seconds)
+            body = post(
+                provider, "embeddings", {"model": model, "input": list(texts), "encoding_format": "float"}, seconds
+            )
             return Embedded(_vectors(body, len(texts)), _tokens(body, texts), attempt)
         except EmbedderSilent as error:
             if attempt == attempts:
@@ -79,11 +81,14 @@ def _with_retries(provider: Provider, model: str, texts: Sequence[str], *, secon
     raise AssertionError("there is at least one attempt")
 
 
-def _post(provider: Provider, body: dict[str, Any], seconds: float) -> Any:
-    """Return the parsed body of the response, for which there are `seconds` in all."""
+def post(provider: Provider, path: str, body: dict[str, Any], seconds: float) -> Any:
+    """Post to a path below a provider's address; return the parsed body, for which there are `seconds` in all.
+
+    Raises EmbedderRefused if another attempt would not help, EmbedderSilent if the provider does not answer.
+    """
     end, content = time.monotonic() + seconds, bytearray()
     headers = {"authorization": f"Bearer {provider.api_key}", "accept-encoding": "identity"}
-    address = f"{provider.base_url.rstrip('/')}/embeddings"
+    address = f"{provider.base_url.rstrip('/')}/{path}"
     try:
         with egress.kept_client().stream("POST", address, json=body, headers=headers, timeout=seconds) as answer:
             for piece in answer.iter_raw():

@@ -191,7 +191,14 @@ def _search(data: dict[str, Any], language: str) -> list[tuple[str, str]]:
     name = "Searched for, rewritten by the model" if data.get("rewritten_query") else "Searched for"
     failures = [call["failure"] for call in data.get("calls", []) if call["purpose"] == "search query"]
     failure = translate(language, failures[-1]) if failures and failures[-1] else ""
-    return [(name, str(data.get("search") or "")), ("Query not rewritten", failure)]
+    models = [call["model"] for call in data.get("calls", []) if call["purpose"] == "reranking"]
+    problem = translate(language, data["rerank_problem"]) if data.get("rerank_problem") else ""
+    return [
+        (name, str(data.get("search") or "")),
+        ("Query not rewritten", failure),
+        ("Passages reranked by", "" if problem else ", ".join(models)),
+        ("Passages not reranked", problem),
+    ]
 
 
 def _sent(data: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import reflex as rx
 from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.rag.retrieval import retrieve
+from platform_app.services.embedding import rerankers
 from platform_app.services.knowledge import articles, categories, sources, unanswered_questions
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
@@ -147,7 +148,8 @@ class KnowledgeState(Undo, rx.State):
         if not question:
             self.passages = []
             return
-        result = await asyncio.to_thread(retrieve, identity.tenant_id, question, categories=None)
+        rerank = await asyncio.to_thread(rerankers.of_tenant, identity.tenant_id)
+        result = await asyncio.to_thread(retrieve, identity.tenant_id, question, rerank=rerank)
         self.without_vectors = result.degraded
         self.passages = [
             PassageRow(
