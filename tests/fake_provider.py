@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -15,23 +14,10 @@ from platform_app.llm import model_limitations, transcription
 from platform_app.llm.query_rewriting import PROMPT_START as QUERY_PROMPT
 from platform_app.rag import hashed_vectors
 from tests.conftest import forget_process_state
+from tests.fakes.provider_requests import Asked, read_request
 
 KEY = "sk-canary-7f3a"
 SIZE = 1024  # dimensions of the vectors
-
-
-@dataclass
-class Asked:
-    """One request as the provider got it."""
-
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-
-    @property
-    def prompt(self) -> str:
-        """The first message: what the platform tells the model."""
-        return str(self.body["messages"][0]["content"])
 
 
 class Answer:
@@ -278,7 +264,7 @@ class FakeProvider:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            while request := await _read(reader):
+            while request := await read_request(reader):
                 answer = Answer(writer, request)
                 if request.path.endswith("/models"):
                     listed = [one if isinstance(one, dict) else {"id": one, "object": "model"} for one in self.models]
@@ -325,46 +311,6 @@ def _asks_for_query(request: Asked) -> bool:
     """Return whether the platform asks for what to search for, which depends on what was said before."""
     messages = request.body.get("messages")
     return bool(messages) and str(messages[0].get("content", "")).startswith(QUERY_PROMPT)
-
-
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
-    """Read one request; nothing at the end of the connection."""
-    try:
-        begin = await reader.readexactly(1)
-        if begin == b"\x16":  # somebody tries TLS
-            return None
-        head = (begin + await reader.readuntil(b"\r\n\r\n")).decode()
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.strip().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await _read_body(reader, headers)
-    if headers.get("content-type", "").startswith("multipart/"):
-        return Asked(first.split()[1], headers, _form(headers["content-type"], body))
-    return Asked(first.split()[1], headers, json.loads(body or b"{}"))
-
-
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
-    """Read a body with its length, or in chunks."""
-    if "content-length" in headers or headers.get("transfer-encoding") != "chunked":
-        return await reader.readexactly(int(headers.get("content-length", 0)))
-    body = b""
-    while size := int((await reader.readline()).strip() or b"0", 16):
-        body += await reader.readexactly(size)
-        await reader.readline()
-    await reader.readline()
-    return body
-
-
-def _form(kind: str, body: bytes) -> dict[str, Any]:
-    """Return the fields of a form; a file is its name and its content."""
-    parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).get_payload()
-    fields: dict[str, Any] = {}
-    for part in parts if isinstance(parts, list) else []:
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        fields[str(name)] = (part.get_filename(), content) if part.get_filename() else content.decode()
-    return fields
 
 
 def started() -> Iterator[FakeProvider]:

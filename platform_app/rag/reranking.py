@@ -9,11 +9,13 @@ from platform_app.rag.passages import Passage
 Rerank = Callable[[str, Sequence[str]], Sequence[float]]  # scores of texts for a question; raises Unavailable
 
 
-def reorder(question: str, passages: list[Passage], rerank: Rerank) -> tuple[list[Passage], str]:
+def reorder(question: str, passages: list[Passage], rerank: Rerank | None) -> tuple[list[Passage], str]:
     """Return the passages in the order of a model, with their new ranks, and "".
 
-    If the model does not answer they keep their order, and a message id says why.
+    Without a model, or if it does not answer, they keep their order; in the latter case a message id says why.
     """
+    if rerank is None or len(passages) < 2:
+        return passages, ""
     try:
         scores = rerank(question, [indexed_text(p.source_title, p.heading, p.text) for p in passages])
     except Unavailable as error:

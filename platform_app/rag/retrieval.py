@@ -64,8 +64,7 @@ def retrieve(
     source that is searched as if it were deleted or had another text; `word_share` is tried in place of the usual.
     `rerank` orders the passages that both searches found; if it does not answer, they keep their order.
     """
-    started = time.monotonic()
-    result = Retrieval()
+    started, result = time.monotonic(), Retrieval()
     embedder, result.outdated = tenant_embedders.live(tenant_id)
     asked, pool = Query(question, tuple(before)), POOL if categories is None and changed is None else POOL_OF_ALL
     by_vector = _by_vector(tenant_id, asked, result, limit=pool, embedder=embedder)
@@ -75,25 +74,31 @@ def retrieve(
         live = _live_chunks(session, tenant_id, {*matches.scores, *by_vector}, categories, without=without)
         result.lost = result.lost and has_knowledge(session, tenant_id)  # without knowledge there is no index yet
         result.degraded |= result.lost
-        by_word = {chunk: score for chunk, score in matches.scores.items() if chunk in live}
-        by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in live}
+        by_word, by_vector = (_only(scores, live) for scores in (matches.scores, by_vector))
         if draft is not None:
             scores = (by_word, {} if result.degraded else by_vector)  # its own vectors would be the only ones
             matches = _add_draft(tenant_id, asked, draft, embedder=embedder, scores=scores)
         held = {chunk: min(1.0, score / matches.worth) for chunk, score in by_word.items()}
-        if by_vector:
-            usual = embedder.calibration.share_of_words(max(held.values(), default=0.0))
-            result.word_share = usual if word_share is None else word_share
+        result.word_share = _word_share(embedder.calibration, held, word_share) if by_vector else 1.0
         mixed = _mix(by_word, by_vector, result.word_share)
-        best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
-        result.considered = _passages(session, tenant_id, best, draft)
+        result.considered = _passages(session, tenant_id, _best(mixed, limit * 2), draft)
     _fill_scores(result.considered, mixed, held, by_vector)
-    if rerank is not None and len(result.considered) > 1:
-        result.considered, result.rerank_problem = reranking.reorder(question, result.considered, rerank)
-    result.word_threshold, result.vector_threshold = thresholds(result.considered, embedder.calibration)
-    result.passages = _given(result, limit)
+    result.considered, result.rerank_problem = reranking.reorder(question, result.considered, rerank)
+    result.passages = _given(result, limit, embedder.calibration)
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
+
+
+def _best(scores: dict[str, float], count: int) -> list[str]:
+    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:count]
+
+
+def _only(scores: dict[str, float], chunk_ids: set[str]) -> dict[str, float]:
+    return {chunk: score for chunk, score in scores.items() if chunk in chunk_ids}
+
+
+def _word_share(calibration: Calibration, held: dict[str, float], tried: float | None) -> float:
+    return calibration.share_of_words(max(held.values(), default=0.0)) if tried is None else tried
 
 
 def _fill_scores(
@@ -133,11 +138,12 @@ def thresholds(considered: list[Passage], calibration: Calibration) -> tuple[flo
     return floor, max(calibration.related, SHARE_OF_NEAREST * nearest)
 
 
-def _given(result: Retrieval, limit: int) -> list[Passage]:
+def _given(result: Retrieval, limit: int, calibration: Calibration) -> list[Passage]:
     """Choose the passages for the prompt: chunks with words of the question, and those near in meaning.
 
     Chunks whose text a better one has are passed over; neighbours of one source are joined.
     """
+    result.word_threshold, result.vector_threshold = thresholds(result.considered, calibration)
     relevant = [
         p
         for p in passages.mark_doubles(result.considered)[:limit]
