@@ -71,11 +71,12 @@ def _outcome() -> rx.Component:
             ),
             class_name="field",
         ),
-        rx.grid(
+        rx.box(
             _order(t("As the search finds them"), RerankingState.before),
             _order(t("After reranking"), RerankingState.after),
-            columns={"initial": "1", "sm": "2"},
-            spacing="4",
+            display="grid",
+            grid_template_columns="repeat(auto-fit, minmax(min(280px, 100%), 1fr))",
+            gap="16px",
         ),
         rx.button(t("Turn on reranking"), type="button", on_click=RerankingState.turn_on, margin_top="12px"),
     )

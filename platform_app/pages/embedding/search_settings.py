@@ -74,20 +74,22 @@ def _building(row: rx.Var[EmbeddingRow]) -> rx.Component:
         verb=t("Cancel the change"),
         on_confirm=SearchSettingsState.cancel(row.id),
     )
+    dot = rx.cond((row.progress_words != "") & (row.cost != ""), " · ", "")
+    cost = rx.fragment(dot, rx.cond(row.cost != "", t("cost so far: {cost}", cost=row.cost), ""))
     return rx.el.section(
         rx.el.h2(t("Change of the embedding model")),
-        rx.el.p(
-            t("Computing vectors with “{model}”. Until all are there, agents search as before.", model=row.name),
-            role="status",
+        rx.flex(
+            rx.el.p(
+                t("Computing vectors with “{model}”. Until all are there, agents search as before.", model=row.name),
+                role="status",
+            ),
+            rx.progress(value=row.progress, size="2", aria_label=t("Computing vectors")),
+            rx.el.p(row.progress_words, cost, class_name="muted small"),
+            rx.cond(row.problem != "", warning_line(t("{problem} It is tried again.", problem=row.problem))),
+            rx.cond(IS_ADMIN, rx.box(give_up)),
+            direction="column",
+            spacing="3",
         ),
-        rx.progress(value=row.progress, size="2", aria_label=t("Computing vectors")),
-        rx.el.p(
-            row.progress_words,
-            rx.cond(row.cost != "", rx.fragment(" · ", t("cost so far: {cost}", cost=row.cost))),
-            class_name="muted small",
-        ),
-        rx.cond(row.problem != "", warning_line(t("{problem} It is tried again.", problem=row.problem))),
-        rx.cond(IS_ADMIN, rx.box(give_up)),
         class_name="card section",
     )
 
