@@ -15,7 +15,7 @@ from platform_app.models.channel import ChannelAccount
 from platform_app.models.person import Identity
 from platform_app.services.accounts import oauth_sign_ins
 from platform_app.services.agents import agents
-from platform_app.services.channels import channel_access, channel_accounts, receivers
+from platform_app.services.channels import channel_access, channel_accounts, public_addresses
 from platform_app.services.channels.channel_access import VerifiedAccess
 
 PATH = "/oauth/mail"  # to which providers send the browser back, the same for all tenants
@@ -29,7 +29,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 def redirect_address() -> str:
     """Return the address that is registered at providers, "" without a public address of this platform."""
-    home = receivers.public_home()
+    home = public_addresses.console_home()
     return f"{home}{PATH}" if home else ""
 
 

@@ -50,7 +50,7 @@ class WorkerWatch:
         seen: _Seen | None = None
         while self._followers:
             try:
-                found = await asyncio.to_thread(_look)
+                found = await asyncio.to_thread(_read_processes)
             except PlatformError as error:  # the database is busy or away; the next look may succeed
                 log.info("the processes could not be read", reason=error.sentence)
             else:
@@ -60,7 +60,7 @@ class WorkerWatch:
             await asyncio.sleep(SECONDS)
 
 
-def _look() -> _Seen:
+def _read_processes() -> _Seen:
     with session_scope(reason="the processes that run", read_only=True) as session:
         beats: list[ProcessBeat] = process_beats.recent_beats(session)
         processes = tuple(_essence(process) for process in process_beats.running_processes(beats))
