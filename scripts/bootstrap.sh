@@ -119,9 +119,14 @@ get_chromium() {
   printf '%s' "$found" >.tools/chromium.path
 }
 
+get_balancer() {
+  PATH=$PATH:/usr/sbin
+  has haproxy || apt_install haproxy || say "haproxy could not be installed: the tests of the balancer are left out"
+}
+
 case $what in
   run) get_packages; get_bun ;;
-  test) get_packages; get_providers; get_bun; get_chromium ;;
+  test) get_packages; get_providers; get_bun; get_chromium; get_balancer ;;
   uv) get_uv; printf '%s\n' "$uv" ;;
   *) fail "usage: scripts/bootstrap.sh run|test|uv" ;;
 esac

@@ -20,7 +20,7 @@ from tests.visiting import a_chat, rows
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The replies that were to be streamed; none is."""
     ids: list[str] = []
-    monkeypatch.setattr(resource.reply_streams, "start", lambda _, reply_id: ids.append(reply_id))
+    monkeypatch.setattr(resource.reply_streams, "start", lambda _, reply_id, __: ids.append(reply_id))
     return ids
 
 

@@ -29,7 +29,7 @@ FORM = {f"{part}_{day}": time for day in range(1, 8) for part, time in (("start"
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The replies that were to be streamed; none is."""
     found: list[str] = []
-    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id: found.append(reply_id))
+    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id, __: found.append(reply_id))
     return found
 
 

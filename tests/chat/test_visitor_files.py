@@ -49,7 +49,7 @@ async def test_a_picture_is_a_message_that_the_agent_answers_and_a_person_sees(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chat, streamed = await begun(who), list[str]()
-    monkeypatch.setattr(file_routes.reply_streams, "start", lambda _, reply_id: streamed.append(reply_id))
+    monkeypatch.setattr(file_routes.reply_streams, "start", lambda _, reply_id, __: streamed.append(reply_id))
     answer = await send(chat)
     assert (answer.status_code, answer.json()["text"], answer.json()["repeat"]) == (200, "[Photo] Фото.png", False)
     again = await send(chat)

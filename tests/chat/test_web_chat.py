@@ -33,7 +33,7 @@ FOLDER = Path(widget_files.__file__).parent
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The replies that were to be streamed; none is."""
     found: list[str] = []
-    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id: found.append(reply_id))
+    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id, __: found.append(reply_id))
     return found
 
 

@@ -16,7 +16,7 @@ from tests.visiting import SITE, a_chat, ask, message
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The replies that were to be streamed; none is."""
     found: list[str] = []
-    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id: found.append(reply_id))
+    monkeypatch.setattr(visitor_routes.reply_streams, "start", lambda _, reply_id, __: found.append(reply_id))
     return found
 
 

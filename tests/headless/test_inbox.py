@@ -319,7 +319,7 @@ async def test_scripts_and_suggestions_are_put_into_the_field(who: Identity, mon
     script = call(who, scripts.create, title="Hello", text="Good day, {{ contact.name }}!")
     say(who, talk)
     started: list[str] = []
-    monkeypatch.setattr(reply_streams, "start", lambda tenant_id, reply_id: started.append(reply_id))
+    monkeypatch.setattr(reply_streams, "start", lambda tenant_id, reply_id, conversation_id: started.append(reply_id))
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
         await tab.until(lambda: seen(tab, DraftingState, "scripts"))

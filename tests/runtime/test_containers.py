@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from platform_app import cli
 from platform_app.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def services(compose: dict[str, Any]) -> dict[str, Service]:
 
 
 def test_the_services_are_complete(services: dict[str, Service]) -> None:
-    assert set(services) == {"migrate", "web", "hooks", "worker", "model", "redis", "chroma", "postgres"}
+    assert set(services) == {"migrate", "balancer", "web", "hooks", "worker", "model", "redis", "chroma", "postgres"}
     assert all(service.healthcheck for name, service in services.items() if name != "migrate")
 
 
@@ -78,7 +79,6 @@ def test_what_is_referred_to_exists(compose: dict[str, Any], services: dict[str,
 def test_nothing_is_open_to_the_network_and_no_password_is_written_down(services: dict[str, Service]) -> None:
     assert [port for service in services.values() for port in service.ports] == [
         "127.0.0.1:8000:8000",
-        "127.0.0.1:8002:8002",
     ]
     assert services["postgres"].profiles == ["postgres"]
     assert "appendonly yes" in services["redis"].command[-1] and "requirepass" in services["redis"].command[-1]
@@ -113,6 +113,25 @@ def test_the_image_copies_what_exists_and_runs_as_nobody_special() -> None:
     assert set(re.findall(r"\bPLATFORM_\w+", text)) <= KNOWN
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {".env", ".git", ".venv", "data"} <= set(ignored)
+
+
+def test_consoles_can_be_several_behind_the_balancer(services: dict[str, Service]) -> None:
+    assert services["balancer"].volumes == ["./scripts/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"]
+    assert all(not services[name].ports for name in ("web", "hooks", "worker"))
+    backends = dict(re.findall(r"server-template \w+ \d+ (\w+):(\d+)", (ROOT / "scripts/haproxy.cfg").read_text()))
+    defaults = {"web": Settings.model_fields["port"].default, "hooks": Settings.model_fields["hooks_port"].default}
+    assert backends == {name: str(port) for name, port in defaults.items()}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scripts/systemd").iterdir()), ids=lambda path: path.name)
+def test_units_of_systemd_call_what_exists(path: Path) -> None:
+    text = path.read_text()
+    command = re.findall(r"^ExecStart=/opt/gpt-agents/\.venv/bin/gpt-agents (\w+)$", text, re.MULTILINE)
+    assert len(command) == 1 and command[0] in {
+        one.callback.__name__ for one in cli.app.registered_commands if one.callback
+    }
+    assert set(re.findall(r"\bPLATFORM_\w+", text)) <= KNOWN and "\nUser=platform\n" in text
+    assert command == ["migrate"] or "\nTimeoutStopSec=35\n" in text  # a process ends within 30 seconds
 
 
 def test_bun_has_one_version() -> None:
