@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import redis
@@ -23,10 +23,14 @@ _POLL_SECONDS = 2.0  # pause between polls while Redis is unavailable
 
 @dataclass(frozen=True)
 class Update:
-    """A change of a row; the topic is its kind, such as "agent", or "*" when the page shall read everything again."""
+    """A change of a row; the topic is its kind, such as "agent", or "*" when the page shall read everything again.
+
+    `at` is when this process was told, in seconds of the monotonic clock: what is read later holds the change.
+    """
 
     topic: str
     subject_id: str
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 Wants = Callable[[Update], bool]
@@ -39,12 +43,13 @@ def wants_all(update: Update) -> bool:
 
 def _merged(update: Update, queue: asyncio.Queue[Update]) -> Update:
     """Empty the queue; return the one update that stands for all."""
-    found = {update}
+    found = [update]
     while not queue.empty():
-        found.add(queue.get_nowait())
-    if len(found) == 1:
-        return update
-    return Update(update.topic, "") if len({one.topic for one in found}) == 1 else Update("*", "")
+        found.append(queue.get_nowait())
+    at = max(one.at for one in found)
+    if len({(one.topic, one.subject_id) for one in found}) == 1:
+        return replace(update, at=at)
+    return Update(update.topic if len({one.topic for one in found}) == 1 else "*", "", at)
 
 
 def _coalesced(queue: asyncio.Queue[Update]) -> Update:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -43,22 +44,22 @@ def opened(web: Console, who: Identity, count: int) -> list[RawTab]:
     return tabs
 
 
-async def drain(tabs: list[RawTab]) -> None:
-    """Read and answer what the server sends to all tabs, until cancelled."""
+async def drain(tabs: list[RawTab], fed: set[str]) -> None:
+    """Read and answer what the server sends to all tabs, until cancelled; `fed` are those that got updates."""
 
     def read(tab: RawTab) -> None:
-        while True:
-            tab.rest(1)
-            if stopped:
-                return
+        while not stopped:
+            if '"feed_rx_state_"' in tab.rest(1):
+                fed.add(tab.token)
 
     stopped: list[bool] = []
-    readers = [asyncio.create_task(asyncio.to_thread(read, tab)) for tab in tabs]
-    try:
-        await asyncio.Event().wait()
-    finally:
-        stopped.append(True)
-        await asyncio.gather(*readers)
+    with ThreadPoolExecutor(len(tabs)) as pool:
+        for tab in tabs:
+            pool.submit(read, tab)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(True)
 
 
 async def idle(web: Console, seconds: float) -> float:
@@ -88,9 +89,13 @@ async def measure(web: Console, who: Identity, token: str, *, dashboards: int, c
         await replies(web, visitor, 3)
         alone = await idle(web, seconds), await replies(web, visitor, count)
         tabs = await asyncio.to_thread(opened, web, who, dashboards)
-        draining = asyncio.create_task(drain(tabs))
+        fed = set[str]()
+        draining = asyncio.create_task(drain(tabs, fed))
         await asyncio.sleep(5)
-        beside = await idle(web, seconds), await replies(web, visitor, count)
+        idle_beside = await idle(web, seconds)
+        fed.clear()
+        beside = idle_beside, await replies(web, visitor, count)
+        assert len(fed) == dashboards, f"{len(fed)} of {dashboards} dashboards showed what happened"
         for task in (listening, draining):
             task.cancel()
         await asyncio.gather(listening, draining, return_exceptions=True)

@@ -37,9 +37,10 @@ async def reads_the_price(answer: Answer) -> None:
     await says(f"{prices[0]} [1]." if prices else "I don’t know.")(answer)
 
 
-def ask(page: Page, home: str, language: str, price: int) -> None:
+def ask(page: Page, recorded: Recorded, language: str, price: int) -> None:
     """Ask in a new test conversation: the reply has the price and cites the page of the site."""
-    page.goto(f"{home}/test-chat")
+    agent = recorded.one("SELECT id FROM agent WHERE is_demo AND deleted_at IS NULL")  # other stories leave agents
+    page.goto(f"{recorded.address}/manage/demo/test-chat?agent={agent}")
     page.get_by_role("textbox", name=lookup(language, "Message"), exact=True).fill(QUESTIONS[language])
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=lookup(language, "Why this reply?"))).to_be_visible()
@@ -71,7 +72,7 @@ def test_a_site_is_read_cited_and_read_again(
     address = page.url
     expect(page.get_by_role("rowheader", name="terms.pdf")).to_be_visible(timeout=60_000)
     wait_until_indexed()
-    ask(page, home, language, 4711)
+    ask(page, recorded, language, 4711)
 
     set_price(site, language, 5000)
     page.goto(address)
@@ -79,7 +80,7 @@ def test_a_site_is_read_cited_and_read_again(
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=TITLES[language]))
     expect(row).to_contain_text(t("Changed|page"), timeout=60_000)
     wait_until_indexed()
-    ask(page, home, language, 5000)
+    ask(page, recorded, language, 5000)
 
     page.goto(address)
     page.get_by_role("button", name=t("Delete"), exact=True).click()

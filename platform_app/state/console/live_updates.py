@@ -88,4 +88,4 @@ async def subscribe(
             is_overdue = time.monotonic() - yielded_at >= every  # changes of members kept the hub from its "*"
             if is_overdue or is_wanted(update):
                 yielded_at = time.monotonic()
-                yield update if is_wanted(update) else Update("*", "")
+                yield update if is_wanted(update) else Update("*", "", update.at)

@@ -68,10 +68,11 @@ class DashboardState(rx.State):
     async def watch(self) -> None:
         """Show what changes: statistics and updates, and the state of the worker."""
         shown, loads = dict[str, Any](), 0
+        async with self:
+            language = (await current_user(self)).language
         with worker_watch.watch.following():
             async for update in subscribe(self, "activity", "agent", worker_watch.TOPIC, pause=PAUSE_SECONDS):
-                since = time.monotonic()
-                reader = self._reader(await current_identity(self), (await current_user(self)).language)
+                reader, since = self._reader(await current_identity(self), language), update.at
                 values = dict[str, Any]()
                 if update.topic in ("activity", "agent", "*"):
                     values |= vars(await reader.statistics(since)) | vars(await reader.updates(since))

@@ -54,7 +54,7 @@ class WorkerWatch:
             except PlatformError as error:  # the database is busy or away; the next look may succeed
                 log.info("the processes could not be read", reason=error.sentence)
             else:
-                if seen is not None and (found != seen or not found.is_well):
+                if found != seen or not found.is_well:  # at first too: a page may have read before
                     hub.tell_all(Update(TOPIC, ""))
                 seen = found
             await asyncio.sleep(SECONDS)

@@ -9,6 +9,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import PlatformError
+from platform_app.hub import Update
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Contact, Task
@@ -89,8 +90,15 @@ class ContactPanelState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Fetch again when the contact or what belongs to it changes."""
-        async for _ in subscribe(self, "contact", "lead", "task", "enrollment", pause=1.0):
+        """Fetch again when the contact, what belongs to it or the conversation changes."""
+
+        def concerns(update: Update) -> bool:
+            if update.topic in ("contact", "conversation"):
+                return update.subject_id in (self.contact_id, self._conversation_id)
+            return True  # the contact may have a new one
+
+        topics = ("contact", "lead", "task", "enrollment", "conversation")
+        async for _ in subscribe(self, *topics, pause=1.0, concerns=concerns):
             async with self:
                 await self._refresh()
 

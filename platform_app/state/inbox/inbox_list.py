@@ -1,7 +1,6 @@
 """Inbox list: views, filters, pages and live updates of the list of conversations."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,11 +93,10 @@ class InboxListState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Fetch the list again when a conversation of the tenant changes."""
-        async for _ in subscribe(self, "conversation", pause=PAUSE_SECONDS):
-            told_at = time.monotonic()
+        async for update in subscribe(self, "conversation", pause=PAUSE_SECONDS):
             await asyncio.sleep(_refreshes.reserve())
             place = self._place()  # as it was last shown here; it is looked at again below
-            shared = await _read_shared(await current_identity(self), *place, told_at)
+            shared = await _read_shared(await current_identity(self), *place, update.at)
             async with self:
                 await self._fetch(shared if self._place() == place else None)
 
