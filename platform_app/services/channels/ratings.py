@@ -1,5 +1,6 @@
 """Ratings: what visitors of a web chat think of a conversation that was closed."""
 
+from platform_app import notifier
 from platform_app.channels.web_chat import WebChatSettings
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid
@@ -11,6 +12,7 @@ from platform_app.models.event import ActivityKind, EventKind
 from platform_app.services.channels import channel_accounts, inbound
 from platform_app.services.chat import conversation_rows
 
+TOPIC = "rating"  # of updates for open pages
 STARS = range(1, 6)
 MAX_COMMENT_CHARS = 1_000
 
@@ -46,4 +48,6 @@ def rate(session: Transaction, account: ChannelAccount, outside_id: str, *, star
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=None, stars=stars)
     told.event_id = event.id
     conversation_rows.publish_change(session, row)
+    tenant_id, conversation_id = row.tenant_id, row.id
+    session.after_commit.append(lambda: notifier.publish(tenant_id, TOPIC, conversation_id))
     return row

@@ -16,6 +16,7 @@ from platform_app.models.crm import Contact, Task
 from platform_app.models.person import Identity, Role
 from platform_app.models.sending import OptOutCause
 from platform_app.models.sequence import Enrollment
+from platform_app.services.channels import ratings
 from platform_app.services.chat import conversation_rows, opt_outs
 from platform_app.services.inbox import open_conversation
 from platform_app.services.inbox.open_conversation import ContactPanel
@@ -90,14 +91,13 @@ class ContactPanelState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Fetch again when the contact, what belongs to it or the conversation changes."""
+        """Fetch again when the contact or what belongs to it changes, or the conversation is rated."""
+        topics = ("contact", "lead", "task", "enrollment", ratings.TOPIC)
 
         def concerns(update: Update) -> bool:
-            if update.topic in ("contact", "conversation"):
-                return update.subject_id in (self.contact_id, self._conversation_id)
-            return True  # the contact may have a new one
+            own = {"contact": self.contact_id, ratings.TOPIC: self._conversation_id}
+            return own.get(update.topic, update.subject_id) == update.subject_id  # of the others, one may be new
 
-        topics = ("contact", "lead", "task", "enrollment", "conversation")
         async for _ in subscribe(self, *topics, pause=1.0, concerns=concerns):
             async with self:
                 await self._refresh()
