@@ -37,7 +37,7 @@ async def test_the_contact_panel_is_read_again_for_a_rating_and_not_for_each_mes
     monkeypatch.setattr(open_conversation, "read_contact", read)
     async with Tab(sign_in(who)) as tab:
         await opened(tab, talk)
-        await tab.until(lambda: len(hub.pages) >= 5)
+        await tab.until(lambda: len(hub.pages) >= 5 and reads)
         reads.clear()
         with session_scope(who.tenant_id) as session:
             session.get_one(Conversation, talk).rating = 4

@@ -4,8 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.parts import RETURN_FOCUS
-from platform_app.components.console.text import t
+from platform_app.components.console.parts import RETURN_FOCUS, confirm_buttons
 
 
 def confirmation(
@@ -22,19 +21,12 @@ def confirmation(
 
     `on_close` receives whether the dialog is open now.
     """
-    action = rx.button(verb, color_scheme="red", high_contrast=True, on_click=on_confirm)
     return rx.alert_dialog.root(
         rx.alert_dialog.content(
             rx.alert_dialog.title(title, size="4"),
             rx.alert_dialog.description(sentence, size="2"),
             *content,
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(action),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
+            confirm_buttons(verb, on_confirm),
             max_width=max_width,
             on_close_auto_focus=RETURN_FOCUS,
         ),

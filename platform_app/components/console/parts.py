@@ -95,22 +95,30 @@ def undo_bar(sentence: rx.Var[str], on_undo: Any) -> rx.Component:
     )
 
 
-def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_confirm: Any) -> rx.Component:
-    """Return a confirmation dialog for something irreversible, with the focus on Cancel."""
+def confirm(
+    trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_confirm: Any, is_harmful: bool = True
+) -> rx.Component:
+    """Return a confirmation dialog, with the focus on Cancel, for something irreversible or, if not harmful, costly."""
     return rx.alert_dialog.root(
         rx.alert_dialog.trigger(trigger),
         rx.alert_dialog.content(
             rx.alert_dialog.title(title, size="4"),
             rx.alert_dialog.description(sentence, size="2"),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(rx.button(verb, color_scheme="red", on_click=on_confirm)),
-                spacing="3",
-                justify="end",
-                margin_top="16px",
-            ),
+            confirm_buttons(verb, on_confirm, is_harmful=is_harmful),
             max_width="440px",
         ),
+    )
+
+
+def confirm_buttons(verb: Any, on_confirm: Any, *, is_harmful: bool = True) -> rx.Component:
+    """Return the buttons of a confirmation dialog: Cancel, and what is done, in red if it destroys something."""
+    look = {"color_scheme": "red", "high_contrast": True} if is_harmful else {}
+    return rx.flex(
+        rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
+        rx.alert_dialog.action(rx.button(verb, on_click=on_confirm, **look)),
+        spacing="3",
+        justify="end",
+        margin_top="16px",
     )
 
 

@@ -113,6 +113,7 @@ def _own(row: rx.Var[EmbeddingRow]) -> rx.Component:
         sentence=t("All passages are computed again there. Until they are, agents search as now."),
         verb=t("Use it"),
         on_confirm=SearchSettingsState.return_to_installation,
+        is_harmful=False,
     )
     return rx.fragment(
         rx.el.dl(
@@ -202,6 +203,7 @@ def _outcome() -> rx.Component:
         ),
         verb=t("Compute the vectors"),
         on_confirm=SearchSettingsState.start,
+        is_harmful=False,
     )
     return rx.el.div(
         rx.el.span(

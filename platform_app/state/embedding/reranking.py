@@ -9,6 +9,7 @@ import reflex as rx
 from platform_app.db import Transaction
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
+from platform_app.llm.plain_text import strip_markdown
 from platform_app.models.person import Identity, Role
 from platform_app.models.reranker import Reranker
 from platform_app.rag.passages import Passage
@@ -119,7 +120,7 @@ def _read(session: Transaction, who: Identity) -> tuple[Reranker | None, dict[st
 
 def _ranked(passage: Passage, moved: int) -> RankedPassage:
     move = f"{moved:+d}".replace("-", "−") if moved else ""
-    return RankedPassage(passage.source_title, " ".join(passage.text.split())[:SHOWN_CHARS], move)
+    return RankedPassage(passage.source_title, " ".join(strip_markdown(passage.text).split())[:SHOWN_CHARS], move)
 
 
 async def _compare(

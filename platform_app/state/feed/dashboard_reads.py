@@ -4,7 +4,7 @@ What is returned is shared by several tabs: nobody may change it.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from babel.dates import format_date
@@ -89,23 +89,17 @@ Part = Statistics | Updates | Processes
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the parts of a dashboard for a member; members with equal keys share what is read."""
+    """Reads the parts of a dashboard for a member; members with the same role and language share what is read."""
 
     identity: Identity
     language: str
     kind: str = ""  # of updates; "": all
     agent: str = ""
     member: str = ""
-    key: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        who = self.identity
-        key = (who.tenant_id, who.slug, who.role.value, who.currency, who.time_zone, self.language)
-        object.__setattr__(self, "key", key)
 
     async def statistics(self, since: float) -> Part:
         """Return statistics that were read at `since`, a time of the monotonic clock, or later."""
-        return await self._shared((*self.key, "statistics"), since, _read_statistics)
+        return await self._shared("statistics", since, _read_statistics)
 
     async def updates(self, since: float) -> Part:
         """Return the updates, read at `since` or later."""
@@ -121,15 +115,16 @@ class Reader:
             )
             return Updates(feed_days(rows, who, language, now()))
 
-        return await self._shared((*self.key, "updates", self.kind, self.agent, self.member), since, read)
+        return await self._shared(f"updates {self.kind} {self.agent} {self.member}", since, read)
 
     async def processes(self, since: float) -> Part:
         """Return the state of workers and processes, read at `since` or later."""
-        return await self._shared((*self.key, "processes"), since, _read_processes)
+        return await self._shared("processes", since, _read_processes)
 
-    async def _shared(
-        self, key: tuple[str, ...], since: float, service: Callable[[Transaction, Identity, str], Part]
-    ) -> Part:
+    async def _shared(self, part: str, since: float, service: Callable[[Transaction, Identity, str], Part]) -> Part:
+        who = self.identity
+        key = (who.tenant_id, who.slug, who.role, who.currency, who.time_zone, self.language, part)
+
         def read() -> Awaitable[Part]:
             return fetch_as(self.identity, service, self.language)
 

@@ -95,8 +95,11 @@ class ContactPanelState(rx.State):
         topics = ("contact", "lead", "task", "enrollment", ratings.TOPIC)
 
         def concerns(update: Update) -> bool:
-            own = {"contact": self.contact_id, ratings.TOPIC: self._conversation_id}
-            return own.get(update.topic, update.subject_id) == update.subject_id  # of the others, one may be new
+            if update.topic == "contact":
+                return update.subject_id == self.contact_id
+            if update.topic == ratings.TOPIC:
+                return update.subject_id == self._conversation_id
+            return True  # a lead, task or enrollment may be a new one of the contact
 
         async for _ in subscribe(self, *topics, pause=1.0, concerns=concerns):
             async with self:
