@@ -98,7 +98,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *periodic_duties()])
+    ticker = Ticker(runner, own.worker_concurrency, [*EVERY_SECOND, *periodic_duties(probe)])
     stepper, poller = SequenceTicker(), ChannelPoller(runner.worker_id)
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck, poller.stuck]
     runner.start()
@@ -120,12 +120,13 @@ def run(handlers: Mapping[str, Handler]) -> int:
     return 0
 
 
-def periodic_duties() -> list[Periodic]:
+def periodic_duties(probe: health.Probe) -> list[Periodic]:
     """Return the duties that run less often than each second."""
+    beat = Periodic(probe.write_beat, process_beats.BEAT_SECONDS)
     often = [Periodic(duty, FIVE_SECONDS) for duty in EVERY_FIVE_SECONDS]
     digest = [Periodic(duty, DIGEST_SECONDS) for duty in EVERY_THIRTY_SECONDS]
     hourly = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
-    return [*often, Periodic(job_counts.merge_tallies, MERGE_SECONDS), *digest, *hourly]
+    return [beat, *often, Periodic(job_counts.merge_tallies, MERGE_SECONDS), *digest, *hourly]
 
 
 def worker_threads(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from platform_app.install_paths import CLONE, FRONTEND, PACKAGE
 from platform_app.runtime.style_reduction import reduce_files, used_scales
 
 BUN = "1.4.4"
+_TIMED_OUT = re.compile(r"\btimed\s+out\b")  # React Router renders each page in advance, and gives up after 10 seconds
 DEV_PAGE = "http://localhost:3000/"
 RXCONFIG = '''"""Reflex: the settings of the console."""
 
@@ -128,14 +130,23 @@ def build(log: Path, say: Callable[[str], None]) -> None:
                 raise Unavailable(
                     "npm could not install bun, which builds the console. The end of {log} says why.", log=log
                 )
-        command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
-        failed = subprocess.call(  # noqa: S603
-            command, cwd=project_dir(), env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        if failed or not (web_dir() / "build" / "client").is_dir():
+        is_exported = _export(output.fileno())
+        if not is_exported and _TIMED_OUT.search(log.read_text(encoding="utf-8", errors="replace")):
+            say("building the console a second time, since the machine was too busy to render a page in time")
+            is_exported = _export(output.fileno())
+        if not is_exported:
             raise Unavailable("The console could not be built. The end of {log} says why.", log=log)
         reduce_files(web_dir() / "build" / "client" / "assets", used_scales(_files(_CODE)))
         stamp.write_text(f"{code_before} {digest(_PACKAGES)}")  # a build completes the list of packages
+
+
+def _export(output: int) -> bool:
+    """Have Reflex build the pages; return whether they are there."""
+    command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
+    failed = subprocess.call(  # noqa: S603
+        command, cwd=project_dir(), env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    )
+    return not failed and (web_dir() / "build" / "client").is_dir()
 
 
 def _prepare_project(output: int) -> None:

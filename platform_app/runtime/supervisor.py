@@ -25,7 +25,7 @@ class Heartbeat:
 
     answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one, however late
     silence: float = 15.0  # without an answer, after which it is ended; one question waits as long
-    every: float = 1.0  # between two questions
+    every: float = 2.0  # between two questions
     grace: float = 90.0  # after a start without any answer yet
 
 

@@ -122,7 +122,7 @@
     const box = [...one.getClientRects()].find((part) => part.width > 0 && part.height > 0);
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     const hit = document.elementFromPoint(x, y);
-    const asleep = hit === document.documentElement; // a menu that closes lets nothing be pressed yet
+    const asleep = hit?.matches("html, [data-is-root-theme=true]"); // a menu that closes lets nothing be pressed yet
     const covered = asleep || (hit && !one.contains(hit) && !hit.contains(one) && !(one.labels && [...one.labels].some((l) => l.contains(hit))));
     return { x, y, covered: covered ? hit.outerHTML.slice(0, 100) : "", isSelect: one.tagName === "SELECT" };
   };

@@ -1,6 +1,7 @@
 """Front end: it is built where it is stale, once, however many start at the same time."""
 
 import fcntl
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,3 +80,19 @@ def test_a_build_that_fails_says_where_to_look(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Unavailable) as failed:
         frontend_build.build(tmp_path / "build.log", print)
     assert failed.value.values["log"] == tmp_path / "build.log" and not frontend_build.is_built()
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_a_page_that_is_not_rendered_in_time_is_tried_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = [1, 0]
+
+    def export(command: list[str], *, stdout: int, **options: Any) -> int:
+        os.write(stdout, b"Prerender: Request failed for /: The operation timed \nout.")
+        (frontend_build.web_dir() / "build" / "client" / "assets").mkdir(parents=True, exist_ok=True)
+        return codes.pop(0)
+
+    monkeypatch.setattr(frontend_build.subprocess, "call", export)
+    frontend_build.build(tmp_path / "build.log", print)
+    assert frontend_build.is_built() and not codes

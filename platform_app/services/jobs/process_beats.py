@@ -22,7 +22,7 @@ from platform_app.models.job import ProcessBeat, ProcessKind
 
 log = structlog.get_logger()
 BEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which a process counts as down
-BEAT_SECONDS = 3.0  # between two heartbeats of a console or a hooks process
+BEAT_SECONDS = 3.0  # between two heartbeats of a process
 STOP_SECONDS = 2.0  # that a process which ends waits for its last heartbeat to be deleted
 KEPT = timedelta(days=1)  # heartbeats of processes that were killed; jobs that they ran refer to them
 _BEGUN = time.monotonic()
