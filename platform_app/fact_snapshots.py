@@ -18,7 +18,7 @@ from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
 from platform_app.models.base import Owned
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
-from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead, Pipeline, Stage
+from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead, LeadContact, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Member, Tenant, User
 from platform_app.models.sequence import Sequence
@@ -319,10 +319,20 @@ def _lead_values(session: Transaction, row: Lead, held: list[CustomField], zone:
         "lead.responsible": _member(session, row.responsible_id),
         "lead.source": row.source or None,
         "lead.tags": tuple(row.tags),
+        "lead.other_contacts": _other_contacts(session, row),
         "lead.created": row.created_at,
         "lead.in_stage_since": row.in_stage_since,
         **custom_fields.custom_field_values(held, row.fields, Holder.LEAD, zone),
     }
+
+
+def _other_contacts(session: Transaction, row: Lead) -> tuple[str, ...]:
+    """Return the names of the further contacts of a lead in the order in which they were added."""
+    linked = owned(LeadContact, row.tenant_id).where(LeadContact.lead_id == row.id)
+    known = linked.join(Contact, Contact.id == LeadContact.contact_id).where(
+        col(Contact.deleted_at).is_(None), Contact.name != UNNAMED
+    )
+    return tuple(session.exec(known.order_by(LeadContact.id).with_only_columns(Contact.name)).all())
 
 
 def _member(session: Transaction, user_id: str | None) -> NamedValue | None:

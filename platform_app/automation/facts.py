@@ -61,6 +61,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("lead.responsible", "Lead owner", FactType.CHOICE, "member"),
     Fact("lead.tags", "Lead tags", FactType.LIST),
     Fact("lead.source", "Lead source"),
+    Fact("lead.other_contacts", "Other contacts of the lead", FactType.LIST),
     Fact("lead.created", "Lead created", FactType.MOMENT),
     Fact("lead.in_stage_since", "Entered current stage", FactType.MOMENT),
     Fact("conversation.messages", "Message count", FactType.NUMBER),

@@ -17,7 +17,8 @@ from platform_app.models.integration import CrmKind, RecordKind
 VALUE_NAMES: Mapping[RecordKind, tuple[str, ...]] = {
     # A custom field is named "field:{its external id}"; records and users are named by their external ids.
     RecordKind.CONTACT: ("name", "phones", "emails", "tags"),
-    RecordKind.LEAD: ("title", "budget", "stage", "contact", "responsible", "tags"),
+    # "contact" is the main one, "contacts" are the further ones, in the order of their ids.
+    RecordKind.LEAD: ("title", "budget", "stage", "contact", "contacts", "responsible", "tags"),
     RecordKind.TASK: ("text", "due_at", "responsible", "is_done", "lead", "contact"),
     RecordKind.NOTE: ("text", "lead", "contact"),
 }
@@ -117,6 +118,11 @@ class CrmRecord:
     values: dict[str, Any]
 
 
+def contacts_of(values: Mapping[str, Any]) -> list[str]:
+    """Return the contacts that the values of a lead name, the main one first."""
+    return [contact for contact in (values.get("contact"), *(values.get("contacts") or ())) if contact]
+
+
 @dataclass(frozen=True)
 class CrmPage:
     """A page of records; `cursor` leads to the next one, "" after the last."""
@@ -141,6 +147,7 @@ class CrmWrite:
     key: str
     external_id: str
     values: dict[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)  # all values of the record as it was read last
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,14 @@ class Lead(Owned, table=True):
     is_demo: bool = False
 
 
+class LeadContact(Owned, table=True):
+    """A further contact of a lead, beside the main one that the lead names itself."""
+
+    __table_args__ = (UniqueConstraint("tenant_id", "lead_id", "contact_id"),)
+    lead_id: str = Field(foreign_key="lead.id", index=True, max_length=32, ondelete="CASCADE")
+    contact_id: str = Field(foreign_key="contact.id", index=True, max_length=32, ondelete="CASCADE")
+
+
 class Task(Owned, table=True):
     """A task for a member."""
 

@@ -125,7 +125,9 @@ def test_no_row_stays_with_the_contact_that_goes(who: Identity) -> None:
     anna, double = (
         call(who, contacts.create, name=name, phones=phone).id for name, phone in (("A", ""), ("B", "+79001112233"))
     )
-    call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=double)
+    call(who, leads.create, title="Bike", stage_id=(stage := a_stage(who)), contact_id=double)
+    boris = call(who, contacts.create, name="Boris").id
+    call(who, leads.create, title="Boat", stage_id=stage, contact_id=boris, other_contact_ids=[double])
     call(who, tasks.create, text="Call", contact_id=double)
     call(who, notes.create, text="Likes red", contact_id=double)
     call(who, conversations.create_for_contact, published(who), double, channel=Channel.API)

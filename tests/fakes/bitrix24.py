@@ -4,6 +4,7 @@
 - `batch` makes up to 50 calls, one after another, and fills `$result[key][…]` in their texts, also in those of people.
 - A leaky bucket counts requests: each adds one, 2 a second leave; beyond 50 they are 503 QUERY_LIMIT_EXCEEDED.
 - Lists have pages of 50 and `next`; a filter by a field that there is not is ignored.
+- A deal has a main contact, which lists show, and others (crm.deal.contact.items.get, .set, .delete).
 - Phone numbers have ids: an item with an id changes or deletes one, an item without an id adds one.
 - An outgoing webhook posts a form with `event`, `data[FIELDS][ID]`, `auth[domain]` and `auth[application_token]`.
 """
@@ -69,6 +70,7 @@ class FakeBitrix:
         self.scopes, self.is_paid = ["crm", "task", "user"], True
         self.rows: dict[str, dict[str, Item]] = {"contact": {}, "deal": {}, "task": {}, "comment": {}}
         self.bucket, self.requests, self.done = LeakyBucket(), list[str](), list[tuple[str, Item]]()
+        self.bindings: dict[str, list[str]] = {}  # contacts by deal, of those that have several
         self.faults: list[tuple[str, Item]] = []
         self.plain: tuple[int, dict[str, str]] | None = None  # status and headers of a page in place of answers
         self.refusals: list[tuple[str, str, str]] = []  # of single calls, by method, also in batches
@@ -192,7 +194,9 @@ class FakeBitrix:
             return FIELDS, 0
         if method in SETTINGS:
             return SETTINGS[method](params), 0
-        if method in ("crm.item.update", "crm.deal.contact.add"):
+        if method.startswith("crm.deal.contact.items."):
+            return self._deal_contacts(action, params), 0
+        if method == "crm.item.update":
             return self._change_deal(params), 0
         if action in ("add", "update", "get", "complete", "renew") and noun in self.rows:
             return self._write(noun, action, params), 0
@@ -234,14 +238,33 @@ class FakeBitrix:
                 else:
                     held |= {(made := str(next(self._ids))): item | {"ID": made}}
             row |= {name: list(held.values())} if name in fields else {}
-        plain = {name: value for name, value in fields.items() if name not in ("PHONE", "EMAIL", "CONTACT_IDS")}
-        row |= plain | ({"CONTACT_ID": _listed(fields["CONTACT_IDS"])[0]} if "CONTACT_IDS" in fields else {})
+        row |= {name: value for name, value in fields.items() if name not in ("PHONE", "EMAIL", "CONTACT_IDS")}
+        if "CONTACT_IDS" in fields:
+            self.link(row_id, *_listed(fields["CONTACT_IDS"]))
         row |= {"UF_CRM_TASK": _listed(fields["UF_CRM_TASK"])} if "UF_CRM_TASK" in fields else {}
         row["CHANGED_DATE" if noun == "task" else "DATE_MODIFY"] = self.moment()
 
+    def link(self, deal: str, *contacts: str) -> None:
+        """Give a deal its contacts, the main one first."""
+        self.bindings[deal] = list(contacts)
+        self.rows["deal"][deal] |= {"CONTACT_ID": contacts[0] if contacts else "0", "DATE_MODIFY": self.moment(1)}
+
+    def _deal_contacts(self, action: str, params: Item) -> Any:
+        """Return, set or delete the contacts of a deal; one of them is the main one."""
+        deal = params["id"]
+        if deal not in self.rows["deal"]:
+            raise Refused(400, "", "Not found")
+        if action == "get":
+            main = str(self.rows["deal"][deal].get("CONTACT_ID") or "0")
+            held = self.bindings.get(deal, [main] if main != "0" else [])
+            return [{"CONTACT_ID": int(n), "SORT": 10, "IS_PRIMARY": "Y" if n == main else "N"} for n in held]
+        items = sorted(_listed(params.get("items")), key=lambda item: item["IS_PRIMARY"] != "Y")
+        self.link(deal, *(str(item["CONTACT_ID"]) for item in items))
+        return True
+
     def _change_deal(self, params: Item) -> bool:
         row, fields = self.rows["deal"][params["id"]], params["fields"]
-        names = {"stageId": "STAGE_ID", "categoryId": "CATEGORY_ID", "CONTACT_ID": "CONTACT_ID"}
+        names = {"stageId": "STAGE_ID", "categoryId": "CATEGORY_ID"}
         row |= {names[name]: value for name, value in fields.items() if name in names}
         row["DATE_MODIFY"] = self.moment()
         return True

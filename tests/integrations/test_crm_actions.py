@@ -8,11 +8,12 @@ from platform_app.db import session_scope
 from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.engine.actions.actions import ACTIONS
 from platform_app.errors import Conflict, Invalid
+from platform_app.models.crm import LeadContact
 from platform_app.models.integration import RecordKind
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads
 from platform_app.services.integrations import bots
-from tests.crm_sync import connected, exchange, linked, work
+from tests.crm_sync import connected, exchange, link_of, linked, rows, work
 from tests.fakes.kommo import kommo, unpaced
 from tests.integrations.test_crm_exchange import a_deal, stage
 from tests.rules.test_rules import a_rule, runs
@@ -57,4 +58,7 @@ def test_a_contact_is_linked_there_and_the_others_stay(who: Identity, unpaced: F
     exchange(who, connection_id)
     after = unpaced.data.entities["leads"][deal]["contacts"]
     assert set(before) < set(after) and len(after) == 2
+    link, there = link_of(who, RecordKind.CONTACT, after[0]), link_of(who, RecordKind.CONTACT, before[0])
+    assert link is not None and there is not None and link.row_id == person.id
+    assert [row.contact_id for row in rows(who, LeadContact)] == [there.row_id]
     assert "link_contact" in ACTIONS

@@ -64,3 +64,21 @@ VALUES = st.sampled_from(["", "a", "b", "c"])
 def test_both_sides_are_the_same_afterwards(own: str, external: str, before: str, rule: str, own_later: bool) -> None:
     merged = merge(sides(own, external, before, own_later=own_later), {"title": rule})
     assert merged.take.get("title", own) == merged.send.get("title", external)
+
+
+@pytest.mark.parametrize(
+    ("own", "external", "before", "take", "send"),
+    [
+        (["1", "2", "5"], ["2", "3", "7"], ["1", "2", "3"], ["2", "5", "7"], ["2", "5", "7"]),
+        (["1", "5"], ["1", "5"], ["1"], None, None),
+        (["2"], ["1", "2"], ["1", "3"], None, ["2"]),
+        (["1"], ["2"], None, ["1", "2"], ["1", "2"]),
+        ([], ["2"], None, ["2"], None),
+    ],
+)
+def test_of_the_contacts_of_a_lead_each_that_was_added_or_removed_counts(
+    own: list[str], external: list[str], before: list[str] | None, take: Any, send: Any
+) -> None:
+    held = {} if before is None else {"contacts": before}
+    merged = merge(Sides({"contacts": own}, {"contacts": external}, held, held, AT, AT), {"contacts": "crm"})
+    assert (merged.take.get("contacts"), merged.send.get("contacts")) == (take, send)

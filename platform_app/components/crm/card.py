@@ -115,14 +115,21 @@ def _task(state: Any, task: rx.Var[TaskLine]) -> rx.Component:
             ),
             class_name="grow",
         ),
-        rx.cond(~READ_ONLY, _remove(t("Delete “{title}”", title=task.text), state.delete_task(task.id))),
+        rx.cond(~READ_ONLY, remove_button(t("Delete “{title}”", title=task.text), state.delete_task(task.id))),
         class_name="card-line",
     )
 
 
-def _remove(label: Any, event: Any) -> rx.Component:
+def remove_button(label: Any, event: Any) -> rx.Component:
+    """Return the button that removes a line; screen readers say its label."""
     return rx.icon_button(
-        rx.icon("x", size=14), variant="ghost", color_scheme="gray", size="1", aria_label=label, on_click=event
+        rx.icon("x", size=14),
+        variant="ghost",
+        color_scheme="gray",
+        size="1",
+        type="button",
+        aria_label=label,
+        on_click=event,
     )
 
 
@@ -186,7 +193,7 @@ def _note(state: Any, note: rx.Var[NoteLine]) -> rx.Component:
             rx.el.div(note.author, " · ", time_ago(note.when, note.exact), class_name="muted small"),
             class_name="grow",
         ),
-        rx.cond(~READ_ONLY, _remove(t("Delete the note"), state.delete_note(note.id))),
+        rx.cond(~READ_ONLY, remove_button(t("Delete the note"), state.delete_note(note.id))),
         class_name="card-line",
     )
 

@@ -25,6 +25,7 @@ CONTACTS = Listing("crm.contact.list", select=("*", "UF_*", "PHONE", "EMAIL"))
 DEALS = Listing("crm.deal.list", select=("*", "UF_*"))
 TASKS = Listing("tasks.task.list", select=(*_TASK_FIELDS, "UF_CRM_TASK"), id_name="id", within="tasks")
 LISTS = {RecordKind.CONTACT: CONTACTS, RecordKind.LEAD: DEALS, RecordKind.TASK: TASKS}
+BINDINGS = "contacts"  # in a deal that was read: its contacts, which lists of deals do not have
 SUBJECTS = (("deal", DEALS), ("contact", CONTACTS))  # what has comments, by its name in the timeline
 HOLDERS = {RecordKind.LEAD: Holder.LEAD, RecordKind.CONTACT: Holder.CONTACT}
 _STAGE_KINDS = {"S": StageKind.WON, "F": StageKind.LOST}
@@ -180,8 +181,11 @@ def _read_contact(item: Item) -> CrmRecord:
 
 def _read_deal(item: Item) -> CrmRecord:
     budget = _plain_number(str(item.get("OPPORTUNITY") or 0), places=2) or "0.00"
-    values = {"title": str(item.get("TITLE") or ""), "budget": budget, "stage": str(item["STAGE_ID"])}
-    values |= {"contact": _reference(item.get("CONTACT_ID")), "responsible": _reference(item.get("ASSIGNED_BY_ID"))}
+    values: dict[str, Any] = {"title": str(item.get("TITLE") or ""), "budget": budget, "stage": str(item["STAGE_ID"])}
+    main = _reference(item.get("CONTACT_ID"))
+    others = [_reference(link.get("CONTACT_ID")) for link in item.get(BINDINGS) or ()]
+    values |= {"contact": main, "contacts": sorted({other for other in others if other not in ("", main)})}
+    values["responsible"] = _reference(item.get("ASSIGNED_BY_ID"))
     return _record(RecordKind.LEAD, item, values)
 
 
@@ -219,6 +223,11 @@ def stages_of(category: int) -> Command:
     """Return the call for the stages of a pipeline in order."""
     place = f"DEAL_STAGE_{category}" if category else "DEAL_STAGE"
     return Command("crm.status.list", {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": place}})
+
+
+def contacts_of_deal(deal: str) -> Command:
+    """Return the call for the contacts of a deal."""
+    return Command("crm.deal.contact.items.get", {"id": deal})
 
 
 def comments_of(entity: str, subject: str) -> Command:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from platform_app.integrations import crm_messages
-from platform_app.integrations.base import FIELD_PREFIX, CrmError, CrmUncertain, CrmWrite, CrmWritten
+from platform_app.integrations.base import FIELD_PREFIX, CrmError, CrmUncertain, CrmWrite, CrmWritten, contacts_of
 from platform_app.integrations.bitrix24.api import BATCH_SIZE, BitrixClient
 from platform_app.integrations.bitrix24.commands import CREATED, REFERENCE, Command, Item
 from platform_app.integrations.bitrix24.errors import PRODUCT
@@ -144,16 +144,27 @@ def write_commands(kind: RecordKind, write: CrmWrite, fields: Item) -> list[Comm
     if not record:
         stage = str(values.get("stage") or "")
         fields = fields | ({"STAGE_ID": stage, "CATEGORY_ID": _category(stage)} if stage else {})
-        contacts = {"CONTACT_IDS": [values["contact"]]} if values.get("contact") else {}
-        return [Command("crm.deal.add", {"fields": fields | contacts})]
+        contacts = contacts_of(values)
+        return [Command("crm.deal.add", {"fields": fields | ({"CONTACT_IDS": contacts} if contacts else {})})]
     commands = [Command("crm.deal.update", {"id": record, "fields": fields})] if fields else []
     if stage := str(values.get("stage") or ""):  # the other method does not change the pipeline
         moved = {"categoryId": _category(stage), "stageId": stage}
         commands.append(Command("crm.item.update", {"entityTypeId": DEAL_TYPE, "id": record, "fields": moved}))
-    if values.get("contact"):  # the main one; others stay
-        link = {"CONTACT_ID": values["contact"], "IS_PRIMARY": "Y"}
-        commands.append(Command("crm.deal.contact.add", {"id": record, "fields": link}))
+    if not {"contact", "contacts"}.isdisjoint(values):
+        commands.append(_contacts_command(write))
     return commands
+
+
+def _contacts_command(write: CrmWrite) -> Command:
+    """Return the call that sets all contacts of a deal, of which one is the main one."""
+    contacts = contacts_of({name: write.before.get(name) for name in ("contact", "contacts")} | write.values)
+    if not contacts:
+        return Command("crm.deal.contact.items.delete", {"id": write.external_id})
+    items = [
+        {"CONTACT_ID": contact, "SORT": (place + 1) * 10, "IS_PRIMARY": "N" if place else "Y"}
+        for place, contact in enumerate(contacts)
+    ]
+    return Command("crm.deal.contact.items.set", {"id": write.external_id, "items": items})
 
 
 def _task_commands(write: CrmWrite, fields: Item) -> list[Command]:

@@ -124,6 +124,7 @@ def _read_lead(entity: Any, path: str) -> dict[str, Any]:
         "budget": str(row.price),
         "stage": stage_id(row.pipeline_id, row.status_id),
         "contact": str(contacts[0]) if contacts else "",
+        "contacts": sorted(map(str, contacts[1:])),
     }
     return values | _shared_values(row)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from platform_app.automation.values import parse_exact_number
 from platform_app.clock import now
-from platform_app.integrations.base import FIELD_PREFIX, CrmWrite, CrmWritten
+from platform_app.integrations.base import FIELD_PREFIX, CrmWrite, CrmWritten, contacts_of
 from platform_app.integrations.kommo import custom_field_values
 from platform_app.integrations.kommo.client import KommoClient, embedded
 from platform_app.integrations.kommo.crm_records import LISTS, MULTITEXT_CODES
@@ -36,15 +36,28 @@ def send(
     if changed:
         client.update(LISTS[kind][0].path, changed)
     for write in writes:
-        if kind == RecordKind.LEAD and write.values.get("contact"):
-            _link_contact(client, write)
+        if kind == RecordKind.LEAD and not {"contact", "contacts"}.isdisjoint(write.values):
+            _change_contacts(client, write)
     return [CrmWritten(write.key, write.external_id) for write in writes]
 
 
-def _link_contact(client: KommoClient, write: CrmWrite) -> None:
-    """Make a contact the main one of a lead; its other contacts stay."""
-    link = {"to_entity_id": int(write.values["contact"]), "to_entity_type": "contacts", "metadata": {"is_main": True}}
-    client.post(f"leads/{int(write.external_id)}/link", [link])
+def _change_contacts(client: KommoClient, write: CrmWrite) -> None:
+    """Link the contacts that a lead lacks, the main one as such, and take away those that it no longer has."""
+    held = contacts_of(write.before)
+    values = {name: write.before.get(name) for name in ("contact", "contacts")} | write.values
+    main, wanted = values["contact"], contacts_of(values)
+    linked = [_contact_link(held_id, held_id == main) for held_id in wanted if held_id not in held or held_id == main]
+    if main == write.before.get("contact"):
+        linked = [link for link in linked if not link["metadata"]["is_main"]]
+    gone = [_contact_link(held_id) for held_id in held if held_id not in wanted]
+    for action, links in (("link", linked), ("unlink", gone)):
+        if links:
+            client.post(f"leads/{int(write.external_id)}/{action}", links)
+
+
+def _contact_link(contact: str, is_main: bool | None = None) -> Items:
+    link: Items = {"to_entity_id": int(contact), "to_entity_type": "contacts"}
+    return link if is_main is None else link | {"metadata": {"is_main": is_main}}
 
 
 def _item(kind: RecordKind, write: CrmWrite, definitions: Definitions, codes: dict[str, str]) -> Items:
@@ -61,8 +74,9 @@ def _item(kind: RecordKind, write: CrmWrite, definitions: Definitions, codes: di
     if values.get("responsible"):
         item["responsible_user_id"] = int(values["responsible"])
     inner: Items = {"tags": [{"name": tag} for tag in values["tags"]]} if "tags" in values else {}
-    if kind == RecordKind.LEAD and values.get("contact") and not write.external_id:
-        inner["contacts"] = [{"id": int(values["contact"]), "is_main": True}]
+    if kind == RecordKind.LEAD and not write.external_id and (contacts := contacts_of(values)):
+        main = values.get("contact")
+        inner["contacts"] = [{"id": int(contact), "is_main": contact == main} for contact in contacts]
     if fields := [*_coded_fields(write, codes), *_custom_fields(values, definitions)]:
         item["custom_fields_values"] = fields
     return item | ({"_embedded": inner} if inner else {})

@@ -138,6 +138,10 @@ def _leads() -> rx.Component:
         return rx.el.li(
             rx.link(lead.title, href=f"/manage/{CurrentUser.slug}/leads/{lead.id}", size="2"),
             rx.el.span(" ", lead.stage, rx.cond(lead.budget != "", " · " + lead.budget, ""), class_name="muted small"),
+            rx.cond(
+                lead.contact != "",
+                rx.el.div(t("Main contact: {name}", name=lead.contact), class_name="muted small"),
+            ),
         )
 
     return rx.el.section(

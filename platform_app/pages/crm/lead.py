@@ -9,7 +9,7 @@ from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.crm.lead import NONE, LeadState
+from platform_app.state.crm.lead import NONE, ContactLine, LeadState
 
 
 def show() -> rx.Component:
@@ -26,11 +26,15 @@ def _card() -> rx.Component:
         card.contact_dialog(
             is_open=LeadState.contact_dialog_open,
             on_open=LeadState.set_contact_dialog_open,
-            title=t("Choose a contact"),
+            title=rx.cond(LeadState.adds_contact, t("Add a contact"), t("Choose a contact")),
             choices=LeadState.candidates,
             on_search=LeadState.search_contacts,
             choice=lambda contact: card.choice_line(contact, LeadState.set_contact(contact.id)),
-            nothing=rx.button(t("Unassigned"), variant="ghost", on_click=LeadState.set_contact("")),
+            nothing=rx.cond(
+                LeadState.adds_contact,
+                rx.fragment(),
+                rx.button(t("Unassigned"), variant="ghost", on_click=LeadState.set_contact("")),
+            ),
         ),
         _stage_bar(),
         card.columns(
@@ -68,6 +72,7 @@ def _fields() -> rx.Component:
         _choice("stage", t("Stage"), LeadState.stages, value=LeadState.stage, on_change=LeadState.move),
         card.text_field(LeadState, "budget", t("Budget")),
         _contact(),
+        _other_contacts(),
         _choice(
             "responsible",
             t("Owner|lead"),
@@ -98,6 +103,51 @@ def _contact() -> rx.Component:
     )
     control = rx.flex(held, rx.cond(~READ_ONLY, choose), spacing="3", align="center")
     return field(t("Contact"), control, name="contact")
+
+
+def _other_contacts() -> rx.Component:
+    add = rx.button(
+        t("Add contact…"),
+        id="add_contact",
+        size="1",
+        variant="soft",
+        type="button",
+        on_click=LeadState.add_contact,
+    )
+    listed = rx.el.ul(
+        rx.foreach(LeadState.other_contacts, _other_contact), id="other_contacts", class_name="plain-list"
+    )
+    control = rx.fragment(
+        rx.cond(LeadState.other_contacts.length() > 0, listed),
+        rx.cond(~READ_ONLY, add, rx.cond(LeadState.other_contacts.length() == 0, rx.el.span("—", class_name="muted"))),
+    )
+    return rx.cond(LeadState.contact != "", field(t("Other contacts"), control, name="add_contact"))
+
+
+def _other_contact(row: rx.Var[ContactLine]) -> rx.Component:
+    actions = rx.flex(
+        rx.button(
+            t("Make main|contact"),
+            size="1",
+            variant="ghost",
+            color_scheme="gray",
+            type="button",
+            aria_label=t("Make “{title}” the main contact", title=row.name),
+            on_click=LeadState.make_main(row.id),
+        ),
+        card.remove_button(t("Remove “{title}” from this lead", title=row.name), LeadState.remove_contact(row.id)),
+        spacing="3",
+        align="center",
+    )
+    return rx.el.li(
+        rx.el.div(
+            rx.link(row.name, href=f"/manage/{CurrentUser.slug}/contacts/{row.id}", size="2"),
+            rx.el.div(row.address, class_name="muted small"),
+            class_name="grow",
+        ),
+        rx.cond(~READ_ONLY, actions),
+        class_name="card-line",
+    )
 
 
 def _choice(

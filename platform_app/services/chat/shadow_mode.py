@@ -12,6 +12,7 @@ from platform_app.models.conversation import Author, Conversation, ConversationT
 from platform_app.models.crm import Lead
 from platform_app.models.integration import CrmConnection, CrmKind, CrmLink, RecordKind
 from platform_app.models.shadow import ShadowAnswer
+from platform_app.services.crm import contact_links
 
 TOO_LATE = "Shadow mode was turned on before this was sent."
 
@@ -49,15 +50,15 @@ def stage_of(session: Transaction, row: Conversation) -> str:
     """Return the id of the stage of a conversation's lead, "" if there is no lead.
 
     It is the lead that the conversation names, or the one that Kommo names as that of the chat, else the newest lead
-    of the contact.
+    of which the contact is the main one, else the newest of which it is a further one.
     """
     leads = owned(Lead, row.tenant_id).where(col(Lead.deleted_at).is_(None))
     lead_id = row.lead_id or _kommo_lead_id(session, row)
     if lead_id:
         leads = leads.where(Lead.id == lead_id)
     elif row.contact_id:
-        newest = (col(Lead.created_at).desc(), col(Lead.id).desc())
-        leads = leads.where(Lead.contact_id == row.contact_id).order_by(*newest).limit(1)
+        order = ((col(Lead.contact_id) == row.contact_id).desc(), col(Lead.created_at).desc(), col(Lead.id).desc())
+        leads = leads.where(contact_links.has_contact(row.tenant_id, row.contact_id)).order_by(*order).limit(1)
     else:
         return ""
     lead: Lead | None = session.exec(leads).first()

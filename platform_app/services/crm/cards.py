@@ -8,6 +8,7 @@ from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Holder, Lead, Note, Task
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
+from platform_app.services.crm import contact_links
 
 MAX_ROWS = 50  # of each kind
 
@@ -44,7 +45,9 @@ def get_card(session: Transaction, who: Identity, holder: Holder, row_id: str) -
 
 def _newest(session: Transaction, who: Identity, *asked: Any) -> list[Any]:
     model, holder, row_id = asked
-    link = getattr(model, f"{holder.value}_id")
-    query = owned(model, who.tenant_id).where(link == row_id)
+    is_theirs = getattr(model, f"{holder.value}_id") == row_id
+    if model is Lead:
+        is_theirs = contact_links.has_contact(who.tenant_id, row_id)
+    query = owned(model, who.tenant_id).where(is_theirs)
     when: Any = model.at if model is Event else model.created_at
     return list(session.exec(query.order_by(when.desc(), model.id.desc()).limit(MAX_ROWS)).all())

@@ -231,6 +231,12 @@ def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str
     return {contact_id: name for contact_id, name in rows}  # noqa: C416
 
 
+def by_ids(session: Transaction, who: Identity, contact_ids: Iterable[str]) -> dict[str, Contact]:
+    """Return contacts by id, without deleted ones."""
+    query = owned(Contact, who.tenant_id).where(col(Contact.id).in_(set(contact_ids)))
+    return {row.id: row for row in session.exec(query.where(col(Contact.deleted_at).is_(None))).all()}
+
+
 def find_by_address(
     session: Transaction, who: Identity, *, emails: list[str], phones: list[str], name: str = ""
 ) -> Contact | None:

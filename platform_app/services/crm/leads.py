@@ -17,10 +17,11 @@ from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Member
 from platform_app.services.bin import bin_entries, waiting_reminders
-from platform_app.services.crm import contacts, crm_changes, crm_values, pipelines, search_text, tags
+from platform_app.services.crm import contact_links, contacts, crm_changes, crm_values, pipelines, search_text, tags
 from platform_app.services.feed import activity
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
+OTHERS = "other_contact_ids"  # further contacts, which are values of a lead too
 SORT_KEYS = ("updated", "title", "budget")
 
 
@@ -36,19 +37,23 @@ def create(
 ) -> Lead:
     """Create a lead in a stage and emit `lead_created` and a `tag_added` for each tag.
 
-    `values` maps names of FIELDS or `field.{key}` of custom fields to values; `at` (aware) is the time of creation,
-    None is now. Raises NotFound if the stage, contact or responsible member does not exist, and Invalid at the field if
-    a value is not accepted.
+    `values` maps names of FIELDS, OTHERS or `field.{key}` of custom fields to values; `at` (aware) is the time of
+    creation, None is now. Raises NotFound if the stage, contact or responsible member does not exist, and Invalid at
+    the field if a value is not accepted.
     """
     stage = pipelines.get_stage(session, who, stage_id)
     row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage.id, created_at=at or now(), is_demo=is_demo)
     row.in_stage_since = row.created_at
+    others = _check_others(session, who, values.pop(OTHERS, []))
     for field, value in ({"title": title} | values).items():
         _set_field(session, who, row, name=field, value=value)
+    row.contact_id, others = _main_and_others(row.contact_id, others)
     _mark_updated(session, row, at)
     session.add(row)
     session.flush()
-    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_non_empty(row) | _stage_values(stage))
+    contact_links.add(session, row, others)
+    after = _non_empty(row) | ({OTHERS: others} if others else {}) | _stage_values(stage)
+    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=after)
     if not is_demo:
         activity.record_crm(session, who, event, "Lead “{title}” created", title=row.title)
     _emit_tags(session, row, row.tags)
@@ -79,18 +84,41 @@ def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, An
 
 
 def update_row(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
-    """Update some values of a lead whose row the caller has locked. Raises as `save` does."""
-    before = field_values(row)
+    """Update some values of a lead whose row the caller has locked. Raises as `save` does.
+
+    A main contact whose place another one takes stays as a further one, unless `values` say which those are. Without a
+    main contact, the first of the others takes its place.
+    """
+    before, has_contacts = field_values(row), not {"contact_id", OTHERS}.isdisjoint(values)
+    others = contact_links.others_of(session, row) if has_contacts else []
+    wanted = _check_others(session, who, values[OTHERS]) if OTHERS in values else others
     for field, value in values.items():
-        _set_field(session, who, row, name=field, value=value)
-    after = field_values(row)
-    changed = [field for field in FIELDS if before[field] != after[field]]
+        if field != OTHERS:
+            _set_field(session, who, row, name=field, value=value)
+    if OTHERS not in values and row.contact_id and before["contact_id"]:
+        wanted = [before["contact_id"], *others]
+    row.contact_id, wanted = _main_and_others(row.contact_id, wanted)
+    before, after = before | {OTHERS: others}, field_values(row) | {OTHERS: wanted}
+    changed = [field for field in (*FIELDS, OTHERS) if before[field] != after[field]]
     if changed:
+        if OTHERS in changed:
+            contact_links.store(session, row, wanted)
         _mark_updated(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.LEAD_UPDATED, before=old, after=new)
         _emit_tags(session, row, tags.new_tags(before["tags"], row.tags))
     return row
+
+
+def _check_others(session: Transaction, who: Identity, contact_ids: list[str]) -> list[str]:
+    if len(contact_ids) > contact_links.MAX_OTHERS:
+        raise Invalid("A lead can have up to {count} contacts.", field=OTHERS, count=contact_links.MAX_OTHERS)
+    return [contacts.get(session, who, contact_id).id for contact_id in contact_ids]
+
+
+def _main_and_others(main: str | None, others: list[str]) -> tuple[str | None, list[str]]:
+    main = main or next(iter(others), None)
+    return main, contact_links.without_main(filter(None, others), main)
 
 
 def move_to_stage(
@@ -168,15 +196,15 @@ def build_existing(
 ) -> Lead:
     """Return a lead that exists elsewhere since `created_at` and was changed `at`, to be added to the transaction.
 
-    It is no news: no event is emitted. `values` are those of `create`; stage and contact are known to exist. Raises
+    It is no news: no event is emitted. `values` are those of `create`; stage and contact are known to exist, and
+    further contacts are for the caller to add. Raises
     Invalid at the field and NotFound as `create` does.
     """
     row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage_id, created_at=created_at)
     row.contact_id = values.get("contact_id") or None
     for field, value in values.items():
-        if field == "contact_id":
-            continue
-        _set_field(session, who, row, name=field, value=value)
+        if field not in ("contact_id", OTHERS):
+            _set_field(session, who, row, name=field, value=value)
     row.in_stage_since = row.updated_at = at
     _fill_search_text(row)
     return row
@@ -215,7 +243,8 @@ def list_leads(
 ) -> tuple[list[Lead], int]:
     """Return one page of leads and the number of all that match.
 
-    `filters` are search, tag, stage_id, responsible_id and contact_id; `sort` is one of SORT_KEYS; pages count from 1.
+    `filters` are search, tag, stage_id, responsible_id and contact_id (main or further).
+    `sort` is one of SORT_KEYS; pages count from 1.
     """
     query = _filtered(who, **filters)
     total = session.exec(query.with_only_columns(func.count())).one()
@@ -229,7 +258,9 @@ def list_leads(
 def _filtered(who: Identity, *, search: str = "", tag: str = "", **same: str) -> Any:
     query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
     for name, value in same.items():
-        if value:
+        if value and name == "contact_id":
+            query = query.where(contact_links.has_contact(who.tenant_id, value))
+        elif value:
             query = query.where(getattr(Lead, name) == value)
     return search_text.filter_rows(query, Lead.search_text, search, tag)
 

@@ -18,7 +18,7 @@ from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun
 from platform_app.models.sending import Dispatch
-from platform_app.services.crm import contacts, crm_values
+from platform_app.services.crm import contact_links, contacts, crm_values
 from platform_app.services.feed import activity
 
 _LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, ChannelIdentity, Event, Address, Dispatch, RefusedRow)
@@ -45,7 +45,8 @@ def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) ->
     left = {name: value for name, value in left.items() if name not in values}
     moved = {}
     for model, name in ((Lead, "leads"), (Task, "tasks"), (Note, "notes"), (Conversation, "conversations")):
-        query = owned(model, who.tenant_id).where(model.contact_id == other.id)
+        is_linked = contact_links.has_contact(who.tenant_id, other.id) if model is Lead else None
+        query = owned(model, who.tenant_id).where(model.contact_id == other.id if is_linked is None else is_linked)
         moved[name] = int(session.exec(query.with_only_columns(func.count())).one())
     opts_out = kept.opted_out_at is None and other.opted_out_at is not None
     return MergePreview(other.name, values, left, moved, opts_out)
@@ -79,6 +80,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
         )
+    contact_links.merge(session, who.tenant_id, kept.id, other.id)
     sequence_exits.merge_enrollments(session, who.tenant_id, kept.id, other.id)
     other.deleted_at, other.merged_into = now(), kept.id
     activity.record_by(

@@ -11,6 +11,7 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned
 from platform_app.integrations.base import WRITE_LIMIT, Crm, CrmRecord, CrmWrite
 from platform_app.jobs import RunningJob
+from platform_app.models.crm import Lead
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.crm import crm_changes
 from platform_app.services.integrations import record_values, write_results
@@ -106,7 +107,7 @@ def _send_changes(job: RunningJob, crm: Crm, connection_id: str, batch: _Batch) 
         links = write_results.locked_links(session, job.tenant_id, batch.ids)
         with crm_changes.incoming(session):
             writes = [
-                CrmWrite(link.id, str(link.external_id), values)
+                CrmWrite(link.id, str(link.external_id), values, records[str(link.external_id)].values)
                 for link in links.values()
                 if (values := _changes(writer, link, rows.get(link.row_id or ""), records))
             ]
@@ -124,5 +125,7 @@ def _changes(writer: RecordWriter, link: CrmLink, row: Row | None, records: dict
     values = dict(merged.send)
     if "phones" in values:
         values["phones"] = record_values.spelled_phones(writer.mapping, values["phones"], record.values["phones"])
+    if isinstance(row, Lead) and not {"contact", "contacts"}.isdisjoint(values):
+        values["contacts"] = record_values.kept_contacts(writer.mapping, row, values, record)
     link.state = LinkState.SENDING if values else LinkState.SAME
     return values

@@ -44,22 +44,36 @@ class Creations:
         link.state, link.begun_at = LinkState.SENDING, link.begun_at or now()
 
     def waits_for_contact(self, session: Transaction, mapping: RecordMapping, link: CrmLink, row: Row) -> bool:
-        """Return whether a lead has to wait for its contact, which is to be created in the CRM first."""
-        if not isinstance(row, Lead) or not row.contact_id:
+        """Return whether a lead has to wait for its contacts, which are to be created in the CRM first.
+
+        A further contact that cannot be created there is left out.
+        """
+        if not isinstance(row, Lead):
             return False
-        mapping.load(RecordKind.CONTACT, row_ids=[row.contact_id])
-        if mapping.there(RecordKind.CONTACT, row.contact_id) is not None:
-            return False
-        coming = _find(session, link, RecordKind.CONTACT, row.contact_id)
-        if coming is None:
-            coming = CrmLink(tenant_id=link.tenant_id, connection_id=link.connection_id, kind=RecordKind.CONTACT)
-            coming.row_id, coming.state = row.contact_id, LinkState.WAITING
-            session.add(coming)
-            session.flush()
-            self.wants_contacts = True
-        if coming.state == LinkState.FAILED and link.external_id is None:
-            link.state, link.error = LinkState.FAILED, SUBJECT_FAILED
-        return coming.state != LinkState.FAILED or link.external_id is None
+        wanted = [row.contact_id, *mapping.others(row.id)]
+        mapping.load(RecordKind.CONTACT, row_ids=wanted)
+        waits = False
+        for contact_id in filter(None, wanted):
+            if mapping.there(RecordKind.CONTACT, contact_id) is not None or _is_deleted(session, contact_id):
+                continue
+            coming = _find(session, link, RecordKind.CONTACT, contact_id) or self._want_contact(
+                session, link, contact_id
+            )
+            if coming.state != LinkState.FAILED:
+                waits = True
+            elif contact_id == row.contact_id and link.external_id is None:
+                link.state, link.error = LinkState.FAILED, SUBJECT_FAILED
+                return True
+        return waits
+
+    def _want_contact(self, session: Transaction, link: CrmLink, contact_id: str) -> CrmLink:
+        """Have a contact created in the CRM of a link."""
+        coming = CrmLink(tenant_id=link.tenant_id, connection_id=link.connection_id, kind=RecordKind.CONTACT)
+        coming.row_id, coming.state = contact_id, LinkState.WAITING
+        session.add(coming)
+        session.flush()
+        self.wants_contacts = True
+        return coming
 
     def send(self, job: RunningJob, crm: Crm) -> None:
         """Create the records. Raises CrmError if that fails; unless it is CrmUncertain, none was created."""
@@ -115,6 +129,11 @@ def _find(session: Transaction, link: CrmLink, kind: RecordKind, row_id: str) ->
     return crm_changes.find_link(session, connection, kind, row_id)
 
 
+def _is_deleted(session: Transaction, contact_id: str) -> bool:
+    contact = session.get(Contact, contact_id)
+    return contact is None or contact.deleted_at is not None
+
+
 def _wait_for_subject(session: Transaction, link: CrmLink, row: Row) -> None:
     """Let a creation wait for that of its contact or lead; without one that is coming it is given up."""
     subjects = [(RecordKind.CONTACT, row.contact_id)] if not isinstance(row, Contact) else []
@@ -136,6 +155,6 @@ def creation_values(mapping: RecordMapping, row: Row) -> dict[str, Any] | None:
         subject = record_values.subject_values(mapping, row)
         return values | subject if subject else None
     if isinstance(row, Lead):
-        return values if "stage" in values and ("contact" in values or not row.contact_id) else None
+        return values if "stage" in values else None
     assert isinstance(row, Contact)
     return values

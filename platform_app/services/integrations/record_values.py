@@ -11,10 +11,10 @@ from sqlmodel import col
 from platform_app import custom_fields, email_addresses
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
-from platform_app.integrations.base import FIELD_PREFIX
+from platform_app.integrations.base import FIELD_PREFIX, CrmRecord, contacts_of
 from platform_app.models.crm import UNNAMED, Contact, CustomField, Lead, Note, Task
 from platform_app.models.integration import CrmConnection, CrmLink, RecordKind
-from platform_app.services.crm import crm_values, phone_numbers
+from platform_app.services.crm import contact_links, crm_values, phone_numbers
 from platform_app.services.integrations import connections, definitions
 
 Row = Contact | Lead | Task | Note
@@ -43,6 +43,8 @@ class RecordMapping:
         self._here = {RecordKind.STAGE: _by_external(stages), RecordKind.USER: _by_external(users)}
         self._there = {kind: {row: there for there, row in pairs.items()} for kind, pairs in self._here.items()}
         fields = {row.id: row for row in custom_fields.list_custom_fields(session, connection.tenant_id)}
+        self._deleted = set[str]()  # contacts here that are in the bin
+        self._others: dict[str, list[str]] = {}  # further contacts by the lead's id here
         self._fields: dict[RecordKind, list[tuple[CrmLink, CustomField]]] = {
             kind: [(link, fields[link.row_id]) for link in links if link.kind == field_kind and link.row_id in fields]
             for kind, field_kind in FIELD_KINDS.items()
@@ -61,19 +63,44 @@ class RecordMapping:
                 for link in self._session.exec(query.where(col(column).in_(ids))).all():
                     self.add(link)
         if kind == RecordKind.CONTACT and lacking:
-            self._follow_merges(lacking)
+            self._check_contacts(lacking)
 
-    def _follow_merges(self, external_ids: list[str]) -> None:
-        """Let records of contacts that were merged here lead to the contact that they were merged into."""
+    def load_contacts(self, lead_ids: Iterable[str]) -> None:
+        """Read the further contacts of some leads, and their links."""
+        self._others |= contact_links.other_contact_ids(self._session, self._connection.tenant_id, lead_ids)
+        self.load(RecordKind.CONTACT, row_ids=[row_id for lead_id in lead_ids for row_id in self._others[lead_id]])
+
+    def set_others(self, lead_id: str, contact_ids: list[str]) -> None:
+        """Note the further contacts of a lead that has just been stored."""
+        self._others[lead_id] = contact_ids
+
+    def others(self, lead_id: str) -> list[str]:
+        """Return the ids here of the further contacts of a lead."""
+        if lead_id not in self._others:
+            self.load_contacts([lead_id])
+        return self._others[lead_id]
+
+    def _check_contacts(self, external_ids: list[str]) -> None:
+        """Let records of contacts that were merged here lead to those they were merged into, others that are gone none.
+
+        Contacts in the bin are noted.
+        """
         here = self._here.get(RecordKind.CONTACT, {})
         ids = {here[external_id] for external_id in external_ids if external_id in here}
-        merged = owned(Contact, self._connection.tenant_id).where(
-            col(Contact.id).in_(ids), col(Contact.merged_into).is_not(None)
-        )
-        into = dict(iter(self._session.execute(merged.with_only_columns(Contact.id, Contact.merged_into))))
+        held = owned(Contact, self._connection.tenant_id).where(col(Contact.id).in_(ids))
+        columns = (Contact.id, Contact.merged_into, Contact.deleted_at)
+        rows = {row_id: (into, gone) for row_id, into, gone in self._session.execute(held.with_only_columns(*columns))}
+        self._deleted |= {row_id for row_id, (into, deleted_at) in rows.items() if deleted_at and not into}
         for external_id in external_ids:
-            if here.get(external_id) in into:
-                here[external_id] = into[here[external_id]]
+            row_id = here.get(external_id)
+            if row_id is not None and row_id not in rows:
+                del here[external_id]
+            elif row_id is not None:
+                here[external_id] = rows[row_id][0] or row_id
+
+    def present(self, contact_ids: Iterable[str | None]) -> list[str]:
+        """Return those of some contacts, each once, that are not in the bin."""
+        return [row_id for row_id in dict.fromkeys(contact_ids) if row_id and row_id not in self._deleted]
 
     def add(self, link: CrmLink) -> None:
         """Add the link of a contact or lead."""
@@ -120,6 +147,8 @@ def own_values(mapping: RecordMapping, row: Row) -> dict[str, Any]:
 def _lead_values(mapping: RecordMapping, row: Lead) -> dict[str, Any]:
     values: dict[str, Any] = {"title": row.title, "budget": format_budget(row.budget, mapping.places)}
     values |= {"tags": sorted(row.tags)} | _reference(mapping, RecordKind.CONTACT, "contact", row.contact_id)
+    others = (mapping.there(RecordKind.CONTACT, row_id) for row_id in mapping.others(row.id))
+    values["contacts"] = sorted(filter(None, others))
     values |= _reference(mapping, RecordKind.USER, "responsible", row.responsible_id)
     stage = mapping.there(RecordKind.STAGE, row.stage_id)
     return values | ({"stage": stage} if stage else {})
@@ -162,8 +191,10 @@ def accepted_values(mapping: RecordMapping, kind: RecordKind, values: Mapping[st
         member = mapping.here(RecordKind.USER, read["responsible"])
         kept |= {"responsible_id": member} if member or not read["responsible"] else {}
     if kind == RecordKind.LEAD and "contact" in read:
-        contact = mapping.here(RecordKind.CONTACT, read["contact"])
-        kept |= {"contact_id": contact} if contact or not read["contact"] else {}
+        main = mapping.present([mapping.here(RecordKind.CONTACT, read["contact"])])
+        kept |= {"contact_id": next(iter(main), None)} if main or not read["contact"] else {}
+    if kind == RecordKind.LEAD and "contacts" in read:
+        kept["other_contact_ids"] = other_contacts(mapping, read)
     if kind == RecordKind.TASK and "due_at" in read:
         kept["due_at"] = datetime.fromisoformat(read["due_at"]) if read["due_at"] else None
     for link, row in mapping.fields(kind):
@@ -215,6 +246,29 @@ def _email(text: str) -> str:
         return email_addresses.validate_email(text.strip())
     except Invalid:
         return ""
+
+
+def other_contacts(mapping: RecordMapping, values: Mapping[str, Any]) -> list[str]:
+    """Return the ids here of the further contacts that the values of a lead name."""
+    return mapping.present(mapping.here(RecordKind.CONTACT, external_id) for external_id in values["contacts"])
+
+
+def kept_contacts(mapping: RecordMapping, row: Lead, values: Mapping[str, Any], record: CrmRecord) -> list[str]:
+    """Return the further contacts with which a lead is written, with those there that the platform does not know."""
+    mapping.load(RecordKind.CONTACT, contacts_of(record.values))
+    main = values.get("contact", record.values.get("contact"))
+    held = {row.contact_id, *mapping.others(row.id)}
+    known = {contact: mapping.here(RecordKind.CONTACT, contact) for contact in contacts_of(record.values)}
+    kept = {contact for contact, row_id in known.items() if row_id is None or row_id in held}
+    return sorted((kept | set(values.get("contacts", own_values(mapping, row)["contacts"]))) - {main})
+
+
+def known_contacts(mapping: RecordMapping, values: Mapping[str, Any]) -> list[str]:
+    """Return those further contacts of a lead's values that the platform knows, as `own_values` has them."""
+    mapping.load(RecordKind.CONTACT, values["contacts"])
+    rows = {mapping.here(RecordKind.CONTACT, contact) for contact in values["contacts"]}
+    shown = {mapping.there(RecordKind.CONTACT, row_id) for row_id in rows}
+    return sorted(filter(None, shown - {values.get("contact")}))
 
 
 def spelled_phones(mapping: RecordMapping, own: list[str], external: list[str]) -> list[str]:

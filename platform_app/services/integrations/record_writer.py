@@ -14,10 +14,10 @@ from sqlmodel import col
 from platform_app import events
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, PlatformError
-from platform_app.integrations.base import FIELD_PREFIX, CrmRecord
+from platform_app.integrations.base import FIELD_PREFIX, CrmRecord, contacts_of
 from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
-from platform_app.services.crm import contacts, crm_changes, leads, notes, tasks
+from platform_app.services.crm import contact_links, contacts, crm_changes, leads, notes, tasks
 from platform_app.services.integrations import connections, person_lookup, record_values, write_results
 from platform_app.services.integrations.record_merge import Merged, Sides, merge
 from platform_app.services.integrations.record_values import ORDER, RecordMapping, Row
@@ -88,9 +88,10 @@ class RecordWriter:
 
     def _load_references(self, kind: RecordKind, records: list[CrmRecord]) -> None:
         """Read the links of the contacts and leads that records refer to."""
-        for of, name in ((RecordKind.CONTACT, "contact"), (RecordKind.LEAD, "lead")):
-            if of != kind:
-                self.mapping.load(of, [str(record.values.get(name) or "") for record in records])
+        if kind != RecordKind.CONTACT:
+            self.mapping.load(RecordKind.CONTACT, [held for record in records for held in contacts_of(record.values)])
+        if kind != RecordKind.LEAD:
+            self.mapping.load(RecordKind.LEAD, [str(record.values.get("lead") or "") for record in records])
 
     def _lock(self, kind: RecordKind, external_ids: Iterable[str]) -> tuple[dict[str, CrmLink], dict[str, Row]]:
         """Return the links of records by external id and their rows by id, locked as a change by hand locks them."""
@@ -98,6 +99,8 @@ class RecordWriter:
         query = query.where(CrmLink.kind == kind, col(CrmLink.external_id).in_(external_ids)).order_by(CrmLink.id)
         row_ids = [row_id for row_id in self.session.exec(query.with_only_columns(CrmLink.row_id)).all() if row_id]
         rows = write_results.lock_rows(self.session, self.connection.tenant_id, kind, row_ids)
+        if kind == RecordKind.LEAD:
+            self.mapping.load_contacts(rows)
         links = self.session.exec(query.with_for_update()).all()
         return {str(link.external_id): link for link in links}, rows
 
@@ -114,9 +117,18 @@ class RecordWriter:
             contacts.add_existing(self.session, [row for _, row in made if isinstance(row, Contact)])
         else:
             self.session.add_all(row for _, row in made)
+            self._link_others(made)
         self.session.add_all(self._new_link(record, row) for record, row in made)
         self.session.flush()
         self.applied.created += len(made)
+
+    def _link_others(self, made: list[tuple[CrmRecord, Row]]) -> None:
+        """Store the further contacts of leads that are no news."""
+        for record, row in made:
+            if isinstance(row, Lead):
+                others = record_values.other_contacts(self.mapping, record.values)
+                self.mapping.set_others(row.id, contact_links.without_main(others, row.contact_id))
+                contact_links.add(self.session, row, others)
 
     def _build(self, record: CrmRecord) -> Row | None:
         """Return the row of a record that is no news, None if it has no place or cannot be taken over."""
@@ -177,7 +189,8 @@ class RecordWriter:
         self._complete(record)
         if is_stale or row is None or getattr(row, "deleted_at", None) is not None:
             return Merged()
-        self._load_subjects(row)
+        if isinstance(row, Lead):
+            self.mapping.load(RecordKind.CONTACT, contacts_of(record.values), [row.contact_id])
         sides = Sides(
             record_values.own_values(self.mapping, row),
             record.values,
@@ -203,15 +216,17 @@ class RecordWriter:
         for link, _ in self.mapping.fields(record.kind):
             record.values.setdefault(f"{FIELD_PREFIX}{link.external_id}", "")
 
-    def _load_subjects(self, row: Row) -> None:
-        if isinstance(row, Lead):
-            self.mapping.load(RecordKind.CONTACT, row_ids=[row.contact_id])
-
     def _take(self, record: CrmRecord, row: Row, merged: Merged) -> None:
         """Change a row by the services that people use; a value that is not accepted is left out."""
         values = record_values.accepted_values(self.mapping, record.kind, merged.take)
         if isinstance(row, Lead):
+            others = self.mapping.others(row.id)
+            if leads.OTHERS in values:  # contacts that the CRM does not have yet stay
+                values[leads.OTHERS] += [held for held in others if not self.mapping.there(RecordKind.CONTACT, held)]
+            elif "contact_id" in values:
+                values[leads.OTHERS] = self.mapping.present(others)
             self._change(lambda kept: leads.update_row(self.session, self.who, row, kept), values)
+            self.mapping.load_contacts([row.id])
             stage_id = self.mapping.here(RecordKind.STAGE, merged.take.get("stage"))
             if stage_id:
                 leads.move_to_stage(self.session, self.who, row.id, stage_id)

@@ -8,6 +8,7 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned
 from platform_app.integrations.base import CrmWrite, CrmWritten
 from platform_app.jobs import RunningJob
+from platform_app.models.crm import Lead
 from platform_app.models.event import ActivityKind
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.feed import activity
@@ -46,6 +47,7 @@ def record(job: RunningJob, connection_id: str, writes: list[CrmWrite], written:
         links = locked_links(session, job.tenant_id, [write.key for write in writes])
         rows = rows_of(session, list(links.values()))
         mapping = RecordMapping(session, connection)
+        mapping.load(RecordKind.CONTACT, row_ids=[row.contact_id for row in rows.values() if isinstance(row, Lead)])
         for write in writes:
             link, result = links.get(write.key), ended.get(write.key)
             if link is None or result is None:
@@ -54,14 +56,22 @@ def record(job: RunningJob, connection_id: str, writes: list[CrmWrite], written:
                 _fail(session, connection, link, result)
                 continue
             own = record_values.own_values(mapping, rows[link.row_id or ""]) if link.row_id in rows else {}
-            phones = record_values.accepted_phones(mapping, write.values.get("phones", []))
-            _settle(link, write, result, own=own, phones=phones)
+            _settle(link, write, result, own=own, sent=_sent_values(mapping, write))
         job.record_progress(session)
 
 
-def _settle(link: CrmLink, write: CrmWrite, result: CrmWritten, *, own: dict[str, Any], phones: list[str]) -> None:
+def _sent_values(mapping: RecordMapping, write: CrmWrite) -> dict[str, Any]:
+    """Return the values that were sent, as those of a row are: what the platform does not know is left out."""
+    sent = dict(write.values)
+    if "phones" in sent:
+        sent["phones"] = record_values.accepted_phones(mapping, sent["phones"])
+    if "contacts" in sent:
+        sent["contacts"] = record_values.known_contacts(mapping, {**write.before, **sent})
+    return sent
+
+
+def _settle(link: CrmLink, write: CrmWrite, result: CrmWritten, *, own: dict[str, Any], sent: dict[str, Any]) -> None:
     """Store what both sides hold after a write: the values that were sent, by what they are on either side."""
-    sent = write.values | ({"phones": phones} if "phones" in write.values else {})
     link.external_values = link.external_values | write.values
     link.own_values = link.own_values | {name: value for name, value in sent.items() if name in own or not own}
     link.external_id, link.begun_at = link.external_id or result.external_id, None

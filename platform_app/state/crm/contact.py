@@ -129,6 +129,8 @@ class ContactState(CrmCard, rx.State):
 
     async def _load_specific(self, card: Card, names: dict[str, str]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
+        further = [lead.contact_id for lead in card.leads if lead.contact_id != self._contact_id]
+        names = names | await fetch(self, contacts.contact_names, further)
         self.leads = [lead_row(lead, names, identity, language) for lead in card.leads]
         row = await fetch(self, contacts.get, self._contact_id)
         self.opted_out = row.opted_out_at is not None

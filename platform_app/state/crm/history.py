@@ -60,6 +60,7 @@ FIELD_LABELS = {
     "title": "Title",
     "budget": "Budget",
     "contact_id": "Contact",
+    "other_contact_ids": "Other contacts",
     "responsible_id": "Owner|lead",
     "source": "Source",
 }

@@ -9,7 +9,8 @@ from platform_app.db import Transaction
 from platform_app.errors import NotFound
 from platform_app.models.crm import Contact, Holder, Lead, StageKind
 from platform_app.models.person import Identity, Role
-from platform_app.services.crm import contacts, leads, pipelines
+from platform_app.services.crm import contacts, lead_contacts, leads, pipelines
+from platform_app.services.crm.cards import Card
 from platform_app.state.console.base import call, fetch, handler
 from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.crm.card import CrmCard
@@ -26,6 +27,15 @@ class StageStep:
     is_passed: bool
 
 
+@dataclass
+class ContactLine:
+    """A further contact of the lead."""
+
+    id: str
+    name: str
+    address: str  # phone number or e-mail address
+
+
 class LeadState(CrmCard, rx.State):
     """The lead in the address."""
 
@@ -36,14 +46,16 @@ class LeadState(CrmCard, rx.State):
     responsible: str = NONE
     contact: str = ""
     contact_name: str = ""
+    other_contacts: list[ContactLine] = []
     contact_dialog_open: bool = False
+    adds_contact: bool = False  # the dialog adds a contact in place of changing the main one
     candidates: list[Option] = []
     _lead_id: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the lead and fill the form."""
-        self.card_key, self.contact_dialog_open, self.candidates = "", False, []
+        self.card_key, self.contact_dialog_open, self.adds_contact, self.candidates = "", False, False, []
         self.stages = await fetch(self, stage_options)
         row = await fetch(self, leads.get, self._id_from_path())
         self._lead_id = row.id
@@ -54,13 +66,12 @@ class LeadState(CrmCard, rx.State):
             "tags": ", ".join(row.tags),
         }
         await self._load_fields(row.fields)
-        await self._set_lead(row)
         await self._load_related()
 
     @handler(Role.OPERATOR)
     async def move(self, stage_id: str) -> None:
         """Move the lead to a stage."""
-        await self._set_lead(await call(self, leads.move_to_stage, self._lead_id, stage_id))
+        await call(self, leads.move_to_stage, self._lead_id, stage_id)
         await self._load_related()
 
     @handler(Role.OPERATOR)
@@ -71,10 +82,22 @@ class LeadState(CrmCard, rx.State):
 
     @handler(Role.OPERATOR)
     async def set_contact_dialog_open(self, is_open: bool) -> None:
-        """Open or close the search for the lead's contact."""
-        self.contact_dialog_open, self.candidates = is_open, []
+        """Open or close the search for the lead's main contact."""
+        self.contact_dialog_open, self.adds_contact, self.candidates = is_open, False, []
         if is_open:
             await self._search_candidates("")
+
+    @handler(Role.OPERATOR)
+    async def add_contact(self) -> None:
+        """Open the search for a further contact."""
+        self.contact_dialog_open, self.adds_contact = True, True
+        await self._search_candidates("")
+
+    @handler(Role.OPERATOR)
+    async def remove_contact(self, contact_id: str) -> None:
+        """Take a further contact from the lead."""
+        await call(self, lead_contacts.remove, self._lead_id, contact_id)
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def search_contacts(self, search: str) -> None:
@@ -83,26 +106,38 @@ class LeadState(CrmCard, rx.State):
 
     @handler(Role.OPERATOR)
     async def set_contact(self, contact_id: str) -> None:
-        """Set the contact of the lead, "" for none."""
+        """Set the main contact of the lead, "" for none, or add a further one if the dialog was opened for that."""
+        if self.adds_contact and contact_id:
+            await call(self, lead_contacts.add, self._lead_id, contact_id)
+        else:
+            await self._save_values({"contact_id": contact_id})
+        self.contact_dialog_open = self.adds_contact = False
+        await self._load_related()
+
+    @handler(Role.OPERATOR)
+    async def make_main(self, contact_id: str) -> None:
+        """Make a further contact the main one, which becomes a further one."""
         await self._save_values({"contact_id": contact_id})
-        self.contact_dialog_open = False
         await self._load_related()
 
     def _subject(self) -> tuple[Holder, str]:
         return Holder.LEAD, self._lead_id
 
     async def _save_values(self, values: dict[str, Any]) -> None:
-        await self._set_lead(await call(self, leads.save, self._lead_id, values))
+        await call(self, leads.save, self._lead_id, values)
 
     async def _search_candidates(self, search: str) -> None:
         found, _ = await fetch(self, contacts.list_contacts, search=search, page_size=8)
         self.candidates = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
-    async def _set_lead(self, row: Lead) -> None:
+    async def _load_specific(self, card: Card, names: dict[str, str]) -> None:
+        row = await fetch(self, leads.get, self._lead_id)
         self.title, self.stage, self.responsible = row.title, row.stage_id, row.responsible_id or NONE
         self.pipeline_stages = await fetch(self, _stage_steps, row.stage_id)
         contact = await fetch(self, _find_contact, row)
         self.contact, self.contact_name = (contact.id, contact.name) if contact else ("", "")
+        others = await fetch(self, lead_contacts.list_others, row.id)
+        self.other_contacts = [ContactLine(other.id, other.name, other.phone or other.email) for other in others]
 
 
 def _stage_steps(session: Transaction, who: Identity, stage_id: str) -> list[StageStep]:
