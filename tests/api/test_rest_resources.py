@@ -66,6 +66,23 @@ async def test_leads_and_tasks(who: Identity) -> None:
     assert (await ask(key, "GET", f"/leads/{lead['id']}")).status_code == 404
 
 
+async def test_the_contacts_of_a_lead(who: Identity) -> None:
+    key, stage_id = a_key(who), a_stage(who)
+    anna, boris = [(await good(key, "POST", "/contacts", {"name": name}))["id"] for name in ("Anna", "Boris")]
+    body = {"title": "Bike", "stage_id": stage_id, "contact_id": anna, "other_contact_ids": [boris]}
+    lead = await good(key, "POST", "/leads", body)
+    assert (lead["contact_id"], lead["other_contact_ids"]) == (anna, [boris])
+    await good(key, "POST", "/leads", {"title": "Boat", "stage_id": stage_id})
+    (listed,) = (await good(key, "GET", f"/leads?contact_id={boris}"))["data"]
+    assert (listed["id"], listed["other_contact_ids"]) == (lead["id"], [boris])
+    moved = await good(key, "PATCH", f"/leads/{lead['id']}", {"contact_id": boris})
+    assert (moved["contact_id"], moved["other_contact_ids"]) == (boris, [anna])
+    changed = await good(key, "PATCH", f"/leads/{lead['id']}", {"other_contact_ids": []})
+    assert changed == await good(key, "GET", f"/leads/{lead['id']}") and changed["other_contact_ids"] == []
+    foreign = {"other_contact_ids": ["0" * 32]}
+    assert (await ask(key, "PATCH", f"/leads/{lead['id']}", foreign)).status_code == 404
+
+
 async def test_agents(who: Identity) -> None:
     key, agent_id = a_key(who), published(who, name="Vera", instructions="Be brief.")
     assert [one["name"] for one in (await good(key, "GET", "/agents"))["data"]] == ["Vera"]

@@ -251,3 +251,32 @@ def test_a_field_of_ones_own_reaches_cards_and_scripts(desk: Desk) -> None:
     page.goto(f"{desk.recorded.address}{agent}/scripts")
     page.get_by_role("button", name=desk.t("Create script")).click()
     expect(page.get_by_role("button", name=re.compile(re.escape(variable)))).to_be_attached()
+
+
+def test_a_lead_has_several_contacts(desk: Desk) -> None:
+    page, names = desk.page, [f"{name} {desk.language}" for name in ("Anna", "Boris")]
+    for name in names:
+        desk.create_contact(name, "+7 911 000-22-33")
+    desk.open("/leads")
+    page.get_by_role("button", name=desk.t("Create lead")).click()
+    page.wait_for_url(re.compile("/leads/[0-9a-f]{32}"))
+    others = page.locator("#other_contacts")
+    for button, name in (("Change contact…", names[0]), ("Add contact…", names[1])):
+        page.get_by_role("button", name=desk.t(button)).click()
+        page.get_by_label(desk.t("Search by name, phone or email")).fill(name)
+        page.get_by_role("dialog").get_by_role("button", name=re.compile(name)).click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(others.get_by_role("link")).to_have_text([names[1]])
+    for width, scheme in ((1440, "light"), (1440, "dark"), (390, "light")):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        keep(page, f"lead-contacts-{desk.language}-{width}-{scheme}")
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.get_by_role("button", name=desk.t("Make “{title}” the main contact", title=names[1])).click()
+    expect(others.get_by_role("link")).to_have_text([names[0]])
+    others.get_by_role("link").click()
+    expect(page.get_by_text(desk.t("Main contact: {name}", name=names[1]))).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name=desk.t("Remove “{title}” from this lead", title=names[0])).click()
+    expect(others).to_have_count(0)
+    assert faults(page, "contacts of a lead") == []
