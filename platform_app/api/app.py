@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 
 from platform_app.api import hook_routes, resources
 from platform_app.api.analytics import analytics_csv
-from platform_app.api.attachments import attachment
+from platform_app.api.attachments import attachment, linked_media
 from platform_app.api.audit import audit_csv
 from platform_app.api.crm_oauth import finish_crm_sign_in
 from platform_app.api.files import name_taken, refused_rows, replace_source_file, source_file, upload, upload_contacts
@@ -47,6 +47,7 @@ api = Starlette(
         find_tenant_of_sign_in,
         finish_mail_sign_in,
         attachment,
+        linked_media,
         show_unsubscribe,
         unsubscribe,
         healthz,

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
-from platform_app.channels import kommo_access
+from platform_app.channels import bot_requests, kommo_access
 from platform_app.channels.bot_requests import no_file
 from platform_app.channels.channel_kind import ChannelKind, ChannelSettings
 from platform_app.channels.kommo_access import CHANNEL, KommoAccess, channel_errors
@@ -31,7 +31,7 @@ from platform_app.channels.push_channel import (
 )
 from platform_app.clock import now
 from platform_app.integrations import form_trees
-from platform_app.integrations.kommo import bot_tokens, entities, errors
+from platform_app.integrations.kommo import bot_tokens, chat_files, entities, errors
 from platform_app.integrations.kommo.bot_tokens import BotToken
 from platform_app.integrations.kommo.client import KommoClient, embedded
 from platform_app.integrations.kommo.hosts import product_of
@@ -130,9 +130,12 @@ class SalesbotBridge(PushChannel):
         return Batch(answered, str(until))
 
     def download(self, secret: str, outside_id: str) -> bytes:
-        """Raises MessageRefused: a bot is told no files."""
-        refusal = no_file(CHANNEL)
-        raise refusal
+        """Return a file that a manager attached in Kommo: the vendor's hosts alone are asked."""
+        if not chat_files.is_vendor_file(outside_id):
+            refusal = no_file(CHANNEL)
+            raise refusal
+        address, headers, is_trusted = chat_files.request_of(outside_id)
+        return bot_requests.download(CHANNEL, address, is_trusted=is_trusted, headers=headers)
 
     def is_genuine(self, post: ChannelPost, *, secret: str, key: str, account_id: str) -> bool:
         """Return whether a request is signed with the secret of the integration, for this account."""

@@ -101,10 +101,10 @@ class AttachmentKind(StrEnum):
 
 
 class Attachment(Owned, table=True):
-    """A file that a contact attached to a message, with the text that a model made of a picture or recording.
+    """A file that a contact, or a manager in Kommo, attached to a message.
 
-    It stays at the channel and is fetched when a member opens it. That of a web chat is stored, and so are pictures and
-    recordings once they were fetched.
+    Of a contact's picture or recording it has the text that a model made. It stays at the channel and is fetched when a
+    member opens it. That of a web chat is stored, and so are pictures and recordings once they were fetched.
     """
 
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")

@@ -15,6 +15,7 @@ class ShownState(StrEnum):
     """How far a message has come on its way into Kommo, or what Kommo was told of one that came from there."""
 
     SENDING = "sending"  # a request is under way; it stays so if the worker dies
+    PARTIAL = "partial"  # some of its parts are shown, the others follow
     SHOWN = "shown"
     FAILED = "failed"
     UNCERTAIN = "uncertain"  # whether it is shown is not known; it is not sent again
@@ -45,3 +46,4 @@ class KommoChatMessage(Owned, table=True):
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
     outside_id: str | None = Field(default=None, max_length=100)  # of a message that came from Kommo
     state: ShownState = Field(sa_type=enum_column(ShownState))
+    parts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # that have been sent there

@@ -5,7 +5,7 @@ from collections import Counter
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo.server import FakeKommo
-from platform_app.models.crm import Lead
+from platform_app.models.crm import Lead, LeadContact
 from platform_app.models.integration import CrmLink, CrmSync, RecordKind, SyncState
 from platform_app.models.person import Identity
 from platform_app.services.integrations import synchronization
@@ -33,8 +33,9 @@ def test_a_first_synchronization_with_a_worker_that_dies(
     own_redis: OwnRedis, who: Identity, new_worker: NewWorker, kommo: FakeKommo
 ) -> None:
     at = int(now().timestamp()) - 86_400
+    both = [kommo.data.add("contacts", name=name, created_at=at, updated_at=at)["id"] for name in ("Anna", "Boris")]
     for number in range(LEADS):
-        kommo.data.add("leads", name=f"Lead {number}", created_at=at, updated_at=at)
+        kommo.data.add("leads", name=f"Lead {number}", contacts=both, created_at=at, updated_at=at)
     connection_id = connect(who, kommo)
     call(who, synchronization.start, connection_id)
     worker = new_worker("worker", PLATFORM_LEASE_SECONDS="1")
@@ -49,9 +50,10 @@ def test_a_first_synchronization_with_a_worker_that_dies(
         wait_for(worker.is_up, 60)
         kommo.is_cut = False
     wait_for(lambda: reached(who).state == SyncState.DONE, 240)
-    assert (reached(who).created, reached(who).refused, leads_read(who)) == (LEADS, 0, LEADS)
+    assert (reached(who).created, reached(who).refused, leads_read(who)) == (LEADS + 2, 0, LEADS)
     with session_scope(who.tenant_id, read_only=True) as session:
         titles = Counter(session.exec(owned(Lead, who.tenant_id).with_only_columns(Lead.title)).all())
     assert len(titles) == LEADS and set(titles.values()) == {1}
+    assert len({link.lead_id for link in rows(who, LeadContact)}) == len(rows(who, LeadContact)) == LEADS
     assert len([link for link in rows(who, CrmLink) if link.kind == RecordKind.LEAD]) == LEADS
     assert events(who, "lead_created") == [] and kommo.rates.most <= 7

@@ -9,23 +9,28 @@ import pytest
 import time_machine
 
 from platform_app.channels.kommo_bridge import KOMMO
+from platform_app.channels.push_channel import AttachedFile
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.demo.fake_kommo.server import FakeKommo
 from platform_app.errors import Invalid
+from platform_app.files import tenant_files
+from platform_app.integrations.kommo import chat_files
 from platform_app.models.agent import Channel
-from platform_app.models.channel import ChannelAccount
+from platform_app.models.channel import Attachment, AttachmentKind, ChannelAccount
 from platform_app.models.conversation import Author, ConversationState, Message, MessageState
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
 from platform_app.models.person import Identity
-from platform_app.services.channels import channel_access, channel_accounts
+from platform_app.services.channels import attachments, channel_access, channel_accounts
 from platform_app.services.chat import agent_messages, conversations, hand_off, member_messages
 from platform_app.services.crm import contacts
 from platform_app.services.kommo import own_chats, shown_messages
 from tests.api_client import client
+from tests.conftest import forget_process_state
 from tests.talking import call, published
 from tests.visiting import a_chat, rows, the_talk, write
 
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
 AMOJO = "cccccccc-0000-4000-8000-000000000001"
 
 
@@ -53,6 +58,21 @@ def talk(who: Identity, account: ChannelAccount) -> str:
     """The id of a conversation in the web chat."""
     write(who, a_chat(who), "How much is it?")
     return the_talk(who).id
+
+
+def public(env: pytest.MonkeyPatch) -> None:
+    env.setenv("PLATFORM_PUBLIC_URL", "https://agents.example.com")
+    forget_process_state()
+
+
+def attach(who: Identity, *files: tuple[str, str]) -> list[str]:
+    """Attach files of a label and name to the customer's message, as their channel does; return their ids."""
+    message = next(row for row in rows(who, Message) if row.author == Author.CONTACT)
+    with session_scope(who.tenant_id) as session:
+        chat = session.exec(owned(ChannelAccount, who.tenant_id).where(ChannelAccount.kind == Channel.KOMMO)).one()
+        made = [AttachedFile(label, name=name, outside_id=f"file-{name}") for label, name in files]
+        attachments.add(session, chat, message.id, made)
+    return [row.id for row in rows(who, Attachment)]
 
 
 def show(seconds: float = 2) -> None:
@@ -230,3 +250,83 @@ def test_an_id_that_leads_elsewhere_is_refused(who: Identity, unpaced: FakeKommo
     with pytest.raises(Invalid) as refused:
         own_chats.connect(who, account.id, values(unpaced, channel_id="a/../b"))
     assert refused.value.field == "channel_id"
+
+
+def test_files_of_customers_are_shown_in_kommo_at_addresses_that_end(
+    who: Identity, unpaced: FakeKommo, account: ChannelAccount, talk: str, env: pytest.MonkeyPatch
+) -> None:
+    public(env)
+    first, _, _ = attach(who, ("Photo", "bike.png"), ("Voice message", ""), ("File", "list.pdf"))
+    with session_scope(who.tenant_id) as session:
+        row = session.get(Attachment, first)
+        assert row is not None
+        stored = tenant_files.save_bytes(who.tenant_id, PNG)
+        row.stored_as, row.size, row.sha256 = stored.stored_as, stored.size, stored.sha256
+    unpaced.fail_next("POST", "/v2/origin/custom/", count=1, skip=1, status=429)
+    for seconds in (2, 40, 80):
+        show(seconds)
+    shown = [message["message"] for message in unpaced.chats.messages[talk]]
+    assert [(held["type"], held["text"], held["file_name"]) for held in shown] == [
+        ("picture", "How much is it?", "bike.png"),
+        ("voice", "", ""),
+        ("file", "", "list.pdf"),
+    ]
+    assert [held["file_size"] for held in shown] == [len(PNG), 0, 0]
+    assert [row.state for row in rows(who, KommoChatMessage)] == [ShownState.SHOWN]
+    path = shown[0]["media"].removeprefix("https://agents.example.com")
+
+    async def ask(*paths: str) -> list[Any]:
+        async with client() as server:
+            return [await server.get(asked) for asked in paths]
+
+    answer, forged = asyncio.run(ask(path, f"{path[:-4]}AAAA"))
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, PNG, "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"] and forged.status_code == 404
+    with time_machine.travel(now() + timedelta(days=1, minutes=1), tick=True):
+        assert asyncio.run(ask(path))[0].status_code == 404
+
+
+def test_without_a_public_address_the_text_alone_is_shown(
+    who: Identity, unpaced: FakeKommo, account: ChannelAccount, talk: str
+) -> None:
+    attach(who, ("Photo", "bike.png"))
+    show()
+    assert [message["message"] for message in unpaced.chats.messages[talk]] == [
+        {"type": "text", "text": "How much is it?"}
+    ]
+
+
+def test_a_file_of_a_manager_is_in_the_inbox_and_the_customer_gets_its_address(
+    who: Identity, unpaced: FakeKommo, account: ChannelAccount, talk: str
+) -> None:
+    told = unpaced.chats.attach("bike.png", PNG)
+    body = unpaced.chats.hook(talk, "Like this?", **told)
+    assert post(account, body, unpaced.chats.signature(body)) == 200
+    (row,) = rows(who, Attachment)
+    assert (row.name, row.kind) == ("bike.png", AttachmentKind.PICTURE)
+    assert attachments.download(who, row.id).content == PNG
+    assert rows(who, Attachment)[0].stored_as  # it stays here, should Kommo delete it
+    written = next(message for message in rows(who, Message) if message.author == Author.MEMBER)
+    assert (written.text, row.message_id) == (f"Like this?\n{told['media']}", written.id)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://amojo.kommo.com/a.png",
+        "https://amojo.kommo.com.evil.test/a.png",
+        "https://evil.test/?amojo.kommo.com",
+        "https://u:p@amojo.kommo.com/a.png",
+        "https://amojo.kommo.com:8443/a.png",
+        "https://kommo.com@127.0.0.1/a.png",
+        "//amojo.kommo.com/a.png",
+        "https://[::1",
+    ],
+)
+def test_a_file_elsewhere_is_not_fetched(
+    who: Identity, unpaced: FakeKommo, account: ChannelAccount, talk: str, address: str
+) -> None:
+    body = unpaced.chats.hook(talk, "", type="picture", media=address, file_name="../../a\x00.png")
+    assert post(account, body, unpaced.chats.signature(body)) == 200
+    assert rows(who, Attachment) == []
+    assert not chat_files.is_vendor_file(address)

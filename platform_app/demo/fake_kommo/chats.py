@@ -2,7 +2,8 @@
 
 References: developers.kommo.com, connect-channel, authorization-and-headers, send-import-messages,
 receiving-chat-webhooks: four headers, a date of at most 15 minutes, MD5 and HMAC-SHA1 in lower case; numbers as texts
-are refused; a hook is sent once and has 5 seconds.
+are refused; a hook is sent once and has 5 seconds. A message with a file names an https address (`media`), its name and
+its size as a number; what managers attach is at an address below this host, which anybody may read.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from platform_app.demo.fake_kommo.replies import Call, Refusal, Reply
 VALID_SECONDS = 15 * 60
 HOOK_SECONDS = 5.0
 TYPES = frozenset(["text", "file", "video", "picture", "voice", "audio", "sticker", "contact", "location"])
+_FILES = TYPES - {"text", "contact", "location"}
 _INTEGERS = ("timestamp", "msec_timestamp")
 
 
@@ -37,6 +39,7 @@ class ChatsServer:
         self.scopes: dict[str, str] = {}  # scope, and the account's amojo id
         self.messages: dict[str, list[dict[str, Any]]] = {}  # by our id of the conversation, as they were sent
         self.delivery: dict[str, list[dict[str, Any]]] = {}  # states that were told, by the message's id
+        self.files: dict[str, bytes] = {}  # what managers attached, by path
         self.typing: list[dict[str, Any]] = []
         self.statuses: list[int] = []  # of answers to hooks, 0: none within 5 seconds
         self.lost = 0  # hooks that were not answered with 200 and are never sent again
@@ -44,6 +47,8 @@ class ChatsServer:
 
     def answer(self, call: Call) -> Reply:
         """Answer a request. Raises Refusal if it is not signed as it has to be, or cannot be read."""
+        if call.method == "GET" and call.path in self.files:
+            return Reply(200, self.files[call.path], {"content-type": "application/octet-stream"})
         self._check(call)
         try:
             body = json.loads(call.body) if call.body else {}
@@ -138,6 +143,10 @@ class ChatsServer:
             or not isinstance(message.get("text"), str)
         ):
             wrong.append("message")
+        elif message["type"] in _FILES:
+            wrong += [name for name in ("media", "file_name") if not isinstance(message.get(name), str)]
+            wrong += ["media"] if not str(message.get("media")).startswith("https://") else []
+            wrong += ["file_size"] if type(message.get("file_size")) is not int else []
         if isinstance(sender, dict) and sender.get("ref_id") and not isinstance(payload.get("receiver"), dict):
             wrong.append("receiver")
         if not re.fullmatch(r"[\w.:-]{1,100}", str(payload.get("conversation_id", ""))):
@@ -162,6 +171,13 @@ class ChatsServer:
         told |= {"msec_timestamp": int(at * 1000), "message": message | more}
         account = next(iter(self.scopes.values()), "")
         return json.dumps({"account_id": account, "time": int(at), "message": told}).encode()
+
+    def attach(self, name: str, content: bytes) -> dict[str, Any]:
+        """Return what a hook says of a file that a manager attached."""
+        path = f"/attachments/{secrets.token_hex(8)}/{name}"
+        self.files[path] = content
+        address = f"https://amojo.kommo.com{path}"
+        return {"type": "picture", "media": address, "file_name": name, "file_size": len(content)}
 
     def signature(self, body: bytes) -> str:
         """Return the signature of a hook."""

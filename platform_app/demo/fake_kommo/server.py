@@ -43,6 +43,7 @@ class Fault:
     does_it: bool = False  # what was asked for is done, and then there is no answer
     body: bytes | None = None  # answered instead
     count: int = 1
+    skip: int = 0  # calls that go well before
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -104,6 +105,8 @@ class FakeKommo:
         if self.is_cut:
             raise NoAnswer
         fault = next((f for f in self.faults if f.method == call.method and call.path.startswith(f.path)), None)
+        if fault is not None and fault.skip:
+            fault.skip, fault = fault.skip - 1, None
         if fault is not None:
             fault.count -= 1
             if fault.count <= 0:

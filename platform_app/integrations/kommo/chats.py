@@ -67,13 +67,29 @@ class ChatMessage:
     milliseconds: int  # since 1970
     receiver: Person | None = None
     is_silent: bool = False  # no notification and no bot: for what was said before
+    file: "ChatFile | None" = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the payload of the API."""
         payload: dict[str, Any] = {"timestamp": self.milliseconds // 1000, "msec_timestamp": self.milliseconds}
         payload |= {"msgid": self.id, "conversation_id": self.conversation_id, "sender": self.sender.as_json()}
-        payload |= {"message": {"type": "text", "text": self.text}, "silent": self.is_silent}
+        shown: dict[str, Any] = {"type": "text", "text": self.text}
+        payload |= {"message": shown | (self.file.as_json() if self.file else {}), "silent": self.is_silent}
         return payload | ({"receiver": self.receiver.as_json()} if self.receiver else {})
+
+
+@dataclass(frozen=True)
+class ChatFile:
+    """A file of a message, which Kommo fetches at an address; `type` is picture, video, voice, audio or file."""
+
+    type: str
+    address: str
+    name: str = ""
+    size: int = 0  # bytes, 0 if not known
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shape of the API."""
+        return {"type": self.type, "media": self.address, "file_name": self.name, "file_size": self.size}
 
 
 class ChatsClient:
@@ -218,7 +234,8 @@ class ChatHook:
     text: str
     type: str
     at: int  # Unix seconds
-    media: str = field(default="")
+    media: str = field(default="")  # the address of a file
+    file_name: str = ""
 
 
 def read_hook(body: bytes, signature: str, secret: str) -> ChatHook | None:
@@ -247,4 +264,5 @@ def read_hook(body: bytes, signature: str, secret: str) -> ChatHook | None:
         type=read.message.type[:20],
         at=data["time"] if isinstance(data.get("time"), int) else read.timestamp,
         media=read.message.media[:2_000],
+        file_name=read.message.file_name[:200],
     )

@@ -1,14 +1,16 @@
 """Manager messages: what managers write in Kommo, in a channel of our own, goes to the contact and takes over."""
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from sqlmodel import col
 
+from platform_app.channels.push_channel import AttachedFile
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
-from platform_app.errors import Forbidden, NotFound, PlatformError
-from platform_app.integrations.kommo import chats, errors
+from platform_app.errors import Forbidden, Invalid, NotFound, PlatformError
+from platform_app.integrations.kommo import chat_files, chats, errors
 from platform_app.integrations.kommo.chats import ChatHook, ChatsClient, UntrustedHook
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
@@ -16,7 +18,9 @@ from platform_app.models.channel import ChannelAccount
 from platform_app.models.conversation import Author, Conversation
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
 from platform_app.models.person import Identity, Role
+from platform_app.services.channels import attachments
 from platform_app.services.chat import conversation_rows, hand_off, sending
+from platform_app.services.knowledge.uploads import plain_name
 from platform_app.services.kommo import own_chats
 from platform_app.services.kommo.shown_messages import MIRRORED
 
@@ -79,6 +83,7 @@ def _send(session: Transaction, row: KommoChats, hook: ChatHook) -> None:
     sending.send_for_member(session, talk, message, _manager(row, name))
     hand_off.take_over_elsewhere(session, talk, name)
     session.flush()
+    _attach(session, row, hook, message.id)
     session.add(
         KommoChatMessage(
             tenant_id=row.tenant_id,
@@ -88,6 +93,16 @@ def _send(session: Transaction, row: KommoChats, hook: ChatHook) -> None:
             state=ShownState.RECEIVED,
         )
     )
+
+
+def _attach(session: Transaction, row: KommoChats, hook: ChatHook, message_id: str) -> None:
+    """Store which file a manager attached; it is fetched when a member opens it. One elsewhere is a link alone."""
+    account, label = session.get(ChannelAccount, row.account_id), chat_files.label_of(hook.type)
+    if account is not None and label and chat_files.is_vendor_file(hook.media):
+        name = ""
+        with suppress(Invalid):  # it has a name of its own
+            name = plain_name(hook.file_name)
+        attachments.add(session, account, message_id, [AttachedFile(label, name=name, outside_id=hook.media)])
 
 
 def _manager(row: KommoChats, name: str) -> Identity:

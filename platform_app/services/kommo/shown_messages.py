@@ -1,7 +1,7 @@
 """Shown messages: shows messages of other channels in Kommo, each once, and says there how answers were delivered."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,13 +11,14 @@ from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import PlatformError
-from platform_app.integrations.kommo import chats, errors
-from platform_app.integrations.kommo.chats import ChatMessage, ChatsClient, Person
-from platform_app.models.channel import ChannelAccount, OutboundState
+from platform_app.integrations.kommo import chat_files, chats, errors
+from platform_app.integrations.kommo.chats import ChatFile, ChatMessage, ChatsClient, Person
+from platform_app.models.channel import Attachment, ChannelAccount, OutboundState
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.event import Event, EventKind
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
+from platform_app.services.channels import media_links
 from platform_app.services.chat import outbound_parts
 from platform_app.services.kommo import own_chats
 
@@ -101,7 +102,9 @@ def _work_on(tenant_id: str, chats_id: str) -> None:
 
 def _unshown(session: Transaction, row: KommoChats) -> list[str]:
     """Return the messages of newer events that are not shown yet, the oldest first."""
-    shown = owned(KommoChatMessage, row.tenant_id).where(KommoChatMessage.chats_id == row.id)
+    shown = owned(KommoChatMessage, row.tenant_id).where(
+        KommoChatMessage.chats_id == row.id, KommoChatMessage.state != ShownState.PARTIAL
+    )
     query = owned(Event, row.tenant_id).where(
         col(Event.at) >= row.since,
         col(Event.kind).in_(KINDS),
@@ -115,33 +118,70 @@ def _unshown(session: Transaction, row: KommoChats) -> list[str]:
 
 
 def _show(work: _Work, message_id: str) -> None:
-    """Show a message, recorded before it is sent, so that it is never sent twice."""
+    """Show a message with its files; each part is recorded before it is sent, so that it is never sent twice."""
     with session_scope(work.tenant_id) as session:
         message = session.get(Message, message_id)
         talk = session.get(Conversation, message.conversation_id) if message is not None else None
-        shown = KommoChatMessage(
-            tenant_id=work.tenant_id, chats_id=work.chats_id, message_id=message_id, state=ShownState.SENDING
-        )
         if message is None or talk is None:
             return
-        session.add(shown)
-        session.flush()
-        made = _chat_message(session, work, talk, message)
-    try:
-        work.client.send(work.scope, made)
-        state = ShownState.SHOWN
-    except errors.Uncertain:
-        state = ShownState.UNCERTAIN
-    except (errors.RefusedFields, errors.EntityNotFound) as error:
-        log.warning("a message is not shown in Kommo", message_id=message_id, reason=str(error))
-        state = ShownState.FAILED
-    except errors.KommoError:  # nothing was done: it is shown later
-        with session_scope(work.tenant_id) as session:
-            kept = session.get(KommoChatMessage, shown.id)
-            if kept is not None:
-                session.delete(kept)
-        raise
-    _set(work.tenant_id, shown.id, state)
+        shown = _started(session, work, message_id)
+        shown_id, done = shown.id, shown.parts
+        parts = _chat_messages(session, work, talk, message)
+    state = ShownState.SHOWN
+    for place, part in enumerate(parts[done:], done):
+        if place:
+            _set(work.tenant_id, shown_id, ShownState.SENDING, parts=place)
+        try:
+            work.client.send(work.scope, part)
+        except errors.Uncertain:
+            state = ShownState.UNCERTAIN
+        except (errors.RefusedFields, errors.EntityNotFound) as error:
+            log.warning("a message is not shown in Kommo", message_id=message_id, reason=str(error))
+            state = ShownState.FAILED
+        except errors.KommoError:  # nothing was done: it is shown later
+            _put_off(work.tenant_id, shown_id, place)
+            raise
+    _set(work.tenant_id, shown_id, state, parts=len(parts))
+
+
+def _started(session: Transaction, work: _Work, message_id: str) -> KommoChatMessage:
+    """Return the row of a message that is being shown: a new one, or that of one whose other parts follow."""
+    query = owned(KommoChatMessage, work.tenant_id).where(
+        KommoChatMessage.chats_id == work.chats_id, KommoChatMessage.message_id == message_id
+    )
+    row: KommoChatMessage = session.exec(query.with_for_update()).first() or KommoChatMessage(
+        tenant_id=work.tenant_id, chats_id=work.chats_id, message_id=message_id, state=ShownState.SENDING
+    )
+    row.state = ShownState.SENDING
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _put_off(tenant_id: str, shown_id: str, place: int) -> None:
+    """Let the parts of a message from a place on be sent later."""
+    with session_scope(tenant_id) as session:
+        row = session.get(KommoChatMessage, shown_id)
+        if row is not None and place == 0:
+            session.delete(row)
+        elif row is not None:
+            row.state, row.parts = ShownState.PARTIAL, place
+
+
+def _chat_messages(session: Transaction, work: _Work, talk: Conversation, message: Message) -> list[ChatMessage]:
+    """Return a message as it is shown in Kommo: the text with the first file, and one for each further file.
+
+    Without an address at which Kommo could fetch them, the text alone says what was attached.
+    """
+    first = _chat_message(session, work, talk, message)
+    query = owned(Attachment, work.tenant_id).where(Attachment.message_id == message.id)
+    files = [
+        ChatFile(chat_files.type_of(row.label), address, row.name, row.size)
+        for row in session.exec(query.order_by(Attachment.id)).all()
+        if (address := media_links.link(work.tenant_id, row.id))
+    ]
+    shown = [replace(first, file=file, id=f"{message.id}-{place}", text="") for place, file in enumerate(files)]
+    return [replace(shown[0], id=first.id, text=first.text), *shown[1:]] if shown else [first]
 
 
 def _chat_message(session: Transaction, work: _Work, talk: Conversation, message: Message) -> ChatMessage:
@@ -210,10 +250,11 @@ def _show_typing(work: _Work, conversation_id: str, writer: Person) -> None:
         log.info("typing was not shown in Kommo", reason=error.sentence)
 
 
-def _set(tenant_id: str, shown_id: str, state: ShownState) -> None:
+def _set(tenant_id: str, shown_id: str, state: ShownState, *, parts: int = 1) -> None:
     with session_scope(tenant_id) as session:
         mine = owned_update(KommoChatMessage, tenant_id).where(col(KommoChatMessage.id) == shown_id)
-        session.execute(mine.values(state=state).execution_options(synchronize_session=False))
+        changes = {"state": state, "parts": parts}
+        session.execute(mine.values(**changes).execution_options(synchronize_session=False))
 
 
 def _finish(
