@@ -130,7 +130,10 @@ class SalesbotBridge(PushChannel):
         return Batch(answered, str(until))
 
     def download(self, secret: str, outside_id: str) -> bytes:
-        """Return a file that a manager attached in Kommo: the vendor's hosts alone are asked."""
+        """Return a file that a manager attached in Kommo: the vendor's hosts alone are asked.
+
+        Raises MessageRefused if it is elsewhere, is not there or is too large, TemporaryFailure if there is no answer.
+        """
         if not chat_files.is_vendor_file(outside_id):
             refusal = no_file(CHANNEL)
             raise refusal

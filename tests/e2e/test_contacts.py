@@ -262,7 +262,7 @@ def test_a_lead_has_several_contacts(desk: Desk) -> None:
     page.wait_for_url(re.compile("/leads/[0-9a-f]{32}"))
     others = page.locator("#other_contacts")
     for button, name in (("Change contact…", names[0]), ("Add contact…", names[1])):
-        page.get_by_role("button", name=desk.t(button)).click()
+        page.get_by_role("button", name=desk.t(button), exact=True).click()
         page.get_by_label(desk.t("Search by name, phone or email")).fill(name)
         page.get_by_role("dialog").get_by_role("button", name=re.compile(name)).click()
         expect(page.get_by_role("dialog")).to_have_count(0)

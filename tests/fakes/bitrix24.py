@@ -239,8 +239,7 @@ class FakeBitrix:
                     held |= {(made := str(next(self._ids))): item | {"ID": made}}
             row |= {name: list(held.values())} if name in fields else {}
         row |= {name: value for name, value in fields.items() if name not in ("PHONE", "EMAIL", "CONTACT_IDS")}
-        if "CONTACT_IDS" in fields:
-            self.link(row_id, *_listed(fields["CONTACT_IDS"]))
+        self.link(row_id, *_listed(fields["CONTACT_IDS"])) if "CONTACT_IDS" in fields else None
         row |= {"UF_CRM_TASK": _listed(fields["UF_CRM_TASK"])} if "UF_CRM_TASK" in fields else {}
         row["CHANGED_DATE" if noun == "task" else "DATE_MODIFY"] = self.moment()
 
@@ -251,15 +250,11 @@ class FakeBitrix:
 
     def _deal_contacts(self, action: str, params: Item) -> Any:
         """Return, set or delete the contacts of a deal; one of them is the main one."""
-        deal = params["id"]
-        if deal not in self.rows["deal"]:
-            raise Refused(400, "", "Not found")
+        deal, main = params["id"], str(self.rows["deal"][params["id"]].get("CONTACT_ID") or "0")
         if action == "get":
-            main = str(self.rows["deal"][deal].get("CONTACT_ID") or "0")
-            held = self.bindings.get(deal, [main] if main != "0" else [])
+            held = self.bindings.get(deal, [main] * (main != "0"))
             return [{"CONTACT_ID": int(n), "SORT": 10, "IS_PRIMARY": "Y" if n == main else "N"} for n in held]
-        items = sorted(_listed(params.get("items")), key=lambda item: item["IS_PRIMARY"] != "Y")
-        self.link(deal, *(str(item["CONTACT_ID"]) for item in items))
+        self.link(deal, *(str(item["CONTACT_ID"]) for item in _listed(params.get("items"))))
         return True
 
     def _change_deal(self, params: Item) -> bool:

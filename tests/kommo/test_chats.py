@@ -8,8 +8,9 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.demo.fake_kommo.server import FakeKommo
-from platform_app.integrations.kommo import chats, errors
-from platform_app.integrations.kommo.chats import ChatMessage, ChatsChannel, ChatsClient, Person, UntrustedHook
+from platform_app.integrations.kommo import chat_hooks, chats, errors
+from platform_app.integrations.kommo.chat_hooks import UntrustedHook
+from platform_app.integrations.kommo.chats import ChatMessage, ChatsChannel, ChatsClient, Person
 from tests.fakes.receiver import Receiver
 
 OLGA = Person("contact-1", "Olga", phone="+79000000001")
@@ -78,7 +79,7 @@ def test_a_hook_says_what_a_manager_wrote_and_is_sent_once(client: ChatsClient, 
         receiver.status = 500
         assert unpaced.chats.manager_writes("c1", "Lost") == 500 and unpaced.chats.lost == 1
         assert len(receiver.bodies) == 2
-    read = chats.read_hook(receiver.bodies[0], receiver.headers[0]["x-signature"], unpaced.chats.secret)
+    read = chat_hooks.read_hook(receiver.bodies[0], receiver.headers[0]["x-signature"], unpaced.chats.secret)
     assert read is not None and (read.conversation_id, read.text) == ("c1", "Здравствуйте")
     assert (read.amojo_id, read.sender_name, read.type) == ("account-1", "Pavel Orlov", "text")
 
@@ -95,14 +96,14 @@ def test_a_hook_that_is_not_signed_or_was_altered_is_refused(unpaced: FakeKommo)
         (body + b" ", good),
     ):
         with pytest.raises(UntrustedHook):
-            chats.read_hook(altered, signature, unpaced.chats.secret)
+            chat_hooks.read_hook(altered, signature, unpaced.chats.secret)
     with pytest.raises(UntrustedHook):
-        chats.read_hook(body, good, "")
+        chat_hooks.read_hook(body, good, "")
     for wrong in (b"[", b'{"message": {"message": {}}}', b'{"message": {"conversation": 5}}'):
         with pytest.raises(UntrustedHook):
-            chats.read_hook(wrong, unpaced.chats.signature(wrong), unpaced.chats.secret)
+            chat_hooks.read_hook(wrong, unpaced.chats.signature(wrong), unpaced.chats.secret)
     for other in (b"[]", b"{}", json.dumps({"typing": {}}).encode()):
-        assert chats.read_hook(other, unpaced.chats.signature(other), unpaced.chats.secret) is None
+        assert chat_hooks.read_hook(other, unpaced.chats.signature(other), unpaced.chats.secret) is None
 
 
 def test_the_secret_is_in_no_text(unpaced: FakeKommo) -> None:

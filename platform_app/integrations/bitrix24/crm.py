@@ -29,7 +29,6 @@ from platform_app.integrations.bitrix24.api import BATCH_SIZE, BitrixClient, map
 from platform_app.integrations.bitrix24.commands import Command, Item, parse_address
 from platform_app.integrations.bitrix24.errors import LACKING_SCOPE, PRODUCT
 from platform_app.integrations.bitrix24.values import (
-    BINDINGS,
     CONTACTS,
     DEAL_TYPE,
     DEALS,
@@ -41,7 +40,6 @@ from platform_app.integrations.bitrix24.values import (
     TASKS,
     ApiField,
     comments_of,
-    contacts_of_deal,
     custom_fields,
     full_name,
     kept_text,
@@ -51,6 +49,7 @@ from platform_app.integrations.bitrix24.values import (
     subject_of,
     task_binding,
     to_number,
+    with_contacts,
 )
 from platform_app.integrations.bitrix24.writes import SOURCE, Writer
 from platform_app.models.crm import FieldKind
@@ -167,7 +166,7 @@ class BitrixCrm(Crm):
     def _records(self, kind: RecordKind, items: Sequence[Item]) -> list[CrmRecord]:
         """Return items as records, without those that cannot be read or are bound to no deal or contact."""
         fields = self._definitions().get(kind, {}) if items and kind in HOLDERS else {}
-        items = self._with_contacts(items) if kind == RecordKind.LEAD else items
+        items = with_contacts(self._client, items) if kind == RecordKind.LEAD else items
         records: list[CrmRecord] = []
         for item in items:
             try:
@@ -177,12 +176,6 @@ class BitrixCrm(Crm):
                 continue
             records += [replace(record, values=record.values | values)] if record.values else []
         return records
-
-    def _with_contacts(self, deals: Sequence[Item]) -> list[Item]:
-        """Return deals with all their contacts: their lists name the main one alone."""
-        linked = [str(deal["ID"]) for deal in deals if deal.get("ID") and to_number(deal.get("CONTACT_ID"))]
-        lists = self._client.whole({deal: contacts_of_deal(deal) for deal in linked})
-        return [deal | {BINDINGS: lists.get(str(deal.get("ID")), [])} for deal in deals]
 
     def changes(self, since: datetime) -> list[CrmChange]:
         """Return what was changed since an instant, but not what was deleted: that is posted alone."""

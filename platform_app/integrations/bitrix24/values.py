@@ -1,6 +1,6 @@
 """Bitrix24 values: its contacts, deals, tasks, comments and fields as those of a CRM."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -9,7 +9,7 @@ from typing import Any
 from platform_app.errors import Invalid
 from platform_app.integrations import form_trees
 from platform_app.integrations.base import CrmChange, CrmHook, CrmRecord, CrmStage
-from platform_app.integrations.bitrix24.api import mapping
+from platform_app.integrations.bitrix24.api import BitrixClient, mapping
 from platform_app.integrations.bitrix24.commands import Command, Item, Listing
 from platform_app.models.crm import FieldKind, Holder, StageKind
 from platform_app.models.integration import RecordKind
@@ -225,9 +225,11 @@ def stages_of(category: int) -> Command:
     return Command("crm.status.list", {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": place}})
 
 
-def contacts_of_deal(deal: str) -> Command:
-    """Return the call for the contacts of a deal."""
-    return Command("crm.deal.contact.items.get", {"id": deal})
+def with_contacts(client: BitrixClient, deals: Sequence[Item]) -> list[Item]:
+    """Return deals with all their contacts: their lists name the main one alone. Raises CrmError if a call fails."""
+    linked = [str(deal["ID"]) for deal in deals if deal.get("ID") and to_number(deal.get("CONTACT_ID"))]
+    lists = client.whole({deal: Command("crm.deal.contact.items.get", {"id": deal}) for deal in linked})
+    return [deal | {BINDINGS: lists.get(str(deal.get("ID")), [])} for deal in deals]
 
 
 def comments_of(entity: str, subject: str) -> Command:

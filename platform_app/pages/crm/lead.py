@@ -91,6 +91,7 @@ def _contact() -> rx.Component:
     choose = rx.button(
         t("Change contact…"),
         id="contact",
+        aria_label=t("Change contact…"),
         size="1",
         variant="soft",
         type="button",
@@ -109,6 +110,7 @@ def _other_contacts() -> rx.Component:
     add = rx.button(
         t("Add contact…"),
         id="add_contact",
+        aria_label=t("Add contact…"),
         size="1",
         variant="soft",
         type="button",

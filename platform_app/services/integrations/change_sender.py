@@ -16,7 +16,8 @@ from platform_app.models.integration import CrmConnection, CrmLink, LinkState, R
 from platform_app.services.crm import crm_changes
 from platform_app.services.integrations import record_values, write_results
 from platform_app.services.integrations.record_creation import Creations
-from platform_app.services.integrations.record_values import ORDER, RecordMapping, Row
+from platform_app.services.integrations.record_mapping import RecordMapping
+from platform_app.services.integrations.record_values import ORDER, Row
 from platform_app.services.integrations.record_writer import RecordWriter
 
 GONE = "Deleted in the CRM."

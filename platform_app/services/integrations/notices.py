@@ -10,7 +10,8 @@ from platform_app.integrations.base import READ_LIMIT, Crm, CrmChange
 from platform_app.jobs import RunningJob
 from platform_app.models.integration import CrmConnection, CrmNotice, RecordKind
 from platform_app.services.integrations import call_log, connections
-from platform_app.services.integrations.record_values import ORDER, RecordMapping
+from platform_app.services.integrations.record_mapping import RecordMapping
+from platform_app.services.integrations.record_values import ORDER
 from platform_app.services.integrations.record_writer import RecordWriter
 
 RECHECK = timedelta(minutes=2)  # for what the CRM changed and did not post

@@ -11,7 +11,7 @@ from platform_app.models.integration import CrmConnection, CrmLink, RecordKind
 from platform_app.services.crm import contacts
 from platform_app.services.crm.person_matching import MatchBy, PersonData, best_match
 from platform_app.services.integrations import connections, record_values
-from platform_app.services.integrations.record_values import RecordMapping
+from platform_app.services.integrations.record_mapping import RecordMapping
 
 
 class PersonLookup:

@@ -14,7 +14,8 @@ from platform_app.models.crm import Contact, Lead, Note, Task
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.crm import crm_changes
 from platform_app.services.integrations import record_values, write_results
-from platform_app.services.integrations.record_values import RecordMapping, Row
+from platform_app.services.integrations.record_mapping import RecordMapping
+from platform_app.services.integrations.record_values import Row
 from platform_app.services.jobs.effects import Postponed
 
 SUBJECT_FAILED = "What it belongs to couldn’t be created in the CRM."

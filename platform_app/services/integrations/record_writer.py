@@ -19,8 +19,9 @@ from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.crm import contact_links, contacts, crm_changes, leads, notes, tasks
 from platform_app.services.integrations import connections, person_lookup, record_values, write_results
+from platform_app.services.integrations.record_mapping import RecordMapping
 from platform_app.services.integrations.record_merge import Merged, Sides, merge
-from platform_app.services.integrations.record_values import ORDER, RecordMapping, Row
+from platform_app.services.integrations.record_values import ORDER, Row
 from platform_app.services.integrations.row_builder import RowBuilder
 
 log = structlog.get_logger()

@@ -9,7 +9,8 @@ from platform_app.models.integration import RecordKind
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads, notes, tasks
 from platform_app.services.integrations import record_values
-from platform_app.services.integrations.record_values import RecordMapping, Row
+from platform_app.services.integrations.record_mapping import RecordMapping
+from platform_app.services.integrations.record_values import Row
 
 
 class RowBuilder:

@@ -16,7 +16,7 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import crm_changes
 from platform_app.services.feed import activity
 from platform_app.services.integrations import call_log, connections, definitions
-from platform_app.services.integrations.record_values import RecordMapping
+from platform_app.services.integrations.record_mapping import RecordMapping
 from platform_app.services.integrations.record_writer import RecordWriter
 
 PHASES = (RecordKind.PIPELINE, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.TASK, RecordKind.NOTE)

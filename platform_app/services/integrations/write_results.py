@@ -13,7 +13,8 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.integration import CrmConnection, CrmLink, LinkState, RecordKind
 from platform_app.services.feed import activity
 from platform_app.services.integrations import connections, record_values
-from platform_app.services.integrations.record_values import MODELS, RecordMapping, Row
+from platform_app.services.integrations.record_mapping import RecordMapping
+from platform_app.services.integrations.record_values import MODELS, Row
 
 
 def locked_links(session: Transaction, tenant_id: str, link_ids: Sequence[str]) -> dict[str, CrmLink]:

@@ -10,8 +10,9 @@ from platform_app.channels.push_channel import AttachedFile
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden, Invalid, NotFound, PlatformError
-from platform_app.integrations.kommo import chat_files, chats, errors
-from platform_app.integrations.kommo.chats import ChatHook, ChatsClient, UntrustedHook
+from platform_app.integrations.kommo import chat_files, chat_hooks, chats, errors
+from platform_app.integrations.kommo.chat_hooks import ChatHook, UntrustedHook
+from platform_app.integrations.kommo.chats import ChatsClient
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.channel import ChannelAccount
@@ -39,7 +40,7 @@ def accept(account: ChannelAccount, body: bytes, signature: str) -> None:
             raise NotFound("Page not found.")
         channel = own_chats.channel_of(session, account, row)
     try:
-        hook = chats.read_hook(body, signature, channel.secret)
+        hook = chat_hooks.read_hook(body, signature, channel.secret)
     except UntrustedHook:
         hook = _refuse(account)
     if hook is None:

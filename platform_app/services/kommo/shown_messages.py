@@ -1,7 +1,7 @@
 """Shown messages: shows messages of other channels in Kommo, each once, and says there how answers were delivered."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,16 +11,14 @@ from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.errors import PlatformError
-from platform_app.integrations.kommo import chat_files, chats, errors
-from platform_app.integrations.kommo.chats import ChatFile, ChatMessage, ChatsClient, Person
-from platform_app.models.channel import Attachment, ChannelAccount, OutboundState
+from platform_app.integrations.kommo import chats, errors
+from platform_app.integrations.kommo.chats import ChatsClient, Person
+from platform_app.models.channel import ChannelAccount, OutboundState
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
-from platform_app.models.crm import Contact
 from platform_app.models.event import Event, EventKind
 from platform_app.models.kommo_chats import KommoChatMessage, KommoChats, ShownState
-from platform_app.services.channels import media_links
 from platform_app.services.chat import outbound_parts
-from platform_app.services.kommo import own_chats
+from platform_app.services.kommo import chat_messages, own_chats
 
 log = structlog.get_logger()
 EVERY = timedelta(seconds=1)
@@ -28,7 +26,6 @@ LEASE = timedelta(seconds=90)  # of one look, with its requests
 OVERLAP = timedelta(seconds=30)  # by which events may be stored after they happened
 RETRY = timedelta(seconds=30)
 BATCH = 20
-MAX_TEXT = 10_000
 MIRRORED = tuple(kind.kind for kind in CHANNEL_KINDS.values() if kind.is_mirrored)
 KINDS = (EventKind.MESSAGE_RECEIVED, EventKind.REPLY_SENT, EventKind.MEMBER_REPLIED)
 TYPING_SECONDS = 5.0
@@ -126,7 +123,7 @@ def _show(work: _Work, message_id: str) -> None:
             return
         shown = _started(session, work, message_id)
         shown_id, done = shown.id, shown.parts
-        parts = _chat_messages(session, work, talk, message)
+        parts = chat_messages.build(session, talk, message, bot_id=work.bot_id)
     state = ShownState.SHOWN
     for place, part in enumerate(parts[done:], done):
         if place:
@@ -139,7 +136,7 @@ def _show(work: _Work, message_id: str) -> None:
             log.warning("a message is not shown in Kommo", message_id=message_id, reason=str(error))
             state = ShownState.FAILED
         except errors.KommoError:  # nothing was done: it is shown later
-            _put_off(work.tenant_id, shown_id, place)
+            _postpone(work.tenant_id, shown_id, place)
             raise
     _set(work.tenant_id, shown_id, state, parts=len(parts))
 
@@ -158,7 +155,7 @@ def _started(session: Transaction, work: _Work, message_id: str) -> KommoChatMes
     return row
 
 
-def _put_off(tenant_id: str, shown_id: str, place: int) -> None:
+def _postpone(tenant_id: str, shown_id: str, place: int) -> None:
     """Let the parts of a message from a place on be sent later."""
     with session_scope(tenant_id) as session:
         row = session.get(KommoChatMessage, shown_id)
@@ -166,43 +163,6 @@ def _put_off(tenant_id: str, shown_id: str, place: int) -> None:
             session.delete(row)
         elif row is not None:
             row.state, row.parts = ShownState.PARTIAL, place
-
-
-def _chat_messages(session: Transaction, work: _Work, talk: Conversation, message: Message) -> list[ChatMessage]:
-    """Return a message as it is shown in Kommo: the text with the first file, and one for each further file.
-
-    Without an address at which Kommo could fetch them, the text alone says what was attached.
-    """
-    first = _chat_message(session, work, talk, message)
-    query = owned(Attachment, work.tenant_id).where(Attachment.message_id == message.id)
-    files = [
-        ChatFile(chat_files.type_of(row.label), address, row.name, row.size)
-        for row in session.exec(query.order_by(Attachment.id)).all()
-        if (address := media_links.link(work.tenant_id, row.id))
-    ]
-    shown = [replace(first, file=file, id=f"{message.id}-{place}", text="") for place, file in enumerate(files)]
-    return [replace(shown[0], id=first.id, text=first.text), *shown[1:]] if shown else [first]
-
-
-def _chat_message(session: Transaction, work: _Work, talk: Conversation, message: Message) -> ChatMessage:
-    contact = session.get(Contact, talk.contact_id) if talk.contact_id else None
-    customer = Person(
-        f"contact-{talk.contact_id or talk.id}",
-        (contact.name if contact else "") or talk.title,
-        phone=contact.phones[0] if contact and contact.phones else "",
-        email=contact.emails[0] if contact and contact.emails else "",
-    )
-    at: datetime = message.finished_at or message.created_at
-    writer = Person(f"writer-{message.author_id or talk.agent_id}", message.author_name, ref_id=work.bot_id)
-    is_customers = message.author == Author.CONTACT
-    return ChatMessage(
-        id=message.id,
-        conversation_id=talk.id,
-        sender=customer if is_customers else writer,
-        text=message.text[:MAX_TEXT],
-        milliseconds=int(at.timestamp() * 1000),
-        receiver=None if is_customers else customer,
-    )
 
 
 def _undelivered(session: Transaction, row: KommoChats) -> list[tuple[str, str, int, str]]:
