@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Delete, Engine, Select, Update, bindparam, create_engine, delete, event, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm.interfaces import CriteriaOption
@@ -29,12 +28,12 @@ from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.errors import Unavailable
 from platform_app.models.base import Owned
+from platform_app.tracing import spans
 
 _ = models  # imports every table, which the guard lists
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
 CachedT = TypeVar("CachedT")
-_LOCK_CONFLICT_STATES = ("55P03", "40P01")  # PostgreSQL: lock timeout, deadlock
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
@@ -331,6 +330,7 @@ def session_scope(
     never commits. `lock_timeout` is the time in seconds to wait for a locked row. Raises Unavailable if the database
     stays locked.
     """
+    spans.current().share(spans.TENANT, tenant_id or "")
     with Transaction(tenant_id, reason, read_only, engine()) as session:
         session.lock_timeout = lock_timeout
         try:
@@ -360,11 +360,6 @@ def _run_after_commit(hooks: list[Callable[[], object]]) -> None:
             hook()
         except Exception:
             log.exception("a hook after the commit failed", hook=getattr(hook, "__qualname__", repr(hook)))
-
-
-def is_lock_conflict(error: OperationalError) -> bool:
-    """Return whether a transaction ended by a lock timeout or deadlock and may be retried at once."""
-    return getattr(error.orig, "sqlstate", "") in _LOCK_CONFLICT_STATES
 
 
 def owned(model: type[OwnedModel], tenant_id: str) -> Any:

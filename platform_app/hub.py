@@ -12,6 +12,7 @@ import redis
 import structlog
 
 from platform_app import notifier
+from platform_app.tracing import spans
 
 log = structlog.get_logger()
 DISCONNECT_GRACE_SECONDS = 60.0  # a subscription ends when its tab has been without a connection for so long
@@ -77,6 +78,7 @@ class Hub:
         `tab` is a client token. While it has no connection nothing is yielded; DISCONNECT_GRACE_SECONDS later the
         generator ends.
         """
+        spans.end_current()
         queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=_QUEUE_SIZE)
         self._queues[tenant_id][queue] = wants
         self._start_listening()

@@ -14,6 +14,8 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
 from platform_app.job_queue import request_wakeups, unblock_next
 from platform_app.models.job import Job, JobState, JobTally, Priority
+from platform_app.tracing import spans
+from platform_app.tracing.spans import Kind
 
 
 class IndexSource(BaseModel):
@@ -239,10 +241,25 @@ def enqueue(
     job = Job(tenant_id=tenant_id, kind=data["kind"], payload=data, dedupe_key=dedupe_key, lock_key=lock_key)
     job.priority = priority_of(job.kind)
     job.run_at = run_at or job.run_at
+    job.traceparent = _traceparent_of(job)
     session.add(job)
     if job.run_at <= now():
         request_wakeups(session)
     return job
+
+
+def _traceparent_of(job: Job) -> str | None:
+    """Return the span of queueing a job, in which its attempts are; None without traces."""
+    attributes: spans.Attributes = {
+        "messaging.system": "gpt_agents",
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": job.kind,
+        "messaging.message.id": job.id,
+        spans.TENANT: job.tenant_id,
+    }
+    with spans.span(f"send {job.kind}", Kind.PRODUCER, attributes) as span:
+        return span.traceparent or None
 
 
 def priority_of(kind: str) -> Priority:
@@ -283,6 +300,8 @@ class RunningJob:
     is_finished: bool = False
     lock_key: str | None = None
     is_suspect: bool = False  # a worker crashed while it ran, perhaps because of it
+    traceparent: str | None = None  # the span that queued it
+    wait_seconds: float = 0.0  # since it was due
 
     @contextmanager
     def transaction(self, *, lock_timeout: float = 0) -> Iterator[Transaction]:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from platform_app.config import Settings, settings, split_list
 from platform_app.files_address import parse_files_url
+from platform_app.tracing.spans import add_trace_ids
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
 _BOT_TOKEN = re.compile(r"(?<![0-9])([0-9]{5,20}):[A-Za-z0-9_-]{30,100}")  # of Telegram; it stands in addresses
@@ -85,6 +86,7 @@ def configure() -> None:
     own = settings()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,  # request_id, tenant_id, job_id, if bound
+        add_trace_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

@@ -18,6 +18,7 @@ from platform_app.state.console import frame, socket_sessions
 from platform_app.state.console.authorization import AuthorizationMiddleware
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.open_tabs import open_tabs
+from platform_app.tracing.exporting import sending_traces
 
 
 def _preloaded(subset: str) -> rx.Component:
@@ -54,6 +55,7 @@ hub.is_connected = _is_connected
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
 frame.load_events = app.get_load_events
+app.register_lifespan_task(sending_traces, process="console")  # first, so that it ends after the others
 app.register_lifespan_task(open_tabs.run)
 app.register_lifespan_task(database_roles.warn)
 app.register_lifespan_task(gc_tuning.settle)

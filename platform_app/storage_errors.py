@@ -8,6 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from platform_app.errors import Unavailable
 
+_LOCK_CONFLICT_STATES = ("55P03", "40P01")  # PostgreSQL: lock timeout, deadlock
 _FULL = ("53100", "53200")  # PostgreSQL: the disk is full, memory is
 _UNAVAILABLE = ("08", "53", "57", "58")  # PostgreSQL's classes: connection, resources, operator intervention, system
 
@@ -26,6 +27,11 @@ def as_unavailable(error: BaseException) -> Unavailable | None:
     if isinstance(error, (OperationalError, InterfaceError)) and (not code or code.startswith(_UNAVAILABLE)):
         return Unavailable("Nothing was saved because the database isn’t accepting changes. Try again in a moment.")
     return None
+
+
+def is_lock_conflict(error: OperationalError) -> bool:
+    """Return whether a transaction ended by a lock timeout or deadlock and may be retried at once."""
+    return getattr(error.orig, "sqlstate", "") in _LOCK_CONFLICT_STATES
 
 
 def _disk_full() -> Unavailable:

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from opentelemetry import environment_variables
+from opentelemetry.sdk import environment_variables as sdk_variables
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
 from platform_app.cli import app
 from platform_app.config import Settings
@@ -23,6 +26,9 @@ PLACEHOLDER = re.compile(r"NOUN|NAME|\*|[<>{}…]")  # stands for a file that a 
 FOREIGN = {"rx.redirect", "rx.toast", "rx.call_script", "is_hydrated", "ipaddress", "zxcvbn", "lxml", "cssselect"}
 ENVIRONMENT = set(re.findall("[A-Z_]{8,}", (ROOT / "platform_app" / "config.py").read_text()))
 FOREIGN |= {"httpcore", "localhost", "openai", "aiohttp"}
+ENVIRONMENT |= set(vars(environment_variables)) | set(vars(sdk_variables))  # the standard ones of OpenTelemetry
+FOREIGN |= {name for name in vars(gen_ai_attributes).values() if isinstance(name, str)}
+FOREIGN |= {"traceparent", "parentbased_traceidratio", "invoke_agent"}
 
 
 @cache

@@ -27,6 +27,7 @@ from platform_app.services.notifications import digests, notification_retention
 from platform_app.services.tasks import task_reminders
 from platform_app.services.tenants import tenant_exports, tenant_removal
 from platform_app.services.webhooks import outgoing_log
+from platform_app.tracing import exporting
 from worker import health
 from worker.channel_poller import ChannelPoller
 from worker.runner import Handler, Runner
@@ -81,17 +82,13 @@ EVERY_HOUR = (
 def run(handlers: Mapping[str, Handler]) -> int:
     """Run a worker until SIGTERM or SIGINT; return the process's exit code, 2 for a setting that cannot be obeyed."""
     logs.configure()
-    own, stop = settings(), Event()
+    own = settings()
     if unknown := job_limits.unknown_kinds():
         print(f"PLATFORM_JOB_LIMITS: there are no jobs of the kind {', '.join(unknown)}.", file=sys.stderr)
         return 2
     database_roles.warn()
-
-    def on_signal(signum: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    exporting.start("worker")
+    stop = _stop_signal()
     runner = Runner(handlers, own.lease_seconds)
     probe = health.Probe(own, runner)
     server = health.serve(probe, own.worker_host, own.worker_port)
@@ -117,7 +114,20 @@ def run(handlers: Mapping[str, Handler]) -> int:
     _stop(threads, runner, own.stop_seconds)
     server.shutdown()
     probe.delete_beat()
+    exporting.stop()
     return 0
+
+
+def _stop_signal() -> Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = Event()
+
+    def on_signal(signum: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
 
 
 def periodic_duties(probe: health.Probe) -> list[Periodic]:

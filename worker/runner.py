@@ -12,7 +12,9 @@ from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import MAX_ATTEMPTS, JobState
 from platform_app.services.jobs import ledger
 from platform_app.services.jobs.effects import CallFailed, Postponed, UncertainOutcome
+from platform_app.tracing.spans import Span
 from worker.isolation import IsolationLock
+from worker.job_spans import job_span
 from worker.ledger_writer import LedgerWriter
 
 log = structlog.get_logger()
@@ -87,18 +89,20 @@ class Runner:
             self.running[job.id] = job
 
     def _run_handler(self, job: RunningJob) -> None:
-        with structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind):
+        bound = structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind)
+        with bound, job_span(job) as span:
             started = time.monotonic()
             try:
-                self._attempt(job)
+                self._attempt(job, span)
             finally:
                 with self._lock:
                     self.running.pop(job.id, None)
                     self.seconds = [*self.seconds[-99:], time.monotonic() - started]
 
-    def _attempt(self, job: RunningJob) -> None:
+    def _attempt(self, job: RunningJob, span: Span) -> None:
         handler = self.handlers.get(job.kind)
         if handler is None:
+            span.fail("unknown_kind")
             ledger.end_attempt(job, JobState.DEAD, ledger.UNKNOWN_KIND)
             return
         try:
@@ -106,20 +110,26 @@ class Runner:
             if not job.is_finished:
                 self._ledger.done(job)
             log.info("job done", attempt=job.attempt)
-        except LeaseLost:
+        except LeaseLost as error:
+            span.fail(error)
             log.warning("lease lost, nothing written")
-        except UncertainOutcome:
+        except UncertainOutcome as error:
+            span.fail(error)
             ledger.end_attempt(job, JobState.UNCERTAIN, "We don’t know if the call arrived.")
         except Unavailable as error:
+            span.fail(error)
             most = MAX_ATTEMPTS_WHILE_UNAVAILABLE
             ledger.retry_later(job, error.sentence, max_attempts=most, values=error.values)
         except PlatformError as error:
+            span.fail(error)
             ledger.end_attempt(job, JobState.FAILED, error.sentence, values=error.values)
         except Postponed as error:
             ledger.postpone(job, error.sentence, seconds=error.seconds, values=error.values)
         except CallFailed as error:
+            span.fail(error)
             ledger.retry_later(job, error.sentence, max_attempts=MAX_ATTEMPTS, values=error.values)
         except Exception as error:
+            span.fail(error)
             log.exception("job failed", attempt=job.attempt)
             ledger.retry_later(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)
 

@@ -12,6 +12,7 @@ from platform_app.api.health import health, healthz, readyz
 from platform_app.api.security import SecurityMiddleware
 from platform_app.api.traffic import TrafficMiddleware, hooks_beats
 from platform_app.runtime import database_roles, gc_tuning, parent_watch
+from platform_app.tracing.exporting import sending_traces
 
 
 @asynccontextmanager
@@ -19,7 +20,7 @@ async def _running(application: Starlette) -> AsyncIterator[None]:
     database_roles.warn()
     gc_tuning.settle()
     watch = asyncio.create_task(parent_watch.end_with_parent())
-    async with hooks_beats():
+    async with sending_traces("hooks"), hooks_beats():
         yield
     watch.cancel()
 

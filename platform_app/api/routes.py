@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from platform_app.actor import Actor, ActorKind, set_actor
+from platform_app.api.request_spans import request_span, set_status
 from platform_app.api.security import is_https, preferred_language
 from platform_app.config import settings
 from platform_app.errors import PlatformError
@@ -67,22 +68,30 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
             request.state.language = preferred_visitor_language(request)
-            try:
-                return await _authorize(request, endpoint, role)
-            except PlatformError as error:
-                return problem(error.status, error.sentence, request.state.language, **error.values)
-            except ClientDisconnect:
-                return Response(status_code=400)  # the client has disconnected
-            except Exception as error:
-                if (told := as_unavailable(error)) is not None:
-                    return problem(told.status, told.sentence, request.state.language)
-                return _internal_error(request, path, error)
+            with request_span(request, path) as span:
+                response = await _respond(request, endpoint, role, path)
+                set_status(span, response.status_code)
+                return response
 
         made = Route(path, guarded, methods=methods)
         made.role = role  # type: ignore[attr-defined]  # read by the test that lists every route
         return made
 
     return wrap
+
+
+async def _respond(request: Request, endpoint: Endpoint, role: Role | str, path: str) -> Response:
+    """Return the response of an endpoint, or the one that reports an error."""
+    try:
+        return await _authorize(request, endpoint, role)
+    except PlatformError as error:
+        return problem(error.status, error.sentence, request.state.language, **error.values)
+    except ClientDisconnect:
+        return Response(status_code=400)  # the client has disconnected
+    except Exception as error:
+        if (told := as_unavailable(error)) is not None:
+            return problem(told.status, told.sentence, request.state.language)
+        return _internal_error(request, path, error)
 
 
 def open_application(path: str, application: ASGIApp) -> Route:

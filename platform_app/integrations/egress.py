@@ -23,6 +23,7 @@ import httpx
 
 from platform_app.config import settings, split_list
 from platform_app.errors import Invalid
+from platform_app.integrations.request_spans import call_span, set_status
 from platform_app.integrations.special_addresses import is_public
 
 SECONDS = 10.0
@@ -75,7 +76,10 @@ def post(
     body that comes slowly or breaks off is kept as far as it came. Raises Invalid if the address may not be reached,
     httpx.HTTPError or TimeoutError if there is no response.
     """
-    return asyncio.run(_post(check(address), body, headers, seconds=seconds, kept=kept))
+    with call_span("POST", check(address)) as span:
+        answer = asyncio.run(_post(check(address), body, headers, seconds=seconds, kept=kept))
+        set_status(span, answer.status)
+        return answer
 
 
 async def _post(address: str, body: str, headers: dict[str, str], *, seconds: float, kept: int) -> Answer:
@@ -111,7 +115,10 @@ def fetch(
     client = httpx.AsyncClient(transport=transport, timeout=seconds, follow_redirects=False, trust_env=False)
     method = method or ("POST" if body else "GET")
     request = client.build_request(method, check(address), content=body or None, headers=headers | _PLAIN)
-    return asyncio.run(_fetch(client, request, seconds, max_bytes))
+    with call_span(method, address) as span:
+        answer = asyncio.run(_fetch(client, request, seconds, max_bytes))
+        set_status(span, answer.status)
+        return answer
 
 
 async def _fetch(client: httpx.AsyncClient, request: httpx.Request, seconds: float, max_bytes: int) -> Download:

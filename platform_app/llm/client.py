@@ -7,6 +7,7 @@ from typing import Any
 
 from platform_app.config import settings
 from platform_app.llm.model_request import ModelRequest, ModelResult
+from platform_app.llm.model_spans import chat_span
 from platform_app.llm.provider_errors import PROVIDER_ERRORS, FailureReason, ModelFailure, to_model_failure
 from platform_app.llm.reasoning_tags import MAX_REASONING_CHARS
 from platform_app.llm.reply_stream import TAIL_SECONDS, ReplyStream
@@ -45,18 +46,19 @@ async def stream_reply(request: ModelRequest, provider: Provider, result: ModelR
     [DONE].
     """
     reply = ReplyStream(request, provider, result)
-    try:
-        while True:
-            # the stream is annotated as an iterator and is a generator
-            async with aclosing(reply.stream()) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    yield piece
-            if not reply.needs_more_tokens():
-                break
-    finally:
-        result.total_ms = reply.elapsed_ms()
-        result.thoughts = (result.thoughts + reply.reasoning.thoughts)[:MAX_REASONING_CHARS]
-    reply.raise_if_incomplete()
+    with chat_span(request, provider, result):
+        try:
+            while True:
+                # the stream is annotated as an iterator and is a generator
+                async with aclosing(reply.stream()) as pieces:  # type: ignore[type-var]
+                    async for piece in pieces:
+                        yield piece
+                if not reply.needs_more_tokens():
+                    break
+        finally:
+            result.total_ms = reply.elapsed_ms()
+            result.thoughts = (result.thoughts + reply.reasoning.thoughts)[:MAX_REASONING_CHARS]
+        reply.raise_if_incomplete()
 
 
 async def list_models(provider: Provider) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from platform_app.llm import catalogue
 from platform_app.llm.model_request import ModelResult
+from platform_app.llm.model_spans import model_attributes
 from platform_app.llm.provider_errors import (
     PROVIDER_ERRORS,
     FailureReason,
@@ -22,6 +23,8 @@ from platform_app.llm.provider_errors import (
 from platform_app.llm.refusal_causes import RefusalCause
 from platform_app.llm.retry_delays import MAX_ATTEMPTS, retry_delay
 from platform_app.llm.transport import Provider, provider_client
+from platform_app.tracing import spans
+from platform_app.tracing.spans import Kind
 
 MAX_SECONDS = 90.0  # that a recording may take, with its retries
 MAX_CHARS = 8_000  # of a transcript; a longer one is cut
@@ -92,6 +95,11 @@ async def transcribe(provider: Provider, model: str, name: str, content: bytes, 
 
 
 async def _request(provider: Provider, model: str, name: str, content: bytes, *, result: ModelResult) -> Any:
+    with spans.span(f"transcription {model}", Kind.CLIENT, model_attributes(provider, "transcription", model)):
+        return await _attempts(provider, model, name, content, result=result)
+
+
+async def _attempts(provider: Provider, model: str, name: str, content: bytes, *, result: ModelResult) -> Any:
     client = await provider_client(provider)
     while True:
         result.attempts, result.requests = result.attempts + 1, result.requests + 1

@@ -104,6 +104,7 @@ class Job(Owned, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     worker_id: str | None = Field(default=None, max_length=32)  # the ProcessBeat of the worker that last claimed it
     is_alone: bool = False  # its worker runs nothing else, so a crash of the worker is one of the job
+    traceparent: str | None = Field(default=None, max_length=55)  # the span that queued it (W3C Trace Context)
     error: str = ""  # a message id with {places}
     error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 

@@ -1,9 +1,11 @@
 """Retrieval: the passages of a tenant's knowledge for a question, by lexical and vector search."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec
 
 from sqlmodel import col
 
@@ -17,7 +19,9 @@ from platform_app.rag.lexical_index import Matches
 from platform_app.rag.passages import Passage
 from platform_app.rag.reranking import Rerank
 from platform_app.rag.search_query import Query
+from platform_app.tracing import spans
 
+P = ParamSpec("P")
 POOL = 50  # candidates of each search
 POOL_OF_ALL = 200  # ... by vector, when passages of other categories are among them
 _IS_LIVE = (  # as Source.is_searched
@@ -47,6 +51,22 @@ class Retrieval:
     milliseconds: int = 0
 
 
+def _traced(search: Callable[P, Retrieval]) -> Callable[P, Retrieval]:
+    """Return a search that has a span of its own."""
+
+    @wraps(search)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Retrieval:
+        with spans.span("retrieval", attributes={"gen_ai.operation.name": "retrieval"}) as span:
+            result = search(*args, **kwargs)
+            span.set("platform.retrieval.considered", len(result.considered))
+            span.set("platform.retrieval.passages", len(result.passages))
+            span.set("platform.retrieval.degraded", result.degraded)
+            return result
+
+    return run
+
+
+@_traced
 def retrieve(
     tenant_id: str,
     question: str,

@@ -10,12 +10,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from platform_app import __version__
 from platform_app.api.mcp.tools import TOOLS
+from platform_app.api.request_spans import request_span, set_status
 from platform_app.api.rest import access
 from platform_app.api.rest.problems import Refusal, problem
 from platform_app.api.routes import log_bug, preferred_visitor_language
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.services.api_keys.api_keys import KeyHolder
+from platform_app.tracing import spans
+from platform_app.tracing.spans import Kind
 
 PATH = "/mcp"
 MAX_BYTES = 1_000_000  # of a request
@@ -29,6 +32,17 @@ class McpApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        with request_span(request, PATH) as span:
+
+            async def send_traced(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    set_status(span, message["status"])
+                await send(message)
+
+            await self._answer(request, receive, send_traced)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
+        scope = request.scope
         try:
             holder = await access.find_holder(request)
             allowance = await access.count(holder)
@@ -80,7 +94,9 @@ async def _call(holder: KeyHolder, asked: CallToolRequestParams) -> CallToolResu
         if tool is None:
             raise Refusal(404, "Tool not found.")
         access.check(holder, tool.operation.scope, tool.operation.role)
-        return _result(await tool.call(holder, dict(asked.arguments or {})))
+        attributes: spans.Attributes = {"mcp.method.name": "tools/call", "gen_ai.tool.name": tool.name}
+        with spans.span(f"tools/call {tool.name}", Kind.SERVER, attributes):
+            return _result(await tool.call(holder, dict(asked.arguments or {})))
     except PlatformError as error:
         places = "".join(
             f" {one['path']}: {translate(language, one['sentence'])}" for one in getattr(error, "problems", [])

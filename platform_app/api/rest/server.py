@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from platform_app.api.request_spans import request_span, set_route, set_status
 from platform_app.api.rest import access, request_bodies
 from platform_app.api.rest.operations import BASE, ID_PATTERN, OPERATIONS, Call, Operation
 from platform_app.api.rest.problems import Bug, Refusal, problem
@@ -20,6 +21,7 @@ from platform_app.errors import PlatformError
 from platform_app.services.api_keys import idempotency
 from platform_app.services.api_keys.api_keys import KeyHolder
 from platform_app.storage_errors import as_unavailable
+from platform_app.tracing import spans
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 ID = re.compile(ID_PATTERN)
@@ -34,13 +36,16 @@ class RestServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._respond(request, preferred_visitor_language(request))
+        with request_span(request, BASE) as span:
+            response = await self._respond(request, preferred_visitor_language(request))
+            set_status(span, response.status_code)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, language: str) -> Response:
         headers: dict[str, str] = {}
         try:
             chosen, ids = find_operation(request.method, request.scope["path"])
+            set_route(spans.current(), chosen.method, chosen.path)
             holder = await access.find_holder(request)
             headers = (await access.count(holder)).headers
             access.check(holder, chosen.scope, chosen.role)

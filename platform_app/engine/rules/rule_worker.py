@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.automation.send_gate import Verdict
-from platform_app.db import Transaction, is_lock_conflict, owned
+from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan, result_of, send_gate_outcome
 from platform_app.engine.enrollments import enrollment_entry
@@ -25,6 +25,7 @@ from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
 from platform_app.services.chat import automatic_messages, media_events
 from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, OutboundCall, Postponed, UncertainOutcome
+from platform_app.storage_errors import is_lock_conflict
 
 _logger = structlog.get_logger()
 TRANSACTION_SECONDS = 0.05  # seconds after which a transaction starts no further action

@@ -16,6 +16,7 @@ from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
 from platform_app.llm import client, extraction, model_limitations, prompt_trimming, prompts
 from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest
+from platform_app.llm.model_spans import failure_kind
 from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
@@ -27,6 +28,7 @@ from platform_app.services.chat import (
     reply_conduct,
     reply_figures,
     reply_media,
+    reply_spans,
     reply_store,
     search_queries,
     tool_calls,
@@ -77,9 +79,9 @@ async def stream(
         return
     if work is None:
         return
-    work.trigger = trigger
-    work.on_step = on_step or work.on_step
-    writer, keeper = asyncio.create_task(_generate(work)), asyncio.create_task(_flush_periodically(work))
+    work.trigger, work.on_step = trigger, on_step or work.on_step
+    writer = asyncio.create_task(_generate(work), context=reply_spans.begin(work))
+    keeper = asyncio.create_task(_flush_periodically(work))
     try:
         async for piece in _new_text(work, writer, keeper):
             yield piece
@@ -131,18 +133,24 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
         await asyncio.to_thread(reply_budget.hand_over, work, spent.budget)
     except ModelFailure as failure:
         log.warning("reply failed", reply_id=work.reply_id, fault=failure.reason.name, detail=failure.detail)
+        work.span.fail(failure_kind(failure))
         await asyncio.to_thread(reply_store.fail, work, failure.reason.value)
     except PlatformError as error:  # the agent was turned off or deleted while the reply was prepared
+        work.span.fail(error)
         await asyncio.to_thread(reply_store.fail, work, error.sentence)
-    except Exception:
+    except Exception as error:
+        work.span.fail(error)
         await asyncio.to_thread(reply_store.fail, work, _UNKNOWN)
         raise
 
 
 def _settle(work: ReplyContext) -> None:
-    """Store what a reply has cost, and which lines of the must and never list fired."""
-    reply_budget.settle(work)
-    reply_conduct.count_fired(work)
+    """Store what a reply has cost, and which lines of the must and never list fired; end its span."""
+    try:
+        reply_budget.settle(work)
+        reply_conduct.count_fired(work)
+    finally:
+        reply_spans.end(work)
 
 
 async def _generate(work: ReplyContext) -> None:

@@ -30,6 +30,7 @@ from platform_app.services.chat.model_calls import ModelCall, ModelChoice
 from platform_app.services.scripts import guided_scripts, script_selection
 from platform_app.services.scripts.guided_scripts import GuidedProgress
 from platform_app.services.scripts.script_selection import ScriptDecision
+from platform_app.tracing.spans import NO_SPAN, Span
 
 HISTORY_PAGE = 100  # messages read at first
 _HISTORY_STATES = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
@@ -97,6 +98,7 @@ class ReplyContext:
     on_step: Callable[[ReplyStep], None] = lambda step: None  # told of each step when it begins
     preparation_ms: int = 0
     started: float = field(default_factory=time.monotonic)
+    span: Span = NO_SPAN  # of the reply
 
 
 def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:

@@ -143,6 +143,7 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "conduct": work.conduct_outcome.value if work.conduct_outcome else "",
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
         "trigger": work.trigger,
+        "trace_id": work.span.trace_id,
         "milliseconds": {
             "retrieval": work.retrieval.milliseconds,
             "preparation": work.preparation_ms,

@@ -20,6 +20,7 @@ from platform_app.models.conversation import Conversation, Message
 from platform_app.models.tool_call import ToolCall, ToolCallState, ToolMode
 from platform_app.services.chat import agent_tools
 from platform_app.services.chat.agent_tools import MAX_ARGUMENT_CHARS, MAX_RESULT_CHARS, NOT_ALLOWED, ToolPlan
+from platform_app.services.chat.tool_spans import tool_span
 
 MAX_ROUNDS = 6  # requests to the model that may ask for tools, for one reply
 LIMIT_REACHED = "The agent reached its limit of tool calls for this conversation and day."
@@ -95,7 +96,7 @@ def make(session: Transaction, conversation: Conversation, call: ToolCall) -> No
         planned = agent_tools.plan(session, conversation, call.name, call.arguments)
         result = None
         if planned.apply is not None:
-            with session.savepoint():
+            with tool_span(call), session.savepoint():
                 set_cause(session, Cause("", 1, None, None))
                 result = planned.apply(session)
     except PlatformError as error:
@@ -124,11 +125,12 @@ def begin(session: Transaction, conversation: Conversation, call: ToolCall) -> T
     return planned
 
 
-def make_outside(planned: ToolPlan, key: str) -> tuple[ToolCallState, str, dict[str, Any], str]:
+def make_outside(call: ToolCall, planned: ToolPlan) -> tuple[ToolCallState, str, dict[str, Any], str]:
     """Call another system; return what became of it: the state, a message id, its values and the result."""
     assert planned.call is not None
     try:
-        result = planned.call(key)
+        with tool_span(call):
+            result = planned.call(call.key)
     except PlatformError as error:
         return ToolCallState.FAILED, error.sentence, dict(error.values), ""
     return ToolCallState.DONE, planned.sentence, dict(planned.values), result

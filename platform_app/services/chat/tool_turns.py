@@ -70,14 +70,14 @@ def _process(work: ReplyContext) -> None:
         if is_parked:
             raise ReplyParked
         if planned is not None:
-            _call_outside(work, call.id, planned, call.key)
+            _call_outside(work, call, planned)
 
 
-def _call_outside(work: ReplyContext, call_id: str, planned: ToolPlan, key: str) -> None:
+def _call_outside(work: ReplyContext, call: ToolCall, planned: ToolPlan) -> None:
     """Call another system outside any transaction, and store what became of it."""
-    outcome = tool_calls.make_outside(planned, key)
+    outcome = tool_calls.make_outside(call, planned)
     with session_scope(work.tenant_id) as session:
-        query = owned(ToolCall, work.tenant_id).where(ToolCall.id == call_id).with_for_update()
+        query = owned(ToolCall, work.tenant_id).where(ToolCall.id == call.id).with_for_update()
         tool_calls.record(session.exec(query).one(), outcome)
 
 

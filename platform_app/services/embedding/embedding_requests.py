@@ -11,11 +11,14 @@ import numpy as np
 
 from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress
+from platform_app.llm.model_spans import model_attributes
 from platform_app.llm.prompts import estimate_tokens
 from platform_app.llm.provider_errors import FailureReason
 from platform_app.llm.refusal_causes import RefusalCause, classify_refusal
 from platform_app.llm.transport import Provider
 from platform_app.rag.embedders import EmbedderRefused, EmbedderSilent, Vector, decode_vector
+from platform_app.tracing import spans
+from platform_app.tracing.spans import Kind
 
 MAX_BYTES = 40_000_000  # of a response
 MAX_DIMENSIONS = 8_192
@@ -55,7 +58,11 @@ def embed(provider: Provider, model: str, texts: Sequence[str], *, seconds: floa
     provider does not answer.
     """
     try:
-        return _with_retries(provider, model, texts, seconds=seconds, attempts=attempts)
+        with spans.span(f"embeddings {model}", Kind.CLIENT, model_attributes(provider, "embeddings", model)) as span:
+            embedded = _with_retries(provider, model, texts, seconds=seconds, attempts=attempts)
+            span.set("gen_ai.usage.input_tokens", embedded.tokens)
+            span.set("gen_ai.embeddings.dimension.count", len(embedded.vectors[0]) if embedded.vectors else None)
+            return embedded
     except _TooMuchAtOnce:
         if len(texts) == 1:
             raise

@@ -11,6 +11,7 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned, owned_delete, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, Unavailable
 from platform_app.llm import pricing
+from platform_app.llm.model_spans import model_attributes
 from platform_app.llm.transport import Provider
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Role
@@ -24,6 +25,8 @@ from platform_app.services.embedding import embedding_requests
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import embedder_change
 from platform_app.services.providers import providers
+from platform_app.tracing import spans
+from platform_app.tracing.spans import Kind
 
 SECONDS = 2.5  # for a request, during which a reply waits
 NO_RANKING = "The provider’s answer has no usable order of passages. Choose a reranking model."
@@ -53,8 +56,10 @@ class TenantReranker:
         started, self.requests = time.monotonic(), self.requests + 1
         body = {"model": self.model, "query": question, "documents": list(texts), "top_n": len(texts)}
         try:
-            answer = embedding_requests.post(self.provider, "rerank", body, SECONDS)
-            scores = _scores(answer, len(texts))
+            attributes = model_attributes(self.provider, "rerank", self.model)
+            with spans.span(f"rerank {self.model}", Kind.CLIENT, attributes):
+                answer = embedding_requests.post(self.provider, "rerank", body, SECONDS)
+                scores = _scores(answer, len(texts))
         except Unavailable as error:
             self.problem = _SENTENCES.get(error.sentence, error.sentence)
             raise Unavailable(self.problem) from error

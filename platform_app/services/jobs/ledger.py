@@ -108,6 +108,9 @@ _CLAIMED_COLUMNS = (
     Job.payload,
     Job.attempts,
     Job.lock_key,
+    Job.run_at,
+    Job.started_at,
+    Job.traceparent,
     Job.crashes,
     Job.shared_crashes,
 )
@@ -128,6 +131,8 @@ def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
         attempt=row.attempts,
         lease_token=token,
         lock_key=row.lock_key,
+        traceparent=row.traceparent,
+        wait_seconds=max((row.started_at - row.run_at).total_seconds(), 0.0),
         is_suspect=row.crashes + row.shared_crashes > 0,
     )
 

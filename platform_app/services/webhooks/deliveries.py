@@ -13,7 +13,7 @@ from platform_app import notifier, sequence_exits
 from platform_app.automation.rules import MAX_CHAIN_DEPTH
 from platform_app.automation.values import parse_whole
 from platform_app.automation.webhook_payloads import UnreadableBody
-from platform_app.db import Transaction, is_lock_conflict, owned, session_scope, unscoped
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit, start_action
 from platform_app.models.event import ActivityKind, Event, EventKind
@@ -29,6 +29,7 @@ from platform_app.services.webhooks import (
     webhook_fields,
     webhook_secrets,
 )
+from platform_app.storage_errors import is_lock_conflict
 
 log = structlog.get_logger()
 MAX_BODY_BYTES = 1_000_000

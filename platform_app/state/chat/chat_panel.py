@@ -60,14 +60,15 @@ class ChatPanelState(rx.State):
     @handler(Role.VIEWER)
     async def show_trace(self, reply_id: str) -> Any:
         """Open the trace of a reply."""
-        language = (await current_user(self)).language
+        user = await current_user(self)
+        language = user.language
         told = await fetch(self, reply_reasons.explain, reply_id[:32])
         if told is None:
             return await success_toast(self, "The reply was interrupted before its trace was stored.")
         trace, self.shown_id, self.agent_id = told.trace, reply_id[:32], told.agent_id
         self.reasons = reason_sentences(told.reasons, language)
         self.passages = trace_passages(trace, language, told.source_ids)
-        self.facts = trace_facts(trace, language)
+        self.facts = trace_facts(trace, language, for_admins=Role(user.role).includes(Role.ADMIN))
         self.scripts = trace_scripts(trace, await view_context(self), told.script_ids)
         self.durations, self.prompt = trace_durations(trace, language), trace_prompt(trace, language)
         self.degraded = bool(trace.data.get("degraded"))

@@ -88,8 +88,8 @@ def _score_bar(name: str, score: float | None, limit: float | None, language: st
     )
 
 
-def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
-    """Return the facts of a trace as names and values."""
+def trace_facts(trace: Trace, language: str, *, for_admins: bool = False) -> list[LabeledValue]:
+    """Return the facts of a trace as names and values; for admins with the id by which a collector has its spans."""
     data = trace.data
     own = data.get("settings", {})
     named = [
@@ -115,6 +115,7 @@ def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
         ("Removed or changed for this model", _adapted(data, language)),
         ("Attempts", _count(data.get("tries"), language)),
         ("Triggered by", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
+        ("OpenTelemetry trace", str(data.get("trace_id") or "") if for_admins else ""),
     ]
     known = [
         LabeledValue(translate(language, _KNOWN.get(name, str(name))), str(value))

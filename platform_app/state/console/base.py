@@ -16,6 +16,7 @@ from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.console import background_access, browser
+from platform_app.state.console.event_spans import event_span
 from platform_app.storage_errors import as_unavailable
 
 log = structlog.get_logger()
@@ -109,13 +110,14 @@ def _wrap_coroutine(function: Any, role: Role | str, *, background: bool) -> Any
         if background:
             background_access.enter_background(Role(role), tab_binding)
         opened = self.router.url.path
-        try:
-            _validate_path(self, function)
-            return await function(self, **validated(args, kwargs))
-        except PlatformError as error:
-            return await _report_error(self, function, error, opened=opened, background=background)
-        except background_access.TabRebound:
-            return None
+        with event_span(function):
+            try:
+                _validate_path(self, function)
+                return await function(self, **validated(args, kwargs))
+            except PlatformError as error:
+                return await _report_error(self, function, error, opened=opened, background=background)
+            except background_access.TabRebound:
+                return None
 
     return run
 
@@ -128,14 +130,15 @@ def _wrap_generator(function: Any, role: Role | str, *, background: bool) -> Any
         if background:
             background_access.enter_background(Role(role), tab_binding)
         opened = self.router.url.path
-        try:
-            _validate_path(self, function)
-            async for item in function(self, **validated(args, kwargs)):
-                yield item
-        except PlatformError as error:
-            yield await _report_error(self, function, error, opened=opened, background=background)
-        except background_access.TabRebound:
-            return
+        with event_span(function):
+            try:
+                _validate_path(self, function)
+                async for item in function(self, **validated(args, kwargs)):
+                    yield item
+            except PlatformError as error:
+                yield await _report_error(self, function, error, opened=opened, background=background)
+            except background_access.TabRebound:
+                return
 
     return run
 

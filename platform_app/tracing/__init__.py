@@ -1,0 +1,1 @@
+"""Tracing: spans of OpenTelemetry, off unless the environment names where they are sent."""
