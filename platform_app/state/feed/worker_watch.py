@@ -14,6 +14,7 @@ from platform_app.models.job import ProcessBeat, ProcessKind
 from platform_app.services.jobs import process_beats
 from platform_app.services.jobs.job_list import is_well
 from platform_app.services.jobs.process_beats import RunningProcess
+from platform_app.tracing import spans
 
 log = structlog.get_logger()
 TOPIC = "worker"
@@ -40,7 +41,7 @@ class WorkerWatch:
         """Look as long as the block runs; subscribers of TOPIC are told."""
         self._followers += 1
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run(), context=spans.NO_SPAN.context())  # it outlasts the event
         try:
             yield
         finally:
