@@ -8,6 +8,7 @@ from platform_app.channels import max_api
 from platform_app.channels.bot_settings import BotSettings
 from platform_app.channels.channel_kind import ChannelKind
 from platform_app.channels.message_parts import split_text
+from platform_app.channels.outbound_content import OutgoingText
 from platform_app.channels.push_channel import (
     AttachedFile,
     Batch,
@@ -17,6 +18,7 @@ from platform_app.channels.push_channel import (
     Update,
     UpdateKind,
 )
+from platform_app.channels.quick_replies import QuickReplyForm
 from platform_app.channels.telegram import PERSON_COMMAND
 from platform_app.channels.telegram_html import to_html
 from platform_app.i18n import translate
@@ -42,6 +44,7 @@ class MaxBot(PushChannel):
 
     setup_help = "Open the bot in business.max.ru or @MasterBot in MAX and paste its token."
     secret_header = "x-max-bot-api-secret"  # noqa: S105  # a name of a header
+    quick_reply_forms = (QuickReplyForm(),)
     messages_per_second = 25  # 30 requests a second are allowed
     chat_messages_per_second = 2
 
@@ -61,13 +64,18 @@ class MaxBot(PushChannel):
 
     def send(self, secret: str, chat_id: str, text: str, *, is_markdown: bool) -> str:
         """Send a text; one whose formatting is refused is sent without it."""
-        html = to_html(text) if is_markdown else ""
+        return self.send_part(secret, chat_id, OutgoingText(text, is_markdown))
+
+    def send_part(self, secret: str, chat_id: str, part: OutgoingText) -> str:
+        """Send a text with its quick replies; one whose formatting is refused is sent without it."""
+        html = to_html(part.text) if part.is_markdown else ""
+        buttons = _keyboard(part)
         if html and len(html) <= MAX_TEXT:
             try:
-                return _post(secret, chat_id, {"text": html, "format": "html"})
+                return _post(secret, chat_id, {"text": html, "format": "html"} | buttons)
             except MessageRefused:
                 pass
-        return _post(secret, chat_id, {"text": strip_markdown(text) if is_markdown else text})
+        return _post(secret, chat_id, {"text": strip_markdown(part.text) if part.is_markdown else part.text} | buttons)
 
     def show_typing(self, secret: str, chat_id: str) -> None:
         """Show that the bot is typing."""
@@ -107,6 +115,14 @@ class MaxBot(PushChannel):
             return _read_update(data)
         except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise ValueError("This is not an update of MAX.") from error
+
+
+def _keyboard(part: OutgoingText) -> dict[str, Any]:
+    """Return the keyboard of a part; who presses a button of type "message" sends its text."""
+    if not part.quick_replies:
+        return {}
+    rows = [[{"type": "message", "text": title}] for title in part.quick_replies]
+    return {"attachments": [{"type": "inline_keyboard", "payload": {"buttons": rows}}]}
 
 
 def _post(secret: str, chat_id: str, body: dict[str, Any]) -> str:

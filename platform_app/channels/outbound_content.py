@@ -62,3 +62,5 @@ class OutgoingText:
     reference: str = ""  # of this attempt; a channel that can returns it with the status
     template: TemplateUse | None = None  # sent in place of the text
     mail: MailEnvelope | None = None  # on the channel e-mail
+    quick_replies: tuple[str, ...] = ()  # titles of buttons
+    ends_quick_replies: bool = False  # those of the message before are still shown where the contact writes

@@ -11,6 +11,7 @@ from typing import Any
 
 from platform_app.channels.mail_headers import ReceivedMail
 from platform_app.channels.outbound_content import OutgoingText, TemplateInfo
+from platform_app.channels.quick_replies import QuickReplyForm
 from platform_app.integrations import smtp
 from platform_app.models.channel import OutboundState
 
@@ -184,6 +185,8 @@ class PushChannel(ABC):
     has_webhook = True  # else messages are always asked for
     names_when_asked = False  # updates hold no name of the contact, `contact_name` returns it
     accepted_answer = ""  # the text with which a post to the webhook is answered; "": JSON
+    quick_reply_forms: tuple[QuickReplyForm, ...] = ()  # best first; without one they are a list in the text
+    keeps_quick_replies = False  # they are shown until another message replaces or ends them
     blocked_sentence = "The contact blocked this account. You can reply once they write again."  # a message id
 
     def join_access(self, values: Mapping[str, str]) -> str:
@@ -236,6 +239,10 @@ class PushChannel(ABC):
     def unpack(self, data: Any) -> list[Any]:
         """Return the updates that a post to the webhook holds. Raises ValueError if it is none of the channel's."""
         return [data]
+
+    def quick_reply_form(self, titles: Sequence[str]) -> QuickReplyForm | None:
+        """Return the form in which quick replies are shown, None if they go into the text as a list."""
+        return next((form for form in self.quick_reply_forms if form.fits(titles)), None)
 
     def send_part(self, secret: str, chat_id: str, part: OutgoingText) -> str:
         """Send a part to a contact; return its id at the channel."""

@@ -8,6 +8,7 @@ from platform_app.channels.bot_requests import no_file
 from platform_app.channels.bot_settings import BotSettings
 from platform_app.channels.channel_kind import ChannelKind
 from platform_app.channels.message_parts import split_text
+from platform_app.channels.outbound_content import OutgoingText
 from platform_app.channels.push_channel import (
     AttachedFile,
     Batch,
@@ -17,6 +18,7 @@ from platform_app.channels.push_channel import (
     Update,
     UpdateKind,
 )
+from platform_app.channels.quick_replies import QuickReplyForm
 from platform_app.channels.telegram_api import CHANNEL, call_method, download_file
 from platform_app.channels.telegram_html import to_html
 from platform_app.i18n import translate
@@ -47,6 +49,8 @@ class TelegramBot(PushChannel):
 
     setup_help = "Create a bot with @BotFather in Telegram and paste its token."
     secret_header = "x-telegram-bot-api-secret-token"  # noqa: S105  # a name of a header
+    quick_reply_forms = (QuickReplyForm(),)
+    keeps_quick_replies = True
     messages_per_second = 25  # the FAQ says about 30
     chat_messages_per_second = 1
 
@@ -65,15 +69,23 @@ class TelegramBot(PushChannel):
 
     def send(self, secret: str, chat_id: str, text: str, *, is_markdown: bool) -> str:
         """Send a text; one whose formatting is refused is sent without it."""
-        if is_markdown and (html := to_html(text)):
+        return self.send_part(secret, chat_id, OutgoingText(text, is_markdown))
+
+    def send_part(self, secret: str, chat_id: str, part: OutgoingText) -> str:
+        """Send a text with its quick replies; one whose formatting is refused is sent without it.
+
+        Quick replies are a reply keyboard: who presses one sends its title as a message of the own, and sees it.
+        """
+        sent = {"chat_id": chat_id} | _keyboard(part)
+        if part.is_markdown and (html := to_html(part.text)):
             try:
-                sent = call_method(secret, "sendMessage", chat_id=chat_id, text=html, parse_mode="HTML")
-                return str(sent.get("message_id", ""))
+                message = call_method(secret, "sendMessage", **sent, text=html, parse_mode="HTML")
+                return str(message.get("message_id", ""))
             except MessageRefused as error:
                 if "parse" not in str(error):
                     raise
-        sent = call_method(secret, "sendMessage", chat_id=chat_id, text=text)
-        return str(sent.get("message_id", ""))
+        message = call_method(secret, "sendMessage", **sent, text=part.text)
+        return str(message.get("message_id", ""))
 
     def show_typing(self, secret: str, chat_id: str) -> None:
         """Show for some five seconds that the bot is typing."""
@@ -119,6 +131,14 @@ class TelegramBot(PushChannel):
             return _read_update(data)
         except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise ValueError("This is not an update of Telegram.") from error
+
+
+def _keyboard(part: OutgoingText) -> dict[str, Any]:
+    """Return the keyboard of a part, or what removes that of the message before."""
+    if part.quick_replies:
+        rows = [[{"text": title}] for title in part.quick_replies]
+        return {"reply_markup": {"keyboard": rows, "one_time_keyboard": True, "resize_keyboard": True}}
+    return {"reply_markup": {"remove_keyboard": True}} if part.ends_quick_replies else {}
 
 
 def _read_update(data: dict[str, Any]) -> Update | None:

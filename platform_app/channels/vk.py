@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -36,6 +36,7 @@ from platform_app.channels.push_channel import (
     Update,
     UpdateKind,
 )
+from platform_app.channels.quick_replies import QuickReplyForm
 from platform_app.channels.telegram import PERSON_COMMAND
 from platform_app.clock import now
 from platform_app.integrations import egress
@@ -101,6 +102,8 @@ class VkCommunity(PushChannel):
     names_when_asked = True
     accepted_answer = "ok"
     blocked_sentence = BLOCKED
+    quick_reply_forms = (QuickReplyForm(),)  # a keyboard has up to 10 rows
+    keeps_quick_replies = True
 
     def profile(self, secret: str) -> Profile:
         """Return the id and the short name of the community.
@@ -135,6 +138,8 @@ class VkCommunity(PushChannel):
         """
         text = strip_markdown(part.text) if part.is_markdown else part.text
         sent = {"peer_id": int(chat_id), "random_id": random_id(part.reference, text), "message": text}
+        if part.quick_replies or part.ends_quick_replies:
+            sent["keyboard"] = _keyboard(part.quick_replies)
         try:
             return str(_call(secret, "messages.send", sent))
         except OutcomeUnknown as error:
@@ -291,6 +296,12 @@ def _error(held: Mapping[str, Any]) -> ChannelError:
         return TemporaryFailure(SERVER_ERROR, status=code)
     kind = _Denied if code in _LACKING_RIGHTS else MessageRefused
     return kind(REFUSED, reason=str(held.get("error_msg") or code)[:200])
+
+
+def _keyboard(titles: Sequence[str]) -> str:
+    """Return a keyboard that goes away when a button is pressed; one without buttons removes that which is shown."""
+    rows = [[{"action": {"type": "text", "label": title}}] for title in titles]
+    return json.dumps({"one_time": True, "buttons": rows}, ensure_ascii=False)
 
 
 def _read_update(data: dict[str, Any]) -> Update | None:

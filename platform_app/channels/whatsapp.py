@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from platform_app.channels import whatsapp_api, whatsapp_templates
@@ -24,15 +24,20 @@ from platform_app.channels.push_channel import (
     PushChannel,
     Update,
 )
+from platform_app.channels.quick_replies import QuickReplyForm
 from platform_app.channels.whatsapp_api import CHANNEL, PAIR_SECONDS, Access, request
 from platform_app.channels.whatsapp_updates import message_key, read_item, unpack
 from platform_app.errors import Invalid
+from platform_app.i18n import translate
+from platform_app.llm import language_detection
 from platform_app.llm.plain_text import strip_markdown
 from platform_app.models.agent import Channel
 
 MAX_TEXT = 4_096
 MAX_TOKEN_CHARS = 1_000
 WINDOW_HOURS = 24
+BUTTONS = QuickReplyForm(most=3, title_chars=20, text_chars=1_024)
+LIST = QuickReplyForm(most=10, title_chars=24, text_chars=4_096)
 NOT_ACCEPTED = "WhatsApp doesn’t accept this access token. Create a permanent one in Meta’s business settings."
 MISSING = "Copy this value from the channel. It’s required."
 OTHER_APP = "This secret belongs to another app than the access token. Find it at Meta under App settings, Basic."
@@ -55,6 +60,7 @@ class WhatsAppNumber(PushChannel):
     chat_messages_per_second = 1
     chat_seconds = PAIR_SECONDS
     window_hours = WINDOW_HOURS
+    quick_reply_forms = (BUTTONS, LIST)
     can_be_asked = False
     connect_label = "Connect {channel}"
     access_fields = (
@@ -130,7 +136,21 @@ class WhatsAppNumber(PushChannel):
         if part.template is not None:
             return _post(secret, chat_id, part.reference, whatsapp_templates.content_of(part.template))
         body = to_whatsapp(part.text) if part.is_markdown else part.text
+        if part.quick_replies:
+            return _post(secret, chat_id, part.reference, self._interactive(body, part.quick_replies))
         return _post(secret, chat_id, part.reference, {"type": "text", "text": {"preview_url": True, "body": body}})
+
+    def _interactive(self, body: str, titles: Sequence[str]) -> dict[str, Any]:
+        """Return a text with quick replies: up to three buttons, else a list behind one button."""
+        if self.quick_reply_form(titles) is BUTTONS:
+            replies = [{"type": "reply", "reply": {"id": str(n), "title": title}} for n, title in enumerate(titles)]
+            action: dict[str, Any] = {"buttons": replies}
+        else:
+            rows = [{"id": str(n), "title": title} for n, title in enumerate(titles)]
+            language = "ru" if language_detection.detect(body) == "ru" else "en"
+            action = {"button": translate(language, "Choose|list of answers"), "sections": [{"rows": rows}]}
+        kind = "button" if "buttons" in action else "list"
+        return {"type": "interactive", "interactive": {"type": kind, "body": {"text": body}, "action": action}}
 
     def show_typing(self, secret: str, chat_id: str) -> None:
         """Do nothing: the Cloud API shows it only together with a read mark, which says that a person has read it."""

@@ -140,6 +140,7 @@ class OutboundPart(Owned, table=True):
     text: str
     is_markdown: bool = False
     template: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.outbound_content
+    quick_replies: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # shown as buttons of the channel
     state: OutboundState = Field(default=OutboundState.WAITING, sa_type=enum_column(OutboundState))
     outside_id: str = Field(default="", max_length=120)  # its id at the channel
     attempts: int = 0

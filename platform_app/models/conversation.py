@@ -144,6 +144,7 @@ class Message(Owned, table=True):
     without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
     # Not part of the conversation: a draft for the member `author_id`, who asked for it, or an answer in shadow mode.
     is_suggestion: bool = False
+    quick_replies: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # see channels.quick_replies
     template: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see channels.outbound_content
     is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision

@@ -11,6 +11,7 @@ from platform_app.models.base import Owned, enum_column, factory, in_form
 from platform_app.models.versioned import RowVersion, VersionedRow
 
 MAX_TEXT_CHARS = 8_000
+MAX_QUICK_REPLIES_CHARS = 1_000
 
 
 class ScriptKind(StrEnum):
@@ -53,6 +54,12 @@ class Script(VersionedRow, table=True):
         title="What the contact says",
         description="One example per line. Used when the customer says something similar.",
         schema_extra=in_form(control=Control.TEXT_AREA, rows=4, max_length=MAX_TEXT_CHARS),
+    )
+    quick_replies: str = Field(  # one per line
+        default="",
+        title="Quick replies",
+        description="Up to 10, one per line. A reply that follows this script offers them as buttons.",
+        schema_extra=in_form(control=Control.TEXT_AREA, rows=3, max_length=MAX_QUICK_REPLIES_CHARS),
     )
     agent_id: str | None = Field(  # None: all
         default=None,

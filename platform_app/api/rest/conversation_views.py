@@ -51,6 +51,7 @@ class MessageView(View):
     error: str
     answers_id: str | None
     finished_at: datetime | None
+    quick_replies: list[str] = Field(description="What the contact is offered to answer, as buttons or a list.")
     sources: list[SourceView] = Field(default_factory=list)
 
 

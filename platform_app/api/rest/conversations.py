@@ -7,8 +7,20 @@ from pydantic import Field
 from sqlmodel import col
 
 from platform_app.api.rest.conversation_views import ConversationView, MessageView, ReceiptView, message_view
-from platform_app.api.rest.fields import Email, Id, ListQuery, MessageText, Name, Page, Reference, Tag, page
+from platform_app.api.rest.fields import (
+    Email,
+    Id,
+    ListQuery,
+    MessageText,
+    Name,
+    Page,
+    QuickReply,
+    Reference,
+    Tag,
+    page,
+)
 from platform_app.api.rest.operations import Call, Input, operation
+from platform_app.channels.quick_replies import MAX_QUICK_REPLIES
 from platform_app.clock import new_id
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, NotFound
@@ -65,6 +77,11 @@ class NewMessage(Input):
     author: Writer
     text: MessageText
     message_id: Reference | None = None
+    quick_replies: list[QuickReply] = Field(
+        default_factory=list,
+        max_length=MAX_QUICK_REPLIES,
+        description="Answers that a member offers; the contact’s choice comes in as a message with that text.",
+    )
 
 
 class NewNote(Input):
@@ -179,7 +196,7 @@ def write_message(call: Call) -> ReceiptView:
             raise Conflict("You can write as the contact only on the API channel.")
         account = _account(call.session, call.who, row.account_id)
         return _receive(call, account, identity.outside_id, InboundText(sent.message_id or new_id(), sent.text))
-    message = member_messages.send(call.session, call.who, row.id, sent.text)
+    message = member_messages.send(call.session, call.who, row.id, sent.text, quick_replies=sent.quick_replies)
     call.session.flush()
     shown = ConversationView.model_validate(row)
     return ReceiptView(conversation=shown, message=message_view(message), reply_id=None, is_repeat=False)

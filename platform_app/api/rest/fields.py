@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from sqlmodel import col
 
 from platform_app.api.rest.operations import ID_PATTERN, Query
+from platform_app.channels.quick_replies import MAX_TITLE_CHARS
 from platform_app.db import Transaction
 
 MAX_PAGE = 100
@@ -60,6 +61,7 @@ Email = Annotated[
 ]
 Phone = Annotated[str, Field(pattern=r"^\+?[0-9]{5,15}$", examples=["+79281234567"])]
 Tag = Annotated[str, Field(pattern=f"^{_LINE}*[{_VISIBLE}]{_LINE}*$", min_length=1, max_length=60)]
+QuickReply = Annotated[str, Field(pattern=f"^{_LINE}*[{_VISIBLE}]{_LINE}*$", min_length=1, max_length=MAX_TITLE_CHARS)]
 Reference = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,120}$", examples=["customer-1024"])]
 Search = Annotated[str, Field(pattern=f"^{_LINE}*$", max_length=200)]
 Cursor = Annotated[str, Field(pattern=ID_PATTERN, description="`next_cursor` of the page before.")]

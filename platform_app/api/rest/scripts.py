@@ -3,17 +3,22 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from sqlmodel import col
 
-from platform_app.api.rest.fields import Id, ListQuery, Name, Page, View, page
+from platform_app.api.rest.fields import Id, ListQuery, Name, Page, QuickReply, View, page
 from platform_app.api.rest.operations import Call, Input, operation
+from platform_app.channels.quick_replies import MAX_QUICK_REPLIES
 from platform_app.db import owned
 from platform_app.models.script import Script, ScriptKind
 from platform_app.services.api_keys.scopes import Scope
 from platform_app.services.scripts import scripts
 
 READ, WRITE = Scope.SCRIPTS_READ, Scope.SCRIPTS_WRITE
+
+
+def _lines(value: object) -> object:
+    return value.splitlines() if isinstance(value, str) else value
 
 
 class ScriptView(View):
@@ -26,6 +31,7 @@ class ScriptView(View):
     kind: ScriptKind
     text: str
     examples: str
+    quick_replies: Annotated[list[str], BeforeValidator(_lines)]
     agent_id: str | None
     stage_id: str | None
     condition: dict[str, Any]
@@ -54,6 +60,9 @@ class NewScript(Input):
     text: Annotated[str, Field(pattern=r"^[^\x00{}%]*$", max_length=4_000)]
     agent_id: Id | None = None
     stage_id: Id | None = None
+    quick_replies: list[QuickReply] = Field(
+        default_factory=list, max_length=MAX_QUICK_REPLIES, description="Offered by a reply that follows the script."
+    )
     enabled: bool = True
 
 
@@ -70,7 +79,8 @@ def list_scripts(call: Call) -> Page[ScriptView]:
 @operation("POST", "/scripts", WRITE, body=NewScript, answer=ScriptView, status=201)
 def create_script(call: Call) -> ScriptView:
     """Create a script."""
-    row = scripts.create(call.session, call.who, **call.body.model_dump(exclude={"enabled"}))
+    fields = call.body.model_dump(exclude={"enabled", "quick_replies"})
+    row = scripts.create(call.session, call.who, quick_replies="\n".join(call.body.quick_replies), **fields)
     row.enabled = call.body.enabled
     return ScriptView.model_validate(row)
 

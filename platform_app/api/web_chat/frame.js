@@ -13,7 +13,7 @@
       agree: "Agree to the text above first.", signin: "Sign in on the site, or reload the page.",
       away: "Nobody of our team is here right now. Leave a message; a person will answer later.",
       rate: "How was this chat?", better: "What could be better?", sendrating: "Send the rating", thanks: "Thank you for the rating.",
-      attach: "Attach a file", large: "The file is larger than 10 MB.", kind: "This kind of file is not accepted. Send a picture, PDF, Office document, recording or plain text.",
+      quick: "Suggested answers", attach: "Attach a file", large: "The file is larger than 10 MB.", kind: "This kind of file is not accepted. Send a picture, PDF, Office document, recording or plain text.",
     },
     ru: {
       title: "Чат", greeting: "Здравствуйте. Чем помочь?", placeholder: "Ваше сообщение", send: "Отправить", close: "Закрыть чат",
@@ -26,7 +26,7 @@
       agree: "Сначала согласитесь с текстом выше.", signin: "Войдите на сайте или обновите страницу.",
       away: "Сейчас никого из сотрудников нет. Оставьте сообщение — вам ответят позже.",
       rate: "Как вам этот чат?", better: "Что можно улучшить?", sendrating: "Отправить оценку", thanks: "Спасибо за оценку.",
-      attach: "Прикрепить файл", large: "Файл больше 10 МБ.", kind: "Такие файлы не принимаются. Отправьте картинку, PDF, документ Office, запись или простой текст.",
+      quick: "Варианты ответа", attach: "Прикрепить файл", large: "Файл больше 10 МБ.", kind: "Такие файлы не принимаются. Отправьте картинку, PDF, документ Office, запись или простой текст.",
     },
     es: {
       title: "Chat", greeting: "Hola. ¿En qué podemos ayudar?", placeholder: "Su mensaje", send: "Enviar", close: "Cerrar el chat",
@@ -39,7 +39,7 @@
       agree: "Acepte primero el texto de arriba.", signin: "Inicie sesión en el sitio o recargue la página.",
       away: "Ahora no hay nadie de nuestro equipo. Deje un mensaje; una persona responderá más tarde.",
       rate: "¿Qué tal este chat?", better: "¿Qué se puede mejorar?", sendrating: "Enviar la valoración", thanks: "Gracias por la valoración.",
-      attach: "Adjuntar un archivo", large: "El archivo supera los 10 MB.", kind: "No se aceptan archivos de este tipo. Envíe una imagen, PDF, documento de Office, grabación o texto.",
+      quick: "Respuestas sugeridas", attach: "Adjuntar un archivo", large: "El archivo supera los 10 MB.", kind: "No se aceptan archivos de este tipo. Envíe una imagen, PDF, documento de Office, grabación o texto.",
     },
     pt: {
       title: "Chat", greeting: "Olá. Como podemos ajudar?", placeholder: "Sua mensagem", send: "Enviar", close: "Fechar o chat",
@@ -52,7 +52,7 @@
       agree: "Concorde primeiro com o texto acima.", signin: "Entre no site ou recarregue a página.",
       away: "Agora não há ninguém da nossa equipe. Deixe uma mensagem; uma pessoa responderá mais tarde.",
       rate: "Como foi este chat?", better: "O que pode melhorar?", sendrating: "Enviar a avaliação", thanks: "Obrigado pela avaliação.",
-      attach: "Anexar um arquivo", large: "O arquivo tem mais de 10 MB.", kind: "Este tipo de arquivo não é aceito. Envie uma imagem, PDF, documento do Office, gravação ou texto.",
+      quick: "Respostas sugeridas", attach: "Anexar um arquivo", large: "O arquivo tem mais de 10 MB.", kind: "Este tipo de arquivo não é aceito. Envie uma imagem, PDF, documento do Office, gravação ou texto.",
     },
     uk: {
       title: "Чат", greeting: "Вітаємо. Чим допомогти?", placeholder: "Ваше повідомлення", send: "Надіслати", close: "Закрити чат",
@@ -65,7 +65,7 @@
       agree: "Спочатку погодьтеся з текстом вище.", signin: "Увійдіть на сайті або оновіть сторінку.",
       away: "Зараз нікого зі співробітників немає. Залиште повідомлення — вам відповідять пізніше.",
       rate: "Як вам цей чат?", better: "Що можна покращити?", sendrating: "Надіслати оцінку", thanks: "Дякуємо за оцінку.",
-      attach: "Додати файл", large: "Файл більший за 10 МБ.", kind: "Такі файли не приймаються. Надішліть зображення, PDF, документ Office, запис або простий текст.",
+      quick: "Варіанти відповіді", attach: "Додати файл", large: "Файл більший за 10 МБ.", kind: "Такі файли не приймаються. Надішліть зображення, PDF, документ Office, запис або простий текст.",
     },
     kk: {
       title: "Чат", greeting: "Сәлеметсіз бе. Қалай көмектесейік?", placeholder: "Хабарламаңыз", send: "Жіберу", close: "Чатты жабу",
@@ -78,7 +78,7 @@
       agree: "Алдымен жоғарыдағы мәтінге келісіңіз.", signin: "Сайтқа кіріңіз немесе бетті жаңартыңыз.",
       away: "Қазір қызметкерлеріміз жоқ. Хабарлама қалдырыңыз, кейінірек жауап береді.",
       rate: "Бұл чат қалай болды?", better: "Нені жақсартуға болады?", sendrating: "Бағаны жіберу", thanks: "Бағаңызға рақмет.",
-      attach: "Файл тіркеу", large: "Файл 10 МБ-тан үлкен.", kind: "Мұндай файл қабылданбайды. Сурет, PDF, Office құжатын, жазба немесе мәтін жіберіңіз.",
+      quick: "Жауап нұсқалары", attach: "Файл тіркеу", large: "Файл 10 МБ-тан үлкен.", kind: "Мұндай файл қабылданбайды. Сурет, PDF, Office құжатын, жазба немесе мәтін жіберіңіз.",
     },
   };
   const root = document.documentElement;
@@ -224,7 +224,22 @@
       }
       line.append(sources);
     }
+    if (message.quick_replies?.length && !isAnswered(line)) {
+      const group = line.appendChild(make("div", "quick"));
+      group.setAttribute("role", "group");
+      group.setAttribute("aria-label", words.quick);
+      for (const title of message.quick_replies) {
+        const button = group.appendChild(make("button", "", title));
+        button.type = "button";
+        button.addEventListener("click", () => choose(message.id, title, group));
+      }
+    }
   };
+  const isAnswered = (line) => {
+    for (let later = line; (later = later.nextElementSibling);) if (later.className === "visitor") return true;
+    return false;
+  };
+  const endQuick = () => parts.list.querySelectorAll(".quick").forEach((group) => group.remove());
   const put = (message, { isEarlier = false, before = null } = {}) => {
     const follows = isAtEnd();
     let line = shown.get(message.id);
@@ -236,6 +251,7 @@
     }
     delete line.dataset.partial;
     paint(line, message);
+    if (message.author === "visitor" && !isEarlier) endQuick(); // what was asked before is answered
     if (message.cursor && !isEarlier) cursor = message.cursor;
     if (isNew && !isEarlier && isLoaded && message.author !== "visitor" && !isOpen) tell({ webChat: "unread", count: ++unread });
     if (follows && !isEarlier) toEnd();
@@ -379,6 +395,23 @@
       listen();
     } catch (error) { problem(error.answer ? explain(error.answer) : words.broken); }
     finally { at("send").disabled = false; }
+  };
+  const choose = async (answers, title, group) => {
+    const buttons = [...group.children];
+    buttons.forEach((button) => { button.disabled = true; });
+    problem("");
+    try {
+      const body = { id: `answers-${answers}`, text: title, language, answers }; // one answer, from whichever page
+      const answer = await ask("/messages", { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+      if (answer.status === 409) { group.remove(); parts.text.focus(); return; } // answered on another page
+      if (!answer.ok) { problem(explain(answer)); return; }
+      const { id, at: when, cursor: place, text } = await answer.json();
+      put({ id, author: "visitor", name: "", text, at: when, cursor: place });
+      toEnd();
+      parts.text.focus();
+      listen();
+    } catch (error) { problem(error.answer ? explain(error.answer) : words.broken); }
+    finally { buttons.forEach((button) => { button.disabled = false; }); }
   };
   const askForPerson = async () => {
     if (!hasConversation) {

@@ -39,6 +39,7 @@ class SentMessage(BaseModel):
     email: Annotated[str, Field(max_length=254)] = ""
     language: Annotated[str, Field(max_length=2)] = ""
     person: bool = False
+    answers: Annotated[str, Field(pattern=r"^[0-9a-z]{0,32}$")] = ""  # the message whose quick reply is pressed
     consent: bool = False  # to the text that the chat shows before the first message
 
 
@@ -60,6 +61,7 @@ async def send(request: Request, visitor: Visitor) -> Response:
     return JSONResponse(
         {
             "id": receipt.message.id,
+            "text": receipt.message.text,
             "at": receipt.message.created_at.isoformat(),
             "cursor": visitor_view.cursor_of(receipt.message),
             "repeat": receipt.is_repeat,
@@ -99,6 +101,7 @@ def _receive(visitor: Visitor, sent: SentMessage) -> Receipt:
         needs_details=needs_details and visitor.verified is None,
         consent_text=visitor.settings.consent_text,
         consents=sent.consent,
+        answers_id=sent.answers,
     )
     with session_scope(visitor.account.tenant_id) as session:
         return inbound.receive(session, visitor.account, visitor.outside_id, message)

@@ -1,5 +1,6 @@
 """Message: a message of a conversation with its actions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
@@ -33,6 +34,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
                 rx.cond(mine, rx.el.div(row.text, class_name="bubble plain"), _reply_text(row)),
             ),
         ),
+        quick_reply_list(row, _quick_reply),
         rx.cond(
             row.error != "",
             rx.el.p(row.error, class_name=rx.cond(row.state == "held", "muted small", "problem-text"), role="status"),
@@ -42,6 +44,27 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),
         key=row.id,
+    )
+
+
+def quick_reply_list(row: rx.Var[Any], draw: Callable[[rx.Var[Any], rx.Var[str]], rx.Component]) -> rx.Component:
+    """Return the quick replies below a message; `draw` returns one from its row and its title."""
+    return rx.cond(
+        row.quick_replies.length() > 0,
+        rx.el.ul(
+            rx.foreach(row.quick_replies, lambda title: rx.el.li(draw(row, title), key=title)),
+            class_name="chips quick-replies",
+            aria_label=t("Quick replies"),
+        ),
+    )
+
+
+def _quick_reply(row: rx.Var[MessageRow], title: rx.Var[str]) -> rx.Component:
+    """Return a quick reply, which the tester presses while the message is not answered."""
+    return rx.cond(
+        row.is_open & ~READ_ONLY,
+        rx.el.button(title, on_click=TestChatState.choose(row.id, title), type="button", class_name="chip"),
+        rx.el.span(title, class_name="chip"),
     )
 
 

@@ -81,7 +81,32 @@ def _free_text() -> rx.Component:
                 **_kept("reply"),
             ),
             rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
+            _quick_replies(),
         ),
+    )
+
+
+def _quick_replies() -> rx.Component:
+    """Return the field of a message's quick replies, folded until it is asked for."""
+    return rx.el.details(
+        rx.el.summary(t("Quick replies"), class_name="small"),
+        rx.el.textarea(
+            name="quick_replies",
+            rows=3,
+            max_length=1_000,
+            aria_label=t("Quick replies, one per line"),
+            aria_describedby="quick-replies-help",
+            class_name="native wide",
+        ),
+        rx.el.p(
+            t("Up to 10, one per line, 40 characters each. The contact answers with one press."),
+            id="quick-replies-help",
+            class_name="muted small",
+        ),
+        problem_line(InboxState.quick_replies_problem),
+        open=rx.cond(InboxState.quick_replies_problem != "", True, None),
+        class_name="quick-replies-field",
+        key=InboxState.current + InboxState.sent_count.to_string(),
     )
 
 
@@ -108,10 +133,11 @@ def _draft_key(conversation_id: rx.Var[str], mode: str) -> str:
     return f"inbox/{CurrentUser.slug}/{conversation_id}/{mode}"
 
 
-def _form(mode: str, field: rx.Component, button: rx.Component) -> rx.Component:
+def _form(mode: str, field: rx.Component, button: rx.Component, *more: rx.Component) -> rx.Component:
     return rx.el.form(
         field,
         button,
+        *more,
         on_submit=InboxState.send if mode == "reply" else InboxState.add_note,
         reset_on_submit=False,  # the text stays until the server has it
         class_name="compose",

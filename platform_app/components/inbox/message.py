@@ -5,7 +5,14 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.chat.composer import Composer, prose
-from platform_app.components.chat.message import figure_mark, icon_action, quiet_button, source_chip, state_badge
+from platform_app.components.chat.message import (
+    figure_mark,
+    icon_action,
+    quick_reply_list,
+    quiet_button,
+    source_chip,
+    state_badge,
+)
 from platform_app.components.console.parts import READ_ONLY, avatar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
@@ -31,6 +38,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
             ),
             rx.cond(row.subject != "", rx.el.p(t("Subject: {subject}", subject=row.subject), class_name="muted small")),
             rx.cond(row.state == "to_approve", _approval(row), _text(row)),
+            quick_reply_list(row, lambda _, title: rx.el.span(title, class_name="chip")),
             rx.cond(row.sender_check != "", _sender_check(row)),
             rx.foreach(row.notes, lambda note: rx.el.p(note, class_name="muted small")),
             rx.cond(row.attachments.length() > 0, _attachments(row)),

@@ -59,6 +59,7 @@ def action_field(spec: rx.Var[ActionFieldLine], owner: FieldOwner, *more: tuple[
             ("line", text),
             ("to", text),
             ("template_values", text),
+            ("quick_replies", text),
             ("tag", _with_known(spec, owner, text)),
             ("value", _with_known(spec, owner, text)),
             ("word", plain),
@@ -89,7 +90,7 @@ def _text(spec: rx.Var[ActionFieldLine], owner: FieldOwner) -> rx.Component:
         variables=owner.variables,
         on_change=debounced(lambda value: owner.on_change(spec.name, value)),
         label=owner.label(spec.words),
-        rows=rx.cond((spec.ask == "text") | (spec.ask == "template_values"), 3, 1),
+        rows=rx.match(spec.ask, ("text", 3), ("template_values", 3), ("quick_replies", 3), 1),
     )
 
 

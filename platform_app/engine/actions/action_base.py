@@ -48,6 +48,7 @@ class ActionInput(StrEnum):
     SEQUENCE = "sequence"
     ONE_OF = "one_of"  # one of the options of the field
     TEMPLATE = "template"  # a message that a channel has approved
+    QUICK_REPLIES = "quick_replies"  # a line for each, with variables
     TEMPLATE_VALUES = "template_values"  # a line for each value of the template, with variables
 
 

@@ -12,6 +12,7 @@ from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.rules import is_off
 from platform_app.automation.values import parse, parse_whole
 from platform_app.automation.webhook_answers import WithAnswers
+from platform_app.channels.quick_replies import parse_titles
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
@@ -32,6 +33,7 @@ _WITH_VARIABLES = (
     ActionInput.TAG,
     ActionInput.VALUE,
     ActionInput.TEMPLATE_VALUES,
+    ActionInput.QUICK_REPLIES,
 )
 
 
@@ -116,15 +118,22 @@ def _problem(value: str, field: InputField, choices: TenantChoices, language: st
     if field.input == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
         return translate(language, "Enter a number.")
     try:
+        if field.input == ActionInput.QUICK_REPLIES:
+            _check_quick_replies(value)
         if field.input == ActionInput.WORD:
             egress.check(value)
         if field.input == ActionInput.TO and not text_templates.variables(value):
             smtp.checked(value, field="to")
     except Invalid as error:
-        return translate(language, error.sentence)
+        return translate(language, error.sentence, **error.values)
     if value not in (field.options or choices.ids.get(field.input, (value,))):
         return translate(language, "This item was deleted. Choose another.")
     return ""
+
+
+def _check_quick_replies(value: str) -> None:
+    """Check titles, one per line; how long one with variables is, is not known yet. Raises Invalid."""
+    parse_titles(str(number) if "{" in line else line for number, line in enumerate(value.splitlines()))
 
 
 def _count_problem(data: dict[str, Any], choices: TenantChoices, language: str) -> str:

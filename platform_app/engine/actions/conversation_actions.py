@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from platform_app.automation.availability import Availability
+from platform_app.channels.quick_replies import cut_titles
 from platform_app.db import Transaction
 from platform_app.engine.actions.action_base import (
     Action,
@@ -29,6 +30,7 @@ class SendMessage(Action):
     sends: ClassVar[str] = "message"
     kind: Literal["send_message"] = "send_message"
     text: str = action_field("Text", ActionInput.TEXT)
+    quick_replies: str = action_field("Quick replies, one per line", ActionInput.QUICK_REPLIES, required=False)
     template: str = action_field("Template outside the messaging window", ActionInput.TEMPLATE, required=False)
     template_values: str = action_field("Template values, one per line", ActionInput.TEMPLATE_VALUES, required=False)
     limits: str = limits_field()
@@ -44,11 +46,13 @@ class SendMessage(Action):
         lines = [line for line in self.template_values.splitlines() if line.strip()]
         use = message_templates.use_of(self.template, [context.render(line) for line in lines])
         usable = message_templates.find(context.session, conversation, use) is not None
+        titles = cut_titles(context.render(line) for line in self.quick_replies.splitlines() if line.strip())
+        sentence = "Send “{text}” with quick replies: {titles}" if titles else "Send “{text}”"
         return ActionPlan(
-            "Send “{text}”",
-            {"text": text},
+            sentence,
+            {"text": text} | ({"titles": ", ".join(titles)} if titles else {}),
             apply=lambda session, who: agent_messages.send_message(
-                session, who, conversation.id, text, is_exempt=is_exempt, template=use
+                session, who, conversation.id, text, is_exempt=is_exempt, template=use, quick_replies=titles
             ),
             message=AutomaticMessage(is_exempt, conversation, has_template=usable),
         )

@@ -60,6 +60,7 @@ def _fields() -> rx.Component:
         autosaved_field(SCRIPT_FORM["title"], ScriptState),
         *_choices(),
         _text(),
+        autosaved_field(SCRIPT_FORM["quick_replies"], ScriptState),
         rx.cond(ScriptState.kind == "objection", autosaved_field(SCRIPT_FORM["examples"], ScriptState)),
         rx.el.div(
             rx.el.h2(t(SCRIPT_FORM["condition"].label)),

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from sqlmodel import col, or_
 
+from platform_app.channels.quick_replies import with_list
 from platform_app.channels.web_chat import WebChatSettings
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
@@ -141,7 +142,7 @@ def _compose(session: Transaction, job: RunningJob) -> dict[str, str] | None:
     language = contact.language if contact.language in ("ru", "en") else tenant.language
     own = channel_accounts.settings_of(account)
     sites = own.allowed_origins if isinstance(own, WebChatSettings) else []
-    lines = [f"{message.author_name}:\n{message.text}" for message in answers]
+    lines = [f"{answer.author_name}:\n{with_list(answer.text, answer.quick_replies)}" for answer in answers]
     back = translate(language, "To answer, open the chat on the site again:")
     lines.append(f"{back}\n{sites[0]}" if sites else back)
     subject = translate(language, "{tenant}: an answer in your chat", tenant=tenant.name)

@@ -16,7 +16,7 @@ from platform_app.models.channel import ChannelAccount, ChannelIdentity, Inbound
 from platform_app.models.conversation import Conversation, ConversationState, Message, MessageState
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.services.channels import channel_accounts
-from platform_app.services.chat import conversation_rows, conversations, hand_off, pending_replies
+from platform_app.services.chat import conversation_rows, conversations, hand_off, pending_replies, quick_replies
 from platform_app.services.crm import contacts, crm_values, phone_numbers
 
 _SEEN_EVERY = timedelta(minutes=1)
@@ -46,6 +46,7 @@ class InboundText:
     consent_text: str = ""  # what has to be agreed to before the first message
     consents: bool = False
     title: str = ""  # of a new conversation
+    answers_id: str = ""  # the message whose quick reply it is
     is_automatic: bool = False  # a machine wrote it: nothing answers, no rule runs
 
 
@@ -76,7 +77,8 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     """Store a message of a contact on an account, once for each id, and start the agent's reply.
 
     On a channel with a server a worker writes the reply, else the caller streams it.
-    The contact and the conversation are created with the first message. Raises Invalid for what is not accepted.
+    The contact and the conversation are created with the first message. Raises Invalid for what is not accepted, and
+    Conflict for a quick reply to a message that is answered.
     """
     text = conversation_rows.checked_text(sent.text)
     longest = channel_accounts.kind_of(account).longest_text
@@ -93,6 +95,8 @@ def receive(session: Transaction, account: ChannelAccount, outside_id: str, sent
     _check_consent(identity, sent)
     who = identity_of(session, account, sent.details)
     talk = conversation_of(session, who, account, identity=identity, sent=sent)
+    if sent.answers_id:
+        quick_replies.check_open(session, talk, sent.answers_id, text)
     if sent.wants_person:
         hand_off.hand_off(session, who, talk.id)
     said, reply = conversations.receive(session, who, talk.id, text, is_automatic=sent.is_automatic)

@@ -40,7 +40,7 @@ from platform_app.services.channels import (
     email_threads,
     outbound_pace,
 )
-from platform_app.services.chat import conversation_rows, hand_off, service_windows, shadow_mode
+from platform_app.services.chat import conversation_rows, hand_off, outbound_parts, service_windows, shadow_mode
 from platform_app.services.jobs.effects import Postponed
 
 log = structlog.get_logger()
@@ -148,7 +148,15 @@ def _begin(job: RunningJob) -> _Request | None:
         if account.kind == Channel.EMAIL:
             mail = email_threads.envelope_of(session, account, part, is_automatic=by_agent)
             part.outside_id = mail.message_id  # a report may name it whatever becomes of the request
-        outgoing = OutgoingText(part.text, part.is_markdown, delivery_statuses.reference_of(part), template, mail)
+        outgoing = OutgoingText(
+            part.text,
+            part.is_markdown,
+            delivery_statuses.reference_of(part),
+            template,
+            mail,
+            quick_replies=tuple(part.quick_replies),
+            ends_quick_replies=push.keeps_quick_replies and outbound_parts.has_open_quick_replies(session, part),
+        )
         return _Request(part.id, part.attempts, push, token, chat, outgoing, reply_address)
 
 

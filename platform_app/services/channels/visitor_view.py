@@ -134,6 +134,7 @@ def _as_json(message: Message) -> dict[str, Any]:
         "text": message.text,
         "at": message.created_at.isoformat(),
         "cursor": cursor_of(message),
+        "quick_replies": message.quick_replies,
         "sources": [
             {
                 "number": one.get("number", 0),

@@ -1,8 +1,10 @@
 """Agent messages: messages in an agent's name that do not answer a contact, sent by automation."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from platform_app.channels.quick_replies import cut_titles
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
@@ -23,10 +25,12 @@ def send_message(
     *,
     is_exempt: bool = False,
     template: dict[str, Any] | None = None,
+    quick_replies: Sequence[str] = (),
 ) -> Message:
     """Send a message in the agent's name; return it, with the send gate's reason in `gate` if it was not sent.
 
-    `template`, a TemplateUse, is sent in place of the text where the channel takes no free text. `is_exempt` marks a
+    `quick_replies` are titles whose variables are filled in; what exceeds their bounds is cut. `template`, a
+    TemplateUse, is sent in place of the text where the channel takes no free text. `is_exempt` marks a
     transactional message: caps and quiet hours do not apply. Raises Invalid if the text is empty, NotFound if there is
     no such conversation, or its agent is deleted.
     """
@@ -37,7 +41,7 @@ def send_message(
     origin = sending.origin_of_act(session, who)
     name = _agent_name(session, row)
     message = sending.new_message(session, row, Author.AGENT, name, text=text, is_exempt=is_exempt, **origin)
-    message.template = template or {}
+    message.template, message.quick_replies = template or {}, cut_titles(quick_replies)
     sending.send(session, row, message)
     return message
 

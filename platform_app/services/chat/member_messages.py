@@ -1,5 +1,8 @@
 """Member messages: messages of members to contacts, and their internal notes."""
 
+from collections.abc import Sequence
+
+from platform_app.channels.quick_replies import parse_titles
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
@@ -15,16 +18,24 @@ MAX_MENTIONS = 20
 
 
 def send(
-    session: Transaction, who: Identity, conversation_id: str, text: str, *, despite_opt_out: bool = False
+    session: Transaction,
+    who: Identity,
+    conversation_id: str,
+    text: str,
+    *,
+    quick_replies: Sequence[str] = (),
+    despite_opt_out: bool = False,
 ) -> Message:
     """Send a member's message to the contact and put the member in charge of the conversation.
 
-    Raises Invalid if the text is empty or too long. Raises Conflict if the conversation is closed, or the contact has
-    opted out and `despite_opt_out` does not confirm that it is sent anyway.
+    Raises Invalid if the text is empty or too long, and for quick replies that exceed their bounds. Raises Conflict if
+    the conversation is closed, or the contact has opted out and `despite_opt_out` does not confirm that it is sent
+    anyway.
     """
-    text = checked_text(text)
+    text, titles = checked_text(text), parse_titles(quick_replies)
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     message = sending.new_message(session, row, Author.MEMBER, who.name, text=text, author_id=who.user_id)
+    message.quick_replies = titles
     sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
     hand_off.take_over_locked(session, who, row)
     hand_off.note_member(session, row)

@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlmodel import col
 
+from platform_app.channels.message_parts import split_text
+from platform_app.channels.push_channel import PushChannel
+from platform_app.channels.quick_replies import with_list
 from platform_app.channels.registry import CHANNEL_KINDS
 from platform_app.db import Transaction, owned
 from platform_app.errors import PlatformError
@@ -47,7 +50,9 @@ def add(session: Transaction, row: Conversation, message: Message, *, template: 
         return
     session.flush()  # parts refer to the message
     identity, is_markdown = find_identity(session, row), _is_markdown(session, row, message)
-    texts = [message.text] if template else kind.push.split(_without_citations(message))
+    texts, titles = [message.text], list[str]()
+    if not template:
+        texts, titles = _split(kind.push, _without_citations(message), message.quick_replies)
     for place, text in enumerate(texts):
         part = OutboundPart(
             tenant_id=row.tenant_id,
@@ -59,8 +64,32 @@ def add(session: Transaction, row: Conversation, message: Message, *, template: 
             text=text,
         )
         part.is_markdown, part.template = is_markdown, template or {}
+        part.quick_replies = titles if place == len(texts) - 1 else []
         session.add(part)
     enqueue_delivery(session, row, message.id)
+
+
+def _split(push: PushChannel, text: str, titles: list[str]) -> tuple[list[str], list[str]]:
+    """Return a text in parts, and the titles of the quick replies that the last part has.
+
+    Those which the channel does not show as buttons are a list at the end of the text.
+    """
+    form = push.quick_reply_form(titles) if titles else None
+    if form is None:
+        return push.split(with_list(text, titles) if titles else text), []
+    *before, last = push.split(text)
+    return [*before, *(split_text(last, form.text_chars) if form.text_chars else [last])], titles
+
+
+def has_open_quick_replies(session: Transaction, part: OutboundPart) -> bool:
+    """Return whether the part that was sent to the contact before this one has quick replies."""
+    query = owned(OutboundPart, part.tenant_id).where(
+        OutboundPart.identity_id == part.identity_id,
+        OutboundPart.id < part.id,
+        col(OutboundPart.sent_at).is_not(None),
+    )
+    before: OutboundPart | None = session.exec(query.order_by(col(OutboundPart.id).desc()).limit(1)).first()
+    return before is not None and bool(before.quick_replies)
 
 
 def enqueue_delivery(session: Transaction, row: Conversation, message_id: str) -> None:

@@ -11,7 +11,7 @@ from platform_app.llm.reply_text import format_reply, normalize_citations
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind
-from platform_app.services.chat import conversation_rows, no_answer, reply_figures, sending
+from platform_app.services.chat import conversation_rows, no_answer, reply_figures, reply_quick_replies, sending
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace
 from platform_app.services.scripts import script_usage
@@ -87,6 +87,7 @@ def complete(work: ReplyContext) -> None:
             if not row.text:
                 store_failure(session, work, row, _EMPTY)
                 return
+            row.quick_replies = [] if row.is_suggestion else reply_quick_replies.titles_of(work)
             is_unanswered = not row.is_suggestion and no_answer.is_no_answer(work)
             add_trace(session, work, is_unanswered=is_unanswered and work.conversation.is_live and not row.task)
         if row.is_suggestion:

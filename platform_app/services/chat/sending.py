@@ -176,6 +176,7 @@ def _commit(
     if template is not None:
         message.template = message_templates.with_names(template, message.template)
         message.text = message_templates.fill(template, message.template["values"])
+        message.quick_replies = []
     if asked.is_counted and row.contact_id and row.channel != Channel.TEST:
         session.add(Dispatch(tenant_id=row.tenant_id, contact_id=row.contact_id, key=message.id, at=now()))
     note_sent_elsewhere(session, row, message)

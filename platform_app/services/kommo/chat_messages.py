@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from platform_app.channels.quick_replies import with_list
 from platform_app.db import Transaction, owned
 from platform_app.integrations.kommo import chat_files
 from platform_app.integrations.kommo.chats import ChatFile, ChatMessage, Person
@@ -45,7 +46,7 @@ def _text_message(session: Transaction, talk: Conversation, message: Message, bo
         id=message.id,
         conversation_id=talk.id,
         sender=customer if is_customers else writer,
-        text=message.text[:MAX_TEXT],
+        text=with_list(message.text, message.quick_replies)[:MAX_TEXT],
         milliseconds=int(at.timestamp() * 1000),
         receiver=None if is_customers else customer,
     )

@@ -6,10 +6,10 @@ from typing import Any
 from platform_app import fact_snapshots
 from platform_app.automation import guided_steps, text_templates
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.guided_steps import GuidedStep, Position
+from platform_app.automation.guided_steps import CollectedField, GuidedStep, Position
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import PlatformError
-from platform_app.i18n import translate
+from platform_app.i18n import LANGUAGES, translate
 from platform_app.llm import prompts
 from platform_app.llm.extraction import ExtractedFields, RequestedField
 from platform_app.models.conversation import Conversation
@@ -59,12 +59,31 @@ class GuidedProgress:
         names = dict.fromkeys(wanted_field.fact for step in self.steps for wanted_field in step.fields)
         return [self.collectable[name] for name in names if name in self.collectable]
 
+    @property
+    def requested(self) -> tuple[CollectedField, ...]:
+        """The missing facts to ask for now; one with choices alone, so that its quick replies answer the question."""
+        missing = self.position.missing
+        first = next((place for place, wanted in enumerate(missing) if self._has_choices(wanted.fact)), len(missing))
+        return missing[: max(first, 1)]
+
+    def _has_choices(self, fact: str) -> bool:
+        field = self.collectable.get(fact)
+        return field is not None and (bool(field.options) or field.kind == "yes_no")
+
+    def choices(self, language: str) -> list[str]:
+        """Return the choices of the fact that is asked for; yes and no in a language of the platform alone."""
+        field = self.collectable.get(self.requested[0].fact) if self.requested else None
+        if field is None:
+            return []
+        is_known = field.kind == "yes_no" and language in LANGUAGES
+        return [translate(language, words) for words in ("Yes", "No")] if is_known else list(field.options)
+
     def for_prompt(self, language: str) -> prompts.GuidedState:
         """Return the progress as the prompt holds it. `language` is that of questions: "ru" or "en"."""
         at = self.position
         given = [(self._question_label(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
-        wanted = [(self._question_label(missing.fact, language), missing.hint) for missing in at.missing]
+        wanted = [(self._question_label(missing.fact, language), missing.hint) for missing in self.requested]
         return prompts.GuidedState(self.title, goal, given, wanted)
 
     def _question_label(self, fact: str, language: str) -> str:

@@ -42,6 +42,7 @@ class ScriptDecision:
     by_message: bool = False  # applies because of the text of the last message
     number: int = 0  # by which the model marks its use; 0 if not offered
     asks: str = ""  # facts that a guided script asks for next
+    quick_replies: list[str] = field(default_factory=list)  # that a reply offers which uses it
     used: bool = False
     proof: dict[str, Any] = field(default_factory=dict)
     change: list[dict[str, Any]] = field(default_factory=list)  # the smallest change that would make it apply
@@ -157,6 +158,7 @@ def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen:
         decision.why = "Its text can’t be filled."
         return decision
     decision.applied = bool(decision.text or row.steps)
+    decision.quick_replies = row.quick_replies.splitlines()
     decision.why = _approval(row) if decision.applied else "Its text is empty."
     decision.by_message = decision.applied and (_is_objection(row) or _tests_message(parse_conditions(row.condition)))
     decision.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""

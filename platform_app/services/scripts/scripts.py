@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from platform_app.automation import guided_steps
 from platform_app.automation.conditions import parse_conditions
+from platform_app.channels.quick_replies import parse_titles
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
@@ -124,6 +125,8 @@ def _validate_field(session: Transaction, who: Identity, name: str, value: Any) 
         return value or None
     if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else MAX_TEXT_CHARS):
         raise Invalid("This value isn’t allowed.", field=name)
+    if name == "quick_replies":
+        return "\n".join(parse_titles(value.splitlines()))
     if name == "examples" and len(value.splitlines()) > MAX_EXAMPLES:
         raise Invalid("You can add up to {count} examples.", field=name, count=MAX_EXAMPLES)
     if name == "title" and not value.strip():

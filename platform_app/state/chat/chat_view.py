@@ -61,6 +61,8 @@ class MessageRow:
     has_trace: bool
     figures: str  # those of a sent text that stand in no source, as a sentence
     task: str  # what the agent was asked to write, of a held message that it has not written
+    quick_replies: list[str]
+    is_open: bool = False  # they can be chosen
 
 
 def build_conversation_row(row: Conversation, who: Identity, language: str) -> ConversationRow:
@@ -94,6 +96,7 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         has_trace=is_generated and row.finished_at is not None and not (row.task and not row.text),
         figures="" if row.gate.get("figures") else figure_words(row.figures, language),
         task=row.task if not row.text else "",
+        quick_replies=row.quick_replies,
     )
 
 

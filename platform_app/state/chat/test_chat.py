@@ -6,11 +6,19 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
+from platform_app.channels.quick_replies import MAX_TITLE_CHARS
 from platform_app.db import Transaction
-from platform_app.errors import NotFound, PlatformError
+from platform_app.errors import Conflict, NotFound, PlatformError
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services.chat import approvals, conversations, hand_off, held_messages, reply_streams
+from platform_app.services.chat import (
+    approvals,
+    conversations,
+    hand_off,
+    held_messages,
+    quick_replies,
+    reply_streams,
+)
 from platform_app.services.chat.reply_context import ReplyStep
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat.chat_view import (
@@ -135,6 +143,16 @@ class TestChatState(TestContext, rx.State):
     async def send_example(self, text: str) -> Any:
         """Send a sample question."""
         return browser.call_handler(TestChatState.send, {"text": text})
+
+    @handler(Role.OPERATOR)
+    async def choose(self, message_id: str, title: str) -> Any:
+        """Send a quick reply as the tester’s message, once."""
+        try:
+            reply = await call(self, quick_replies.choose, message_id[:32], title[:MAX_TITLE_CHARS])
+        except Conflict as error:  # another tab has answered
+            await self._open()
+            return await error_toast(self, error)
+        return await self._reply_started(reply)
 
     @handler(Role.OPERATOR)
     async def retry(self, reply_id: str) -> Any:
@@ -285,6 +303,9 @@ class TestChatState(TestContext, rx.State):
         last = next((m.text for m in reversed(messages) if m.author == Author.CONTACT), "")
         self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]
         rows = [build_message_row(m, identity, language) for m in messages if m.state not in IN_PROGRESS]
+        open_ids = quick_replies.open_ids(messages)
+        for shown in rows:
+            shown.is_open = shown.id in open_ids
         if self.messages != rows:  # an assignment sends the whole list
             self.messages = rows
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.errors import NotFound, PlatformError
+from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.hub import Update
 from platform_app.i18n import translate
 from platform_app.models.conversation import Conversation, ConversationState
@@ -43,6 +43,7 @@ from platform_app.state.inbox.template_message import TemplateMessageState
 
 PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
+MAX_TITLES_CHARS = 1_000  # of quick replies, one per line
 NOBODY = "nobody"
 WRITING = (Activity.REPLYING, Activity.NOTING)
 
@@ -70,6 +71,7 @@ class InboxState(rx.State):
     sent_count: int = 0  # messages that were stored
     failed_count: int = 0  # messages that were refused
     last_sent: str = ""
+    quick_replies_problem: str = ""
     is_opted_out: bool = False
     despite_opt_out: bool = False  # the member confirmed that they write to a contact who has opted out
     loaded: bool = False
@@ -118,7 +120,8 @@ class InboxState(rx.State):
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
         """Send a message to the contact; text that cannot be stored stays in the field."""
-        return await self._store(member_messages.send, form, despite_opt_out=self.despite_opt_out)
+        titles = str(form.get("quick_replies", ""))[:MAX_TITLES_CHARS].splitlines()
+        return await self._store(member_messages.send, form, quick_replies=titles, despite_opt_out=self.despite_opt_out)
 
     @handler(Role.OPERATOR)
     async def add_note(self, form: dict[str, Any]) -> Any:
@@ -129,10 +132,15 @@ class InboxState(rx.State):
         text = str(form.get("text", ""))
         if not text.strip() or not self.current:
             return None
+        self.quick_replies_problem = ""
         try:
             await call(self, service, self.current, text, **options)
         except PlatformError as error:
             self.failed_count += 1
+            if isinstance(error, Invalid) and error.field == "quick_replies":
+                language = (await current_user(self)).language
+                self.quick_replies_problem = translate(language, error.sentence, **error.values)
+                return None
             return await error_toast(self, error)
         except Exception as error:
             self.failed_count += 1
@@ -261,6 +269,7 @@ class InboxState(rx.State):
         self.current = self.title = self.last_sent = self._contact_id = ""
         self.messages, self.has_earlier, self._message_limit = [], False, PAGE_SIZE
         self.is_opted_out = self.despite_opt_out = False
+        self.quick_replies_problem = ""
 
     async def _refresh(self) -> Any:
         """Read the conversation again; return a toast if it is gone."""

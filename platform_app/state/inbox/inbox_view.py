@@ -97,6 +97,7 @@ class InboxMessage:
     sender_check: str = ""  # what the receiving mail server found out about the sender
     is_doubtful: bool = False  # the sender may be another one
     attachments: list[AttachmentLink] = field(default_factory=list)
+    quick_replies: list[str] = field(default_factory=list)
     difference: list[str] = field(default_factory=list)  # lines of the agent's text and of what was sent
 
 
@@ -185,6 +186,7 @@ def _message(row: Message, heading: str, who: Identity, language: str) -> InboxM
         has_trace=row.author == Author.AGENT and row.finished_at is not None and row.origin == Origin.CONVERSATION,
         review=_review_words(row, language),
         figures="" if row.gate.get("figures") else figure_words(row.figures, language),
+        quick_replies=row.quick_replies,
         difference=_difference(row),
     )
 

@@ -158,7 +158,7 @@ class ScriptState(VersionedEditor, ConditionBuilder, GuidedStepEditor, rx.State)
 
     async def _load_form(self) -> None:
         row = await fetch(self, scripts.get, self._id())
-        self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
+        self.initial = {name: getattr(row, name) for name in ("title", "text", "examples", "quick_replies")}
         self.problems = {}
         await self._load_tree(row.condition)
         await self._load_steps(row.steps, self._facts)
