@@ -47,11 +47,12 @@ class RecentMessages(NamedTuple):
 
 
 def recent_messages(session: Transaction, conversation: Conversation, *, limit: int) -> RecentMessages:
-    """Return the newest `limit` messages of a conversation, without those replaced by an edit or a retry.
+    """Return the newest `limit` messages of a conversation, without those that were deleted at the channel or replaced.
 
     Their texts hold what was said in recordings and what pictures show.
     """
-    newest_first = current_messages(conversation).order_by(col(Message.created_at).desc(), col(Message.id).desc())
+    kept = current_messages(conversation).where(col(Message.revoked_at).is_(None))
+    newest_first = kept.order_by(col(Message.created_at).desc(), col(Message.id).desc())
     other: Any = aliased(Message)
     theirs = owned(other, conversation.tenant_id).where(
         other.conversation_id == conversation.id, other.replaced.is_(False), other.author == Author.CONTACT

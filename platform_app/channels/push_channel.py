@@ -91,6 +91,9 @@ class UpdateKind(StrEnum):
 
     MESSAGE = "message"
     EDIT = "edit"
+    REVOKED = "revoked"  # a message was deleted at the channel
+    PAST = "past"  # messages from before the account was connected
+    NAME = "name"  # how the contact is called in the address book of the account
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     ANSWERED = "answered"  # somebody of the team answered in the channel's own program
@@ -105,6 +108,17 @@ class Delivery:
     state: OutboundState
     reference: str = ""  # that of `OutgoingText`, if the channel returns it
     error: ChannelError | None = None
+
+
+@dataclass(frozen=True)
+class PastMessage:
+    """A message from before the account was connected."""
+
+    message_id: str
+    at: datetime
+    text: str
+    attachments: Sequence[AttachedFile] = ()
+    is_own: bool = False  # somebody of the company wrote it
 
 
 @dataclass(frozen=True)
@@ -127,6 +141,7 @@ class Update:
     account: str = ""  # the account's own id at the channel, where one address receives for several
     delivery: Delivery | None = None  # of a status
     mail: ReceivedMail | None = None  # of an e-mail
+    past: Sequence[PastMessage] = ()
 
 
 @dataclass(frozen=True)

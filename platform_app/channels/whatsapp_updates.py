@@ -1,6 +1,7 @@
-"""WhatsApp updates: what a post to the webhook holds: messages, echoes of the phone app, and statuses.
+"""WhatsApp updates: what a post to the webhook holds: messages, echoes and the past of the phone app, and statuses.
 
-See developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference: messages, smb_message_echoes.
+See developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference: messages (edit, revoke),
+smb_message_echoes, history, smb_app_state_sync.
 """
 
 import hashlib
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from platform_app.channels.push_channel import AttachedFile, Delivery, Update, UpdateKind
+from platform_app.channels import whatsapp_past
+from platform_app.channels.push_channel import AttachedFile, Delivery, PastMessage, Update, UpdateKind
 from platform_app.channels.whatsapp_api import error_of
 from platform_app.models.channel import OutboundState
 
 MAX_KEY_CHARS = 80
 MAX_TEXT = 4_096
-_LISTS = ("messages", "message_echoes", "statuses")  # of a change, with what they hold
+_LISTS = ("messages", "message_echoes", "statuses", "state_sync")  # of a change, with what they hold
 _PERSON = re.compile(r"/person", re.IGNORECASE)
 _PHONE = re.compile(r"[0-9]{7,15}")
 _FILES = {
@@ -25,9 +27,9 @@ _FILES = {
     "document": "File",
     "sticker": "Sticker",
 }
-_OTHERS = {"location": "Location", "contacts": "Contact card", "order": "Order"}
+_OTHERS = {"location": "Location", "contacts": "Contact card", "order": "Order", "media_placeholder": "File"}
 _UNKNOWN = "Unsupported message"
-_IGNORED = ("reaction", "system", "revoke", "request_welcome", "errors")
+_IGNORED = ("reaction", "system", "request_welcome", "errors")
 _STATES = {
     "sent": OutboundState.SENT,
     "delivered": OutboundState.DELIVERED,
@@ -55,6 +57,9 @@ def _items(changes: Any) -> Iterator[dict[str, Any]]:
         value = change.get("value") if isinstance(change, dict) else None
         if not isinstance(value, dict):
             continue
+        if change.get("field") == "history":
+            yield from whatsapp_past.items_of(value)
+            continue
         about = {"metadata": value.get("metadata"), "contacts": value.get("contacts")}
         for name in _LISTS:
             listed = value.get(name)
@@ -69,6 +74,10 @@ def read_item(data: dict[str, Any]) -> Update | None:
     item, account = data["item"], str(data["metadata"]["phone_number_id"])[:64]
     if data["list"] == "statuses":
         return _status(item, account)
+    if data["list"] == whatsapp_past.LIST:
+        return _past(data, account)
+    if data["list"] == "state_sync":
+        return _known_name(item, account)
     is_echo = data["list"] == "message_echoes"
     chat_id = _chat_id(item, is_echo=is_echo)
     kind, said = UpdateKind.ECHO if is_echo else UpdateKind.MESSAGE, item
@@ -76,6 +85,9 @@ def read_item(data: dict[str, Any]) -> Update | None:
     if item["type"] == "edit" and not is_echo:
         kind, said = UpdateKind.EDIT, item["edit"]["message"]
         message_id = message_key(item["edit"]["original_message_id"])
+    if item["type"] == "revoke":
+        revoked = message_key(item["revoke"]["original_message_id"])
+        return Update(UpdateKind.REVOKED, chat_id, _at(item["timestamp"]), message_id=revoked, account=account)
     if (is_echo and item["type"] == "edit") or said["type"] in _IGNORED:
         return None
     text, attachments = _content(said)
@@ -95,6 +107,42 @@ def read_item(data: dict[str, Any]) -> Update | None:
         phone=f"+{chat_id}" if _PHONE.fullmatch(chat_id) else "",
         account=account,
     )
+
+
+def _past(data: dict[str, Any], account: str) -> Update | None:
+    """Return the past messages of a chat; what cannot be read of them is left out."""
+    past = [message for item in data["item"] if (message := _past_message(item, data["business"])) is not None]
+    if not past:
+        return None
+    chat_id, last = data["chat"].removeprefix("+"), max(message.at for message in past)
+    phone = f"+{chat_id}" if _PHONE.fullmatch(chat_id) else ""
+    return Update(UpdateKind.PAST, chat_id, last, phone=phone, account=account, past=tuple(past))
+
+
+def _past_message(item: Any, business: str) -> PastMessage | None:
+    try:
+        if item["type"] in (*_IGNORED, "edit", "revoke"):
+            return None
+        text, attachments = _content(item)
+        at, is_own = _at(item["timestamp"]), whatsapp_past.is_own(item, business)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError):
+        return None
+    if not text.strip() and not attachments:
+        attachments = (AttachedFile(_UNKNOWN),)
+    return PastMessage(message_key(item.get("id")), at, text[: MAX_TEXT + 200], attachments, is_own)
+
+
+def _known_name(item: dict[str, Any], account: str) -> Update | None:
+    """Return how a contact is called in the address book of the phone app; "" if it was removed from there."""
+    if item["type"] != "contact":
+        return None
+    contact, is_removed = item["contact"], item.get("action") == "remove"
+    chat_id = re.sub(r"\D", "", str(contact["phone_number"]))
+    if not _PHONE.fullmatch(chat_id):
+        raise ValueError("not a phone number")
+    name = "" if is_removed else str(contact.get("full_name") or contact.get("first_name") or "")
+    at = _at(item["metadata"]["timestamp"])
+    return Update(UpdateKind.NAME, chat_id, at, name=" ".join(name.split())[:200], account=account)
 
 
 def _chat_id(item: dict[str, Any], *, is_echo: bool) -> str:

@@ -63,6 +63,7 @@ class ChannelIdentity(Owned, table=True):
     account_id: str = Field(foreign_key="channelaccount.id", max_length=32, ondelete="CASCADE")
     outside_id: str = Field(max_length=200)  # web chat: the SHA-256 hash of the visitor's token; else the chat's id
     source: str = Field(default="", max_length=64)  # the payload of the link by which the contact came first
+    name: str = Field(default="", max_length=200)  # in the address book of the account
     blocked_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact blocked the account
     seen_at: datetime | None = Field(default=None, sa_type=Instant)  # the last sign that it is not blocked, or is there
     emailed_at: datetime | None = Field(default=None, sa_type=Instant)  # web chat: answers until then are seen to

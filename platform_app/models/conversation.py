@@ -151,6 +151,7 @@ class Message(Owned, table=True):
     own_text: str = ""  # the agent's text, if a member changed it before it was sent
     review: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # a member's: outcome, by, user_id, at
     mentions: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # users mentioned in a note
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)  # when its author deleted it at the channel
     due_at: datetime | None = Field(default=None, sa_type=Instant)  # delayed, held: next try; to approve: overdue
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     beat_at: datetime | None = Field(default=None, sa_type=Instant)  # last heartbeat of the process that streams it

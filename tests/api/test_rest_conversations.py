@@ -50,6 +50,21 @@ async def test_a_contact_writes_and_the_agent_answers(who: Identity, started: li
     assert {one["id"] for one in found} == {talk["id"], other.json()["conversation"]["id"]}
 
 
+async def test_a_member_offers_quick_replies_and_the_contacts_program_shows_them(
+    who: Identity, started: list[str]
+) -> None:
+    key, account = a_key(who), an_account(who)
+    talk = (await ask(key, "POST", "/conversations", message(account.id))).json()["conversation"]["id"]
+    offer: dict[str, Any] = {"author": "member", "text": "Which size?", "quick_replies": ["Small", " Large "]}
+    written = await ask(key, "POST", f"/conversations/{talk}/messages", offer)
+    assert (written.status_code, written.json()["message"]["quick_replies"]) == (201, ["Small", "Large"])
+    for refused in (["x" * 41], ["a"] * 11, [""], ["two\nlines"]):
+        answer = await ask(key, "POST", f"/conversations/{talk}/messages", offer | {"quick_replies": refused})
+        assert answer.status_code == 422
+    made = await ask(key, "POST", "/scripts", {"title": "A", "kind": "closing", "text": "B", "quick_replies": ["Yes"]})
+    assert (made.status_code, made.json()["quick_replies"]) == (201, ["Yes"])
+
+
 async def test_a_repeated_message_is_stored_once_and_a_burst_answered_once(who: Identity, started: list[str]) -> None:
     key, account = a_key(who), an_account(who)
     sent = message(account.id, message_id="m-1")

@@ -134,6 +134,25 @@ def send_file_and_rate(visitor: Page, member: Page, language: str) -> None:
     expect(member.get_by_text(lookup(language, "{stars} of 5").format(stars=5))).to_be_visible()
 
 
+def press_quick_reply(visitor: Page, member: Page, language: str) -> None:
+    """Send a question with quick replies from the inbox, and press one by keyboard."""
+    member.locator(".quick-replies-field summary").click()
+    member.locator(".quick-replies-field textarea").fill("Small\nLarge")
+    member.locator(".reply-form .compose textarea").first.fill("Which size?")
+    member.locator(".reply-form .compose textarea").first.press("Enter")
+    expect(member.locator(".quick-replies").last).to_contain_text("Large")
+    chat = chat_of(visitor)
+    choices = chat.get_by_role("group", name={"en": "Suggested answers", "ru": "Варианты ответа"}[language])
+    expect(choices.get_by_role("button")).to_have_text(["Small", "Large"])
+    assert faults(visitor) == []
+    choices.get_by_role("button", name="Large").focus()
+    visitor.keyboard.press("Enter")
+    expect(chat.locator("li.visitor").get_by_text("Large")).to_be_visible()
+    expect(choices).to_have_count(0)
+    expect(chat.locator("#text")).to_be_focused()
+    expect(member.locator(".message.in").get_by_text("Large")).to_be_visible()
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_a_visitor_asks_and_a_member_answers(platform: str, new_person: NewPerson, site: Any, language: str) -> None:
     launcher, person, field, _, human, close = WORDS[language]
@@ -163,6 +182,7 @@ def test_a_visitor_asks_and_a_member_answers(platform: str, new_person: NewPerso
     expect(chat.locator("li.person .kind")).to_have_text(human)
     assert faults(visitor) == []
 
+    press_quick_reply(visitor, member, language)
     visitor.keyboard.press("Escape")
     expect(visitor.get_by_role("button", name=launcher)).to_be_focused()
     editor.fill("One thing more.")

@@ -7,7 +7,8 @@
 - setWebhook: each post carries `X-Telegram-Bot-Api-Secret-Token`; one that is not answered with 2xx is repeated.
 - sendMessage: 1 to 4096 characters after entities parsing, else 400; HTML that cannot be parsed is 400 "can't parse
   entities"; 403 "bot was blocked by the user"; 400 "chat not found" before the user pressed Start (bots/faq: a bot
-  cannot write first); 429 with `parameters.retry_after` (ResponseParameters).
+  cannot write first); 429 with `parameters.retry_after` (ResponseParameters). `reply_markup` is a ReplyKeyboardMarkup,
+  whose pressed button sends its text as a message of the user, or a ReplyKeyboardRemove.
 - getFile: `file_path` to be downloaded from `/file/bot<token>/<file_path>`, at most 20 MB.
 - Update, Message: `update_id` grows; an album is several messages with one `media_group_id`; a changed message is
   `edited_message` with `edit_date`; my_chat_member with status kicked when the user blocks the bot, else member.
@@ -193,7 +194,10 @@ class FakeTelegram(LocalServer):
             raise Refusal(400, "Bad Request: message text is empty")
         if len(plain) > 4096:
             raise Refusal(400, "Bad Request: message is too long")
-        return self._deliver(chat_id, {"text": fields["text"], "plain": plain})
+        markup = fields.get("reply_markup") or {}
+        if any(not str(button.get("text", "")).strip() for row in markup.get("keyboard", []) for button in row):
+            raise Refusal(400, "Bad Request: keyboard button text must be non-empty")
+        return self._deliver(chat_id, {"text": fields["text"], "plain": plain, "markup": markup})
 
     def do_sendPhoto(self, fields: dict[str, Any]) -> Any:
         """Deliver a photo to a customer."""

@@ -6,11 +6,17 @@
   the customer's last message only a template: code 131047; a second message to a customer within 6 seconds: 131056.
   An unknown or unapproved template is 132001, a wrong number of parameters 132000. `biz_opaque_callback_data` comes
   back with statuses.
+- interactive messages: up to 3 reply buttons with titles of 20 characters below a text of 1024, or a list of up to 10
+  rows with titles of 24 below a text of 4096, whose button has 20 (interactive-reply-buttons-messages,
+  interactive-list-messages); else 131009.
 - GET /<phone number id>?fields=, GET /<WABA id>/phone_numbers, POST /<WABA id>/subscribed_apps, POST /<phone number id>
   with `webhook_configuration` (webhooks/override), GET /<WABA id>/message_templates in pages with `paging.cursors`.
 - GET /<media id> answers `url`, which is fetched with the token.
 - Webhooks: `entry[].changes[].value` with messages, statuses or message_echoes (smb_message_echoes); each post carries
   `X-Hub-Signature-256: sha256=` HMAC-SHA256 of the raw bytes with the app secret.
+- messages of type edit and revoke name `original_message_id`; history has threads with messages of both sides, and
+  media as `media_placeholder` whose content follows in `messages` of that field (webhooks/reference/history);
+  smb_app_state_sync has the address book (webhooks/reference/smb_app_state_sync).
 """
 
 import hashlib
@@ -121,6 +127,42 @@ class FakeWhatsApp(LocalServer):
         made = {"from": said["from"], "id": self.wamid(), "timestamp": stamp, "type": "edit", "edit": changed}
         return self.post(messages=[made])
 
+    def press(self, wamid: str, key: str, title: str, kind: str = "button_reply") -> dict[str, Any]:
+        """Let a customer press a reply button, or choose a row of a list; return the post."""
+        chosen = {"type": kind, kind: {"id": key, "title": title}}
+        return self.write(type="interactive", interactive=chosen, context={"from": "15550009999", "id": wamid})
+
+    def revoke(self, post: dict[str, Any], seconds: int = 5) -> dict[str, Any]:
+        """Let a customer delete a message; return the post."""
+        said = post["entry"][0]["changes"][0]["value"]["messages"][0]
+        made = {"from": said["from"], "id": self.wamid(), "timestamp": str(int(said["timestamp"]) + seconds)}
+        return self.post(messages=[made | {"type": "revoke", "revoke": {"original_message_id": said["id"]}}])
+
+    def past(self, *said: tuple[str, int], customer: str = CUSTOMER, **fields: Any) -> dict[str, Any]:
+        """Return a post of the phone app's past: texts, "<" before those of the company, and seconds since 1970."""
+        messages = [
+            {
+                "from": "15550009999" if text.startswith("<") else customer,
+                "id": self.wamid(),
+                "timestamp": str(at),
+                "type": "text",
+                "text": {"body": text.lstrip("<")},
+                "history_context": {"status": "READ"},
+            }
+            | fields
+            for text, at in said
+        ]
+        thread = {"id": customer, "messages": messages}
+        chunk = {"metadata": {"phase": 0, "chunk_order": 1, "progress": 50}, "threads": [thread]}
+        return self.post("history", history=[chunk])
+
+    def name(self, full_name: str, customer: str = CUSTOMER, action: str = "add") -> dict[str, Any]:
+        """Return a post that tells how the phone's address book calls somebody."""
+        contact = {"phone_number": customer} | ({"full_name": full_name, "first_name": full_name.split()[0]})
+        stamp = {"timestamp": str(int(time.time()))}
+        row = {"type": "contact", "contact": contact, "action": action, "metadata": stamp}
+        return self.post("smb_app_state_sync", state_sync=[row])
+
     def file(self, kind: str = "image", content: bytes = b"\xff\xd8\xff picture", **more: Any) -> dict[str, Any]:
         """Let a customer send a file; return the post."""
         file_id = str(900_000_000 + next(self._ids))
@@ -205,6 +247,8 @@ class FakeWhatsApp(LocalServer):
             self._check_template(body["template"])
         elif time.time() - self.wrote_at.get(to, 0) >= 86_400:
             raise Refusal(400, 131047, "Re-engagement message")
+        elif body["type"] == "interactive":
+            _check_interactive(body["interactive"])
         elif not 1 <= len(body["text"]["body"]) <= 4096:
             raise Refusal(400, 100, "Param text['body'] must be at most 4096 characters long")
         made = body | {"id": self.wamid()}
@@ -222,6 +266,21 @@ class FakeWhatsApp(LocalServer):
                     raise Refusal(400, 132000, "Number of parameters does not match the expected number of params")
                 return
         raise Refusal(404, 132001, "Template name does not exist in the translation")
+
+
+def _check_interactive(asked: dict[str, Any]) -> None:
+    is_list, action = asked["type"] == "list", asked["action"]
+    if is_list:
+        given = [(row["id"], row["title"]) for section in action["sections"] for row in section["rows"]]
+    else:
+        given = [(button["reply"]["id"], button["reply"]["title"]) for button in action["buttons"]]
+    most, title_chars, body_chars = (10, 24, 4096) if is_list else (3, 20, 1024)
+    if not 1 <= len(given) <= most or not 1 <= len(asked["body"]["text"]) <= body_chars:
+        raise Refusal(400, 131009, "Parameter value is not valid")
+    if any(not 1 <= len(title) <= title_chars for _, title in given) or len({key for key, _ in given}) < len(given):
+        raise Refusal(400, 131009, "Parameter value is not valid")
+    if is_list and not 1 <= len(action["button"]) <= 20:
+        raise Refusal(400, 131009, "Parameter value is not valid")
 
 
 def _handler(fake: FakeWhatsApp) -> type[BaseHTTPRequestHandler]:

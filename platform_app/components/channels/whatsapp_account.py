@@ -73,7 +73,8 @@ def _template(row: rx.Var[TemplateRow]) -> rx.Component:
 def _webhook() -> rx.Component:
     explained = t(
         "The platform sends this address to Meta automatically. If no messages arrive, enter both in your app at Meta "
-        "under WhatsApp, Configuration, and subscribe to the fields messages and smb_message_echoes."
+        "under WhatsApp, Configuration, and subscribe to the fields messages, smb_message_echoes, history and "
+        "smb_app_state_sync."
     )
     return form_card(
         t("Webhook at Meta"),

@@ -32,6 +32,7 @@ def message(row: rx.Var[InboxMessage]) -> rx.Component:
                 rx.el.span(row.label, class_name="muted small"),
                 rx.el.time(row.when, title=row.exact, class_name="muted small"),
                 rx.cond(row.is_edited, rx.el.span(t("Edited"), class_name="muted small")),
+                rx.cond(row.is_revoked, rx.el.span(t("Deleted by the author"), class_name="muted small")),
                 rx.cond(row.delivery_label != "", _delivery(row)),
                 state_badge(row),
                 class_name="message-head",

@@ -50,6 +50,12 @@ def add(session: Transaction, account: ChannelAccount, message_id: str, files: S
             session.add(row)
 
 
+def has_any(session: Transaction, tenant_id: str, message_id: str) -> bool:
+    """Return whether files are attached to a message."""
+    (has_files,) = session.exists_each(owned(Attachment, tenant_id).where(Attachment.message_id == message_id))
+    return has_files
+
+
 def are_read(files: Sequence[AttachedFile]) -> bool:
     """Return whether the agent reads all these files before it answers, because they are pictures and recordings."""
     return all(file.outside_id and kind_of(file.label, file.name) != AttachmentKind.FILE for file in files)

@@ -32,7 +32,7 @@ def receive(session: Transaction, account: ChannelAccount, update: Update, text:
     asked = InboundText(update.message_id, text, details)
     talk = inbound.conversation_of(session, contact, account, identity=identity, sent=asked)
     row = conversation_rows.lock(session, account.tenant_id, talk.id)
-    name = _name(session, account)
+    name = name_of(session, account)
     message = sending.new_message(session, row, Author.MEMBER, name, text=conversation_rows.checked_text(text))
     row.title = row.title or conversation_rows.first_line(message.text)[:80]
     session.flush()
@@ -43,7 +43,7 @@ def receive(session: Transaction, account: ChannelAccount, update: Update, text:
     hand_off.take_over_elsewhere(session, row, name)
 
 
-def _name(session: Transaction, account: ChannelAccount) -> str:
+def name_of(session: Transaction, account: ChannelAccount) -> str:
     """Return how whoever wrote in the channel's own app is called, in the tenant's language."""
     tenant = session.get(Tenant, account.tenant_id)
     label = channel_accounts.kind_of(account).label

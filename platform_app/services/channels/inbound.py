@@ -226,7 +226,7 @@ def _contact_id(session: Transaction, who: Identity, identity: ChannelIdentity, 
         known = contacts.find_by_address(session, who, emails=emails, phones=[], name=details.name)
         if known is not None:
             return known.id
-    about: dict[str, Any] = {"name": who.name, "emails": emails, "language": language}
+    about: dict[str, Any] = {"name": identity.name or who.name, "emails": emails, "language": language}
     about |= {"phones": [details.phone]} if _is_phone(session, who, details.phone) else {}
     made = contacts.create(session, who, in_feed=False, source=details.source, **about)
     session.flush()

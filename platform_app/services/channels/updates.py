@@ -4,6 +4,7 @@ A message is known by its id in its chat, so that an update that is repeated, in
 stronger key than the update's own number. Updates that cannot be read are logged and not asked for again.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from platform_app.services.channels import (
     echoes,
     email_threads,
     inbound,
+    past_messages,
 )
 from platform_app.services.channels.inbound import ContactDetails, InboundText
 from platform_app.services.chat import (
@@ -97,19 +99,8 @@ def _store(account: ChannelAccount, update: Update) -> None:
 
 
 def _apply(session: Transaction, account: ChannelAccount, update: Update) -> None:
-    if update.kind == UpdateKind.ANSWERED:
-        _take_over(session, account, update)
-        return
-    if update.kind == UpdateKind.STATUS:
-        delivery_statuses.apply(session, account, update)
-        return
-    if update.kind == UpdateKind.ECHO:
-        echoes.receive(session, account, update, _text(session, account, update))
-        return
-    if update.kind in (UpdateKind.BLOCKED, UpdateKind.UNBLOCKED):
-        identity = inbound.find_identity(session, account, update.chat_id, lock=True)
-        if identity is not None:
-            _note_block(identity, update)
+    if (apply := _APPLIED.get(update.kind)) is not None:
+        apply(session, account, update)
         return
     identity = inbound.lock_identity(session, account, update.chat_id)
     _note_block(identity, update)
@@ -140,6 +131,21 @@ def _take_over(session: Transaction, account: ChannelAccount, update: Update) ->
     row = conversation_rows.lock(session, account.tenant_id, identity.conversation_id)
     shadow_mode.note_answer(session, row, update.at + _SECOND)
     hand_off.take_over_elsewhere(session, row, channel_accounts.kind_of(account).label)
+
+
+def _receive_echo(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    echoes.receive(session, account, update, _text(session, account, update))
+
+
+def _store_past(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    each = (replace(update, text=past.text, attachments=past.attachments) for past in update.past)
+    past_messages.store(session, account, update, [_text(session, account, past) for past in each])
+
+
+def _set_block(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    identity = inbound.find_identity(session, account, update.chat_id, lock=True)
+    if identity is not None:
+        _note_block(identity, update)
 
 
 def _takes_turn(session: Transaction, identity: ChannelIdentity, update: Update) -> bool:
@@ -279,6 +285,26 @@ def _edit(session: Transaction, row: InboundMessage, update: Update, text: str) 
     _set_text(session, _message(session, row), text)
 
 
+def _revoke(session: Transaction, account: ChannelAccount, update: Update) -> None:
+    """Mark a message as deleted by its author; members go on seeing it, no agent reads it, and no reply to it is sent.
+
+    A reply to it that is not written yet is canceled.
+    """
+    identity = inbound.find_identity(session, account, update.chat_id, lock=True)
+    known = _find(session, account, identity, update.message_id) if identity is not None else None
+    if known is None:
+        return
+    message = _message(session, known)
+    if message.revoked_at is not None:
+        return
+    row = conversation_rows.lock(session, message.tenant_id, message.conversation_id)
+    message.revoked_at = update.at
+    if any(reply.answers_id == message.id for reply in pending_replies.list_pending(session, row)):
+        for reply in pending_replies.cancel_pending_replies(session, row):
+            reply.replaced = True
+    conversation_rows.publish_change(session, row)
+
+
 def _append(session: Transaction, first: InboundMessage, text: str) -> None:
     """Add the text of a further item of an album to its message."""
     message = _message(session, first)
@@ -314,3 +340,15 @@ def _language(session: Transaction, row: Conversation) -> str:
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     tenant = session.get(Tenant, row.tenant_id)
     return (contact.language if contact else "") or (tenant.language if tenant else "en")
+
+
+_APPLIED: dict[UpdateKind, Callable[[Transaction, ChannelAccount, Update], None]] = {  # other than messages and edits
+    UpdateKind.ANSWERED: _take_over,
+    UpdateKind.STATUS: delivery_statuses.apply,
+    UpdateKind.ECHO: _receive_echo,
+    UpdateKind.PAST: _store_past,
+    UpdateKind.NAME: past_messages.set_name,
+    UpdateKind.REVOKED: _revoke,
+    UpdateKind.BLOCKED: _set_block,
+    UpdateKind.UNBLOCKED: _set_block,
+}

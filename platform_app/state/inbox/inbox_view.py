@@ -92,6 +92,7 @@ class InboxMessage:
     delivery_label: str = ""
     delivery_reason: str = ""  # why it has come no further
     is_edited: bool = False  # the contact has changed it
+    is_revoked: bool = False  # its author has deleted it at the channel
     subject: str = ""  # of an e-mail
     notes: list[str] = field(default_factory=list)  # what members should know of an e-mail
     sender_check: str = ""  # what the receiving mail server found out about the sender
@@ -187,6 +188,7 @@ def _message(row: Message, heading: str, who: Identity, language: str) -> InboxM
         review=_review_words(row, language),
         figures="" if row.gate.get("figures") else figure_words(row.figures, language),
         quick_replies=row.quick_replies,
+        is_revoked=row.revoked_at is not None,
         difference=_difference(row),
     )
 
