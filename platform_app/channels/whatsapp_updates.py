@@ -72,12 +72,10 @@ def read_item(data: dict[str, Any]) -> Update | None:
     Raises KeyError, TypeError, AttributeError or ValueError if it cannot be read.
     """
     item, account = data["item"], str(data["metadata"]["phone_number_id"])[:64]
-    if data["list"] == "statuses":
-        return _status(item, account)
     if data["list"] == whatsapp_past.LIST:
         return _past(data, account)
-    if data["list"] == "state_sync":
-        return _known_name(item, account)
+    if (read := {"statuses": _status, "state_sync": _known_name}.get(data["list"])) is not None:
+        return read(item, account)
     is_echo = data["list"] == "message_echoes"
     chat_id = _chat_id(item, is_echo=is_echo)
     kind, said = UpdateKind.ECHO if is_echo else UpdateKind.MESSAGE, item
@@ -104,9 +102,14 @@ def read_item(data: dict[str, Any]) -> Update | None:
         name=_name(data["contacts"], chat_id),
         source=str(referral.get("source_id") or "")[:64] if isinstance(referral, dict) else "",
         wants_person=_PERSON.fullmatch(text.strip()) is not None,
-        phone=f"+{chat_id}" if _PHONE.fullmatch(chat_id) else "",
+        phone=_phone(chat_id),
         account=account,
     )
+
+
+def _phone(chat_id: str) -> str:
+    """Return the phone number of a contact, "" if it is hidden."""
+    return f"+{chat_id}" if _PHONE.fullmatch(chat_id) else ""
 
 
 def _past(data: dict[str, Any], account: str) -> Update | None:
@@ -115,8 +118,7 @@ def _past(data: dict[str, Any], account: str) -> Update | None:
     if not past:
         return None
     chat_id, last = data["chat"].removeprefix("+"), max(message.at for message in past)
-    phone = f"+{chat_id}" if _PHONE.fullmatch(chat_id) else ""
-    return Update(UpdateKind.PAST, chat_id, last, phone=phone, account=account, past=tuple(past))
+    return Update(UpdateKind.PAST, chat_id, last, phone=_phone(chat_id), account=account, past=tuple(past))
 
 
 def _past_message(item: Any, business: str) -> PastMessage | None:

@@ -76,6 +76,12 @@ def connect(page: Page, platform: str, language: str, origin: str) -> str:
     return tag
 
 
+def page_with(tag: str, language: str) -> bytes:
+    """Return a page of the site with the script tag."""
+    head = f'<!doctype html><html lang="{language}"><meta name="viewport" content="width=device-width">'
+    return f"{head}<title>Shop</title><main><h1>Shop</h1></main>{tag}</html>".encode()
+
+
 def chat_of(page: Page) -> FrameLocator:
     return page.frame_locator("iframe[src*='/web-chat/']")
 
@@ -138,8 +144,8 @@ def press_quick_reply(visitor: Page, member: Page, language: str) -> None:
     """Send a question with quick replies from the inbox, and press one by keyboard."""
     member.locator(".quick-replies-field summary").click()
     member.locator(".quick-replies-field textarea").fill("Small\nLarge")
-    member.locator(".reply-form .compose textarea").first.fill("Which size?")
-    member.locator(".reply-form .compose textarea").first.press("Enter")
+    member.locator(".reply-form textarea").fill("Which size?")
+    member.locator(".reply-form textarea").press("Enter")
     expect(member.locator(".quick-replies").last).to_contain_text("Large")
     chat = chat_of(visitor)
     choices = chat.get_by_role("group", name={"en": "Suggested answers", "ru": "Варианты ответа"}[language])
@@ -165,8 +171,7 @@ def test_a_visitor_asks_and_a_member_answers(platform: str, new_person: NewPerso
     token = re.search(r'data-token="([\w-]+)"', tag)[1]  # type: ignore[index]
     framed = partial(httpx.get, f"{platform}/web-chat/{token}/frame", headers={"referer": f"{origin}/"})
     wait_for(lambda: "shop.example/privacy" in framed().text)
-    head = f'<!doctype html><html lang="{language}"><meta name="viewport" content="width=device-width">'
-    site.body = f"{head}<title>Shop</title><main><h1>Shop</h1></main>{tag}</html>".encode()
+    site.body = page_with(tag, language)
     visitor.goto(origin)
     chat = ask_by_keyboard(visitor, language)
     chat.get_by_role("button", name=person).click()

@@ -38,6 +38,7 @@ def composer() -> rx.Component:
                 class_name="modes",
             ),
             rx.el.div(_reply(), _rewriting(), class_name="reply-form"),
+            _quick_replies(),
             rx.el.div(_note(), class_name="note-form"),
             class_name="writing",
         ),
@@ -81,17 +82,23 @@ def _free_text() -> rx.Component:
                 **_kept("reply"),
             ),
             rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
-            _quick_replies(),
         ),
     )
 
 
 def _quick_replies() -> rx.Component:
-    """Return the field of a message's quick replies, folded until it is asked for."""
+    """Return the field of a message's quick replies, folded until it is asked for, which the form of the reply sends."""
+    is_free_text = (InboxState.state != "closed") & ~TemplateMessageState.is_closed
+    is_asked = InboxState.is_opted_out & ~InboxState.despite_opt_out
+    return rx.cond(is_free_text & ~is_asked, rx.el.div(_quick_replies_field(), class_name="reply-extra"))
+
+
+def _quick_replies_field() -> rx.Component:
     return rx.el.details(
         rx.el.summary(t("Quick replies"), class_name="small"),
         rx.el.textarea(
             name="quick_replies",
+            form="write-reply-form",
             rows=3,
             max_length=1_000,
             aria_label=t("Quick replies, one per line"),
@@ -104,7 +111,7 @@ def _quick_replies() -> rx.Component:
             class_name="muted small",
         ),
         problem_line(InboxState.quick_replies_problem),
-        open=rx.cond(InboxState.quick_replies_problem != "", True, None),
+        open=InboxState.quick_replies_problem != "",
         class_name="quick-replies-field",
         key=InboxState.current + InboxState.sent_count.to_string(),
     )
@@ -133,11 +140,11 @@ def _draft_key(conversation_id: rx.Var[str], mode: str) -> str:
     return f"inbox/{CurrentUser.slug}/{conversation_id}/{mode}"
 
 
-def _form(mode: str, field: rx.Component, button: rx.Component, *more: rx.Component) -> rx.Component:
+def _form(mode: str, field: rx.Component, button: rx.Component) -> rx.Component:
     return rx.el.form(
         field,
         button,
-        *more,
+        id=f"write-{mode}-form",
         on_submit=InboxState.send if mode == "reply" else InboxState.add_note,
         reset_on_submit=False,  # the text stays until the server has it
         class_name="compose",

@@ -27,7 +27,7 @@ def store(session: Transaction, account: ChannelAccount, update: Update, texts: 
     said = [(past, text) for past, text in zip(update.past, texts, strict=True) if past.message_id not in known]
     for past, text in zip(update.past, texts, strict=True):
         if any(file.outside_id for file in past.attachments) and past.message_id in known:
-            _add_media(session, account, known[past.message_id], past, text)
+            _add_media(session, account, known[past.message_id], (past, text))
     if not said:
         return
     details = ContactDetails(name=update.name or update.phone, phone=update.phone)
@@ -90,10 +90,11 @@ def _show(row: Conversation, said: list[tuple[PastMessage, str]], *, is_new: boo
         row.last_message_at, row.last_line = min(last.at, now()), conversation_rows.first_line(text)
 
 
-def _add_media(session: Transaction, account: ChannelAccount, message_id: str, past: PastMessage, text: str) -> None:
+def _add_media(session: Transaction, account: ChannelAccount, message_id: str, said: tuple[PastMessage, str]) -> None:
     """Add the file of a past message, whose text was a placeholder until now."""
     if attachments.has_any(session, account.tenant_id, message_id):
         return
+    past, text = said
     message: Message = session.exec(owned(Message, account.tenant_id).where(Message.id == message_id)).one()
     message.text = to_storable(text)[:MAX_MESSAGE_CHARS]
     message_search.replace(session, message)
