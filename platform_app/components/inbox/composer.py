@@ -87,7 +87,7 @@ def _free_text() -> rx.Component:
 
 
 def _quick_replies() -> rx.Component:
-    """Return the field of a message's quick replies, folded until it is asked for, which the form of the reply sends."""
+    """Return the field of a message's quick replies, folded at first; the form of the reply sends it."""
     is_free_text = (InboxState.state != "closed") & ~TemplateMessageState.is_closed
     is_asked = InboxState.is_opted_out & ~InboxState.despite_opt_out
     return rx.cond(is_free_text & ~is_asked, rx.el.div(_quick_replies_field(), class_name="reply-extra"))
