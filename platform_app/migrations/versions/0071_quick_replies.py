@@ -1,14 +1,14 @@
 """Messages, their parts on channels with a server, and scripts have quick replies.
 
-Revision ID: 0068
-Revises: 0067
+Revision ID: 0071
+Revises: 0070
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0068"
-down_revision = "0067"
+revision = "0071"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """Jobs know the trace in which they were queued.
 
-Revision ID: 0068
-Revises: 0067
+Revision ID: 0070
+Revises: 0069
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0068"
-down_revision = "0067"
+revision = "0070"
+down_revision = "0069"
 branch_labels = None
 depends_on = None
 
