@@ -119,9 +119,12 @@ def _other_contacts() -> rx.Component:
     listed = rx.el.ul(
         rx.foreach(LeadState.other_contacts, _other_contact), id="other_contacts", class_name="plain-list"
     )
-    control = rx.fragment(
+    control = rx.flex(
         rx.cond(LeadState.other_contacts.length() > 0, listed),
         rx.cond(~READ_ONLY, add, rx.cond(LeadState.other_contacts.length() == 0, rx.el.span("—", class_name="muted"))),
+        direction="column",
+        align="start",
+        spacing="2",
     )
     return rx.cond(LeadState.contact != "", field(t("Other contacts"), control, name="add_contact"))
 
