@@ -227,7 +227,8 @@ class RecordWriter:
             elif "contact_id" in values:
                 values[leads.OTHERS] = self.mapping.present(others)
             self._change(lambda kept: leads.update_row(self.session, self.who, row, kept), values)
-            self.mapping.load_contacts([row.id])
+            if leads.OTHERS in values:
+                self.mapping.load_contacts([row.id])
             stage_id = self.mapping.here(RecordKind.STAGE, merged.take.get("stage"))
             if stage_id:
                 leads.move_to_stage(self.session, self.who, row.id, stage_id)
