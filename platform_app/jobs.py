@@ -89,6 +89,16 @@ class Reply(BaseModel):
     message_id: str  # the row of the reply itself
 
 
+class ReadUpdates(BaseModel):
+    """Read what a channel posted while more came in than could be read at once: the rows from one id to another."""
+
+    priority: ClassVar[Priority] = Priority.HIGH
+    kind: Literal["read_updates"] = "read_updates"
+    account_id: str
+    first_id: str
+    last_id: str
+
+
 class DeliverMessage(BaseModel):
     """Send the waiting parts of a message to the contact, through the server of its channel."""
 
@@ -171,6 +181,7 @@ AnyPayload = (
     | HandleEvent
     | TakeStep
     | Reply
+    | ReadUpdates
     | DeliverMessage
     | SendChatAnswers
     | SendWebhook

@@ -8,7 +8,7 @@ from platform_app.broker import QUEUE, WAKE_ACTOR
 from platform_app.engine import callback_registry
 from platform_app.engine.rules import rule_worker
 from platform_app.engine.sequences import step_calls
-from platform_app.services.channels import chat_answer_mail, outbound
+from platform_app.services.channels import chat_answer_mail, outbound, waiting_updates
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.integrations import exchange
@@ -28,6 +28,7 @@ HANDLERS: Mapping[str, Handler] = {
     "handle_event": rule_worker.handle_event,
     "take_step": step_calls.take_step,
     "reply": replies.run_job,
+    "read_updates": waiting_updates.read_updates,
     "deliver_message": outbound.deliver_message,
     "send_chat_answers": chat_answer_mail.send_chat_answers,
     "send_webhook": outgoing_deliveries.send_webhook,

@@ -10,7 +10,7 @@ from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
-from platform_app.services.channels import attachments, chat_answer_mail, outbound
+from platform_app.services.channels import attachments, chat_answer_mail, outbound, waiting_updates
 from platform_app.services.chat import knowledge_tool, media_reading, reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.embedding import provider_embedder
@@ -28,6 +28,7 @@ _MODULES: dict[str, ModuleType] = {  # with the functions on_failure, on_retry a
     "exchange_crm": exchange,
     "take_step": step_calls,
     "reply": reply_jobs,
+    "read_updates": waiting_updates,
     "deliver_message": outbound,
     "send_chat_answers": chat_answer_mail,
     "send_webhook": outgoing_deliveries,

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -91,6 +91,14 @@ class InboundMessage(Owned, table=True):
     outside_id: str = Field(max_length=120)
     message_id: str = Field(foreign_key="message.id", max_length=32, ondelete="CASCADE")
     edited_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last changed it
+
+
+class WaitingUpdate(Owned, table=True):
+    """What a channel posted while more came in than could be read at once: stored as it came, read by a job."""
+
+    account_id: str = Field(foreign_key="channelaccount.id", index=True, max_length=32, ondelete="CASCADE")
+    data: str = Field(sa_type=Text)  # JSON of what channels.PushChannel.parse_post returned
+    failed_at: datetime | None = Field(default=None, sa_type=Instant)  # a fault of the platform: its job tries it again
 
 
 class AttachmentKind(StrEnum):

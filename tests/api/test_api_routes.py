@@ -38,6 +38,7 @@ def test_an_open_route_is_a_known_one() -> None:
         "/hooks/crm/{token}",
         "/hooks/kommo-chats/{token}",
         "/oauth/mail",  # leads on to the tenant in the state, checked there: tests/channels/test_mail_sign_in.py
+        "/media/{token}",  # the token is sealed and ends after a day: tests/kommo/test_own_chats.py
         "/unsubscribe/{token}",  # the token is sealed by the platform: tests/channels/test_unsubscribe.py
         "/healthz",
         "/health",

@@ -91,9 +91,23 @@ def work(who: Identity) -> None:
         runner.stop()
 
 
-def _due(who: Identity) -> list[str]:
+def read_waiting(who: Identity) -> int:
+    """Run the jobs that read what was posted in a burst; return how many there were."""
+    jobs = _due(who, kind="read_updates")
+    runner = Runner(HANDLERS, lease_seconds=15)
+    runner.start()
+    try:
+        for job_id in jobs:
+            runner.run(job_id)
+    finally:
+        runner.stop()
+    return len(jobs)
+
+
+def _due(who: Identity, kind: str = "") -> list[str]:
     with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Job, who.tenant_id).where(Job.state == JobState.QUEUED, Job.run_at <= now())
+        query = query.where(Job.kind == kind) if kind else query
         return [job.id for job in session.exec(query.order_by(Job.id)).all()]
 
 

@@ -24,7 +24,7 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access, channel_accounts, public_addresses, receivers, typing_status
 from platform_app.services.chat import hand_off, message_search
-from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all
+from tests.channels.bots import PUBLIC_URL, connected, lease_of, poll, post, post_all, read_waiting
 from tests.channels.bots import telegram as telegram
 from tests.conftest import forget_process_state, free_port
 from tests.fakes.telegram import TOKEN, FakeTelegram, refuse
@@ -64,6 +64,7 @@ def test_the_same_update_fifty_times_at_once_is_stored_once(
 ) -> None:
     update = telegram.customer().write()
     assert post_now(bot, *[update] * 50) == [200] * 50
+    assert read_waiting(who)
     assert said(who) == ["How much is a tune-up?"]
     assert len(rows(who, Contact)) == len(rows(who, InboundMessage)) == 1
 
@@ -77,6 +78,7 @@ def test_shuffled_and_repeated_updates_of_many_lose_and_double_nothing(
     shuffled = updates * 2
     random.Random(7).shuffle(shuffled)
     assert set(post_now(bot, *shuffled)) == {200}
+    assert read_waiting(who)
     expected = {f"{person.chat_id}-{number}" for person in people for number in range(8)} - {"1-0"}
     assert sorted(said(who)) == sorted(expected | {"1-0 new"})
     assert len(rows(who, Contact)) == 3

@@ -26,6 +26,7 @@ from platform_app.models.person import Identity
 from platform_app.runtime import doctor
 from platform_app.services.jobs import ledger
 from platform_app.services.knowledge import uploads
+from platform_app.tracing.spans import NO_SPAN
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import forget_process_state, free_port
 from tests.knowledge.test_knowledge import parts, source, upload
@@ -150,7 +151,7 @@ async def test_a_job_waits_until_the_storage_is_back(at: At, database: str, who:
     at(free_port())
     running = ledger.claim(a_job(who).id)
     assert running is not None
-    Runner(HANDLERS, 30)._attempt(running)
+    Runner(HANDLERS, 30)._attempt(running, NO_SPAN)
     job = a_job(who)
     assert (job.state, job.error) == (JobState.QUEUED, object_storage.SILENT) and job.run_at > now()
     assert source(who, made).state == SourceState.READING and source(who, made).error == ""

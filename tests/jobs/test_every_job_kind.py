@@ -30,7 +30,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import EnrollmentState
 from platform_app.models.tenant_export import ExportState
 from platform_app.services.accounts import invitations, password_resets, two_factor_resets
-from platform_app.services.channels import chat_answer_mail, outbound_decisions
+from platform_app.services.channels import chat_answer_mail, outbound_decisions, waiting_updates
 from platform_app.services.channels.inbound import ContactDetails
 from platform_app.services.chat import conversations, member_messages, outbound_parts
 from platform_app.services.crm import contacts, import_job, imports
@@ -174,6 +174,15 @@ def a_delivery(who: Identity) -> str:
     return str(call(who, member_messages.send, talk_id, "Hello").id)
 
 
+def a_waiting_update(who: Identity) -> str:
+    """Let a post of a bot wait to be read."""
+    with session_scope(who.tenant_id) as session:
+        account = ChannelAccount(tenant_id=who.tenant_id, kind=Channel.TELEGRAM, name="Bot", token="t")
+        session.add(account)
+    waiting_updates.store_all(account, ["{}"])
+    return str(account.id)
+
+
 def delivery_says(who: Identity, message_id: str) -> str:
     with session_scope(who.tenant_id, read_only=True) as session:
         state = outbound_parts.delivery_states(session, who.tenant_id, [message_id])[message_id]
@@ -293,6 +302,7 @@ CASES = {
     "deliver_message": Case(
         a_delivery, delivery_says, lambda who, message_id: call(who, outbound_decisions.send_again, message_id)
     ),
+    "read_updates": Case(a_waiting_update, told("Messages of {name} couldn’t be read: {reason}"), by_job),
     "send_chat_answers": Case(a_chat_answer, told("Answers in “{title}” not sent by email: {reason}"), by_job),
     "send_webhook": Case(an_outgoing_delivery, outgoing_says, lambda who, one: call(who, outgoing_log.send_again, one)),
     "send_two_factor_reset": Case(a_two_factor_reset, told("Two-factor email to {name} not sent: {reason}"), by_job),

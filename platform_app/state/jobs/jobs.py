@@ -26,6 +26,7 @@ KIND_LABELS = {
     "handle_event": "Handle an event",
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
+    "read_updates": "Read messages of a channel",
     "deliver_message": "Send a message on a channel",
     "send_chat_answers": "Email answers of a chat",
     "send_webhook": "Send an event to a webhook",
