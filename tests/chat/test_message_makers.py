@@ -7,8 +7,8 @@ import pytest
 
 from tests.test_house_rules import PRODUCT, Source, broken
 
-# The gate itself, and what writes a past that reaches nobody: the demo's, that of a call by a client of OpenAI, and what
-# was said on an account before it was connected.
+# The gate itself, and what writes a past that reaches nobody: the demo's, that of a call by a client of OpenAI, and
+# what was said on an account before it was connected.
 MAKERS = {
     "platform_app/services/chat/sending.py",
     "platform_app/services/demo/demo_conversation_writer.py",
