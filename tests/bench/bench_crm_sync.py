@@ -36,6 +36,7 @@ def fill(fake: FakeKommo, count: int) -> None:
         )
         linked = [person["id"], *([person["id"] - 2] if number % 10 == 9 else [])]
         fake.data.add("leads", name=f"Lead {number}", price=number, contacts=linked, created_at=at, updated_at=at)
+    fake.data.events.clear()  # nothing of it has just changed
 
 
 def a_tenant() -> Identity:

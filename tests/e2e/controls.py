@@ -72,6 +72,13 @@ class Presser:
         self.page = context.new_page()
         self.address, self.scope = "", "main"
 
+    def change_tab(self) -> None:
+        """Go on in a new tab, which shows nothing that the one before was sent."""
+        before = self.page
+        del self.page  # a page that opens while there is one counts as an effect
+        self.page = before.context.new_page()
+        before.close()
+
     def _watch(self, page: Page) -> None:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.findings.add(f"raised {error}"))

@@ -134,6 +134,7 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
             context.add_cookies(cookies)
 
         presser.restore = restore
+        presser.change_tab()  # a tab shows what it had, in the former language, until the server has answered
         for name, path in shown:
             turn = LANGUAGES[routes().index(name) % 2] if name in routes() else "en"
             if FULL or language == turn:
