@@ -35,8 +35,8 @@ RARE = "велокомпьютер"
 MESSAGE = (
     "INSERT INTO message (id, created_at, tenant_id, conversation_id, author, author_name, origin, origin_name, text, "
     "state, error, task, depth, replaced, sources, without_vectors, is_exempt, is_suggestion, gate, own_text, review, "
-    "mentions, template, figures) VALUES (:id, :at, :tenant, :talk, :author, 'Vera', 'conversation', '', :text, "
-    ":state, '', '', 0, :no, '[]', :no, :no, :no, '{}', '', '{}', '[]', '{}', '[]')"
+    "mentions, template, figures, quick_replies) VALUES (:id, :at, :tenant, :talk, :author, 'Vera', "
+    "'conversation', '', :text, :state, '', '', 0, :no, '[]', :no, :no, :no, '{}', '', '{}', '[]', '{}', '[]', '[]')"
 )
 CONVERSATION = (
     "INSERT INTO conversation (id, created_at, tenant_id, agent_id, use_draft, contact_id, channel, title, last_line, "
