@@ -54,8 +54,8 @@ def write_leads(who: Identity) -> None:
 MESSAGE = (
     "INSERT INTO message (id, created_at, tenant_id, conversation_id, author, author_name, origin, origin_name, text, "
     "state, error, task, depth, replaced, sources, without_vectors, is_exempt, is_suggestion, gate, own_text, review, "
-    "mentions, template, figures, quick_replies) VALUES (:message, :at, :tenant, :talk, 'agent', "
-    "'Vera', 'conversation', '', 'Hello', 'complete', '', '', 0, 0, '[]', 0, 0, 0, '{}', '', '{}', '[]', '{}', '[]', '[]')"
+    "mentions, template, figures, quick_replies) VALUES (:message, :at, :tenant, :talk, 'agent', 'Vera', "
+    "'conversation', '', 'Hello', 'complete', '', '', 0, 0, '[]', 0, 0, 0, '{}', '', '{}', '[]', '{}', '[]', '[]')"
 )
 EVENT = (
     "INSERT INTO event (id, created_at, tenant_id, kind, at, agent_id, conversation_id, lead_id, message_id, before, "
