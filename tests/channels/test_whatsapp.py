@@ -21,7 +21,7 @@ from platform_app.models.person import Identity
 from platform_app.services.channels import attachments, channel_access, channel_accounts, receivers
 from platform_app.services.chat import member_messages
 from tests.api_client import client
-from tests.channels.bots import PUBLIC_URL, parts, poll, work
+from tests.channels.bots import PUBLIC_URL, parts, poll, read_waiting, work
 from tests.channels.numbers import connected, post, post_now, verified
 from tests.channels.numbers import whatsapp as whatsapp
 from tests.conftest import forget_process_state
@@ -70,6 +70,7 @@ def test_repeated_shuffled_and_batched_posts_lose_and_double_nothing(
     shuffled = [*posts * 2, batch]
     random.Random(5).shuffle(shuffled)
     assert set(post_now(number, whatsapp, *shuffled)) == {200}
+    assert read_waiting(who)
     expected = {f"{sender}-{n}" for sender in ("15550002", "15550003") for n in range(6)} - {"15550002-0"}
     assert sorted(said(who)) == sorted(expected | {"once", "new"})
     assert len(rows(who, Contact)) == 3 and len(rows(who, InboundMessage)) == 13

@@ -47,15 +47,17 @@ class SendMessage(Action):
         use = message_templates.use_of(self.template, [context.render(line) for line in lines])
         usable = message_templates.find(context.session, conversation, use) is not None
         titles = cut_titles(context.render(line) for line in self.quick_replies.splitlines() if line.strip())
-        sentence = "Send “{text}” with quick replies: {titles}" if titles else "Send “{text}”"
-        return ActionPlan(
-            sentence,
-            {"text": text} | ({"titles": ", ".join(titles)} if titles else {}),
-            apply=lambda session, who: agent_messages.send_message(
+        message = AutomaticMessage(is_exempt, conversation, has_template=usable)
+
+        def send(session: Transaction, who: Identity) -> object:
+            return agent_messages.send_message(
                 session, who, conversation.id, text, is_exempt=is_exempt, template=use, quick_replies=titles
-            ),
-            message=AutomaticMessage(is_exempt, conversation, has_template=usable),
-        )
+            )
+
+        if titles:
+            values = {"text": text, "titles": ", ".join(titles)}
+            return ActionPlan("Send “{text}” with quick replies: {titles}", values, apply=send, message=message)
+        return ActionPlan("Send “{text}”", {"text": text}, apply=send, message=message)
 
 
 class AskAgent(Action):
