@@ -1,7 +1,7 @@
 """Channel burst measured: messages of many customers to one bot at a steady rate, from due to the 200, none lost.
 
 `python -m tests.bench.bench_channel_burst [a second] [seconds] [customers]`; needs no built console. The senders run
-beside the web process on the same cores; no worker runs, replies wait for one.
+beside the web process on the same cores. What waits is read after the burst, by one thread; replies wait for a worker.
 """
 
 import json
@@ -19,12 +19,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from platform_app.db import session_scope
-from platform_app.models.channel import ChannelAccount
+from platform_app.models.channel import ChannelAccount, WaitingUpdate
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.services.channels import channel_access
-from tests.channels.bots import connected
+from tests.channels.bots import connected, read_waiting
 from tests.conftest import forget_process_state, make_tenant
 from tests.console_process import console, own_database
 from tests.fakes.telegram import FakeTelegram
@@ -79,6 +79,10 @@ def _say(who: Identity, late: list[float], answers: Counter[int], began: float) 
     p50, p95, p99 = (statistics.quantiles(late, n=100)[place - 1] for place in (50, 95, 99))
     print(f"answers {dict(answers)} in {time.perf_counter() - began:.0f} s")
     print(f"to the 200: p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms, worst {max(late):.0f} ms")
+    waiting, begun = len(rows(who, WaitingUpdate)), time.perf_counter()
+    while read_waiting(who):
+        pass
+    print(f"{waiting} waited to be read, which took {time.perf_counter() - begun:.0f} s")
     texts = Counter(row.text for row in rows(who, Message) if row.author == Author.CONTACT)
     waiting = sum(job.state == JobState.QUEUED for job in rows(who, Job))
     print(f"stored {len(texts)}, doubled {sum(texts.values()) - len(texts)}, lost {answers[200] - len(texts)}")

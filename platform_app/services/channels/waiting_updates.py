@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import Transaction, owned, session_scope
+from platform_app.db import Transaction, owned, owned_delete, owned_update, session_scope
 from platform_app.errors import Unavailable
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import ReadUpdates, RunningJob, enqueue
@@ -56,46 +56,43 @@ def read_updates(job: RunningJob) -> None:
 
     A post at which the platform fails does not hold up the others. Raises UpdatesNotRead if there were such.
     """
-    has_failed = False
-    for row_id in _ids(job):
-        with job.transaction() as session:
-            row: WaitingUpdate | None = session.exec(_rows(job).where(WaitingUpdate.id == row_id)).first()
-            account = _account(session, job)
-            data = row.data if row is not None else ""
-        is_read = row is None or account is None or _is_read(account, data)
-        has_failed = has_failed or not is_read
-        with job.transaction() as session:
-            row = session.exec(_rows(job).where(WaitingUpdate.id == row_id)).first()
-            if row is not None and is_read:
-                session.delete(row)
-                job.record_progress(session)
-            elif row is not None:
-                row.failed_at = now()
-    if has_failed:
-        raise UpdatesNotRead
-    with job.finish():
-        pass
+    account, rows = _waiting(job)
+    failed = [row.id for row in rows if account is not None and not _is_read(account, row.data)]
+    if not failed:
+        with job.finish() as session:
+            session.execute(_deleted(job))
+        return
+    with job.transaction() as session:
+        session.execute(_deleted(job).where(col(WaitingUpdate.id).not_in(failed)))
+        session.execute(_within(job, owned_update(WaitingUpdate, job.tenant_id)).values(failed_at=now()))
+        if len(failed) < len(rows):
+            job.record_progress(session)
+    raise UpdatesNotRead
 
 
-def _rows(job: RunningJob) -> Any:
-    return owned(WaitingUpdate, job.tenant_id).where(
-        WaitingUpdate.account_id == job.payload.account_id,
-        WaitingUpdate.id >= job.payload.first_id,
-        WaitingUpdate.id <= job.payload.last_id,
-    )
+def _within(job: RunningJob, statement: Any) -> Any:
+    """Return a statement about waiting posts that concerns those of a job."""
+    return statement.where(
+        col(WaitingUpdate.account_id) == job.payload.account_id,
+        col(WaitingUpdate.id).between(job.payload.first_id, job.payload.last_id),
+    ).execution_options(synchronize_session=False)
 
 
-def _ids(job: RunningJob) -> list[str]:
+def _deleted(job: RunningJob) -> Any:
+    return _within(job, owned_delete(WaitingUpdate, job.tenant_id))
+
+
+def _waiting(job: RunningJob) -> tuple[ChannelAccount | None, list[WaitingUpdate]]:
+    """Return the posts of a job in order, and their account.
+
+    None if it is switched off or deleted meanwhile: nothing comes in there any more.
+    """
     with session_scope(job.tenant_id, read_only=True) as session:
-        return list(session.exec(_rows(job).with_only_columns(WaitingUpdate.id).order_by(WaitingUpdate.id)).all())
-
-
-def _account(session: Transaction, job: RunningJob) -> ChannelAccount | None:
-    """Return the account, None if it is switched off or deleted meanwhile: nothing comes in there any more."""
-    query = owned(ChannelAccount, job.tenant_id).where(ChannelAccount.id == job.payload.account_id)
-    row: ChannelAccount | None = session.exec(query).first()
-    is_on = row is not None and row.deleted_at is None and row.enabled and row.agent_id is not None
-    return row if is_on else None
+        query = owned(ChannelAccount, job.tenant_id).where(ChannelAccount.id == job.payload.account_id)
+        account: ChannelAccount | None = session.exec(query).first()
+        rows = session.exec(_within(job, owned(WaitingUpdate, job.tenant_id)).order_by(WaitingUpdate.id)).all()
+    is_on = account is not None and account.deleted_at is None and account.enabled and account.agent_id is not None
+    return account if is_on else None, list(rows)
 
 
 def _is_read(account: ChannelAccount, data: str) -> bool:
