@@ -102,6 +102,25 @@ def test_a_post_at_which_the_platform_fails_holds_up_no_other_and_is_kept(
     assert read_waiting(who) == 1 and lost in said(who) and rows(who, WaitingUpdate) == []
 
 
+def test_a_post_that_another_process_stores_meanwhile_is_not_deleted_unread(
+    who: Identity, telegram: FakeTelegram, bot: ChannelAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    burst(bot, telegram)
+    accept, first = updates.accept, min(row.id for row in rows(who, WaitingUpdate))
+    between = f"{first[:16]}{'f' * 16}"  # an id made in the same millisecond
+
+    def storing(account: ChannelAccount, data: Any) -> None:
+        accept(account, data)
+        if all(row.id != between for row in rows(who, WaitingUpdate)):
+            with session_scope(who.tenant_id) as session:
+                session.add(WaitingUpdate(id=between, tenant_id=who.tenant_id, account_id=bot.id, data="{}"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(updates, "accept", storing)
+        read_waiting(who)
+    assert [row.id for row in rows(who, WaitingUpdate)] == [between]
+
+
 def test_nothing_is_read_for_an_account_that_was_switched_off(
     who: Identity, telegram: FakeTelegram, bot: ChannelAccount
 ) -> None:

@@ -58,28 +58,24 @@ def read_updates(job: RunningJob) -> None:
     """
     account, rows = _waiting(job)
     failed = [row.id for row in rows if account is not None and not _is_read(account, row.data)]
+    read = [row.id for row in rows if row.id not in failed]
     if not failed:
         with job.finish() as session:
-            session.execute(_deleted(job))
+            _delete(session, job, read)
         return
     with job.transaction() as session:
-        session.execute(_deleted(job).where(col(WaitingUpdate.id).not_in(failed)))
-        session.execute(_within(job, owned_update(WaitingUpdate, job.tenant_id)).values(failed_at=now()))
-        if len(failed) < len(rows):
+        _delete(session, job, read)
+        marked = owned_update(WaitingUpdate, job.tenant_id).where(col(WaitingUpdate.id).in_(failed))
+        session.execute(marked.values(failed_at=now()).execution_options(synchronize_session=False))
+        if read:
             job.record_progress(session)
     raise UpdatesNotRead
 
 
-def _within(job: RunningJob, statement: Any) -> Any:
-    """Return a statement about waiting posts that concerns those of a job."""
-    return statement.where(
-        col(WaitingUpdate.account_id) == job.payload.account_id,
-        col(WaitingUpdate.id).between(job.payload.first_id, job.payload.last_id),
-    ).execution_options(synchronize_session=False)
-
-
-def _deleted(job: RunningJob) -> Any:
-    return _within(job, owned_delete(WaitingUpdate, job.tenant_id))
+def _delete(session: Transaction, job: RunningJob, ids: Sequence[str]) -> None:
+    """Delete posts that were read: by their ids, as those of another process may have come between them since."""
+    deleted = owned_delete(WaitingUpdate, job.tenant_id).where(col(WaitingUpdate.id).in_(ids))
+    session.execute(deleted.execution_options(synchronize_session=False))
 
 
 def _waiting(job: RunningJob) -> tuple[ChannelAccount | None, list[WaitingUpdate]]:
@@ -90,7 +86,11 @@ def _waiting(job: RunningJob) -> tuple[ChannelAccount | None, list[WaitingUpdate
     with session_scope(job.tenant_id, read_only=True) as session:
         query = owned(ChannelAccount, job.tenant_id).where(ChannelAccount.id == job.payload.account_id)
         account: ChannelAccount | None = session.exec(query).first()
-        rows = session.exec(_within(job, owned(WaitingUpdate, job.tenant_id)).order_by(WaitingUpdate.id)).all()
+        within = owned(WaitingUpdate, job.tenant_id).where(
+            WaitingUpdate.account_id == job.payload.account_id,
+            col(WaitingUpdate.id).between(job.payload.first_id, job.payload.last_id),
+        )
+        rows = session.exec(within.order_by(WaitingUpdate.id)).all()
     is_on = account is not None and account.deleted_at is None and account.enabled and account.agent_id is not None
     return account if is_on else None, list(rows)
 
