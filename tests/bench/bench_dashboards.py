@@ -6,7 +6,6 @@ web chat asks, a provider answers 40 words at 100 a second; each dashboard is a 
 
 import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ import psutil
 
 from platform_app.models.person import Identity
 from tests.bench.bench_web_chat import BenchVisitor
+from tests.bench.provider_process import running_provider
 from tests.conftest import make_tenant, running_redis
 from tests.console_process import HYDRATE, Console, RawTab, console, own_database
 from tests.headless.harness import sign_in
@@ -110,22 +110,13 @@ def main() -> None:
     """Run a provider, a Redis and a web process, and measure."""
     given = [int(text) for text in sys.argv[1:]]
     dashboards, count, seconds = [*given, *(50, 10, 20)[len(given) :]]
-    command = [sys.executable, "-m", "tests.fake_provider"]
-    with (
-        tempfile.TemporaryDirectory() as name,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fake,
-        running_redis(Path(name)) as redis,
-    ):
-        assert fake.stdout is not None
-        os.environ |= {"PLATFORM_OPENAI_BASE_URL": fake.stdout.readline().strip(), "PLATFORM_PROXY_HOPS": "1"}
+    with tempfile.TemporaryDirectory() as name, running_provider() as provider, running_redis(Path(name)) as redis:
+        os.environ |= {"PLATFORM_OPENAI_BASE_URL": provider, "PLATFORM_PROXY_HOPS": "1"}
         settings = {"PLATFORM_REDIS_URL": redis, "PLATFORM_SOCKETS_PER_PERSON": "2000"}
-        try:
-            with own_database(Path(name)), console(Path(name) / "console.txt", **settings) as web:
-                who = make_tenant("acme")
-                chat = a_chat(who, daily_messages="100000")
-                asyncio.run(measure(web, who, chat.token, dashboards=dashboards, count=count, seconds=seconds))
-        finally:
-            fake.terminate()
+        with own_database(Path(name)), console(Path(name) / "console.txt", **settings) as web:
+            who = make_tenant("acme")
+            chat = a_chat(who, daily_messages="100000")
+            asyncio.run(measure(web, who, chat.token, dashboards=dashboards, count=count, seconds=seconds))
 
 
 if __name__ == "__main__":

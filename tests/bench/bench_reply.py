@@ -3,8 +3,6 @@
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +17,7 @@ from platform_app import db
 from platform_app.models.person import Identity
 from platform_app.runtime import gc_tuning
 from platform_app.services.chat import conversations, replies
+from tests.bench.provider_process import running_provider
 from tests.conftest import forget_process_state, make_tenant
 from tests.talking import begin, say
 
@@ -97,10 +96,7 @@ async def measure(who: Identity, address: str) -> None:
 def main() -> None:
     """Run a provider in a process of its own and measure against it; milliseconds."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    command = [sys.executable, "-m", "tests.fake_provider"]
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fake:
-        assert fake.stdout is not None
-        address = fake.stdout.readline().strip()
+    with tempfile.TemporaryDirectory() as folder, running_provider() as address:
         os.environ |= {
             "PLATFORM_DATA_DIR": str(Path(folder)),
             "PLATFORM_OPENAI_BASE_URL": address,
@@ -111,7 +107,6 @@ def main() -> None:
         try:
             uvloop.run(measure(make_tenant("bench"), address))  # the loop of the console's server
         finally:
-            fake.terminate()
             db.engine().dispose()
 
 

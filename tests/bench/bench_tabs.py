@@ -32,6 +32,7 @@ from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.chat.test_chat import TestChatState
 from tests.bench.bench_dashboards import processor_seconds
 from tests.bench.bench_web_chat import first_text
+from tests.bench.provider_process import running_provider
 from tests.conftest import free_port, make_tenant, running_redis
 from tests.console_process import HYDRATE, Console, console, name_of, own_database
 from tests.headless.harness import sign_in
@@ -241,27 +242,18 @@ def main() -> None:
     given = [float(text) for text in sys.argv[2:]]
     usual = (1_000.0, 60.0) if kind == "idle" else (100.0, 60.0, 30.0)
     numbers = [*given, *usual[len(given) :]]
-    command = [sys.executable, "-m", "tests.fake_provider"]
-    with (
-        tempfile.TemporaryDirectory() as name,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fake,
-        running_redis(Path(name)) as redis,
-    ):
-        assert fake.stdout is not None
-        os.environ |= {"PLATFORM_OPENAI_BASE_URL": fake.stdout.readline().strip(), "PLATFORM_OPENAI_API_KEY": "bench"}
+    with tempfile.TemporaryDirectory() as name, running_provider() as provider, running_redis(Path(name)) as redis:
+        os.environ |= {"PLATFORM_OPENAI_BASE_URL": provider, "PLATFORM_OPENAI_API_KEY": "bench"}
         settings = {"PLATFORM_REDIS_URL": redis, "PLATFORM_SOCKETS_PER_PERSON": "2000"}
-        try:
-            with (
-                own_database(Path(name)),
-                worker(Path(name) / "worker.txt", redis),
-                console(Path(name) / "console.txt", **settings) as web,
-            ):
-                if kind == "idle":
-                    asyncio.run(measure_idle(web, int(numbers[0]), numbers[1]))
-                else:
-                    asyncio.run(measure_busy(web, int(numbers[0]), numbers[1], numbers[2]))
-        finally:
-            fake.terminate()
+        with (
+            own_database(Path(name)),
+            worker(Path(name) / "worker.txt", redis),
+            console(Path(name) / "console.txt", **settings) as web,
+        ):
+            if kind == "idle":
+                asyncio.run(measure_idle(web, int(numbers[0]), numbers[1]))
+            else:
+                asyncio.run(measure_busy(web, int(numbers[0]), numbers[1], numbers[2]))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ web process on the same cores.
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import httpx
 from openai import AsyncOpenAI
 
+from tests.bench.provider_process import running_provider
 from tests.conftest import make_tenant
 from tests.console_process import Console, console, own_database
 from tests.visiting import SITE, a_chat, message
@@ -113,17 +113,11 @@ def main() -> None:
     """Run a provider and a web process, and measure."""
     given = [int(text) for text in sys.argv[1:]]
     visitors, asking = [*given, *(500, 50)[len(given) :]]
-    command = [sys.executable, "-m", "tests.fake_provider"]
-    with tempfile.TemporaryDirectory() as name, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fake:
-        assert fake.stdout is not None
-        provider = fake.stdout.readline().strip()
+    with tempfile.TemporaryDirectory() as name, running_provider() as provider:
         os.environ |= {"PLATFORM_OPENAI_BASE_URL": provider, "PLATFORM_PROXY_HOPS": "1"}
-        try:
-            with own_database(Path(name)), console(Path(name) / "console.txt") as web:
-                chat = a_chat(make_tenant("acme"), daily_messages="100000")
-                asyncio.run(measure(web, chat.token, provider, visitors, asking))
-        finally:
-            fake.terminate()
+        with own_database(Path(name)), console(Path(name) / "console.txt") as web:
+            chat = a_chat(make_tenant("acme"), daily_messages="100000")
+            asyncio.run(measure(web, chat.token, provider, visitors, asking))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
 """Traces: a message is one trace from the request over the job to the model, and holds no text of anybody."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
@@ -21,19 +18,12 @@ from tests.fakes.collector import CollectedSpan, Collector
 from tests.jobs.test_unreadable_jobs import work
 from tests.talking import add_source, answered, begin, published, trace
 from tests.tools.test_http_tools import Shop, add
+from tests.tools.test_http_tools import shop as shop
 from tests.visiting import a_chat, ask, message, rows
 
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
 SECRET_WORDS = "How much is the purple tandem?"
 ANSWER = "Exactly 4711 ducats"
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    made = Shop()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 def reply_job(who: Identity, *, is_due: bool = True) -> Job:

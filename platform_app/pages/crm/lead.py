@@ -1,5 +1,7 @@
 """Lead: the card page of a lead."""
 
+from typing import Any
+
 import reflex as rx
 
 from platform_app.components.console.layout import frame
@@ -88,15 +90,7 @@ def _fields() -> rx.Component:
 
 
 def _contact() -> rx.Component:
-    choose = rx.button(
-        t("Change contact…"),
-        id="contact",
-        aria_label=t("Change contact…"),
-        size="1",
-        variant="soft",
-        type="button",
-        on_click=LeadState.set_contact_dialog_open(True),
-    )
+    choose = _contact_button(t("Change contact…"), "contact", LeadState.set_contact_dialog_open(True))
     held = rx.cond(
         LeadState.contact != "",
         rx.link(LeadState.contact_name, href=f"/manage/{CurrentUser.slug}/contacts/{LeadState.contact}", size="2"),
@@ -106,16 +100,13 @@ def _contact() -> rx.Component:
     return field(t("Contact"), control, name="contact")
 
 
+def _contact_button(words: Any, name: str, event: Any) -> rx.Component:
+    """Return the button that opens the choice of a contact, the control of a field; it is called by its own words."""
+    return rx.button(words, id=name, aria_label=words, size="1", variant="soft", type="button", on_click=event)
+
+
 def _other_contacts() -> rx.Component:
-    add = rx.button(
-        t("Add contact…"),
-        id="add_contact",
-        aria_label=t("Add contact…"),
-        size="1",
-        variant="soft",
-        type="button",
-        on_click=LeadState.add_contact,
-    )
+    add = _contact_button(t("Add contact…"), "add_contact", LeadState.add_contact)
     listed = rx.el.ul(
         rx.foreach(LeadState.other_contacts, _other_contact), id="other_contacts", class_name="plain-list"
     )
