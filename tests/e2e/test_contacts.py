@@ -272,7 +272,7 @@ def test_a_lead_has_several_contacts(desk: Desk) -> None:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         keep(page, f"lead-contacts-{desk.language}-{width}-{scheme}")
     page.set_viewport_size({"width": 1440, "height": 1000})
-    page.get_by_role("button", name=desk.t("Make “{title}” the main contact", title=names[1])).click()
+    page.get_by_role("button", name=desk.t("Make main: “{title}”", title=names[1])).click()
     expect(others.get_by_role("link")).to_have_text([names[0]])
     others.get_by_role("link").click()
     expect(page.get_by_text(desk.t("Main contact: {name}", name=names[1]))).to_be_visible()

@@ -128,7 +128,7 @@ def _other_contact(row: rx.Var[ContactLine]) -> rx.Component:
             variant="ghost",
             color_scheme="gray",
             type="button",
-            aria_label=t("Make “{title}” the main contact", title=row.name),
+            aria_label=t("Make main: “{title}”", title=row.name),
             on_click=LeadState.make_main(row.id),
         ),
         card.remove_button(t("Remove “{title}” from this lead", title=row.name), LeadState.remove_contact(row.id)),
